@@ -1,0 +1,1 @@
+"""Store, deduplicate, account: the only room that speaks SQL."""

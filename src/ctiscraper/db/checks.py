@@ -1,0 +1,283 @@
+"""What a check of a source found: items, validators and its record, in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from psycopg import DataError
+
+from ctiscraper.db.hosts import wake
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.sources import RANK, to_source
+from ctiscraper.errors import Reason
+from ctiscraper.types import Announced, CheckSummary, FeedEntry, Source, SourceStanding
+
+CHUNK = 500
+# A feed whose entries change at every look may ask for each of its pages this seldom.
+REVISIT_AFTER = "10 minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLease:
+    """A source whose check is this worker's to make."""
+
+    source: Source
+    owner: UUID
+
+
+class Checks:
+    """The checks of sources."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, host: str, *, seconds: float) -> SourceLease | None:
+        """Return a due source of a host; it falls due again when the check is never finished."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                UPDATE source_state t SET lease_owner = gen_random_uuid(),
+                    next_check_at = now() + make_interval(secs => %s)
+                FROM source s
+                WHERE s.id = t.source_id AND t.source_id =
+                    (SELECT source_id FROM source_state
+                     WHERE host = %s AND enabled AND next_check_at <= now()
+                     ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                RETURNING s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health,
+                    t.reason, t.detail, t.failures, t.items_per_day, t.next_check_at,
+                    t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.lease_owner
+                """,
+                (seconds, host),
+            )
+            row = await cursor.fetchone()
+        return SourceLease(to_source(row), row[15]) if row else None
+
+    async def record(
+        self,
+        lease: SourceLease,
+        summary: CheckSummary,
+        standing: SourceStanding,
+        announced: Sequence[Announced] = (),
+    ) -> CheckSummary | None:
+        """Keep all that a check found, validators beside the items they brought.
+
+        Returns the summary with its counts, None when the lease was lost meanwhile.
+        """
+        rank = RANK[lease.source.settings.tier]
+        async with self._database.transaction() as conn:
+            if not await _stand(conn, lease, standing):
+                return None
+            discovered = changed = 0
+            for start in range(0, len(announced), CHUNK):
+                new, again = await _announce(
+                    conn, lease.source.id, rank, announced[start : start + CHUNK]
+                )
+                discovered += new
+                changed += again
+            summary = replace(summary, discovered=discovered, changed=changed)
+            await _log(conn, lease.source.id, summary)
+        return summary
+
+    async def published_dates(self, source_id: int, *, limit: int = 50) -> list[datetime]:
+        """Return when the newest articles of a source were published, newest first."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT sort_at FROM article WHERE source_id = %s
+                ORDER BY sort_at DESC, id DESC LIMIT %s
+                """,
+                (source_id, limit),
+            )
+            return [row[0] for row in await cursor.fetchall()]
+
+
+async def _stand(conn: Conn, lease: SourceLease, standing: SourceStanding) -> bool:
+    cursor = await conn.execute(
+        """
+        UPDATE source_state SET lease_owner = NULL,
+            next_check_at = now() + make_interval(secs => %(next)s),
+            health = %(health)s, reason = %(reason)s, detail = %(detail)s,
+            failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
+            body_sha256 = %(body)s, items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
+            moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
+            last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END
+        WHERE source_id = %(id)s AND lease_owner = %(owner)s
+        """,
+        {
+            "id": lease.source.id,
+            "owner": lease.owner,
+            "next": standing.next_check_seconds,
+            "health": standing.health,
+            "reason": standing.reason,
+            "detail": standing.detail[:2000],
+            "failures": standing.failures,
+            "etag": standing.validators.etag,
+            "last_modified": standing.validators.last_modified,
+            "body": standing.validators.body_sha256,
+            "rhythm": standing.items_per_day,
+            "moved_to": standing.moved_to,
+            "moved_count": standing.moved_count,
+            "succeeded": standing.succeeded,
+            "enabled": standing.enabled,
+        },
+    )
+    return cursor.rowcount == 1
+
+
+async def _log(conn: Conn, source_id: int, summary: CheckSummary) -> None:
+    await conn.execute(
+        """
+        INSERT INTO source_check (source_id, status, reason, detail, announced, discovered,
+            changed, unchanged, requests, wire_bytes)
+        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            source_id,
+            summary.status,
+            summary.reason,
+            summary.detail[:2000],
+            summary.announced,
+            summary.discovered,
+            summary.changed,
+            summary.unchanged,
+            summary.requests,
+            summary.wire_bytes,
+        ),
+    )
+
+
+async def _announce(
+    conn: Conn, source_id: int, rank: int, items: Sequence[Announced]
+) -> tuple[int, int]:
+    """Queue what is new and what changed; one item the database refuses costs only itself."""
+    try:
+        async with conn.transaction():
+            return await _announce_all(conn, source_id, rank, items)
+    except DataError as error:
+        if len(items) == 1:
+            return await _announce_all(conn, source_id, rank, [_refused(items[0], error)])
+    new = changed = 0
+    for item in items:
+        one, again = await _announce(conn, source_id, rank, [item])
+        new += one
+        changed += again
+    return new, changed
+
+
+def _refused(item: Announced, error: DataError) -> Announced:
+    """Return the item as a failed row of which nothing but hashes and the cause is kept."""
+    return Announced(
+        url_hash=item.url_hash,
+        guid_hash=item.guid_hash,
+        entry_hash=item.entry_hash,
+        url="",
+        host="",
+        entry=FeedEntry(guid=item.guid_hash.hex(), url=""),
+        state="failed",
+        reason=Reason.PARSER_ERROR,
+        detail=f"the database refused this item: {type(error).__name__}",
+    )
+
+
+async def _announce_all(
+    conn: Conn, source_id: int, rank: int, items: Sequence[Announced]
+) -> tuple[int, int]:
+    jobs = {item.url_hash: item for item in items}
+    new = await _insert_jobs(conn, source_id, rank, list(jobs.values()))
+    changed = await _sight(conn, source_id, items, new)
+    again = await _revisit(conn, changed)
+    hosts = {jobs[key].host for key in new if jobs[key].state == "pending"} | again
+    if hosts:
+        await wake(conn, hosts, rank)
+    return len(new), len(changed)
+
+
+async def _insert_jobs(
+    conn: Conn, source_id: int, rank: int, jobs: Sequence[Announced]
+) -> dict[bytes, int]:
+    cursor = await conn.execute(
+        """
+        INSERT INTO fetch_job (url_hash, url, host, source_id, rank, state, reason, detail,
+            entry, finished_at)
+        SELECT url_hash, url, host, %s, %s, state, reason, detail, entry::jsonb,
+            CASE WHEN state <> 'pending' THEN now() END
+        FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+            %s::text[]) AS item (url_hash, url, host, state, reason, detail, entry)
+        ON CONFLICT (url_hash) DO NOTHING
+        RETURNING url_hash, id
+        """,
+        (
+            source_id,
+            rank,
+            [item.url_hash for item in jobs],
+            [item.url for item in jobs],
+            [item.host for item in jobs],
+            [item.state for item in jobs],
+            [item.reason for item in jobs],
+            [item.detail for item in jobs],
+            [msgspec.json.encode(item.entry).decode() for item in jobs],
+        ),
+    )
+    return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
+
+
+async def _sight(
+    conn: Conn, source_id: int, items: Sequence[Announced], new: dict[bytes, int]
+) -> dict[int, Announced]:
+    """Note who announced what; return the changed items by their jobs."""
+    once = {(item.url_hash, item.guid_hash): item for item in items}
+    firsts: set[bytes] = set()
+    flags = []
+    for key, _ in once:
+        flags.append(key in new and key not in firsts)
+        firsts.add(key)
+    cursor = await conn.execute(
+        f"""
+        WITH seen AS (
+            SELECT j.id AS job_id, item.*, j.finished_at
+            FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])
+                AS item (url_hash, guid_hash, entry_hash, first)
+            JOIN fetch_job j ON j.url_hash = item.url_hash)
+        INSERT INTO sighting AS g (source_id, guid_hash, job_id, entry_hash, first)
+        SELECT %s, guid_hash, job_id, entry_hash, first FROM seen
+        WHERE first OR finished_at < now() - interval '{REVISIT_AFTER}' OR NOT EXISTS
+            (SELECT 1 FROM sighting o WHERE o.source_id = %s
+                AND o.guid_hash = seen.guid_hash AND o.job_id = seen.job_id)
+        ON CONFLICT (source_id, guid_hash, job_id) DO UPDATE
+            SET entry_hash = excluded.entry_hash WHERE g.entry_hash <> excluded.entry_hash
+        RETURNING job_id, entry_hash, xmax <> 0
+        """,  # noqa: S608 - a constant of this module
+        (
+            [key for key, _ in once],
+            [guid for _, guid in once],
+            [item.entry_hash for item in once.values()],
+            flags,
+            source_id,
+            source_id,
+        ),
+    )
+    by_hash = {item.entry_hash: item for item in once.values()}
+    return {int(row[0]): by_hash[bytes(row[1])] for row in await cursor.fetchall() if row[2]}
+
+
+async def _revisit(conn: Conn, changed: dict[int, Announced]) -> set[str]:
+    """Queue the jobs whose entries changed; return the hosts that have work again."""
+    if not changed:
+        return set()
+    cursor = await conn.execute(
+        """
+        UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
+            run_after = now(), from_snapshot = false, entry = item.entry::jsonb
+        FROM unnest(%s::bigint[], %s::text[]) AS item (id, entry)
+        WHERE j.id = item.id AND j.state NOT IN ('pending', 'leased') AND j.url <> ''
+            AND NOT (j.state = 'filtered' AND j.reason = 'discarded')
+        RETURNING j.host
+        """,
+        (
+            list(changed),
+            [msgspec.json.encode(item.entry).decode() for item in changed.values()],
+        ),
+    )
+    return {str(row[0]) for row in await cursor.fetchall()}

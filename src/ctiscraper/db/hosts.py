@@ -1,0 +1,176 @@
+"""Hosts: whose turn it is, how fast they may be asked, and which are resting."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.types import RobotsRecord
+
+# A premium host is served as if its work had waited this much longer than a standard one's;
+# basic hosts age past both, so none starves.
+RANK_HEAD_START = "10 minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class HostLease:
+    """The right to speak to one host until the lease is over."""
+
+    host: str
+    owner: UUID
+    failures: int = 0
+
+
+class Hosts:
+    """Pace, robots.txt and breaker of each host, shared by every worker."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def lease(self, worker: UUID, *, limit: int, seconds: float) -> list[HostLease]:
+        """Return up to `limit` hosts with work due, each now leased to `worker` alone."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                f"""
+                WITH ready AS (
+                    SELECT host FROM host
+                    WHERE ((lease_owner IS NULL AND work_at <= now()) OR lease_until < now())
+                        AND next_allowed_at <= now() + interval '1 second'
+                        AND (open_until IS NULL OR open_until <= now())
+                    ORDER BY work_at + rank * interval '{RANK_HEAD_START}'
+                    LIMIT %s FOR UPDATE SKIP LOCKED)
+                UPDATE host SET lease_owner = gen_random_uuid(), worker = %s,
+                    lease_until = now() + make_interval(secs => %s), work_at = 'infinity'
+                FROM ready WHERE host.host = ready.host
+                RETURNING host.host, host.lease_owner, host.failures
+                """,  # noqa: S608 - a constant of this module
+                (limit, worker, seconds),
+            )
+            return [HostLease(*row) for row in await cursor.fetchall()]
+
+    async def release(self, lease: HostLease) -> None:
+        """Give a host back; its next turn is when its next work is due."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                UPDATE host SET lease_owner = NULL, worker = NULL, lease_until = NULL,
+                    work_at = least(host.work_at,
+                        (SELECT min(next_check_at) FROM source_state
+                            WHERE host = %(host)s AND enabled),
+                        (SELECT min(run_after) FROM fetch_job
+                            WHERE host = %(host)s AND state = 'pending'))
+                WHERE host = %(host)s AND lease_owner = %(owner)s
+                """,
+                {"host": lease.host, "owner": lease.owner},
+            )
+
+    async def reserve(self, host: str, gap: float) -> float:
+        """Return how many seconds to wait before asking `host`; the slot is taken."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                INSERT INTO host AS h (host, next_allowed_at, work_at)
+                VALUES (%(host)s, clock_timestamp() + make_interval(secs => %(gap)s), 'infinity')
+                ON CONFLICT (host) DO UPDATE SET next_allowed_at =
+                    greatest(h.next_allowed_at, clock_timestamp())
+                        + make_interval(secs => %(gap)s)
+                RETURNING extract(epoch FROM
+                    next_allowed_at - clock_timestamp())::float8 - %(gap)s
+                """,
+                {"host": host, "gap": gap},
+            )
+            row = await cursor.fetchone()
+        assert row is not None
+        return max(0.0, float(row[0]))
+
+    async def succeeded(self, host: str) -> None:
+        """Close the breaker of a host that answered."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                UPDATE host SET failures = 0, open_until = NULL, reason = NULL, detail = ''
+                WHERE host = %s AND failures > 0
+                """,
+                (host,),
+            )
+
+    async def failed(self, host: str, reason: str, detail: str) -> int:
+        """Count a failure against a host; return how many came in a row."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                UPDATE host SET failures = failures + 1, reason = %s, detail = %s
+                WHERE host = %s RETURNING failures
+                """,
+                (reason, detail[:1000], host),
+            )
+            row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def rest(self, host: str, seconds: float) -> None:
+        """Ask nothing of a host for so long: its breaker is open, or it asked us to wait."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                UPDATE host SET open_until =
+                    greatest(open_until, now() + make_interval(secs => %s))
+                WHERE host = %s
+                """,
+                (seconds, host),
+            )
+
+    async def robots(self, origin: str) -> RobotsRecord | None:
+        """Return the robots.txt last read of an origin."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                SELECT origin, status, body, fetched_at, good_body, good_at
+                FROM robots WHERE origin = %s
+                """,
+                (origin,),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        return RobotsRecord(
+            origin=row[0],
+            status=row[1],
+            body=row[2],
+            fetched_at=row[3],
+            good_body=row[4],
+            good_at=row[5],
+        )
+
+    async def save_robots(self, record: RobotsRecord) -> None:
+        """Keep what an origin's robots.txt said."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                INSERT INTO robots (origin, status, body, fetched_at, good_body, good_at)
+                VALUES (%s, %s, %s, %s, %s, %s)
+                ON CONFLICT (origin) DO UPDATE SET status = excluded.status,
+                    body = excluded.body, fetched_at = excluded.fetched_at,
+                    good_body = excluded.good_body, good_at = excluded.good_at
+                """,
+                (
+                    record.origin,
+                    record.status,
+                    record.body,
+                    record.fetched_at,
+                    record.good_body,
+                    record.good_at,
+                ),
+            )
+
+
+async def wake(conn: Conn, hosts: Iterable[str], rank: int) -> None:
+    """Say that hosts have work now; part of the transaction that made the work."""
+    await conn.execute(
+        """
+        INSERT INTO host AS h (host, rank) SELECT name, %s FROM unnest(%s::text[]) AS name
+        ORDER BY name
+        ON CONFLICT (host) DO UPDATE SET work_at = least(h.work_at, now()),
+            rank = least(h.rank, excluded.rank)
+        """,
+        (rank, sorted(set(hosts))),
+    )

@@ -1,0 +1,265 @@
+"""The work queue: announced items as rows that workers claim, fence and finish."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from ctiscraper.db.hosts import wake
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import Reason
+from ctiscraper.types import FeedEntry, FetchJob, Retry
+
+MAX_ATTEMPTS = 5
+ENDED = ("filtered", "failed", "dead")
+
+_entry = msgspec.json.Decoder(FeedEntry)
+
+
+class Queue:
+    """The items announced by sources, each in exactly one state."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, host: str, worker: UUID, *, seconds: float) -> FetchJob | None:
+        """Return the host's next item, leased; its attempt counts from now on."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                UPDATE fetch_job j SET state = 'leased', attempts = j.attempts + 1,
+                    lease_owner = gen_random_uuid(), worker = %s,
+                    lease_until = now() + make_interval(secs => %s)
+                FROM (SELECT id FROM fetch_job
+                    WHERE host = %s AND state = 'pending' AND run_after <= now()
+                    ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED) next
+                WHERE j.id = next.id
+                RETURNING j.id, j.source_id, j.url, j.entry::text, j.attempts, j.host_tries,
+                    j.lease_owner, j.article_id, j.released,
+                    CASE WHEN j.from_snapshot THEN j.snapshot_id END
+                """,
+                (worker, seconds, host),
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            return None
+        return FetchJob(
+            id=row[0],
+            source_id=row[1],
+            url=row[2],
+            entry=_entry.decode(row[3]),
+            attempts=row[4],
+            host_tries=row[5],
+            lease_owner=str(row[6]),
+            article_id=row[7],
+            released=row[8],
+            snapshot_id=row[9],
+        )
+
+    async def give_back(self, job: FetchJob, retry: Retry) -> bool:
+        """Return an item to the queue, or to the dead letters when its attempts are used up.
+
+        False when the lease was lost meanwhile: then nothing is written.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                UPDATE fetch_job SET
+                    state = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
+                        THEN 'dead' ELSE 'pending' END,
+                    finished_at = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
+                        THEN now() END,
+                    attempts = greatest(0, attempts - %(refund)s::int),
+                    host_tries = host_tries + %(host_try)s::int,
+                    reason = %(reason)s, detail = %(detail)s,
+                    run_after = now() + make_interval(secs => %(delay)s),
+                    lease_owner = NULL, worker = NULL, lease_until = NULL
+                WHERE id = %(id)s AND lease_owner = %(owner)s AND state = 'leased'
+                """,
+                {
+                    "id": job.id,
+                    "owner": job.lease_owner,
+                    "most": MAX_ATTEMPTS,
+                    "refund": retry.refund,
+                    "host_try": retry.host_try,
+                    "reason": retry.reason,
+                    "detail": retry.detail[:2000],
+                    "delay": retry.delay,
+                },
+            )
+        return cursor.rowcount == 1
+
+    async def reap(self) -> int:
+        """Take back items whose worker is gone; return how many.
+
+        An item that used up its attempts this way is dead: it ends whoever touches it.
+        """
+        async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                UPDATE fetch_job SET
+                    state = CASE WHEN attempts >= %s THEN 'dead' ELSE 'pending' END,
+                    finished_at = CASE WHEN attempts >= %s THEN now() END,
+                    reason = %s, detail = 'the worker ended while it held this item',
+                    run_after = now(), lease_owner = NULL, worker = NULL, lease_until = NULL
+                WHERE id IN (SELECT id FROM fetch_job
+                    WHERE state = 'leased' AND lease_until < now() FOR UPDATE SKIP LOCKED)
+                RETURNING host, rank
+                """,
+                (MAX_ATTEMPTS, MAX_ATTEMPTS, Reason.WORKER_LOST),
+            )
+            rows = await cursor.fetchall()
+            if rows:
+                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+        return len(rows)
+
+    async def idle(self) -> bool:
+        """Return whether nothing is due and nobody holds anything."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT NOT EXISTS (SELECT 1 FROM fetch_job WHERE state = 'leased')
+                    AND NOT EXISTS (SELECT 1 FROM host WHERE lease_until > now())
+                    AND NOT EXISTS (SELECT 1 FROM host WHERE work_at <= now()
+                        AND (open_until IS NULL OR open_until <= now()))
+                """
+            )
+            row = await cursor.fetchone()
+        return bool(row and row[0])
+
+    async def renew(self, worker: UUID, *, pid: int, seconds: float, done: int) -> None:
+        """Extend what a living worker holds, and say that it lives."""
+        async with self._database.transaction() as conn:
+            await conn.execute(
+                """
+                UPDATE fetch_job SET lease_until = now() + make_interval(secs => %s)
+                WHERE state = 'leased' AND worker = %s AND lease_until > now()
+                """,
+                (seconds, worker),
+            )
+            await conn.execute(
+                """
+                UPDATE host SET lease_until = now() + make_interval(secs => %s)
+                WHERE worker = %s AND lease_until > now()
+                """,
+                (seconds, worker),
+            )
+            await conn.execute(
+                """
+                INSERT INTO worker_heartbeat AS w (worker, pid, done) VALUES (%s, %s, %s)
+                ON CONFLICT (worker) DO UPDATE SET seen_at = now(), done = excluded.done,
+                    progressed_at = CASE WHEN excluded.done > w.done
+                        THEN now() ELSE w.progressed_at END
+                """,
+                (worker, pid, done),
+            )
+
+    async def retire(self, worker: UUID) -> None:
+        """Give back all that a stopping worker still holds, its attempts refunded."""
+        async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                UPDATE fetch_job SET state = 'pending', attempts = greatest(0, attempts - 1),
+                    lease_owner = NULL, worker = NULL, lease_until = NULL
+                WHERE state = 'leased' AND worker = %s RETURNING host, rank
+                """,
+                (worker,),
+            )
+            rows = await cursor.fetchall()
+            if rows:
+                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+            await conn.execute(
+                """
+                UPDATE host SET lease_owner = NULL, worker = NULL, lease_until = NULL,
+                    work_at = now() WHERE worker = %s
+                """,
+                (worker,),
+            )
+            await conn.execute("DELETE FROM worker_heartbeat WHERE worker = %s", (worker,))
+
+    async def finish(
+        self, job: FetchJob, state: str, reason: str, detail: str, snapshot_id: int | None
+    ) -> bool:
+        """End an item without an article (filtered or failed); False when the lease was lost."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                UPDATE fetch_job SET state = %s, reason = %s, detail = %s, finished_at = now(),
+                    snapshot_id = coalesce(%s, snapshot_id), from_snapshot = false,
+                    lease_owner = NULL, worker = NULL, lease_until = NULL
+                WHERE id = %s AND lease_owner = %s AND state = 'leased'
+                """,
+                (state, reason, detail[:2000], snapshot_id, job.id, job.lease_owner),
+            )
+        return cursor.rowcount == 1
+
+    async def retry(self, ids: Sequence[int]) -> int:
+        """Put failed and dead items back in the queue; return how many."""
+        return await self._again(ids, ("failed", "dead"), "from_snapshot = false")
+
+    async def release(self, ids: Sequence[int]) -> int:
+        """Let filtered items through their gates; return how many go back to the queue."""
+        return await self._again(
+            ids, ("filtered",), "released = true, from_snapshot = snapshot_id IS NOT NULL"
+        )
+
+    async def _again(self, ids: Sequence[int], states: tuple[str, ...], also: str) -> int:
+        async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                f"""
+                UPDATE fetch_job SET state = 'pending', attempts = 0, host_tries = 0,
+                    run_after = now(), finished_at = NULL, {also}
+                WHERE id = ANY(%s) AND state = ANY(%s) AND NOT (entry->>'url' = '')
+                RETURNING host, rank
+                """,  # noqa: S608 - both callers pass constants
+                (list(ids), list(states)),
+            )
+            rows = await cursor.fetchall()
+            if rows:
+                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+        return len(rows)
+
+    async def discard(self, ids: Sequence[int]) -> int:
+        """Set dead or failed items aside for good, still counted; return how many."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                UPDATE fetch_job SET state = 'filtered', reason = %s,
+                    detail = 'was ' || state || ': ' || coalesce(reason, '')
+                WHERE id = ANY(%s) AND state IN ('dead', 'failed')
+                """,
+                (Reason.DISCARDED, list(ids)),
+            )
+        return cursor.rowcount
+
+    async def reprocess(self, *, source_key: str | None, article_ids: Sequence[int] | None) -> int:
+        """Queue stored items to be read again from their snapshots; return how many."""
+        async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
+                    run_after = now(), from_snapshot = true
+                WHERE j.state IN ('stored', 'duplicate') AND j.snapshot_id IS NOT NULL
+                    AND (%(key)s::text IS NULL OR j.source_id =
+                        (SELECT id FROM source WHERE key = %(key)s))
+                    AND (%(ids)s::bigint[] IS NULL OR j.article_id = ANY(%(ids)s))
+                RETURNING j.host, j.rank
+                """,
+                {"key": source_key, "ids": list(article_ids) if article_ids is not None else None},
+            )
+            rows = await cursor.fetchall()
+            if rows:
+                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+        return len(rows)
+
+
+async def fenced(conn: Conn, job: FetchJob) -> bool:
+    """Return whether this worker still holds the item; its row stays locked if so."""
+    cursor = await conn.execute(
+        """
+        SELECT 1 FROM fetch_job
+        WHERE id = %s AND lease_owner = %s AND state = 'leased' FOR UPDATE
+        """,
+        (job.id, job.lease_owner),
+    )
+    return await cursor.fetchone() is not None

@@ -1,0 +1,76 @@
+"""The database as the other rooms see it: short transactions over a small pool."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from ctiscraper.errors import Reason, StorageError
+
+Conn = AsyncConnection[TupleRow]
+
+# PostgreSQL says "word is too long to be indexed" for each long token of an article.
+_OPTIONS = (
+    "-c client_min_messages=warning -c timezone=UTC -c idle_in_transaction_session_timeout=60s"
+)
+
+# The server is away, full, read-only or restarting: its fault, never the statement's.
+_OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout)
+
+
+class Database:
+    """A pool of connections to one PostgreSQL, made inside a running event loop."""
+
+    def __init__(self, conninfo: str, *, size: int = 8, statement_seconds: float = 30.0) -> None:
+        self.conninfo = conninfo
+        self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
+            conninfo,
+            min_size=1,
+            max_size=size,
+            timeout=10.0,
+            open=False,
+            kwargs={
+                "autocommit": True,
+                "options": f"{_OPTIONS} -c statement_timeout={int(statement_seconds * 1000)}",
+            },
+        )
+
+    async def open(self) -> Self:
+        """Return the database once a first connection stands."""
+        try:
+            await self._pool.open(wait=True, timeout=30.0)
+        except PoolTimeout as error:
+            await self._pool.close()
+            raise StorageError(Reason.DATABASE, f"cannot connect to PostgreSQL: {error}") from error
+        return self
+
+    async def close(self) -> None:
+        """Give every connection back to the server."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Conn]:
+        """Yield a connection where each statement is its own transaction.
+
+        Raises StorageError when the server cannot be reached.
+        """
+        try:
+            async with self._pool.connection() as conn:
+                yield conn
+        except _OURS as error:
+            raise StorageError(Reason.DATABASE, str(error).strip()) from error
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Conn]:
+        """Yield a connection inside one transaction: all of it is kept, or nothing."""
+        async with self.connection() as conn, conn.transaction():
+            yield conn

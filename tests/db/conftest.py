@@ -1,0 +1,16 @@
+"""An open stage for each test of this room."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from db.stage import Stage
+
+from ctiscraper.db.session import Database
+
+
+@pytest_asyncio.fixture
+async def stage(database: str) -> AsyncIterator[Stage]:
+    async with Database(database, size=8) as opened:
+        stage = Stage(opened)
+        yield stage
+        assert (await stage.accounting()).balanced

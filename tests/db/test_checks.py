@@ -1,0 +1,106 @@
+"""Checks: validators stand beside the items they brought, and one bad item costs only itself."""
+
+import make
+from db.stage import Stage
+
+from ctiscraper.types import FeedEntry, Health, Validators
+
+URL = "https://acme.example/a/"
+
+
+async def test_items_are_discovered_once(stage: Stage) -> None:
+    items = [make.announced(f"{URL}{n}") for n in range(3)]
+    assert await stage.announce(items) == (3, 0)
+    assert await stage.announce(items) == (0, 0)
+    assert (await stage.accounting()).discovered == 3
+
+
+async def test_one_address_in_two_feeds_is_one_item_with_two_sightings(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    other = make.settings("other", "other.example")
+    assert await stage.announce([make.announced(URL)], other) == (0, 0)
+    assert await stage.value("SELECT count(*) FROM fetch_job") == 1
+    assert await stage.value("SELECT count(*) FROM sighting") == 2
+
+
+async def test_twins_in_one_feed_are_one_item(stage: Stage) -> None:
+    twin = make.announced(URL, guid_hash=make.sha("another guid"))
+    assert await stage.announce([make.announced(URL), twin, twin]) == (1, 0)
+    assert (await stage.accounting()).discovered == 1
+
+
+async def test_one_guid_for_two_addresses_is_two_items(stage: Stage) -> None:
+    guid = make.sha("same")
+    items = [make.announced(f"{URL}{n}", guid_hash=guid) for n in range(2)]
+    assert await stage.announce(items) == (2, 0)
+
+
+async def test_one_item_the_database_refuses_costs_only_itself(stage: Stage) -> None:
+    items = [make.announced(f"{URL}{n}") for n in range(500)]
+    bad = FeedEntry(guid="x", url=f"{URL}250", title="nul \x00 inside")
+    items[250] = make.announced(f"{URL}250", entry=bad)
+    assert await stage.announce(items) == (500, 0)
+    rows = await stage.rows("SELECT state, count(*) FROM fetch_job GROUP BY state ORDER BY state")
+    assert rows == [("failed", 1), ("pending", 499)]
+
+
+async def test_a_changed_entry_is_fetched_again(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    await stage.keep(await stage.claim(), make.content(URL))
+    edited = make.announced(URL, entry_hash=make.sha("edited"))
+    assert await stage.announce([edited]) == (0, 0), "not again so soon after the last look"
+    await stage.run("UPDATE fetch_job SET finished_at = now() - interval '1 hour'")
+    assert await stage.announce([edited]) == (0, 1)
+    job = await stage.claim()
+    assert job.article_id is not None
+    assert await stage.announce([edited]) == (0, 0)
+
+
+async def test_an_item_that_may_not_be_followed_is_a_row_with_its_reason(stage: Stage) -> None:
+    item = make.announced("", host="", state="failed", reason="no_url", detail="no link")
+    await stage.announce([item])
+    assert await stage.rows("SELECT state, reason, detail FROM fetch_job") == [
+        ("failed", "no_url", "no link")
+    ]
+
+
+async def test_validators_and_items_are_kept_together_or_not_at_all(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    lease = await stage.checks.claim("acme.example", seconds=60)
+    assert lease is not None
+    await stage.run("UPDATE source_state SET lease_owner = gen_random_uuid()")
+    lost = await stage.checks.record(
+        lease, make.summary(), make.standing(), [make.announced(URL)]
+    )
+    assert lost is None
+    assert (await stage.sources.get("acme")).validators == Validators()
+    assert await stage.value("SELECT count(*) FROM fetch_job") == 0
+
+
+async def test_a_check_records_where_the_source_stands(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    source = await stage.sources.get("acme")
+    assert (source.health, source.validators.etag) == (Health.OK, '"1"')
+    assert source.last_success_at is not None
+    assert await stage.rows("SELECT status, announced, discovered FROM source_check") == [
+        (200, 0, 1)
+    ]
+
+
+async def test_a_source_is_checked_by_one_worker_and_falls_due_again_when_it_is_lost(
+    stage: Stage,
+) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    assert await stage.checks.claim("acme.example", seconds=60) is not None
+    assert await stage.checks.claim("acme.example", seconds=60) is None
+    await stage.run("UPDATE source_state SET next_check_at = now()")
+    assert await stage.checks.claim("acme.example", seconds=60) is not None
+
+
+async def test_settings_changed_during_a_check_win(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    lease = await stage.checks.claim("acme.example", seconds=60)
+    assert lease is not None
+    await stage.sources.update("acme", make.settings(active=False), actor="test")
+    assert await stage.checks.record(lease, make.summary(), make.standing()) is None
+    assert (await stage.sources.get("acme")).health is Health.PAUSED

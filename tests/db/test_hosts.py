@@ -1,0 +1,94 @@
+"""Hosts: one worker at a time, one pace for all, and no work forgotten."""
+
+import asyncio
+from uuid import uuid4
+
+import make
+from db.stage import Stage
+
+from ctiscraper.types import RobotsRecord
+
+HOST = "acme.example"
+
+
+async def test_a_host_is_leased_to_one_worker(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    leases = await asyncio.gather(
+        *(stage.hosts.lease(uuid4(), limit=10, seconds=60) for _ in range(8))
+    )
+    assert [lease.host for held in leases for lease in held] == [HOST]
+
+
+async def test_a_lapsed_lease_is_taken_over(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    [first] = await stage.hosts.lease(uuid4(), limit=1, seconds=60)
+    await stage.run("UPDATE host SET lease_until = now() - interval '1 second'")
+    [second] = await stage.hosts.lease(uuid4(), limit=1, seconds=60)
+    assert second.owner != first.owner
+    await stage.hosts.release(first)
+    assert await stage.hosts.lease(uuid4(), limit=1, seconds=60) == []
+
+
+async def test_a_released_host_waits_for_its_next_work(stage: Stage) -> None:
+    await stage.announce([make.announced("https://acme.example/a/1")])
+    [lease] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+    job = await stage.claim()
+    await stage.keep(job, make.content(job.url))
+    await stage.hosts.release(lease)
+    assert await stage.hosts.lease(stage.worker, limit=1, seconds=60) == []
+    assert await stage.value("SELECT work_at > now() + interval '50 minutes' FROM host")
+
+
+async def test_work_made_while_a_host_is_leased_is_not_forgotten(stage: Stage) -> None:
+    await stage.announce([])
+    [lease] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+    await stage.announce([make.announced("https://acme.example/a/1")])
+    await stage.hosts.release(lease)
+    assert len(await stage.hosts.lease(stage.worker, limit=1, seconds=60)) == 1
+
+
+async def test_slots_of_a_host_are_a_gap_apart_for_all_workers(stage: Stage) -> None:
+    waits = sorted(await asyncio.gather(*(stage.hosts.reserve(HOST, 1.0) for _ in range(6))))
+    gaps = [later - earlier for earlier, later in zip(waits, waits[1:], strict=False)]
+    assert waits[0] < 0.05
+    assert all(0.9 < gap < 1.05 for gap in gaps)
+
+
+async def test_a_resting_host_is_left_alone(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    await stage.hosts.rest(HOST, 3600)
+    assert await stage.hosts.lease(stage.worker, limit=1, seconds=60) == []
+    await stage.sources.check_now("acme")
+    assert len(await stage.hosts.lease(stage.worker, limit=1, seconds=60)) == 1
+
+
+async def test_failures_count_in_a_row_until_an_answer(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    assert [await stage.hosts.failed(HOST, "timeout", "") for _ in range(3)] == [1, 2, 3]
+    await stage.hosts.succeeded(HOST)
+    assert await stage.hosts.failed(HOST, "timeout", "") == 1
+
+
+async def test_hosts_with_premium_work_come_first_and_none_starves(stage: Stage) -> None:
+    for tier in ("basic", "premium", "standard"):
+        await stage.sources.add(make.settings(tier, f"{tier}.example", tier=tier), actor="test")
+    leases = [await stage.hosts.lease(stage.worker, limit=1, seconds=60) for _ in range(3)]
+    assert [lease.host.split(".")[0] for [lease] in leases] == ["premium", "standard", "basic"]
+    await stage.run("UPDATE host SET lease_owner = NULL, lease_until = NULL, work_at = now()")
+    await stage.run("UPDATE host SET work_at = now() - interval '1 hour' WHERE rank = 2")
+    [first] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+    assert first.host == "basic.example"
+
+
+async def test_robots_are_kept_as_they_were_read(stage: Stage) -> None:
+    record = RobotsRecord(
+        origin="https://acme.example",
+        status=503,
+        body=None,
+        fetched_at=make.NOW,
+        good_body="User-agent: *",
+        good_at=make.NOW,
+    )
+    assert await stage.hosts.robots(record.origin) is None
+    await stage.hosts.save_robots(record)
+    assert await stage.hosts.robots(record.origin) == record

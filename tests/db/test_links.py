@@ -1,0 +1,87 @@
+"""Near-duplicates: linked to the first, once for each text, also when stored at once."""
+
+import make
+from db.stage import Stage
+
+from ctiscraper.types import Fingerprint
+
+URL = "https://acme.example/a/"
+
+
+def alike(one: Fingerprint, other: Fingerprint) -> float | None:
+    return 0.9 if set(one.bands) & set(other.bands) else None
+
+
+def never(_one: Fingerprint, _other: Fingerprint) -> float | None:
+    return None
+
+
+async def _store(stage: Stage, name: str, bands: tuple[int, ...]) -> int:
+    url = f"{URL}{name}"
+    await stage.announce([make.announced(url)])
+    content = make.content(url, name, fingerprint=make.mark(name, bands))
+    kept = await stage.keep(await stage.claim(), content)
+    assert kept is not None
+    return kept.article_id
+
+
+async def test_a_copy_is_linked_to_what_it_repeats_and_both_are_kept(stage: Stage) -> None:
+    first = await _store(stage, "first", (1, 2))
+    other = await _store(stage, "other", (8, 9))
+    copy = await _store(stage, "copy", (2, 3))
+    assert await stage.links.link_next(alike) == 3
+    rows = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
+    assert rows == [(first, None), (other, None), (copy, first)]
+    accounting = await stage.accounting()
+    assert (accounting.stored, accounting.duplicate) == (2, 1)
+
+
+async def test_copies_of_copies_share_one_root(stage: Stage) -> None:
+    first = await _store(stage, "first", (1, 2))
+    await _store(stage, "second", (2, 3))
+    await _store(stage, "third", (3, 4))
+    await stage.links.link_next(alike)
+    rows = await stage.rows("SELECT DISTINCT duplicate_of FROM article WHERE id > 1")
+    assert rows == [(first,)]
+
+
+async def test_each_text_is_compared_once(stage: Stage) -> None:
+    await _store(stage, "first", (1,))
+    assert await stage.links.link_next(alike) == 1
+    assert await stage.links.link_next(alike) == 0
+    assert await stage.value("SELECT count(*) FROM analysis") == 1
+
+
+async def test_comparing_a_text_twice_leaves_one_record(stage: Stage) -> None:
+    number = await _store(stage, "first", (1,))
+    await stage.links.link_next(alike)
+    await stage.run(f"INSERT INTO outbox (topic, article_id, revision) VALUES ('article', {number}, 1)")
+    assert await stage.links.link_next(alike) == 1
+    assert await stage.value("SELECT count(*) FROM analysis") == 1
+
+
+async def test_candidates_that_do_not_hold_up_are_not_linked(stage: Stage) -> None:
+    await _store(stage, "first", (1,))
+    await _store(stage, "second", (1,))
+    await stage.links.link_next(never)
+    assert await stage.value("SELECT count(*) FROM article WHERE duplicate_of IS NULL") == 2
+
+
+async def test_an_edit_that_ends_the_likeness_ends_the_link(stage: Stage) -> None:
+    await _store(stage, "first", (1,))
+    copy = await _store(stage, "second", (1,))
+    await stage.links.link_next(alike)
+    assert await stage.value("SELECT count(*) FROM article WHERE duplicate_of IS NULL") == 1
+    await stage.run(f"UPDATE fetch_job SET state = 'pending' WHERE article_id = {copy}")
+    edited = make.content(f"{URL}second", "all new", fingerprint=make.mark("all new", (7,)))
+    await stage.keep(await stage.claim(), edited)
+    await stage.links.link_next(alike)
+    assert await stage.value("SELECT count(*) FROM article WHERE duplicate_of IS NULL") == 2
+
+
+async def test_fingerprints_of_two_versions_are_never_compared(stage: Stage) -> None:
+    await _store(stage, "first", (1,))
+    await stage.run("UPDATE article_fingerprint SET version = 99")
+    await _store(stage, "second", (1,))
+    await stage.links.link_next(alike)
+    assert await stage.value("SELECT count(*) FROM article WHERE duplicate_of IS NULL") == 2

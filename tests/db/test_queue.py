@@ -1,0 +1,167 @@
+"""The queue: leases, fences, refunds, dead letters, and the invariant after each."""
+
+import asyncio
+from uuid import uuid4
+
+import make
+import pytest
+from db.stage import Stage
+
+from ctiscraper.db.queue import MAX_ATTEMPTS
+from ctiscraper.errors import Reason
+from ctiscraper.types import Retry
+
+URL = "https://acme.example/a/1"
+
+
+async def _lapse(stage: Stage) -> None:
+    await stage.run("UPDATE fetch_job SET lease_until = now() - interval '1 second'")
+
+
+async def _state(stage: Stage) -> object:
+    return await stage.value("SELECT state FROM fetch_job")
+
+
+async def test_an_item_is_claimed_by_one_worker_alone(stage: Stage) -> None:
+    await stage.announce([make.announced(f"{URL}{n}") for n in range(20)])
+    workers = [uuid4() for _ in range(5)]
+    claims = await asyncio.gather(
+        *(stage.queue.claim("acme.example", w, seconds=60) for w in workers for _ in range(5))
+    )
+    jobs = [job.id for job in claims if job is not None]
+    assert len(jobs) == len(set(jobs)) == 20
+
+
+async def test_a_claim_returns_the_entry_as_it_was_announced(stage: Stage) -> None:
+    entry = make.entry(URL, title="Ünïcode 'quotes' \\ \"x\" 🦠", content="<p>a</p>", tags=("x",))
+    await stage.announce([make.announced(URL, entry=entry)])
+    job = await stage.claim()
+    assert (job.entry, job.attempts, job.url) == (entry, 1, URL)
+
+
+async def test_the_attempt_counts_at_the_claim(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    for attempt in range(1, MAX_ATTEMPTS + 1):
+        job = await stage.claim()
+        assert job.attempts == attempt
+        await _lapse(stage)
+        await stage.queue.reap()
+    assert await _state(stage) == "dead"
+    assert await stage.value("SELECT reason FROM fetch_job") == Reason.WORKER_LOST
+    assert await stage.queue.claim("acme.example", stage.worker, seconds=60) is None
+
+
+async def test_a_frozen_holder_that_wakes_writes_nothing(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    frozen = await stage.claim()
+    await _lapse(stage)
+    await stage.queue.reap()
+    current = await stage.claim()
+    assert await stage.keep(frozen, make.content(URL, "stale")) is None
+    assert not await stage.queue.finish(frozen, "failed", "x", "", None)
+    assert not await stage.queue.give_back(frozen, Retry(reason="x"))
+    assert await stage.value("SELECT count(*) FROM article") == 0
+    assert await stage.keep(current, make.content(URL, "fresh")) is not None
+    assert await stage.keep(frozen, make.content(URL, "stale")) is None
+    assert await stage.rows("SELECT text, revision FROM article") == [("fresh", 1)]
+
+
+async def test_a_lapsed_lease_is_not_renewed(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    await stage.claim()
+    await stage.queue.renew(stage.worker, pid=1, seconds=500, done=0)
+    assert await stage.queue.reap() == 0
+    await _lapse(stage)
+    await stage.queue.renew(stage.worker, pid=1, seconds=500, done=0)
+    assert await stage.queue.reap() == 1
+
+
+async def test_a_refund_burns_no_attempt(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    for _ in range(MAX_ATTEMPTS * 3):
+        job = await stage.claim()
+        assert job.attempts == 1
+        assert await stage.queue.give_back(job, Retry(reason="storage", refund=True))
+    assert await _state(stage) == "pending"
+
+
+async def test_a_host_try_is_counted_apart(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    await stage.queue.give_back(
+        await stage.claim(), Retry(reason="timeout", refund=True, host_try=True)
+    )
+    job = await stage.claim()
+    assert (job.attempts, job.host_tries) == (1, 1)
+
+
+async def test_the_last_attempt_given_back_is_dead(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    for _ in range(MAX_ATTEMPTS):
+        await stage.queue.give_back(await stage.claim(), Retry(reason="parser_crash"))
+    assert await _state(stage) == "dead"
+
+
+async def test_an_item_put_off_is_not_claimed_before_its_time(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    await stage.queue.give_back(await stage.claim(), Retry(reason="x", delay=3600, refund=True))
+    assert await stage.queue.claim("acme.example", stage.worker, seconds=60) is None
+
+
+@pytest.mark.parametrize("state", ["dead", "failed"])
+async def test_dead_and_failed_items_can_be_retried(stage: Stage, state: str) -> None:
+    await stage.announce([make.announced(URL)])
+    job = await stage.claim()
+    await stage.queue.finish(job, state, "not_found", "404", None)
+    assert await stage.queue.retry([job.id]) == 1
+    again = await stage.claim()
+    assert (again.id, again.attempts) == (job.id, 1)
+
+
+async def test_a_discarded_item_stays_counted_and_is_not_retried(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    job = await stage.claim()
+    await stage.queue.finish(job, "failed", "gone", "410", None)
+    assert await stage.queue.discard([job.id]) == 1
+    assert await stage.queue.retry([job.id]) == 0
+    assert (await stage.accounting()).filtered == 1
+
+
+async def test_a_released_item_passes_its_gates(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    job = await stage.claim()
+    await stage.queue.finish(job, "filtered", "too_short", "12 characters", None)
+    assert await stage.queue.release([job.id]) == 1
+    assert (await stage.claim()).released
+
+
+async def test_a_stopping_worker_gives_everything_back_unharmed(stage: Stage) -> None:
+    await stage.announce([make.announced(f"{URL}{n}") for n in range(3)])
+    for _ in range(3):
+        await stage.claim()
+    await stage.queue.retire(stage.worker)
+    assert [(await stage.claim()).attempts for _ in range(3)] == [1, 1, 1]
+
+
+async def test_reprocessing_reads_the_kept_snapshot_again(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    snapshot = stage.snapshot("body")
+    await stage.keep(await stage.claim(), make.content(URL), snapshot)
+    assert await stage.queue.reprocess(source_key="acme", article_ids=None) == 1
+    assert await stage.queue.reprocess(source_key="other", article_ids=None) == 0
+    job = await stage.claim()
+    assert job.snapshot_id is not None
+    kept = await stage.store.snapshot(job.snapshot_id)
+    assert kept == snapshot
+    await stage.keep(job, make.content(URL, "read better"))
+    assert await stage.rows("SELECT text, revision FROM article") == [("read better", 2)]
+    assert await stage.value("SELECT cause FROM article_revision") == "reprocessed"
+
+
+async def test_premium_items_of_a_host_come_first(stage: Stage) -> None:
+    basic = make.settings("basic", "acme.example", tier="basic")
+    premium = make.settings("premium", "acme.example", tier="premium")
+    await stage.announce([make.announced(f"{URL}basic")], basic)
+    await stage.sources.remove("basic", actor="test")
+    await stage.run("UPDATE fetch_job SET state = 'pending'")
+    await stage.announce([make.announced(f"{URL}premium")], premium)
+    assert (await stage.claim()).url == f"{URL}premium"
