@@ -3,9 +3,9 @@
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from db.stage import Stage
 
 from ctiscraper.db.session import Database
+from db.stage import Stage
 
 
 @pytest_asyncio.fixture

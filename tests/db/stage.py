@@ -66,11 +66,11 @@ class Stage:
 
     async def run(self, statement: str) -> None:
         async with self.database.connection() as conn:
-            await conn.execute(statement)  # type: ignore[call-overload]  # literals of tests
+            await conn.execute(statement)
 
     async def rows(self, query: str) -> list[tuple[object, ...]]:
         async with self.database.connection() as conn:
-            cursor = await conn.execute(query)  # type: ignore[call-overload]  # literals of tests
+            cursor = await conn.execute(query)
             return [tuple(row) for row in await cursor.fetchall()]
 
     async def value(self, query: str) -> object:
@@ -79,8 +79,9 @@ class Stage:
     async def accounting(self) -> Accounting:
         rows = await self.rows(
             """
-            SELECT coalesce(sum(discovered), 0), coalesce(sum(stored), 0), coalesce(sum(duplicate), 0),
-                coalesce(sum(filtered), 0), coalesce(sum(failed), 0), coalesce(sum(dead), 0),
+            SELECT coalesce(sum(discovered), 0), coalesce(sum(stored), 0),
+                coalesce(sum(duplicate), 0), coalesce(sum(filtered), 0),
+                coalesce(sum(failed), 0), coalesce(sum(dead), 0),
                 coalesce(sum(pending), 0)
             FROM accounting
             """

@@ -1,9 +1,8 @@
 """Checks: validators stand beside the items they brought, and one bad item costs only itself."""
 
 import make
-from db.stage import Stage
-
 from ctiscraper.types import FeedEntry, Health, Validators
+from db.stage import Stage
 
 URL = "https://acme.example/a/"
 
@@ -69,9 +68,7 @@ async def test_validators_and_items_are_kept_together_or_not_at_all(stage: Stage
     lease = await stage.checks.claim("acme.example", seconds=60)
     assert lease is not None
     await stage.run("UPDATE source_state SET lease_owner = gen_random_uuid()")
-    lost = await stage.checks.record(
-        lease, make.summary(), make.standing(), [make.announced(URL)]
-    )
+    lost = await stage.checks.record(lease, make.summary(), make.standing(), [make.announced(URL)])
     assert lost is None
     assert (await stage.sources.get("acme")).validators == Validators()
     assert await stage.value("SELECT count(*) FROM fetch_job") == 0

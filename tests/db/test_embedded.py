@@ -1,6 +1,7 @@
 """The embedded server: real processes started, killed and raced."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -141,6 +142,7 @@ async def test_a_killed_supervisor_leaves_no_server_and_the_next_takes_over(plac
         assert server > 0
         postgres = psutil.Process(server)
         process.kill()
+        await process.wait()
         async with served(place / "data") as successor:
             assert successor.is_owner
             keep_one(successor.conninfo)
@@ -182,6 +184,16 @@ async def test_a_client_takes_over_when_the_owner_ends(place: Path) -> None:
 
         await until(taken_over)
         assert count(client.conninfo) == 1
+
+
+async def test_a_silent_owner_is_told_of(place: Path) -> None:
+    (place / "data").mkdir(mode=0o700)
+    lock = os.open(place / "data" / "owner.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    server = EmbeddedPostgres(place / "data", find_binaries(), patience=0.05)
+    with pytest.raises(SettingsError, match="another process owns"):
+        await server.start()
+    os.close(lock)
 
 
 async def test_a_half_made_cluster_is_made_again(place: Path) -> None:

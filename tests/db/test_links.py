@@ -1,9 +1,8 @@
 """Near-duplicates: linked to the first, once for each text, also when stored at once."""
 
 import make
-from db.stage import Stage
-
 from ctiscraper.types import Fingerprint
+from db.stage import Stage
 
 URL = "https://acme.example/a/"
 
@@ -55,7 +54,9 @@ async def test_each_text_is_compared_once(stage: Stage) -> None:
 async def test_comparing_a_text_twice_leaves_one_record(stage: Stage) -> None:
     number = await _store(stage, "first", (1,))
     await stage.links.link_next(alike)
-    await stage.run(f"INSERT INTO outbox (topic, article_id, revision) VALUES ('article', {number}, 1)")
+    await stage.run(
+        f"INSERT INTO outbox (topic, article_id, revision) VALUES ('article', {number}, 1)"
+    )
     assert await stage.links.link_next(alike) == 1
     assert await stage.value("SELECT count(*) FROM analysis") == 1
 

@@ -3,13 +3,13 @@
 import asyncio
 from uuid import uuid4
 
-import make
 import pytest
-from db.stage import Stage
 
+import make
 from ctiscraper.db.queue import MAX_ATTEMPTS
 from ctiscraper.errors import Reason
 from ctiscraper.types import Retry
+from db.stage import Stage
 
 URL = "https://acme.example/a/1"
 

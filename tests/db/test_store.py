@@ -1,9 +1,8 @@
 """Storing: once, every text it ever had, and the same text under two addresses."""
 
 import make
-from db.stage import Stage
-
 from ctiscraper.types import ArticleContent
+from db.stage import Stage
 
 URL = "https://acme.example/a/1"
 

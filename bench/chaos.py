@@ -1,0 +1,165 @@
+"""Kill and freeze workers at random moments, restart PostgreSQL twice, and count what is left.
+
+Run: .venv/bin/python bench/chaos.py [--hosts 25] [--items 200] [--events 300] [--workers 4]
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import time
+from collections import Counter
+
+import psycopg
+
+import rig
+from ctiscraper.db.session import Database
+from ctiscraper.db.sources import Sources
+from ctiscraper.errors import StorageError
+
+LEASE = 5.0
+POISON = ("/a/7", "/a/11")
+
+
+class Chaos:
+    """The driver: it ends processes it started, by their numbers."""
+
+    def __init__(self, made: rig.Installation, options: argparse.Namespace) -> None:
+        self.made = made
+        self.options = options
+        self.random = random.Random(options.seed)
+        self.events: Counter[str] = Counter()
+        self.frozen: list[tuple[float, int]] = []
+        self.done = False
+
+    async def keep_workers(self) -> None:
+        """Start a worker for each one that ended, as a supervisor does."""
+        while not self.done:
+            alive = [worker for worker in self.made.workers if worker.poll() is None]
+            self.made.workers[:] = alive
+            for _ in range(self.options.workers - len(alive)):
+                self.made.start_worker()
+            now = time.monotonic()
+            for due, pid in [entry for entry in self.frozen if entry[0] <= now]:
+                self.frozen.remove((due, pid))
+                self._signal(pid, signal.SIGCONT)
+            await asyncio.sleep(0.05)
+
+    async def disturb(self) -> None:
+        """Kill most, freeze some beyond their lease, and restart PostgreSQL twice."""
+        restarts = {self.options.events // 3, 2 * self.options.events // 3}
+        for event in range(self.options.events):
+            await asyncio.sleep(self.random.uniform(0.2, 0.8))
+            if event in restarts:
+                self._signal(self.made.server.pid or 0, signal.SIGQUIT)
+                self.events["postgresql immediate restart"] += 1
+            worker = self.random.choice(self.made.workers)
+            if worker.pid in {pid for _, pid in self.frozen} or self.random.random() < 0.85:
+                self._signal(worker.pid, signal.SIGKILL)
+                self.events["SIGKILL"] += 1
+            else:
+                self._signal(worker.pid, signal.SIGSTOP)
+                self.frozen.append((time.monotonic() + LEASE * 1.5, worker.pid))
+                self.events["SIGSTOP beyond the lease"] += 1
+
+    async def poison(self) -> None:
+        """End whichever worker holds a poison item, every time."""
+        while not self.done:
+            try:
+                async with await psycopg.AsyncConnection.connect(self.made.conninfo) as conn:
+                    await self._poison(conn)
+            except psycopg.OperationalError:
+                await asyncio.sleep(0.2)
+
+    async def _poison(self, conn: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        await conn.set_autocommit(True)
+        while not self.done:
+            cursor = await conn.execute(
+                """
+                SELECT DISTINCT h.pid FROM fetch_job j JOIN worker_heartbeat h USING (worker)
+                WHERE j.state = 'leased' AND j.url LIKE ANY(%s) AND j.host = ANY(%s)
+                """,
+                ([f"%{path}" for path in POISON], ["127.10.0.1"]),
+            )
+            for (pid,) in await cursor.fetchall():
+                self._signal(int(str(pid)), signal.SIGKILL)
+                self.events["killed by a poison item"] += 1
+            await asyncio.sleep(0.02)
+
+    def _signal(self, pid: int, number: int) -> None:
+        if pid:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                self.events["was gone already"] += 1
+
+
+async def _settled(made: rig.Installation, expected: int, seconds: float) -> None:
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        try:
+            async with Database(made.conninfo, size=2) as database:
+                await rig.until_idle(database, expected=expected, seconds=seconds)
+                return
+        except StorageError:
+            await asyncio.sleep(0.5)
+
+
+async def _report(database: Database, expected: int) -> bool:
+    counts = await rig.counts(database)
+    async with database.connection() as conn:
+
+        async def value(query: str) -> int:
+            cursor = await conn.execute(query)
+            row = await cursor.fetchone()
+            return int(row[0]) if row else 0
+
+        articles = await value("SELECT count(*) FROM article")
+        addresses = await value("SELECT count(DISTINCT url) FROM article")
+        analysed = await value("SELECT count(*) FROM analysis")
+        poison = await value("SELECT count(*) FROM fetch_job WHERE state = 'dead' AND attempts = 5")
+        most = await value("SELECT max(attempts) FROM fetch_job WHERE state <> 'dead'")
+    print("accounting", counts)
+    print(
+        f"articles {articles}, distinct addresses {addresses}, compared {analysed},"
+        f" dead after exactly 5 attempts {poison}, most attempts of an innocent item {most}"
+    )
+    lost = expected - articles - counts["dead"]
+    print(f"lost {lost}, doubled {articles - addresses}")
+    return lost == 0 and articles == addresses == analysed and poison == counts["dead"] == 2
+
+
+async def main(options: argparse.Namespace) -> None:
+    expected = options.hosts * options.items
+    arguments = ["--hosts", str(options.hosts), "--items", str(options.items), "--prerender"]
+    environment = {"CTISCRAPER_LEASE_SECONDS": str(LEASE), "CTISCRAPER_CONCURRENCY": "4"}
+    with rig.internet(*arguments):
+        async with rig.installation(environment) as made:
+            async with Database(made.conninfo) as database:
+                await Sources(database).seed(tuple(rig.sources(options.hosts)))
+            chaos = Chaos(made, options)
+            started = time.monotonic()
+            helpers = [
+                asyncio.create_task(chaos.keep_workers()),
+                asyncio.create_task(chaos.poison()),
+            ]
+            await chaos.disturb()
+            await _settled(made, expected, 600)
+            chaos.done = True
+            await asyncio.gather(*helpers)
+            print(f"{time.monotonic() - started:.0f} s, {dict(chaos.events)}")
+            print("requests", rig.control("/stats")["req"])
+            async with Database(made.conninfo) as database:
+                good = await _report(database, expected)
+    raise SystemExit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, default=25)
+    parser.add_argument("--items", type=int, default=200)
+    parser.add_argument("--events", type=int, default=300)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=1)
+    asyncio.run(main(parser.parse_args()))

@@ -1,0 +1,227 @@
+"""What every benchmark stands on: the local internet, a throw-away installation, CPU counted."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from ctiscraper.bootstrap import Services, open_services
+from ctiscraper.config import Settings, load_settings
+from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.embedded import EmbeddedPostgres
+from ctiscraper.db.migrate import upgrade
+from ctiscraper.db.session import Database
+from ctiscraper.tasks.work import Worker
+from ctiscraper.types import SourceSettings, Tier
+
+ROOT = Path(__file__).resolve().parents[1]
+INTERNET = ROOT.parent / "shared" / "internet" / "inet.py"
+PORT, CONTROL = 18080, 18079
+# What an operator sets to let the collector reach the local internet, politeness off.
+EGRESS = {
+    "CTISCRAPER_EGRESS_ALLOW_CIDRS": "127.10.0.0/16",
+    "CTISCRAPER_EGRESS_ALLOW_PORTS": f"80,443,{PORT}",
+    "CTISCRAPER_MIN_GAP": "0",
+    "CTISCRAPER_CONTACT": "bench@example.org",
+}
+
+
+@contextmanager
+def internet(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the local internet for as long as the block lasts."""
+    if not INTERNET.exists():
+        raise SystemExit(f"this benchmark needs {INTERNET.name} in shared/internet")
+    process = subprocess.Popen(
+        [sys.executable, str(INTERNET), "--port", str(PORT), "--ctl", str(CONTROL), *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        if not line.startswith("inet ready"):
+            raise SystemExit(f"the local internet did not start: {line!r}")
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def control(path: str) -> dict[str, object]:
+    """Return what the local internet's control port answers."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{CONTROL}{path}", timeout=10) as answer:
+        found = json.loads(answer.read())
+    return found if isinstance(found, dict) else {"list": found}
+
+
+def sources(hosts: int, *, path: str = "/feed.xml", **changes: object) -> list[SourceSettings]:
+    """Return a source for each host of the local internet."""
+    made = []
+    for n in range(hosts):
+        base = f"http://127.10.{(n // 250) % 250}.{1 + n % 250}:{PORT}"
+        values: dict[str, object] = {
+            "key": f"host-{n}",
+            "name": f"Host {n}",
+            "url": f"{base}/",
+            "feed_url": f"{base}{path}",
+            "tier": Tier.STANDARD,
+        }
+        made.append(SourceSettings(**{**values, **changes}))  # type: ignore[arg-type]  # a builder
+    return made
+
+
+def cpu_of_tree(pid: int) -> float:
+    """Return the CPU seconds of a process and all below it, the ended ones included."""
+    total = 0.0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def memory_of_tree(pid: int) -> list[tuple[str, float]]:
+    """Return name and proportional set size (MB) of a process and all below it."""
+    found = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                memory = process.memory_full_info()
+                found.append((process.name(), memory.pss / 1e6, memory.rss / 1e6))
+    return [(f"{name} rss {rss:.0f}", pss) for name, pss, rss in found]
+
+
+@dataclass
+class Installation:
+    """A product of its own in a scratch folder: database, settings, workers."""
+
+    folder: Path
+    environment: Mapping[str, str]
+    server: EmbeddedPostgres
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    cpu_of_ended: float = 0.0
+
+    @property
+    def conninfo(self) -> str:
+        return self.server.conninfo
+
+    def settings(self) -> Settings:
+        os.environ.update(self.environment)
+        return load_settings(data_dir=self.folder / "data")
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """Start a worker process like those of production."""
+        worker = subprocess.Popen(
+            [sys.executable, __file__, "worker", str(self.folder / "data"), self.conninfo],
+            env={**os.environ, **self.environment, "PYTHONPATH": str(ROOT / "src")},
+        )
+        self.workers.append(worker)
+        return worker
+
+    def stop_workers(self) -> None:
+        for worker in self.workers:
+            with contextlib.suppress(ProcessLookupError):
+                worker.send_signal(signal.SIGTERM)
+        for worker in self.workers:
+            worker.wait()
+        self.workers.clear()
+
+    def postgres_cpu(self) -> float:
+        pid = self.server.pid
+        return cpu_of_tree(pid) if pid else 0.0
+
+    def worker_cpu(self) -> float:
+        return sum(cpu_of_tree(worker.pid) for worker in self.workers)
+
+
+@asynccontextmanager
+async def installation(
+    environment: Mapping[str, str] | None = None, options: Mapping[str, str] | None = None
+) -> AsyncIterator[Installation]:
+    """Yield a migrated installation; everything of it is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ctiscraper-bench-"))
+    folder.chmod(0o755)
+    server = EmbeddedPostgres(folder / "pg", find_binaries(), options=dict(options or {}))
+    await server.start()
+    made = Installation(folder, {**EGRESS, **(environment or {})}, server)
+    try:
+        await asyncio.to_thread(upgrade, made.conninfo)
+        yield made
+    finally:
+        made.stop_workers()
+        await server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@asynccontextmanager
+async def services(made: Installation) -> AsyncIterator[Services]:
+    """Yield the parts of the product in this process."""
+    async with open_services(made.settings(), made.conninfo) as parts:
+        yield parts
+
+
+async def counts(database: Database) -> dict[str, int]:
+    """Return the accounting of the whole installation."""
+    names = ("discovered", "stored", "duplicate", "filtered", "failed", "dead", "pending")
+    columns = ", ".join(f"coalesce(sum({name}), 0)::int" for name in names)
+    async with database.connection() as conn:
+        cursor = await conn.execute(f"SELECT {columns} FROM accounting")
+        row = await cursor.fetchone()
+    assert row is not None
+    return dict(zip(names, row, strict=True))
+
+
+async def until_idle(database: Database, *, expected: int, seconds: float) -> float:
+    """Return the seconds until `expected` items are announced, ended and compared.
+
+    Asks with little work for the server: its CPU is being counted.
+    """
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        async with database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT (SELECT count(*) FROM fetch_job) >= %s AND NOT EXISTS
+                    (SELECT 1 FROM fetch_job WHERE state IN ('pending', 'leased'))
+                    AND NOT EXISTS (SELECT 1 FROM outbox)
+                """,
+                (expected,),
+            )
+            row = await cursor.fetchone()
+        if row is not None and row[0]:
+            return time.monotonic() - started
+        await asyncio.sleep(0.5)
+    raise SystemExit(f"not done after {seconds} s: {await counts(database)}")
+
+
+async def _work(data: Path, conninfo: str) -> None:
+    async with open_services(load_settings(data_dir=data), conninfo) as parts:
+        worker = Worker(parts)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, worker.stop)
+        await worker.run()
+
+
+if __name__ == "__main__" and sys.argv[1:2] == ["worker"]:
+    import structlog
+    import uvloop
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    uvloop.run(_work(Path(sys.argv[2]), sys.argv[3]))

@@ -1,0 +1,61 @@
+"""Settings become the parts that the doors use, opened and closed together."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from ctiscraper.collect.fetch import Fetcher
+from ctiscraper.collect.find import Finder
+from ctiscraper.config import AGENT, Settings
+from ctiscraper.db.checks import Checks
+from ctiscraper.db.hosts import Hosts
+from ctiscraper.db.links import Links
+from ctiscraper.db.queue import Queue
+from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.session import Database
+from ctiscraper.db.sources import Sources
+from ctiscraper.db.store import Store
+from ctiscraper.http import Client
+from ctiscraper.messages import PARSERS
+from ctiscraper.pipeline import Pipeline
+from ctiscraper.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts of one process."""
+
+    settings: Settings
+    database: Database
+    hosts: Hosts
+    sources: Sources
+    queue: Queue
+    checks: Checks
+    pipeline: Pipeline
+
+
+@asynccontextmanager
+async def open_services(
+    settings: Settings, conninfo: str, *, connections: int = 8
+) -> AsyncIterator[Services]:
+    """Yield the parts of a process that collects. Raises StorageError and SettingsError."""
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(Database(conninfo, size=connections))
+        client = Client(settings.egress_policy())
+        stack.push_async_callback(client.aclose)
+        sandbox = await stack.enter_async_context(Sandbox(PARSERS))
+        hosts, sources = Hosts(database), Sources(database)
+        queue, checks = Queue(database), Checks(database)
+        fetcher = Fetcher(client, hosts, agent_token=AGENT, default_gap=settings.min_gap)
+        pipeline = Pipeline(
+            fetcher=fetcher,
+            finder=Finder(fetcher, sandbox),
+            sandbox=sandbox,
+            sources=sources,
+            checks=checks,
+            queue=queue,
+            store=Store(database),
+            links=Links(database),
+            raw=FolderStore(settings.raw_dir),
+        )
+        yield Services(settings, database, hosts, sources, queue, checks, pipeline)

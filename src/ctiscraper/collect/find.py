@@ -1,0 +1,220 @@
+"""What is new at a source: its feed, its sitemap or its listing page, asked once."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+from urllib.parse import urljoin
+
+import msgspec
+
+from ctiscraper.collect.candidates import FeedCandidate
+from ctiscraper.collect.fetch import Fetcher
+from ctiscraper.collect.sitemap_types import Sitemap
+from ctiscraper.errors import FetchError, ParseError, Reason
+from ctiscraper.messages import FeedMessage, ListingMessage, SitemapMessage
+from ctiscraper.sandbox import Sandbox
+from ctiscraper.types import (
+    Discovery,
+    FeedEntry,
+    Page,
+    ParsedFeed,
+    Source,
+    SourceSettings,
+    Validators,
+)
+
+# Newest first: an index of a large site may name hundreds of sitemaps.
+MOST_SITEMAPS = 5
+# How many places a feed is looked for before a site is said to have none.
+MOST_CANDIDATES = 8
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a source said: `feed` is None when nothing changed since the last look.
+
+    `sha` is the hash of the body that was judged; `feed_url` the feed or sitemap that a site's
+    page named, `discovery` which of the two it is.
+    """
+
+    page: Page
+    feed: ParsedFeed | None
+    sha: bytes | None
+    requests: int
+    feed_url: str | None = None
+    discovery: Discovery = Discovery.FEED
+
+
+class Finder:
+    """Asks a source what is new, in the way its settings say."""
+
+    def __init__(self, fetcher: Fetcher, sandbox: Sandbox) -> None:
+        self._fetcher = fetcher
+        self._sandbox = sandbox
+
+    async def find(self, source: Source) -> Found:
+        """Return what a source announces. Raises FetchError and ParseError."""
+        settings = source.settings
+        if settings.discovery is Discovery.SITEMAP:
+            return await self._sitemap(source)
+        if settings.discovery is Discovery.LISTING:
+            return await self._listing(source)
+        if settings.feed_url is None:
+            return await self.discover(settings)
+        page = await self._fetcher.fetch_feed(settings, settings.feed_url, source.validators)
+        unchanged = _unchanged(page, source.validators)
+        return unchanged or await self._read_feed(page)
+
+    async def discover(self, settings: SourceSettings) -> Found:
+        """Return the feed of an address: the address itself, or one that its page names.
+
+        Raises ParseError with what was tried when there is none.
+        """
+        page = await self._fetcher.fetch_feed(settings, settings.url, Validators())
+        try:
+            found = await self._read_feed(page)
+        except ParseError as error:
+            if error.reason is not Reason.NOT_A_FEED:
+                raise
+        else:
+            return replace(found, feed_url=page.final_url)
+        message = FeedMessage(
+            body=page.body, url=page.final_url, content_type=page.headers.get("content-type", "")
+        )
+        candidates = await self._parse("candidates", message, list[FeedCandidate])
+        return await self._first_that_works(settings, page, _likeliest(candidates))
+
+    async def _first_that_works(
+        self, settings: SourceSettings, page: Page, candidates: Sequence[FeedCandidate]
+    ) -> Found:
+        tried = []
+        requests = page.requests
+        for candidate in candidates:
+            try:
+                found = await self._read_candidate(settings, candidate)
+            except (FetchError, ParseError) as error:
+                requests += error.requests if isinstance(error, FetchError) else 1
+                tried.append(f"{candidate.url} ({error.reason})")
+                continue
+            return replace(found, requests=requests + found.requests)
+        raise ParseError(
+            Reason.NOT_A_FEED,
+            f"{page.final_url} is a page and names no feed that works; tried "
+            + (", ".join(tried) or "nothing")
+            + "; set discovery to listing and give a selector for its article links",
+        )
+
+    async def _read_candidate(self, settings: SourceSettings, candidate: FeedCandidate) -> Found:
+        """Return what a candidate holds. Raises for one that is no feed and no list of pages."""
+        page = await self._fetcher.fetch_site(settings, candidate.url, Validators())
+        if candidate.discovery is Discovery.FEED:
+            found = await self._read_feed(page)
+        else:
+            found = await self._read_sitemap(settings, page)
+            if found.feed is not None and not found.feed.entries:
+                raise ParseError(Reason.FEED_EMPTY, "names no pages")
+        return replace(found, feed_url=page.final_url, discovery=candidate.discovery)
+
+    async def _read_feed(self, page: Page) -> Found:
+        message = FeedMessage(
+            body=page.body, url=page.final_url, content_type=page.headers.get("content-type", "")
+        )
+        feed = await self._parse("feed", message, ParsedFeed)
+        return Found(page=page, feed=feed, sha=_sha(page), requests=page.requests)
+
+    async def _sitemap(self, source: Source) -> Found:
+        settings = source.settings
+        url = settings.feed_url or urljoin(settings.url, "/sitemap.xml")
+        page = await self._fetcher.fetch_site(settings, url, source.validators)
+        if (unchanged := _unchanged(page, source.validators)) is not None:
+            return unchanged
+        return await self._read_sitemap(settings, page)
+
+    async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
+        """Return the pages a sitemap names, with those of the newest sitemaps it names."""
+        sitemap = await self._parse(
+            "sitemap", SitemapMessage(body=page.body, url=page.final_url), Sitemap
+        )
+        entries, bad = list(sitemap.entries), list(sitemap.bad)
+        requests = page.requests
+        children = sitemap.children[:MOST_SITEMAPS]
+        for child in children:
+            answer = await self._fetcher.fetch_site(settings, child, Validators())
+            requests += answer.requests
+            part = await self._parse(
+                "sitemap", SitemapMessage(body=answer.body, url=answer.final_url), Sitemap
+            )
+            entries.extend(part.entries)
+            bad.extend(part.bad)
+        feed = ParsedFeed(
+            kind="sitemap",
+            entries=tuple(entries),
+            bad=tuple(bad),
+            truncated=sitemap.truncated or len(sitemap.children) > MOST_SITEMAPS,
+        )
+        if not children:
+            return Found(page=page, feed=feed, sha=_sha(page), requests=requests)
+        # An index may stand still while what it names changes: it is read in full each time.
+        page = replace(page, headers=_without_validators(page))
+        return Found(page=page, feed=feed, sha=None, requests=requests)
+
+    async def _listing(self, source: Source) -> Found:
+        settings = source.settings
+        page = await self._fetcher.fetch_site(settings, settings.url, source.validators)
+        if (unchanged := _unchanged(page, source.validators)) is not None:
+            return unchanged
+        message = ListingMessage(
+            body=page.body,
+            url=page.final_url,
+            selector=settings.selectors.listing,
+            content_type=page.headers.get("content-type", ""),
+        )
+        entries = await self._parse("listing", message, list[FeedEntry])
+        if not entries:
+            raise ParseError(
+                Reason.FEED_EMPTY,
+                f"no article links on {page.final_url}"
+                + (f" by {settings.selectors.listing!r}" if settings.selectors.listing else ""),
+            )
+        return Found(
+            page=page,
+            feed=ParsedFeed(kind="listing", entries=tuple(entries)),
+            sha=_sha(page),
+            requests=page.requests,
+        )
+
+    async def _parse(self, name: str, message: object, kind: type[Value]) -> Value:
+        answer = await self._sandbox.call(name, msgspec.msgpack.encode(message))
+        try:
+            return msgspec.msgpack.decode(answer, type=kind)
+        except msgspec.DecodeError as error:
+            raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error
+
+
+def _unchanged(page: Page, held: Validators) -> Found | None:
+    if page.not_modified:
+        return Found(page=page, feed=None, sha=held.body_sha256, requests=page.requests)
+    sha = _sha(page)
+    if sha == held.body_sha256:
+        return Found(page=page, feed=None, sha=sha, requests=page.requests)
+    return None
+
+
+def _sha(page: Page) -> bytes:
+    return hashlib.sha256(page.body).digest()
+
+
+def _likeliest(candidates: Sequence[FeedCandidate]) -> list[FeedCandidate]:
+    """Return the feeds to ask for, the best first, then the sitemaps."""
+    feeds = [one for one in candidates if one.discovery is Discovery.FEED]
+    sitemaps = [one for one in candidates if one.discovery is Discovery.SITEMAP]
+    return feeds[:MOST_CANDIDATES] + sitemaps[:MOST_SITEMAPS]
+
+
+def _without_validators(page: Page) -> dict[str, str]:
+    return {
+        name: value for name, value in page.headers.items() if name not in {"etag", "last-modified"}
+    }

@@ -1,0 +1,153 @@
+"""Where a source stands after a check: pure decisions from what the check saw."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+
+from ctiscraper.collect.schedule import next_check_delay, parse_cache_control
+from ctiscraper.errors import FetchError, ParseError, Reason, Scope
+from ctiscraper.types import Health, Page, ParsedFeed, Source, SourceStanding, Validators
+
+# RFC 9110 section 15.4: only these say that the move is for good.
+PERMANENT = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT}
+MOVED_AFTER = 3
+GONE_AFTER = {Reason.GONE: 3, Reason.NOT_FOUND: 10}
+# A source that is gone is still asked this seldom: it may come back.
+GONE_DELAY = timedelta(days=7).total_seconds()
+OFFLINE_DELAY = 60.0
+BLOCKED = {
+    Reason.ROBOTS_DISALLOWED,
+    Reason.ROBOTS_UNREACHABLE,
+    Reason.FORBIDDEN,
+    Reason.UNAUTHORIZED,
+}
+RHYTHM_DAYS = 30
+RHYTHM_ITEMS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """The random part of a schedule, 0 to 1, passed in so that decisions stay pure."""
+
+    jitter: float
+
+
+def after_answer(
+    source: Source,
+    page: Page,
+    feed: ParsedFeed | None,
+    rhythm: float | None,
+    chance: Chance,
+) -> SourceStanding:
+    """Return where a source stands once it answered; `feed` is None when nothing changed."""
+    moved_to = _permanent_target(page)
+    count = 0
+    if moved_to is not None:
+        count = source.moved_count + 1 if moved_to == source.moved_to else 1
+    items_per_day = rhythm if rhythm is not None else source.items_per_day
+    return SourceStanding(
+        health=Health.OK,
+        next_check_seconds=next_check_delay(
+            source.settings.tier,
+            interval_minutes=source.settings.interval_minutes,
+            items_per_day=items_per_day,
+            ttl_minutes=feed.ttl_minutes if feed else None,
+            cache_max_age=parse_cache_control(page.headers.get("cache-control")),
+            retry_after=None,
+            failures=0,
+            jitter=chance.jitter,
+        ),
+        validators=_validators(source, page),
+        failures=0,
+        succeeded=True,
+        items_per_day=items_per_day,
+        moved_to=moved_to,
+        moved_count=count,
+    )
+
+
+def after_failure(source: Source, error: FetchError | ParseError, chance: Chance) -> SourceStanding:
+    """Return where a source stands after a check that failed.
+
+    Our own outages count nothing; all else backs off and never gives up.
+    """
+    if isinstance(error, FetchError) and error.scope is Scope.OURS:
+        return _failed(
+            source,
+            error,
+            health=Health.OFFLINE,
+            failures=source.failures,
+            delay=OFFLINE_DELAY * (1 + chance.jitter),
+        )
+    failures = source.failures + 1
+    if failures >= GONE_AFTER.get(error.reason, failures + 1) and _same_cause(source, error):
+        return _failed(source, error, health=Health.GONE, failures=failures, delay=GONE_DELAY)
+    return _failed(
+        source,
+        error,
+        health=Health.BLOCKED if error.reason in BLOCKED else Health.FAILING,
+        failures=failures,
+        delay=next_check_delay(
+            source.settings.tier,
+            interval_minutes=source.settings.interval_minutes,
+            items_per_day=source.items_per_day,
+            ttl_minutes=None,
+            cache_max_age=None,
+            retry_after=error.retry_after if isinstance(error, FetchError) else None,
+            failures=failures,
+            jitter=chance.jitter,
+        ),
+    )
+
+
+def items_per_day(dates: Sequence[datetime], now: datetime) -> float | None:
+    """Return the rhythm of a source from its articles' dates, None when they say too little."""
+    recent = sorted(date for date in dates if now - date <= timedelta(days=RHYTHM_DAYS))
+    if len(recent) < RHYTHM_ITEMS:
+        return None
+    span = max((now - recent[0]).total_seconds() / 86_400, 1 / 24)
+    return len(recent) / span
+
+
+def _permanent_target(page: Page) -> str | None:
+    if not page.redirects or any(hop.status not in PERMANENT for hop in page.redirects):
+        return None
+    return page.final_url
+
+
+def _same_cause(source: Source, error: FetchError | ParseError) -> bool:
+    return source.reason == error.reason
+
+
+def _validators(source: Source, page: Page) -> Validators:
+    """Return what the next conditional request sends; a 304 may renew them (RFC 9110)."""
+    held = source.validators
+    fresh = not page.not_modified
+    return Validators(
+        etag=page.headers.get("etag") or (None if fresh else held.etag),
+        last_modified=page.headers.get("last-modified") or (None if fresh else held.last_modified),
+        body_sha256=held.body_sha256,
+    )
+
+
+def _failed(
+    source: Source,
+    error: FetchError | ParseError,
+    *,
+    health: Health,
+    failures: int,
+    delay: float,
+) -> SourceStanding:
+    return SourceStanding(
+        health=health,
+        next_check_seconds=delay,
+        validators=source.validators,
+        failures=failures,
+        succeeded=False,
+        reason=error.reason,
+        detail=error.detail,
+        items_per_day=source.items_per_day,
+        moved_to=source.moved_to,
+        moved_count=source.moved_count,
+    )

@@ -1,0 +1,58 @@
+"""The parsers as the sandbox's child runs them: bytes in, bytes out, nothing else reachable."""
+
+import msgspec
+
+from ctiscraper.collect.discover import feed_candidates
+from ctiscraper.collect.feed import parse_feed
+from ctiscraper.collect.listing import parse_listing
+from ctiscraper.collect.sitemap import parse_sitemap
+from ctiscraper.extract.article import article_from_feed, extract_article
+from ctiscraper.messages import (
+    FeedMessage,
+    ListingMessage,
+    PageMessage,
+    SitemapMessage,
+)
+
+_encode = msgspec.msgpack.encode
+
+
+def feed(payload: bytes) -> bytes:
+    """Return the encoded ParsedFeed of a FeedMessage."""
+    message = msgspec.msgpack.decode(payload, type=FeedMessage)
+    return _encode(parse_feed(message.body, content_type=message.content_type, url=message.url))
+
+
+def candidates(payload: bytes) -> bytes:
+    """Return the encoded feed candidates of a FeedMessage that holds a page."""
+    message = msgspec.msgpack.decode(payload, type=FeedMessage)
+    return _encode(feed_candidates(message.body, url=message.url))
+
+
+def sitemap(payload: bytes) -> bytes:
+    """Return the encoded Sitemap of a SitemapMessage."""
+    message = msgspec.msgpack.decode(payload, type=SitemapMessage)
+    return _encode(parse_sitemap(message.body, url=message.url))
+
+
+def listing(payload: bytes) -> bytes:
+    """Return the encoded entries of a ListingMessage."""
+    message = msgspec.msgpack.decode(payload, type=ListingMessage)
+    return _encode(
+        parse_listing(
+            message.body,
+            url=message.url,
+            selector=message.selector,
+            content_type=message.content_type,
+        )
+    )
+
+
+def article(payload: bytes) -> bytes:
+    """Return the encoded ArticleContent of a PageMessage; of its feed entry when it has no body."""
+    message = msgspec.msgpack.decode(payload, type=PageMessage)
+    if message.body is None:
+        entry = message.hints.entry
+        assert entry is not None, "without a page there is an entry"
+        return _encode(article_from_feed(entry, message.url, message.hints))
+    return _encode(extract_article(message.body, message.url, message.hints))

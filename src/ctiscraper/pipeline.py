@@ -1,0 +1,305 @@
+"""The life of an article, in order: read this first."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+
+from ctiscraper.collect.announce import announce
+from ctiscraper.collect.failing import Failure, retry_of
+from ctiscraper.collect.fetch import Fetcher
+from ctiscraper.collect.find import Finder, Found
+from ctiscraper.collect.gates import held_back
+from ctiscraper.collect.standing import (
+    MOVED_AFTER,
+    Chance,
+    after_answer,
+    after_failure,
+    items_per_day,
+)
+from ctiscraper.db.checks import Checks, SourceLease
+from ctiscraper.db.links import Links
+from ctiscraper.db.queue import Queue
+from ctiscraper.db.raw import RawStore
+from ctiscraper.db.sources import Sources
+from ctiscraper.db.store import SnapshotRecord, Store
+from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
+from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
+from ctiscraper.extract.urls import url_key
+from ctiscraper.messages import PageMessage
+from ctiscraper.sandbox import Sandbox
+from ctiscraper.types import (
+    ArticleContent,
+    CheckSummary,
+    ExtractionHints,
+    FetchJob,
+    Fingerprint,
+    Outcome,
+    Page,
+    Source,
+    SourceSettings,
+    SourceStanding,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one item; `error` names what stood in the way, if anything did."""
+
+    outcome: Outcome | None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The steps, each over the room that knows how."""
+
+    fetcher: Fetcher
+    finder: Finder
+    sandbox: Sandbox
+    sources: Sources
+    checks: Checks
+    queue: Queue
+    store: Store
+    links: Links
+    raw: RawStore
+    chance: Callable[[], float] = random.random
+
+    # 1. A source is due: ask it what is new.
+
+    async def check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
+        """Return what a check found, and the error when its host failed.
+
+        The summary is None when another worker took the check over meanwhile.
+        """
+        source = lease.source
+        try:
+            found = await self.finder.find(source)
+        except (FetchError, ParseError) as error:
+            summary = CheckSummary(
+                source_key=source.settings.key,
+                status=error.status if isinstance(error, FetchError) else None,
+                reason=error.reason,
+                detail=error.detail,
+                requests=error.requests if isinstance(error, FetchError) else 1,
+            )
+            standing = after_failure(source, error, self._chance())
+            kept = await self.checks.record(lease, summary, standing)
+            return kept, error if isinstance(error, FetchError) else None
+        kept = await self._announce(lease, found)
+        return kept, None
+
+    # 2. What it announced becomes rows that any worker may claim.
+
+    async def _announce(self, lease: SourceLease, found: Found) -> CheckSummary | None:
+        source = lease.source
+        feed = found.feed
+        now = datetime.now(UTC)
+        rhythm = None
+        if feed is not None:
+            rhythm = items_per_day([e.published for e in feed.entries if e.published], now)
+        standing = after_answer(source, found.page, feed, rhythm, self._chance())
+        standing = replace(standing, validators=replace(standing.validators, body_sha256=found.sha))
+        items = (
+            announce(source.settings, feed.entries, feed.bad, url_key) if feed is not None else ()
+        )
+        summary = CheckSummary(
+            source_key=source.settings.key,
+            status=found.page.status,
+            announced=len(items),
+            unchanged=feed is None,
+            requests=found.requests,
+            wire_bytes=found.page.wire_bytes,
+            warnings=feed.warnings if feed else (),
+        )
+        kept = await self.checks.record(lease, summary, standing, items)
+        if kept is not None:
+            await self._follow_move(source, found, standing)
+        return kept
+
+    async def _follow_move(self, source: Source, found: Found, standing: SourceStanding) -> None:
+        """Write a feed's own address down: found on its site, or moved for good."""
+        settings = source.settings
+        if found.feed_url is not None and found.feed_url != settings.feed_url:
+            await self.sources.update(
+                settings.key,
+                replace(settings, feed_url=found.feed_url, discovery=found.discovery),
+                actor="discovery",
+                reason=f"the site has this {found.discovery}",
+            )
+        elif standing.moved_to is not None and standing.moved_count >= MOVED_AFTER:
+            await self.sources.update(
+                settings.key,
+                replace(settings, feed_url=standing.moved_to),
+                actor="redirect",
+                reason=f"moved permanently, {standing.moved_count} equal answers",
+            )
+
+    # 3. An item is claimed: fetch its page, keep the bytes, read them, keep the article.
+
+    async def process(self, job: FetchJob, settings: SourceSettings) -> Result:
+        """Return what became of an item; our own outages leave it to be claimed again."""
+        snapshot = None
+        try:
+            page, snapshot = await self._page(job, settings)
+            content = await self._read(job, settings, page)
+        except (FetchError, ParseError) as error:
+            return await self._without_page(job, settings, error, snapshot)
+        return Result(await self._keep(job, settings, content, snapshot))
+
+    async def _page(
+        self, job: FetchJob, settings: SourceSettings
+    ) -> tuple[Page | None, SnapshotRecord | None]:
+        """Return the page and its record in the raw store; both None when only feeds are read."""
+        if job.snapshot_id is not None:
+            return await self._page_again(job), None
+        if not settings.fetch_pages:
+            return None, None
+        page = await self.fetcher.fetch_page(settings, job.url)
+        _refuse_front_page(job.url, page)
+        return page, SnapshotRecord(
+            sha256=await asyncio.to_thread(self.raw.put, page.body),
+            url=page.final_url,
+            status=page.status,
+            content_type=page.headers.get("content-type", ""),
+            size=len(page.body),
+        )
+
+    async def _page_again(self, job: FetchJob) -> Page:
+        """Return a page from the raw store, or anew when its bytes are gone."""
+        assert job.snapshot_id is not None, "asked only with a snapshot"
+        record = await self.store.snapshot(job.snapshot_id)
+        body = await asyncio.to_thread(self.raw.get, record.sha256) if record else None
+        if record is None or body is None:
+            raise ParseError(
+                Reason.STORAGE, "the kept bytes are gone or damaged; retry fetches them anew"
+            )
+        return Page(
+            url=job.url,
+            final_url=record.url,
+            status=record.status,
+            headers={"content-type": record.content_type},
+            body=body,
+            fetched_at=datetime.now(UTC),
+        )
+
+    async def _read(
+        self, job: FetchJob, settings: SourceSettings, page: Page | None
+    ) -> ArticleContent:
+        """Return the article of a page, or of the feed's own text, read in the sandbox."""
+        message = PageMessage(
+            body=page.body if page else None,
+            url=page.final_url if page else job.url,
+            hints=ExtractionHints(
+                content_type=page.headers.get("content-type", "") if page else "",
+                selectors=settings.selectors,
+                language=settings.language,
+                entry=job.entry,
+                fetched_at=page.fetched_at if page else datetime.now(UTC),
+            ),
+        )
+        return _decoded(
+            await self.sandbox.call("article", msgspec.msgpack.encode(message)), ArticleContent
+        )
+
+    async def _keep(
+        self,
+        job: FetchJob,
+        settings: SourceSettings,
+        content: ArticleContent,
+        snapshot: SnapshotRecord | None,
+    ) -> Outcome | None:
+        """Store the article, or quarantine what a gate holds back; None: the lease was lost."""
+        held = None if job.released or job.article_id else held_back(settings, content)
+        if held is not None:
+            number = await self.store.keep_snapshot(job, snapshot) if snapshot else None
+            ended = await self.queue.finish(job, "filtered", *held, number)
+            return Outcome.FILTERED if ended else None
+        kept = await self.store.keep(job, settings, content, url_key(content.url), snapshot)
+        if kept is None:
+            return None
+        return Outcome.STORED if kept.created else Outcome.DUPLICATE
+
+    async def _without_page(
+        self,
+        job: FetchJob,
+        settings: SourceSettings,
+        error: FetchError | ParseError,
+        snapshot: SnapshotRecord | None,
+    ) -> Result:
+        """Put an item back, or keep the feed's text and say so, or end it with its reason."""
+        retry = retry_of(job, error, self.chance())
+        if retry is not None:
+            await self.queue.give_back(job, retry)
+            return Result(None, error)
+        if job.article_id is not None:
+            kept = await self.store.keep_as_it_is(job)
+            return Result(Outcome.STORED if kept else None, error)
+        if settings.fetch_pages and (job.entry.content or job.entry.summary):
+            try:
+                content = await self._read(job, settings, None)
+            except ParseError as unreadable:
+                log.info("feed_text_unreadable", job=job.id, reason=unreadable.reason)
+            else:
+                note = f"feed text: the page was refused ({error})"
+                content = replace(content, notes=(*content.notes, note))
+                return Result(await self._keep(job, settings, content, snapshot), error)
+        dead = isinstance(error, ParseError) and error.transient
+        number = await self.store.keep_snapshot(job, snapshot) if snapshot else None
+        ended = await self.queue.finish(
+            job, "dead" if dead else "failed", error.reason, error.detail, number
+        )
+        return Result((Outcome.DEAD if dead else Outcome.FAILED) if ended else None, error)
+
+    async def put_back(self, job: FetchJob, error: StorageError) -> None:
+        """Give an item back unharmed after our own database or disk failed."""
+        retry = retry_of(job, error, self.chance())
+        assert retry is not None, "our own faults are always tried again"
+        await self.queue.give_back(job, retry)
+
+    # 4. What was stored is compared with all before it, once.
+
+    async def link(self) -> int:
+        """Return how many stored texts were compared; near-duplicates are linked."""
+        return await self.links.link_next(_near)
+
+    def _chance(self) -> Chance:
+        return Chance(self.chance())
+
+
+def _near(one: Fingerprint, other: Fingerprint) -> float | None:
+    return similarity(one, other) if is_near_duplicate(one, other) else None
+
+
+def _refuse_front_page(url: str, page: Page) -> None:
+    """Raise when a site sends a reader of an article to its front page: the article is gone."""
+    if not page.redirects:
+        return
+    asked, answered = urlsplit(url), urlsplit(page.final_url)
+    if asked.path.strip("/") and not answered.path.strip("/") and not answered.query:
+        raise FetchError(
+            Reason.NOT_FOUND,
+            f"the page was answered with the front page {page.final_url}",
+            scope=Scope.ITEM,
+            transient=False,
+            status=page.status,
+        )
+
+
+Value = TypeVar("Value")
+
+
+def _decoded(data: bytes, kind: type[Value]) -> Value:
+    """Return what the parser's process answered. Raises ParseError for any other shape."""
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except msgspec.DecodeError as error:
+        raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error

@@ -1,0 +1,1 @@
+"""Background work: a door without logic; the pipeline knows what to do."""

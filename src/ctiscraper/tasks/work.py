@@ -1,0 +1,225 @@
+"""A worker: leases hosts that have work, drains each politely, and survives what fails."""
+
+import asyncio
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import structlog
+
+from ctiscraper.bootstrap import Services
+from ctiscraper.collect.schedule import breaker_delay
+from ctiscraper.collect.tiers import SHARES
+from ctiscraper.db.hosts import HostLease
+from ctiscraper.db.sources import host_of
+from ctiscraper.errors import CTIScraperError, FetchError, Scope, StorageError
+from ctiscraper.types import FetchJob, SourceSettings
+
+log = structlog.get_logger()
+
+# How long a worker sleeps when nothing is due; a due source waits this long at most.
+IDLE_SECONDS = 1.0
+# How long one host may keep its place while others wait.
+DRAIN_SECONDS = 60.0
+# How long current items may run on when the worker is told to stop.
+GRACE_SECONDS = 5.0
+SETTINGS_SECONDS = 5.0
+UPKEEP_SECONDS = 1.0
+LINK_BATCH = 50
+# How long a refund is tried while the database is away; after that the lease runs out.
+REFUND_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a worker did since it started."""
+
+    checks: int = 0
+    items: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker of one process; `run` returns when it is told to stop or has nothing left."""
+
+    services: Services
+    once: bool = False
+    identity: UUID = field(default_factory=uuid4)
+    tally: Tally = field(default_factory=Tally)
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _drains: set[asyncio.Task[None]] = field(default_factory=set)
+    _settings: dict[int, tuple[float, SourceSettings]] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        """Claim nothing more; `run` returns once current items are done or given back."""
+        self._stopping.set()
+
+    async def run(self) -> Tally:
+        """Work until told to stop, or with `once` until nothing is due; give what was done."""
+        upkeep = asyncio.create_task(self._keep_up())
+        try:
+            while not self._stopping.is_set():
+                if not await self._fill() and not self._drains and await self._finished():
+                    break
+                await self._pause()
+        finally:
+            await self._wind_down(upkeep)
+        return self.tally
+
+    async def _finished(self) -> bool:
+        """Return whether a single round is over: nothing due, nothing held, all compared."""
+        if not self.once:
+            return False
+        try:
+            return await self.services.queue.idle() and not await self.services.pipeline.link()
+        except StorageError:
+            return False
+
+    async def _fill(self) -> bool:
+        """Start draining more hosts, as many as there is room for; return whether any was due."""
+        room = self.services.settings.concurrency - len(self._drains)
+        if room <= 0:
+            return True
+        try:
+            leases = await self.services.hosts.lease(
+                self.identity, limit=room, seconds=self.services.settings.lease_seconds
+            )
+        except StorageError as error:
+            log.warning("database_unreachable", detail=error.detail)
+            return True
+        for lease in leases:
+            task = asyncio.create_task(self._drain(lease))
+            self._drains.add(task)
+            task.add_done_callback(self._drains.discard)
+        return bool(leases)
+
+    async def _pause(self) -> None:
+        """Wait for a drain to end, for a stop, or for a moment to pass."""
+        waiting = {asyncio.ensure_future(self._stopping.wait())}
+        done, _ = await asyncio.wait(
+            waiting | self._drains,
+            timeout=IDLE_SECONDS,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        for task in waiting - done:
+            task.cancel()
+
+    async def _drain(self, lease: HostLease) -> None:
+        """Do a host's due work, one request at a time, then give the host back."""
+        try:
+            await self._check_sources(lease)
+            await self._process_items(lease)
+        except StorageError as error:
+            log.warning("storage_failed", host=lease.host, detail=error.detail)
+        except CTIScraperError:
+            log.exception("drain_failed", host=lease.host)
+        finally:
+            # When even this fails the lease runs out by itself.
+            with contextlib.suppress(StorageError):
+                await self.services.hosts.release(lease)
+
+    async def _check_sources(self, lease: HostLease) -> None:
+        checks = self.services.checks
+        while not self._stopping.is_set():
+            due = await checks.claim(lease.host, seconds=self.services.settings.lease_seconds)
+            if due is None:
+                return
+            summary, error = await self.services.pipeline.check(due)
+            self.tally.checks += 1
+            if summary is not None:
+                log.info(
+                    "checked",
+                    source=summary.source_key,
+                    discovered=summary.discovered,
+                    reason=summary.reason,
+                )
+            if await self._host_rests(lease, error):
+                return
+
+    async def _process_items(self, lease: HostLease) -> None:
+        started = time.monotonic()
+        budget: int | None = None
+        while not self._stopping.is_set() and time.monotonic() - started < DRAIN_SECONDS:
+            job = await self.services.queue.claim(
+                lease.host, self.identity, seconds=self.services.settings.lease_seconds
+            )
+            if job is None:
+                return
+            settings = await self._settings_of(job)
+            budget = (SHARES[settings.tier].turn if budget is None else budget) - 1
+            try:
+                result = await self.services.pipeline.process(job, settings)
+            except StorageError as ours:
+                await self._refund(job, ours)
+                raise
+            self.tally.items += 1
+            error = result.error if isinstance(result.error, FetchError) else None
+            if await self._host_rests(lease, error) or budget <= 0:
+                return
+
+    async def _refund(self, job: FetchJob, error: StorageError) -> None:
+        """Give an item back with its attempt: what failed was ours."""
+        for delay in REFUND_DELAYS:
+            try:
+                await self.services.pipeline.put_back(job, error)
+            except StorageError:
+                await asyncio.sleep(delay)
+            else:
+                return
+
+    async def _settings_of(self, job: FetchJob) -> SourceSettings:
+        held = self._settings.get(job.source_id)
+        now = time.monotonic()
+        if held is None or held[0] < now:
+            source = await self.services.sources.by_id(job.source_id)
+            held = (now + SETTINGS_SECONDS, source.settings)
+            self._settings[job.source_id] = held
+        return held[1]
+
+    async def _host_rests(self, lease: HostLease, error: FetchError | None) -> bool:
+        """Count for or against the host that answered; return whether it is to be left alone."""
+        hosts = self.services.hosts
+        if error is None or error.scope is Scope.ITEM:
+            if lease.failures:
+                await hosts.succeeded(lease.host)
+            return False
+        self.tally.failures += 1
+        if error.scope is Scope.OURS:
+            return True
+        host = host_of(error.url) or lease.host
+        failures = await hosts.failed(host, error.reason, error.detail)
+        rest = max(breaker_delay(failures), error.retry_after or 0.0)
+        if rest > 0:
+            await hosts.rest(host, rest)
+        return host == lease.host
+
+    async def _keep_up(self) -> None:
+        """Renew what is held, take back what others lost, compare what was stored."""
+        seconds = self.services.settings.lease_seconds
+        renewed = 0.0
+        while True:
+            try:
+                if time.monotonic() - renewed >= seconds / 4:
+                    await self.services.queue.renew(
+                        self.identity, pid=os.getpid(), seconds=seconds, done=self.tally.items
+                    )
+                    renewed = time.monotonic()
+                await self.services.queue.reap()
+                while await self.services.pipeline.link() >= LINK_BATCH:
+                    pass
+            except StorageError as error:
+                log.warning("database_unreachable", detail=error.detail)
+            await asyncio.sleep(UPKEEP_SECONDS)
+
+    async def _wind_down(self, upkeep: asyncio.Task[None]) -> None:
+        """Let current items end for a moment, then give back whatever is still held."""
+        if self._drains:
+            await asyncio.wait(self._drains, timeout=GRACE_SECONDS)
+        for task in (*self._drains, upkeep):
+            task.cancel()
+        await asyncio.gather(*self._drains, upkeep, return_exceptions=True)
+        with contextlib.suppress(StorageError):
+            await self.services.queue.retire(self.identity)
