@@ -61,8 +61,10 @@ class Links:
 async def _waiting(conn: Conn, limit: int) -> list[tuple[int, int, int, Fingerprint]]:
     cursor = await conn.execute(
         """
-        SELECT o.id, o.article_id, o.revision, f.version, f.signature, f.bands, f.shingles
+        SELECT o.id, o.article_id, o.revision, f.version, a.text_sha256, f.signature, f.bands,
+            f.shingles
         FROM outbox o JOIN article_fingerprint f USING (article_id)
+        JOIN article a ON a.id = o.article_id
         WHERE o.topic = %s ORDER BY o.id LIMIT %s FOR UPDATE OF o SKIP LOCKED
         """,
         (TOPIC, limit),
@@ -73,18 +75,18 @@ async def _waiting(conn: Conn, limit: int) -> list[tuple[int, int, int, Fingerpr
 def _mark(row: TupleRow) -> Fingerprint:
     return Fingerprint(
         version=row[0],
-        text_sha256=b"",
-        signature=bytes(row[1]),
-        bands=tuple(row[2]),
-        shingles=row[3],
+        text_sha256=bytes(row[1]),
+        signature=bytes(row[2]),
+        bands=tuple(row[3]),
+        shingles=row[4],
     )
 
 
 async def _candidates(conn: Conn, article_id: int, mark: Fingerprint) -> list[_Candidate]:
     cursor = await conn.execute(
         """
-        SELECT f.article_id, coalesce(a.duplicate_of, f.article_id), f.version, f.signature,
-            f.bands, f.shingles
+        SELECT f.article_id, coalesce(a.duplicate_of, f.article_id), f.version, a.text_sha256,
+            f.signature, f.bands, f.shingles
         FROM (SELECT * FROM article_fingerprint
             WHERE bands && %s::integer[] AND version = %s AND article_id < %s
             ORDER BY article_id DESC LIMIT %s) f

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -30,7 +31,8 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=False)
+        # A compressor serves one thread at a time.
+        self._held = threading.local()
 
     def put(self, body: bytes) -> bytes:
         """Return the hash under which `body` now stands, safe from a crash. Raises StorageError."""
@@ -39,7 +41,7 @@ class FolderStore:
         if path.exists():
             return digest
         try:
-            _write(path, self._compressor.compress(body))
+            _write(path, self._compressor().compress(body))
         except OSError as error:
             raise StorageError(
                 Reason.STORAGE, f"cannot write to the raw store {self._folder}: {error.strerror}"
@@ -54,6 +56,12 @@ class FolderStore:
         except (OSError, zstandard.ZstdError):
             return None
         return body if hashlib.sha256(body).digest() == sha256 else None
+
+    def _compressor(self) -> zstandard.ZstdCompressor:
+        made: zstandard.ZstdCompressor | None = getattr(self._held, "compressor", None)
+        if made is None:
+            made = self._held.compressor = zstandard.ZstdCompressor(level=LEVEL)
+        return made
 
     def _path(self, digest: bytes) -> Path:
         name = digest.hex()

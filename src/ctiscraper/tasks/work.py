@@ -14,8 +14,8 @@ from ctiscraper.collect.schedule import breaker_delay
 from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.db.sources import host_of
-from ctiscraper.errors import CTIScraperError, FetchError, Scope, StorageError
-from ctiscraper.types import FetchJob, SourceSettings
+from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
+from ctiscraper.types import FetchJob, Retry, SourceSettings
 
 log = structlog.get_logger()
 
@@ -150,15 +150,29 @@ class Worker:
                 return
             settings = await self._settings_of(job)
             budget = (SHARES[settings.tier].turn if budget is None else budget) - 1
-            try:
-                result = await self.services.pipeline.process(job, settings)
-            except StorageError as ours:
-                await self._refund(job, ours)
-                raise
+            error = await self._process(job, settings)
             self.tally.items += 1
-            error = result.error if isinstance(result.error, FetchError) else None
             if await self._host_rests(lease, error) or budget <= 0:
                 return
+
+    async def _process(self, job: FetchJob, settings: SourceSettings) -> FetchError | None:
+        """Take an item through the pipeline; return what its host answered if that was a fault.
+
+        This is the boundary of a task: what nobody foresaw costs the item an attempt, no more.
+        """
+        try:
+            result = await self.services.pipeline.process(job, settings)
+        except StorageError as ours:
+            await self._refund(job, ours)
+            raise
+        except Exception as error:
+            log.exception("item_failed", job=job.id, url=job.url)
+            detail = f"{type(error).__name__}: {error}"
+            await self.services.queue.give_back(
+                job, Retry(reason=Reason.INTERNAL, detail=detail, delay=job.attempts * 10.0)
+            )
+            return None
+        return result.error if isinstance(result.error, FetchError) else None
 
     async def _refund(self, job: FetchJob, error: StorageError) -> None:
         """Give an item back with its attempt: what failed was ours."""
