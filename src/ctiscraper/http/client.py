@@ -1,0 +1,273 @@
+"""The one outbound client: guarded, bounded in bytes and time, redirects walked by hand."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+import httpcore2
+
+from ctiscraper.errors import FetchError, Reason, Scope
+from ctiscraper.http.connection import Connection, Connections
+from ctiscraper.http.decode import decoder_for, too_large
+from ctiscraper.http.faults import exchange_error
+from ctiscraper.http.guard import EgressPolicy, Target, check_url
+from ctiscraper.http.network import Network, Resolver, SystemResolver
+from ctiscraper.types import Page, Redirect
+
+BeforeHop = Callable[[str], Awaitable[None]]
+Clock = Callable[[], datetime]
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+# What must not follow a redirect to another origin.
+_PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
+# What the client alone decides.
+_OWN_HEADERS = frozenset({"host", "user-agent", "accept-encoding", "connection"})
+_DRAIN_BYTES = 64 * 1024
+# A body in crumbs costs the reader more than the sender.
+_FREE_PIECES = 10_000
+_MEAN_PIECE = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """What one exchange may cost, redirects included.
+
+    `max_bytes` caps the wire and the decoded body alike; `seconds` is wall time;
+    with `truncate` a body past its cap is cut instead of refused.
+    """
+
+    max_bytes: int
+    seconds: float = 30.0
+    max_redirects: int = 5
+    allow_downgrade: bool = False
+    truncate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One hop's answer, its body decoded."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    wire_bytes: int
+
+
+class Client:
+    """HTTP GET to wherever the policy allows; keeps connections, never cookies."""
+
+    def __init__(
+        self,
+        policy: EgressPolicy,
+        *,
+        resolver: Resolver | None = None,
+        clock: Clock = lambda: datetime.now(UTC),
+    ) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._threads = None if resolver else SystemResolver()
+        network = Network(policy, resolver or cast("Resolver", self._threads))
+        self._connections = Connections(policy, network, _tls_context(policy))
+        self._headers = [
+            (b"User-Agent", policy.user_agent.encode("ascii")),
+            (b"Accept-Encoding", b"gzip"),
+        ]
+
+    async def get(
+        self,
+        url: str,
+        *,
+        limits: FetchLimits,
+        headers: Mapping[str, str] | None = None,
+        before_hop: BeforeHop | None = None,
+    ) -> Page:
+        """Return the final answer, whatever its status.
+
+        `before_hop` is awaited with the URL of every request before it is sent, the
+        first included; its time is not counted. Raises FetchError for all else.
+        """
+        target = check_url(url, self._policy)
+        walk = _Walk(limits)
+        sent = dict(headers or {})
+        while True:
+            if before_hop is not None:
+                await before_hop(target.href)
+            answer = await self._within(walk, target, sent)
+            location = answer.headers.get("location")
+            if answer.status not in _REDIRECTS or not location:
+                break
+            onward = self._onward(walk, target, answer.status, location)
+            if onward.origin != target.origin:
+                sent = {k: v for k, v in sent.items() if k.lower() not in _PRIVATE_HEADERS}
+            target = onward
+        return Page(
+            url=url,
+            final_url=target.href,
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.body,
+            fetched_at=self._clock(),
+            redirects=tuple(walk.hops),
+            wire_bytes=answer.wire_bytes,
+            requests=1 + len(walk.hops),
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._connections.aclose()
+        if self._threads is not None:
+            self._threads.close()
+
+    async def _within(self, walk: "_Walk", target: Target, headers: Mapping[str, str]) -> _Answer:
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(walk.seconds_left):
+                return await self._exchange(walk.limits, target, headers)
+        except TimeoutError as error:
+            raise FetchError(
+                Reason.TIMEOUT, f"no whole answer in {walk.limits.seconds:g} s", url=target.href
+            ) from error
+        except FetchError as error:
+            error.url = error.url or target.href
+            raise
+        finally:
+            walk.seconds_left -= time.monotonic() - began
+
+    def _onward(self, walk: "_Walk", target: Target, status: int, location: str) -> Target:
+        walk.hops.append(Redirect(url=target.href, status=status, location=location))
+        onward = check_url(location, self._policy, base=target.href)
+        walk.check(target, onward)
+        return onward
+
+    async def _exchange(
+        self, limits: FetchLimits, target: Target, headers: Mapping[str, str]
+    ) -> _Answer:
+        request = self._connections.request(target, self._request_headers(target, headers))
+        connection, response = await self._send(target, request, limits)
+        try:
+            answer = await _read_answer(response, limits)
+            await response.aclose()
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise exchange_error(error) from error
+        finally:
+            await self._connections.give_back(target, connection)
+        return answer
+
+    async def _send(
+        self, target: Target, request: httpcore2.Request, limits: FetchLimits
+    ) -> tuple[Connection, httpcore2.Response]:
+        kept = await self._connections.idle(target)
+        if kept is not None:
+            try:
+                return kept, await kept.ask(request, limits.max_bytes)
+            except (httpcore2.NetworkError, httpcore2.RemoteProtocolError) as error:
+                told = exchange_error(error)
+                # Closed by the host as we wrote, it is asked once more.
+                if told.reason is not Reason.TRUNCATED:
+                    raise told from error
+        try:
+            fresh = await self._connections.open(target)
+            return fresh, await fresh.ask(request, limits.max_bytes)
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise exchange_error(error) from error
+
+    def _request_headers(
+        self, target: Target, headers: Mapping[str, str]
+    ) -> list[tuple[bytes, bytes]]:
+        own = [(b"Host", target.authority.encode("ascii")), *self._headers]
+        extra = [
+            (name.encode("ascii"), value.encode("latin-1", "replace"))
+            for name, value in headers.items()
+            if name.lower() not in _OWN_HEADERS
+        ]
+        return own + extra
+
+
+class _Walk:
+    """One chain of redirects and what is left of its limits."""
+
+    def __init__(self, limits: FetchLimits) -> None:
+        self.limits = limits
+        self.seconds_left = limits.seconds
+        self.hops: list[Redirect] = []
+
+    def check(self, target: Target, onward: Target) -> None:
+        """Raise FetchError when the chain may not go on to `onward`."""
+        if any(hop.url == onward.href for hop in self.hops):
+            raise _redirect_error(Reason.REDIRECT_LOOP, "back to a URL of the chain", onward)
+        if len(self.hops) > self.limits.max_redirects:
+            detail = f"more than {self.limits.max_redirects}"
+            raise _redirect_error(Reason.REDIRECT_LIMIT, detail, onward)
+        downgrade = target.scheme == "https" and onward.scheme == "http"
+        if downgrade and not self.limits.allow_downgrade:
+            raise _redirect_error(Reason.REDIRECT_REFUSED, "from https to http", onward)
+
+
+def _redirect_error(reason: Reason, detail: str, onward: Target) -> FetchError:
+    return FetchError(reason, detail, scope=Scope.ITEM, transient=False, url=onward.href)
+
+
+async def _read_answer(response: httpcore2.Response, limits: FetchLimits) -> _Answer:
+    headers = _header_map(response)
+    if response.status in _REDIRECTS and "location" in headers:
+        await _drain(response)
+        return _Answer(response.status, headers, b"", 0)
+    length = headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limits.max_bytes and not limits.truncate:
+        raise too_large(limits.max_bytes)
+    body, wire_bytes = await _read_body(response, limits)
+    return _Answer(response.status, headers, body, wire_bytes)
+
+
+async def _read_body(response: httpcore2.Response, limits: FetchLimits) -> tuple[bytes, int]:
+    codings = [v for k, v in response.headers if k.lower() == b"content-encoding"]
+    coding = b", ".join(codings).decode("latin-1")
+    decoder = decoder_for(coding, limits.max_bytes, truncate=limits.truncate)
+    parts: list[bytes] = []
+    kept = pieces = wire_bytes = 0
+    async with aclosing(response.aiter_stream()) as stream:
+        async for piece in stream:
+            pieces += 1
+            wire_bytes += len(piece)
+            _check_pieces(pieces, wire_bytes)
+            part = decoder.feed(piece)
+            kept += len(part)
+            parts.append(part)
+            if limits.truncate and max(kept, wire_bytes) >= limits.max_bytes:
+                return b"".join(parts), wire_bytes
+            if wire_bytes > limits.max_bytes:
+                raise too_large(limits.max_bytes)
+    decoder.finish()
+    return b"".join(parts), wire_bytes
+
+
+def _check_pieces(pieces: int, wire_bytes: int) -> None:
+    if pieces > _FREE_PIECES and wire_bytes < pieces * _MEAN_PIECE:
+        raise FetchError(Reason.PROTOCOL, "the body comes in crumbs")
+
+
+async def _drain(response: httpcore2.Response) -> None:
+    seen = 0
+    async with aclosing(response.aiter_stream()) as stream:
+        async for piece in stream:
+            seen += len(piece)
+            if seen > _DRAIN_BYTES:
+                return
+
+
+def _header_map(response: httpcore2.Response) -> dict[str, str]:
+    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
+
+
+def _tls_context(policy: EgressPolicy) -> ssl.SSLContext:
+    context = httpcore2.default_ssl_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    if policy.ca_bundle is not None:
+        context.load_verify_locations(policy.ca_bundle)
+    return context
