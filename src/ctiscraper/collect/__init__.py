@@ -1,0 +1,1 @@
+"""Finding what is new: sources, feeds, sitemaps, listings, fetched politely."""

@@ -1,0 +1,200 @@
+"""Leave to ask: each host's robots.txt, and its pace across all workers."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+from ctiscraper.collect.robots import MAX_BYTES, RobotsRules, to_text
+from ctiscraper.collect.schedule import parse_retry_after
+from ctiscraper.errors import FetchError, Reason, Scope
+from ctiscraper.http import Client, FetchLimits
+from ctiscraper.types import Page, RobotsRecord, SourceSettings
+
+Clock = Callable[[], datetime]
+Sleep = Callable[[float], Awaitable[None]]
+
+MAX_GAP = 60.0
+ROBOTS_LIMITS = FetchLimits(max_bytes=MAX_BYTES, seconds=10.0, allow_downgrade=True, truncate=True)
+ROBOTS_FRESH = timedelta(hours=24)
+# An unreachable robots.txt closes the whole host, so it is asked again sooner.
+ROBOTS_RETRY = timedelta(minutes=30)
+ROBOTS_LAST_GOOD = timedelta(days=30)
+_MAX_ORIGINS = 1000
+_TOO_MANY = 429
+
+
+class HostLedger(Protocol):
+    """What all workers share about hosts."""
+
+    async def reserve(self, host: str, gap: float) -> float:
+        """Return the seconds to wait before asking `host`; the slot is taken."""
+
+    async def robots(self, origin: str) -> RobotsRecord | None:
+        """Return the robots.txt last read of an origin."""
+
+    async def save_robots(self, record: RobotsRecord) -> None:
+        """Keep what an origin's robots.txt said."""
+
+
+@dataclass(slots=True)
+class Errand:
+    """The requests made for one answer, under one source's settings."""
+
+    settings: SourceSettings
+    requests: int = 0
+
+
+class Pace:
+    """One queue for each host, kept in the ledger."""
+
+    def __init__(self, ledger: HostLedger, default_gap: float, sleep: Sleep) -> None:
+        self._ledger = ledger
+        self._default_gap = default_gap
+        self._sleep = sleep
+
+    async def wait(self, errand: Errand, url: str, robots_delay: float | None = None) -> None:
+        """Wait for the host's next slot and count the request."""
+        settings = errand.settings
+        per_minute = settings.requests_per_minute
+        gap = max(
+            self._default_gap,
+            settings.crawl_delay or 0.0,
+            60.0 / per_minute if per_minute else 0.0,
+            robots_delay or 0.0,
+        )
+        errand.requests += 1
+        if gap > 0:
+            seconds = await self._ledger.reserve(_host(url), min(gap, MAX_GAP))
+            if seconds > 0:
+                await self._sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """A robots.txt in memory; rules are None when it was unreachable."""
+
+    record: RobotsRecord
+    rules: RobotsRules | None
+    retry_after: float | None = None
+
+
+class RobotsBook:
+    """robots.txt of every origin: asked once a day, kept for 30 when unreachable."""
+
+    def __init__(self, client: Client, ledger: HostLedger, pace: Pace, clock: Clock) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._pace = pace
+        self._clock = clock
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def rules(self, errand: Errand, url: str) -> RobotsRules:
+        """Return the rules that hold for the URL's origin.
+
+        Raises FetchError when they cannot be known: ROBOTS_UNREACHABLE, or what
+        kept the host from being reached at all.
+        """
+        origin = _origin(url)
+        known = self._known.get(origin)
+        if known is None or not self._fresh(known.record):
+            lock = self._locks.setdefault(origin, asyncio.Lock())
+            async with lock:
+                known = await self._look_up(errand, origin)
+        if known.rules is None:
+            raise FetchError(
+                Reason.ROBOTS_UNREACHABLE,
+                f"{origin}/robots.txt answered {known.record.status or 'nothing readable'}",
+                status=known.record.status,
+                retry_after=known.retry_after,
+                url=url,
+            )
+        return known.rules
+
+    async def _look_up(self, errand: Errand, origin: str) -> _Known:
+        known = self._known.get(origin)
+        if known is not None and self._fresh(known.record):
+            return known
+        record = await self._ledger.robots(origin)
+        if record is None or not self._fresh(record):
+            known = await self._ask(errand, origin, record)
+            await self._ledger.save_robots(known.record)
+        else:
+            known = self._know(record)
+        self._known[origin] = known
+        self._known.move_to_end(origin)
+        if len(self._known) > _MAX_ORIGINS:
+            self._known.popitem(last=False)
+        return known
+
+    async def _ask(self, errand: Errand, origin: str, old: RobotsRecord | None) -> _Known:
+        async def before_hop(url: str) -> None:
+            await self._pace.wait(errand, url)
+
+        try:
+            page = await self._client.get(
+                f"{origin}/robots.txt", limits=ROBOTS_LIMITS, before_hop=before_hop
+            )
+        except FetchError as error:
+            if error.scope is Scope.OURS:
+                raise
+            known = self._know(self._failed_record(origin, old, error))
+            if known.rules is None and error.scope is Scope.HOST:
+                # The host itself cannot be reached: that is the cause to tell.
+                raise
+            return known
+        return self._know(self._answered_record(origin, old, page), _retry_after(page))
+
+    def _failed_record(
+        self, origin: str, old: RobotsRecord | None, error: FetchError
+    ) -> RobotsRecord:
+        # Endless redirects count as no robots.txt (RFC 9309 section 2.3.1.2).
+        lost = error.reason in {Reason.REDIRECT_LIMIT, Reason.REDIRECT_LOOP}
+        return self._record(origin, None, "" if lost else None, old)
+
+    def _answered_record(self, origin: str, old: RobotsRecord | None, page: Page) -> RobotsRecord:
+        unreachable = page.status == _TOO_MANY or page.status >= 500  # noqa: PLR2004 - HTTP's classes
+        body = None if unreachable else ""
+        if page.status in range(200, 300):
+            body = to_text(page.body)
+        return self._record(origin, page.status, body, old)
+
+    def _record(
+        self, origin: str, status: int | None, body: str | None, old: RobotsRecord | None
+    ) -> RobotsRecord:
+        now = self._clock()
+        record = RobotsRecord(origin=origin, status=status, body=body, fetched_at=now)
+        if body is not None:
+            return replace(record, good_body=body, good_at=now)
+        if old is not None:
+            return replace(record, good_body=old.good_body, good_at=old.good_at)
+        return record
+
+    def _know(self, record: RobotsRecord, retry_after: float | None = None) -> _Known:
+        body = record.body
+        good_at = record.good_at
+        if body is None and good_at and self._clock() - good_at <= ROBOTS_LAST_GOOD:
+            body = record.good_body
+        return _Known(record, None if body is None else RobotsRules.parse(body), retry_after)
+
+    def _fresh(self, record: RobotsRecord) -> bool:
+        lasts = ROBOTS_RETRY if record.body is None else ROBOTS_FRESH
+        return self._clock() - record.fetched_at < lasts
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _retry_after(page: Page) -> float | None:
+    return parse_retry_after(page.headers.get("retry-after"), page.fetched_at)

@@ -1,0 +1,230 @@
+"""Robots Exclusion Protocol (RFC 9309): rules read once, matched in linear time."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ada_url import URL
+
+MAX_BYTES = 500 * 1024
+MAX_CRAWL_DELAY = 60.0
+
+_LINE = re.compile(r"\r\n|[\r\n]")
+# A User-agent line's product: "ExampleBot2" of "ExampleBot2/1.2 (…)", and the
+# part of it that RFC 9309 allows in a token: "ExampleBot".
+_PRODUCT = re.compile(r"(?:[\w-]|[^\x00-\x7f])*")
+_TOKEN = re.compile(r"[A-Za-z_-]*")
+_BOM = re.compile("^(?:\ufeff|\udcef\udcbb?)")
+_BOM_OCTETS = re.compile(rb"^\xef(?:\xbb\xbf?)?")
+_PERCENT = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~")
+_ENCODE = re.compile(r"[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_DELAY = re.compile(r"\d{1,12}(?:\.\d{0,6})?|\.\d{1,6}")
+# Lines that people write for the ones they mean, as crawlers read them.
+_SPELLINGS = {
+    "useragent": "user-agent",
+    "user agent": "user-agent",
+    "dissallow": "disallow",
+    "dissalow": "disallow",
+    "disalow": "disallow",
+    "diasllow": "disallow",
+    "disallaw": "disallow",
+    "site-map": "sitemap",
+    "crawldelay": "crawl-delay",
+}
+_KEYS = ("user-agent", "disallow", "allow", "crawl-delay", "sitemap")
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One path pattern: literal parts between its wildcards."""
+
+    parts: tuple[str, ...]
+    anchored: bool
+    length: int
+    allow: bool
+
+    def matches(self, path: str) -> bool:
+        """Tell whether the pattern matches from the path's beginning."""
+        first, *middle = self.parts
+        if not path.startswith(first):
+            return False
+        if not middle:
+            return not self.anchored or len(path) == len(first)
+        at = len(first)
+        last = middle.pop() if self.anchored else None
+        # The leftmost place of each part is enough, as only "*" stands between.
+        for part in middle:
+            at = path.find(part, at)
+            if at < 0:
+                return False
+            at += len(part)
+        return last is None or (path.endswith(last) and len(path) - len(last) >= at)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one product token is told."""
+
+    rules: list[_Rule] = field(default_factory=list)
+    delay: float | None = None
+
+
+class RobotsRules:
+    """What a robots.txt says to each crawler."""
+
+    def __init__(self) -> None:
+        self.sitemaps: tuple[str, ...] = ()
+        self._groups: dict[str, _Group] = {}
+
+    @classmethod
+    def parse(cls, body: str | bytes) -> "RobotsRules":
+        """Return the rules of the first 500 KiB; total: any input gives rules."""
+        rules = cls()
+        sitemaps: list[str] = []
+        groups: list[_Group] = []
+        in_rules = True
+        for key, value in _records(body):
+            if key == "user-agent":
+                # A User-agent line after a rule begins another group.
+                groups = [] if in_rules else groups
+                in_rules = False
+                groups.append(rules._group(value))
+            elif key == "sitemap":
+                sitemaps.append(value)
+            elif key == "crawl-delay":
+                # It says something of the crawlers named, so it ends their list as well.
+                in_rules = True
+                _set_delay(groups, value)
+            else:
+                in_rules = True
+                _add_rule(groups, value, allow=key == "allow")
+        for group in rules._groups.values():
+            # The longest match wins, and of two equal ones the allowing.
+            group.rules.sort(key=lambda rule: (-rule.length, not rule.allow))
+        rules.sitemaps = tuple(dict.fromkeys(sitemaps))
+        return rules
+
+    def allows(self, agent_token: str, url: str) -> bool:
+        """Tell whether the crawler may ask for the URL (or path)."""
+        path = _path_of(url)
+        if path == "/robots.txt":
+            return True
+        group = self._of(agent_token)
+        for rule in group.rules if group else ():
+            if rule.matches(path):
+                return rule.allow
+        return True
+
+    def crawl_delay(self, agent_token: str) -> float | None:
+        """Return the seconds asked for between requests, at most 60."""
+        group = self._of(agent_token)
+        return group.delay if group else None
+
+    def _group(self, agent: str) -> _Group:
+        return self._groups.setdefault(_product(agent), _Group())
+
+    def _of(self, agent_token: str) -> _Group | None:
+        asked = agent_token.partition("/")[0].strip().lower()
+        found = self._groups.get(asked)
+        if found is None:
+            found = next(
+                (group for name, group in self._groups.items() if _token(name) == asked), None
+            )
+        return found or self._groups.get("*")
+
+
+def may_fetch(robots: str | bytes, agent: str, url: str) -> bool:
+    """Tell whether robots.txt lets the agent ask for the URL."""
+    return RobotsRules.parse(robots).allows(agent, url)
+
+
+def to_text(body: bytes) -> str:
+    """Return a robots.txt as text that can be stored: no mark, no NUL, no broken byte."""
+    octets = _BOM_OCTETS.sub(b"", body[:MAX_BYTES], count=1)
+    return octets.decode("utf-8", "replace").replace("\x00", "")
+
+
+def _records(body: str | bytes) -> Iterator[tuple[str, str]]:
+    if isinstance(body, bytes):
+        text = body[:MAX_BYTES].decode("utf-8", "surrogateescape")
+    else:
+        text = body[:MAX_BYTES]
+    # A byte order mark cut short is one all the same.
+    for line in _LINE.split(_BOM.sub("", text, count=1)):
+        content = line.partition("#")[0].strip()
+        if not content:
+            continue
+        key, colon, value = content.partition(":")
+        if not colon:
+            key, _, value = content.partition(" ")
+        name = _SPELLINGS.get(key.strip().lower(), key.strip().lower())
+        if name in _KEYS:
+            yield name, value.strip()
+
+
+def _product(agent: str) -> str:
+    if agent == "*" or agent.startswith("* "):
+        return "*"
+    found = _PRODUCT.match(agent)
+    return found.group().lower() if found else ""
+
+
+def _token(product: str) -> str:
+    found = _TOKEN.match(product)
+    return found.group() if found else ""
+
+
+def _add_rule(groups: list[_Group], pattern: str, *, allow: bool) -> None:
+    # An empty pattern matches nothing: "Disallow:" allows all.
+    if not pattern or not groups:
+        return
+    anchored = pattern.endswith("$")
+    text = _normal(pattern[:-1] if anchored else pattern).replace("$", "%24")
+    if not text.startswith(("/", "*")):
+        text = "/" + text
+    parts = tuple(text.split("*"))
+    if anchored and parts[-1] == "" and len(parts) > 1:
+        # "/a*$" says no more than "/a".
+        anchored = False
+    kept = (parts[0], *(part for part in parts[1:] if part))
+    rule = _Rule(kept, anchored, len(text) + anchored, allow)
+    for group in groups:
+        group.rules.append(rule)
+
+
+def _set_delay(groups: list[_Group], value: str) -> None:
+    found = _DELAY.match(value)
+    if found:
+        for group in groups:
+            group.delay = min(float(found.group()), MAX_CRAWL_DELAY)
+
+
+def _path_of(url: str) -> str:
+    if url.startswith("/"):
+        path = url.partition("#")[0]
+    else:
+        try:
+            parsed = URL(url)
+        except ValueError:
+            return "/"
+        path = (parsed.pathname or "/") + parsed.search
+    # In a URL they stand for themselves; in a pattern they do so when encoded.
+    return _normal(path).replace("*", "%2A").replace("$", "%24")
+
+
+def _normal(path: str) -> str:
+    return _ENCODE.sub(_percent_encode, _PERCENT.sub(_percent_decode, path))
+
+
+def _percent_decode(found: re.Match[str]) -> str:
+    octet = chr(int(found.group(1), 16))
+    return octet if octet in _UNRESERVED else found.group().upper()
+
+
+def _percent_encode(found: re.Match[str]) -> str:
+    try:
+        octets = found.group().encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        octets = found.group().encode("utf-8", "surrogatepass")
+    return "".join(f"%{octet:02X}" for octet in octets)
