@@ -1,0 +1,119 @@
+"""What a PostgreSQL server is: asked before anything else is, so that errors name their cause."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+
+from psycopg import AsyncConnection, Error, OperationalError
+from psycopg.conninfo import conninfo_to_dict
+
+from ctiscraper.db.binaries import OLDEST_MAJOR
+from ctiscraper.errors import Reason, SettingsError, StorageError
+
+CONNECT_SECONDS = 5
+# Migrations are named YYYYMMDD_HHMM_…, and so are their revisions.
+_REVISION_LENGTH = 13
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerFacts:
+    """A server as it answered; `now` is its clock, `revision` the schema's or None."""
+
+    version: str
+    major: int
+    writable: bool
+    now: datetime
+    extensions: tuple[str, ...]
+    revision: str | None
+
+
+async def read_server(conninfo: str) -> ServerFacts:
+    """Return what the server is.
+
+    Raises SettingsError when it is not what is needed, StorageError when it does not answer.
+    """
+    place = describe_place(conninfo)
+    try:
+        connection = await AsyncConnection.connect(conninfo, connect_timeout=CONNECT_SECONDS)
+        async with connection:
+            facts = await _facts(connection)
+    except OperationalError as error:
+        raise StorageError(
+            Reason.DATABASE,
+            f"PostgreSQL at {place} cannot be used: {_cause(error)}; "
+            "start it, or mend DATABASE_URL (unset, the embedded one is used)",
+        ) from error
+    except Error as error:
+        raise SettingsError(
+            f"PostgreSQL at {place} refused a first question: {_cause(error)}"
+        ) from error
+    if facts.major < OLDEST_MAJOR:
+        raise SettingsError(
+            f"PostgreSQL at {place} is version {facts.version}, at least {OLDEST_MAJOR} is "
+            "needed: upgrade it, or unset DATABASE_URL to use the embedded one"
+        )
+    if not facts.writable:
+        raise SettingsError(
+            f"PostgreSQL at {place} is read-only: name the primary server in DATABASE_URL"
+        )
+    return facts
+
+
+def schema_wanted() -> str:
+    """Return the revision of the schema that this program needs, by the names of its migrations.
+
+    As Alembic says too; but that takes the better part of a second to load.
+    """
+    names = (file.name for file in files("ctiscraper.db.migrations.versions").iterdir())
+    return max(name[:_REVISION_LENGTH] for name in names if name.startswith("2"))
+
+
+def describe_place(conninfo: str) -> str:
+    """Return host, port and database of a connection string, without its secrets.
+
+    Raises SettingsError when it cannot be read.
+    """
+    try:
+        parts = conninfo_to_dict(conninfo)
+    except Error as error:
+        raise SettingsError(
+            "DATABASE_URL cannot be read; write postgresql://user:password@host:5432/database"
+        ) from error
+    host = parts.get("host") or parts.get("hostaddr") or "the local socket"
+    return f"{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+
+
+async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts:
+    cursor = await connection.execute(
+        """
+        SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+            NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off',
+            clock_timestamp(), ARRAY(SELECT extname::text FROM pg_extension ORDER BY 1),
+            to_regclass('alembic_version') IS NOT NULL
+        """
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "a query without FROM has one row"
+    number, version, writable, now, extensions, has_schema = row
+    assert isinstance(number, int)
+    assert isinstance(now, datetime)
+    assert isinstance(extensions, list)
+    revision = None
+    if has_schema:
+        cursor = await connection.execute("SELECT version_num FROM alembic_version")
+        found = await cursor.fetchone()
+        revision = str(found[0]) if found else None
+    return ServerFacts(
+        version=str(version).partition(" ")[0],
+        major=number // 10_000,
+        writable=bool(writable),
+        now=now,
+        extensions=tuple(extensions),
+        revision=revision,
+    )
+
+
+def _cause(error: Error) -> str:
+    """The last line of what the driver says: earlier ones name each address it tried."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

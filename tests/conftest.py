@@ -1,0 +1,138 @@
+"""What every test may ask for: a real PostgreSQL, a fresh database, and no way off this machine."""
+
+import fcntl
+import hashlib
+import ipaddress
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import pytest_asyncio
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.embedded import EmbeddedPostgres
+from ctiscraper.db.migrate import upgrade
+
+# Nothing of a test cluster has to outlive the machine.
+VOLATILE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "autovacuum": "off",
+    "max_connections": "200",
+    "max_wal_size": "4GB",
+    "shared_buffers": "64MB",
+}
+
+
+@pytest.fixture(scope="session")
+def shared_tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of this run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres(shared_tmp: Path) -> AsyncIterator[str]:
+    """The connection string of a server whose user may make databases, one for all workers."""
+    given = os.environ.get("CTISCRAPER_TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+        return
+    data_dir = _server_folder(shared_tmp)
+    # Held by every worker that uses the server; its owner waits for the last to let go.
+    users = os.open(shared_tmp / "postgres-users.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(users, fcntl.LOCK_SH)
+    server = EmbeddedPostgres(data_dir, find_binaries(), options=VOLATILE)
+    await server.start()
+    yield server.conninfo
+    owned = server.is_owner
+    if owned:
+        fcntl.flock(users, fcntl.LOCK_EX)
+    await server.stop()
+    os.close(users)
+    if owned:
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+def _server_folder(shared_tmp: Path) -> Path:
+    """A folder that the unprivileged user can reach whom root gives the server to."""
+    if os.geteuid() != 0:
+        return shared_tmp / "postgres"
+    run = hashlib.sha256(os.fsencode(shared_tmp)).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"ctiscraper-test-{run}"
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str, shared_tmp: Path) -> str:
+    """The name of a migrated database that is only ever copied, made once for all workers."""
+    name_file = shared_tmp / "template-database"
+    with (shared_tmp / "template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not name_file.exists():
+            name = f"template_{uuid.uuid4().hex[:12]}"
+            _administer(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            upgrade(make_conninfo(postgres, dbname=name))
+            name_file.write_text(name, "utf-8")
+    return name_file.read_text("utf-8")
+
+
+@pytest.fixture
+def database(postgres: str, template: str) -> Iterator[str]:
+    """The connection string of a fresh database with the whole schema."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+    _administer(postgres, copy.format(sql.Identifier(name), sql.Identifier(template)))
+    yield make_conninfo(postgres, dbname=name)
+    _administer(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _administer(conninfo: str, statement: sql.Composed) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+class OffMachineError(RuntimeError):
+    """A test tried to reach another machine."""
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection beyond this machine, and fail the test that tried."""
+    tried: list[object] = []
+    for name in ("connect", "connect_ex", "sendto"):
+        _guard(monkeypatch, name, tried)
+    yield
+    assert not tried, f"tried to reach {tried}"
+
+
+def _guard(monkeypatch: pytest.MonkeyPatch, name: str, tried: list[object]) -> None:
+    original = getattr(socket.socket, name)
+
+    def guarded(self: socket.socket, *args: tuple[object, ...]) -> object:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not _is_local(args[-1]):
+            tried.append(args[-1])
+            raise OffMachineError(f"{name} to {args[-1]}")
+        return original(self, *args)
+
+    monkeypatch.setattr(socket.socket, name, guarded)
+
+
+def _is_local(address: tuple[object, ...]) -> bool:
+    host = str(address[0])
+    if host in {"localhost", ""}:
+        return True
+    try:
+        parsed = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return (mapped or parsed).is_loopback
