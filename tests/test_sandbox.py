@@ -1,0 +1,229 @@
+"""The sandbox with parsers that crash, hang, hoard and lie."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from ctiscraper.errors import CTIScraperError, ParseError, Reason
+from ctiscraper.sandbox import Sandbox
+from sandbox_targets import ENTRIES
+
+LINUX = sys.platform.startswith("linux")
+HOLDER = """
+import asyncio, sys
+from ctiscraper.sandbox import Sandbox
+sys.path[:] = sys.argv[1:]
+from sandbox_targets import ENTRIES
+
+async def main():
+    async with Sandbox(ENTRIES, seconds=600, processes=2) as sandbox:
+        hanging = asyncio.create_task(sandbox.call("hang", b""))
+        await asyncio.sleep(0)
+        await sandbox.call("echo", b"")
+        print(*sandbox.pids, flush=True)
+        await hanging
+
+asyncio.run(main())
+"""
+
+
+@pytest_asyncio.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(ENTRIES, seconds=0.5, processes=2, recycle_after=50) as opened:
+        yield opened
+
+
+async def failure(sandbox: Sandbox, name: str, payload: bytes = b"") -> ParseError:
+    with pytest.raises(ParseError) as caught:
+        await sandbox.call(name, payload)
+    assert await sandbox.call("echo", b"alive") == b"alive"
+    return caught.value
+
+
+@pytest.mark.parametrize("size", [0, 1, 90_000, 5_000_000])
+async def test_bytes_come_back_whole(sandbox: Sandbox, size: int) -> None:
+    payload = os.urandom(size)
+    assert await sandbox.call("echo", payload) == payload
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "transient", "detail"),
+    [
+        ("segfault", Reason.PARSER_CRASH, False, "SIGSEGV"),
+        ("abort", Reason.PARSER_CRASH, False, "SIGABRT"),
+        ("leave", Reason.PARSER_CRASH, True, "exit"),
+        ("hang", Reason.PARSER_TIMEOUT, True, "longer than 0.5 s"),
+        ("refuse", Reason.NOT_A_FEED, True, "no root element"),
+        ("fail", Reason.PARSER_ERROR, False, "ValueError: a surprise"),
+        ("recurse", Reason.PARSER_ERROR, False, "RecursionError"),
+    ],
+)
+async def test_each_failure_is_told_and_the_next_call_served(
+    sandbox: Sandbox, name: str, reason: Reason, transient: bool, detail: str
+) -> None:
+    error = await failure(sandbox, name)
+    assert (error.reason, error.transient) == (reason, transient)
+    assert detail in error.detail
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux limits the address space")
+async def test_a_gigabyte_is_refused(sandbox: Sandbox) -> None:
+    error = await failure(sandbox, "hoard")
+    assert (error.reason, error.transient) == (Reason.PARSER_MEMORY, False)
+
+
+async def test_a_huge_answer_is_refused() -> None:
+    async with Sandbox(ENTRIES, answer_bytes=1_000_000) as sandbox:
+        assert len(await sandbox.call("grow", b"1000000")) == 1_000_000
+        error = await failure(sandbox, "grow", b"1000001")
+    assert (error.reason, "too large" in error.detail) == (Reason.PARSER_ERROR, True)
+
+
+async def test_one_hanging_call_does_not_hold_up_the_others(sandbox: Sandbox) -> None:
+    async def echoes() -> int:
+        return sum([len(await sandbox.call("echo", b"x")) for _ in range(100)])
+
+    hanging, done = await asyncio.gather(
+        sandbox.call("hang", b""), echoes(), return_exceptions=True
+    )
+    assert isinstance(hanging, ParseError)
+    assert done == 100
+
+
+async def test_a_worker_killed_from_outside_may_be_tried_again(sandbox: Sandbox) -> None:
+    busy = int(await sandbox.call("who", b""))
+    hanging = asyncio.create_task(sandbox.call("hang", b""))
+    await asyncio.sleep(0)
+    await sandbox.call("echo", b"")
+    os.kill(busy, signal.SIGKILL)
+    with pytest.raises(ParseError) as caught:
+        await hanging
+    assert caught.value.reason is Reason.PARSER_CRASH
+    assert caught.value.transient
+
+
+async def test_an_idle_worker_that_was_killed_is_replaced(sandbox: Sandbox) -> None:
+    idle = psutil.Process(int(await sandbox.call("who", b"")))
+    idle.kill()
+    await asyncio.to_thread(_wait_for_end, idle)
+    assert await sandbox.call("echo", b"x") == b"x"
+
+
+async def test_a_killed_nursery_is_replaced(sandbox: Sandbox) -> None:
+    await sandbox.call("echo", b"x")
+    processes = [psutil.Process(pid) for pid in sandbox.pids]
+    processes[0].kill()
+    for process in processes:
+        await asyncio.to_thread(_wait_for_end, process)
+    assert await sandbox.call("echo", b"x") == b"x"
+
+
+async def test_a_cancelled_call_leaves_no_busy_worker(sandbox: Sandbox) -> None:
+    busy = psutil.Process(int(await sandbox.call("who", b"")))
+    hanging = asyncio.create_task(sandbox.call("hang", b""))
+    await asyncio.sleep(0)
+    await sandbox.call("echo", b"")
+    hanging.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await hanging
+    await asyncio.to_thread(_wait_for_end, busy)
+
+
+async def test_a_worker_serves_its_number_of_calls(sandbox: Sandbox) -> None:
+    served = [await sandbox.call("who", b"") for _ in range(120)]
+    assert [served.count(pid) for pid in dict.fromkeys(served)] == [50, 50, 20]
+
+
+async def test_closing_leaves_no_process() -> None:
+    sandbox = Sandbox(ENTRIES, processes=2)
+    hanging = asyncio.create_task(sandbox.call("hang", b""))
+    await asyncio.sleep(0)
+    await sandbox.call("echo", b"")
+    processes = [psutil.Process(pid) for pid in sandbox.pids]
+    assert len(processes) == 3
+    await sandbox.aclose()
+    with pytest.raises(ParseError):
+        await hanging
+    for process in processes:
+        await asyncio.to_thread(_wait_for_end, process)
+
+
+@pytest.mark.skipif(not LINUX, reason="elsewhere a busy worker ends by its alarm")
+async def test_a_killed_parent_leaves_no_process() -> None:
+    holder = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", HOLDER, *sys.path), stdout=asyncio.subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    processes = [psutil.Process(int(pid)) for pid in (await holder.stdout.readline()).split()]
+    holder.kill()
+    await holder.wait()
+    assert len(processes) == 3
+    for process in processes:
+        await asyncio.to_thread(_wait_for_end, process)
+
+
+async def test_a_parser_gets_no_files_secrets_or_network(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTISCRAPER_SECRET", "word")
+    async with Sandbox(ENTRIES) as fresh:
+        assert b"SECRET" not in await fresh.call("environment", b"")
+    error = await failure(sandbox, "write", os.fsencode(tmp_path / "file"))
+    assert "File too large" in error.detail
+    assert (await sandbox.call("limits", b"")).split() == [b"0", b"0", b"64"]
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux has empty networks")
+async def test_a_parser_reaches_no_server_of_this_machine(sandbox: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = b"%d" % server.getsockname()[1]
+        try:
+            await sandbox.call("dial", port)
+        except ParseError as error:
+            assert "OSError" in error.detail  # noqa: PT017 - both ends are right
+        else:
+            pytest.skip("this kernel gives no network namespaces")
+
+
+async def test_what_is_warmed_up_is_shared_by_all_workers() -> None:
+    async with Sandbox(ENTRIES, recycle_after=1, warm_up=ENTRIES["warm"]) as sandbox:
+        nursery = sandbox.pids[0]
+        assert [int(await sandbox.call("warm", b"")) for _ in range(2)] == [nursery] * 2
+
+
+@pytest.mark.parametrize("entry", ["no_such_module:f", "sandbox_targets:no_such_function"])
+async def test_a_parser_that_cannot_be_loaded_is_named(entry: str) -> None:
+    sandbox = Sandbox({"it": entry})
+    with pytest.raises(CTIScraperError, match="no_such"):
+        await sandbox.call("it", b"")
+
+
+@pytest.mark.skipif(not LINUX, reason="only Linux tells the address space")
+async def test_limits_below_what_the_parsers_need_are_told() -> None:
+    sandbox = Sandbox(ENTRIES, memory_bytes=10_000_000)
+    with pytest.raises(CTIScraperError, match="the parsers alone take"):
+        await sandbox.start()
+
+
+def _wait_for_end(process: psutil.Process) -> None:
+    """Wait until the process is gone, or a zombie whose parent has not asked yet."""
+    for _ in range(500):
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return
+            process.wait(0.01)
+        except psutil.TimeoutExpired:
+            continue
+        except psutil.NoSuchProcess:
+            return
+        else:
+            return
+    pytest.fail(f"{process} lives on")
