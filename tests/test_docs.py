@@ -1,0 +1,97 @@
+"""The reference pages agree with the program: nothing undocumented, nothing made up."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ctiscraper.cli.app import PLACES
+from ctiscraper.cli.exits import Exit
+from ctiscraper.collect.catalog import load_catalog
+from ctiscraper.collect.schedule import TIER_BOUNDS
+from ctiscraper.config import PREFIX, Settings
+from ctiscraper.errors import Reason
+from ctiscraper.reasons import words_of
+from ctiscraper.types import SourceSettings, Tier
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+
+def read(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def test_every_reason_is_explained_as_the_program_explains_it() -> None:
+    written = [line for line in read("reference/reasons.md").splitlines() if line[:3] == "| `"]
+    said = {reason: words_of(reason) for reason in Reason}
+
+    assert sorted(written) == sorted(
+        f"| `{reason}` | {words.cause} | {words.advice} |"
+        for reason, words in said.items()
+        if words is not None
+    )
+
+
+def test_every_setting_is_described_as_the_program_describes_it() -> None:
+    page = read("reference/settings.md")
+    rows = {row[1]: row[3] for line in page.splitlines() if len(row := line.split("|")) == 5}
+
+    for name, field in Settings.model_fields.items():
+        variable = "DATABASE_URL" if name == "database_url" else PREFIX + name.upper()
+        assert rows[f" `{variable}` "].strip() == field.description
+    assert len(rows) == len(Settings.model_fields) + 2
+
+
+def test_every_setting_of_a_source_is_in_the_catalogue_format() -> None:
+    described = re.findall(r"^\| `(\w+)` \|", read("reference/catalogue.md"), flags=re.MULTILINE)
+
+    assert {field.name for field in fields(SourceSettings)} <= set(described)
+
+
+@pytest.mark.parametrize("tier", Tier)
+def test_the_bounds_of_a_tier_are_as_documented(tier: Tier) -> None:
+    bounds = TIER_BOUNDS[tier]
+    row = next(
+        line
+        for line in read("reference/catalogue.md").splitlines()
+        if line.startswith(f"| `{tier}` |")
+    )
+    units = {"minutes": 60, "hours": 3600}
+    said = [int(n) * units[unit] for n, unit in re.findall(r"(\d+) (minutes|hours)", row)]
+
+    assert said == [bounds.least, bounds.default, bounds.most]
+
+
+@pytest.mark.parametrize("name", ["reference/catalogue.md", "howto/add-a-source.md"])
+def test_catalogues_in_the_documents_can_be_loaded(name: str) -> None:
+    examples = re.findall(r"```yaml\n(sources:.*?)```", read(name), flags=re.DOTALL)
+
+    assert examples
+    for example in examples:
+        assert load_catalog(example, name=name)
+
+
+def test_every_page_stands_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    listed = set(re.findall(r"[\w/-]+\.md", text))
+
+    assert listed == {str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md")}
+    assert yaml.safe_load(text)["theme"]["font"] is False
+
+
+def test_links_of_the_front_documents_lead_somewhere() -> None:
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for target in re.findall(r"(?<!!)\[[^\]]*\]\(([^)#]+)", text):
+            assert target.startswith("https://") or (ROOT / target).exists(), (name, target)
+
+
+def test_every_exit_code_and_command_is_documented() -> None:
+    codes = re.findall(r"^\| (\d+) \|", read("reference/exit-codes.md"), flags=re.MULTILINE)
+    commands = set(re.findall(r"^\| `(\w+)", read("reference/cli.md"), flags=re.MULTILINE))
+
+    assert [int(code) for code in codes] == [code.value for code in Exit]
+    assert set(PLACES) - {"worker"} <= commands
