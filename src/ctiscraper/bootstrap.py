@@ -16,9 +16,10 @@ from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
 from ctiscraper.http import Client
-from ctiscraper.messages import PARSERS
+from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.sandbox import Sandbox
+from ctiscraper.sourcing import Sourcing
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +33,32 @@ class Services:
     queue: Queue
     checks: Checks
     pipeline: Pipeline
+    sourcing: Sourcing
 
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, conninfo: str, *, connections: int = 8
+    settings: Settings, conninfo: str, *, connections: int = 8, warm: bool = True
 ) -> AsyncIterator[Services]:
-    """Yield the parts of a process that collects. Raises StorageError and SettingsError."""
+    """Yield the parts of a process that collects; unless `warm` parsers start when first needed.
+
+    Raises StorageError and SettingsError.
+    """
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(Database(conninfo, size=connections))
         client = Client(settings.egress_policy())
         stack.push_async_callback(client.aclose)
-        sandbox = await stack.enter_async_context(Sandbox(PARSERS))
+        sandbox = Sandbox(PARSERS, warm_up=WARM_UP)
+        stack.push_async_callback(sandbox.aclose)
+        if warm:
+            await sandbox.start()
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
         fetcher = Fetcher(client, hosts, agent_token=AGENT, default_gap=settings.min_gap)
+        finder = Finder(fetcher, sandbox)
         pipeline = Pipeline(
             fetcher=fetcher,
-            finder=Finder(fetcher, sandbox),
+            finder=finder,
             sandbox=sandbox,
             sources=sources,
             checks=checks,
@@ -58,4 +67,5 @@ async def open_services(
             links=Links(database),
             raw=FolderStore(settings.raw_dir),
         )
-        yield Services(settings, database, hosts, sources, queue, checks, pipeline)
+        sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
+        yield Services(settings, database, hosts, sources, queue, checks, pipeline, sourcing)

@@ -12,6 +12,7 @@ PARSERS = {
     "listing": "ctiscraper.parsers:listing",
     "article": "ctiscraper.parsers:article",
 }
+WARM_UP = "ctiscraper.parsers:warm_up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

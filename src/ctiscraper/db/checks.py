@@ -65,9 +65,12 @@ class Checks:
 
         Returns the summary with its counts, None when the lease was lost meanwhile.
         """
+        if not announced:
+            async with self._database.connection() as conn:
+                return summary if await _stand(conn, lease, standing, summary) else None
         rank = RANK[lease.source.settings.tier]
         async with self._database.transaction() as conn:
-            if not await _stand(conn, lease, standing):
+            if not await fenced(conn, lease):
                 return None
             discovered = changed = 0
             for start in range(0, len(announced), CHUNK):
@@ -77,7 +80,7 @@ class Checks:
                 discovered += new
                 changed += again
             summary = replace(summary, discovered=discovered, changed=changed)
-            await _log(conn, lease.source.id, summary)
+            await _stand(conn, lease, standing, summary)
         return summary
 
     async def published_dates(self, source_id: int, *, limit: int = 50) -> list[datetime]:
@@ -93,17 +96,36 @@ class Checks:
             return [row[0] for row in await cursor.fetchall()]
 
 
-async def _stand(conn: Conn, lease: SourceLease, standing: SourceStanding) -> bool:
+async def fenced(conn: Conn, lease: SourceLease) -> bool:
+    """Return whether this check is still ours; the source's row stays locked if so."""
+    cursor = await conn.execute(
+        "SELECT 1 FROM source_state WHERE source_id = %s AND lease_owner = %s FOR UPDATE",
+        (lease.source.id, lease.owner),
+    )
+    return await cursor.fetchone() is not None
+
+
+async def _stand(
+    conn: Conn, lease: SourceLease, standing: SourceStanding, summary: CheckSummary
+) -> bool:
+    """Write where the source stands and the record of its check, in one statement."""
     cursor = await conn.execute(
         """
-        UPDATE source_state SET lease_owner = NULL,
-            next_check_at = now() + make_interval(secs => %(next)s),
-            health = %(health)s, reason = %(reason)s, detail = %(detail)s,
-            failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
-            body_sha256 = %(body)s, items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
-            moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
-            last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END
-        WHERE source_id = %(id)s AND lease_owner = %(owner)s
+        WITH stood AS (
+            UPDATE source_state SET lease_owner = NULL,
+                next_check_at = now() + make_interval(secs => %(next)s),
+                health = %(health)s, reason = %(reason)s, detail = %(detail)s,
+                failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
+                body_sha256 = %(body)s, items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
+                moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
+                last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END
+            WHERE source_id = %(id)s AND lease_owner = %(owner)s
+            RETURNING source_id)
+        INSERT INTO source_check (source_id, status, reason, detail, announced, discovered,
+            changed, unchanged, requests, wire_bytes)
+        SELECT source_id, %(status)s, %(reason)s, %(detail)s, %(announced)s, %(discovered)s,
+            %(changed)s, %(unchanged)s, %(requests)s, %(wire_bytes)s
+        FROM stood
         """,
         {
             "id": lease.source.id,
@@ -121,31 +143,16 @@ async def _stand(conn: Conn, lease: SourceLease, standing: SourceStanding) -> bo
             "moved_count": standing.moved_count,
             "succeeded": standing.succeeded,
             "enabled": standing.enabled,
+            "status": summary.status,
+            "announced": summary.announced,
+            "discovered": summary.discovered,
+            "changed": summary.changed,
+            "unchanged": summary.unchanged,
+            "requests": summary.requests,
+            "wire_bytes": summary.wire_bytes,
         },
     )
     return cursor.rowcount == 1
-
-
-async def _log(conn: Conn, source_id: int, summary: CheckSummary) -> None:
-    await conn.execute(
-        """
-        INSERT INTO source_check (source_id, status, reason, detail, announced, discovered,
-            changed, unchanged, requests, wire_bytes)
-        VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        (
-            source_id,
-            summary.status,
-            summary.reason,
-            summary.detail[:2000],
-            summary.announced,
-            summary.discovered,
-            summary.changed,
-            summary.unchanged,
-            summary.requests,
-            summary.wire_bytes,
-        ),
-    )
 
 
 async def _announce(

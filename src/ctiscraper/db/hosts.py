@@ -10,15 +10,21 @@ from ctiscraper.types import RobotsRecord
 # A premium host is served as if its work had waited this much longer than a standard one's;
 # basic hosts age past both, so none starves.
 RANK_HEAD_START = "10 minutes"
+OF_SOURCE = """
+    AND host.host IN (SELECT host FROM source_state WHERE source_id = %(source)s
+        UNION ALL SELECT host FROM fetch_job WHERE source_id = %(source)s AND state = 'pending')
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class HostLease:
-    """The right to speak to one host until the lease is over."""
+    """The right to speak to one host until the lease is over, and what was due there then."""
 
     host: str
     owner: UUID
     failures: int = 0
+    sources_due: int = 0
+    items_due: bool = True
 
 
 class Hosts:
@@ -27,8 +33,14 @@ class Hosts:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def lease(self, worker: UUID, *, limit: int, seconds: float) -> list[HostLease]:
-        """Return up to `limit` hosts with work due, each now leased to `worker` alone."""
+    async def lease(
+        self, worker: UUID, *, limit: int, seconds: float, source_id: int | None = None
+    ) -> list[HostLease]:
+        """Return up to `limit` hosts with work due, each now leased to `worker` alone.
+
+        With `source_id` only hosts that this source has work at.
+        """
+        only = OF_SOURCE if source_id is not None else ""
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 f"""
@@ -36,15 +48,19 @@ class Hosts:
                     SELECT host FROM host
                     WHERE ((lease_owner IS NULL AND work_at <= now()) OR lease_until < now())
                         AND next_allowed_at <= now() + interval '1 second'
-                        AND (open_until IS NULL OR open_until <= now())
+                        AND (open_until IS NULL OR open_until <= now()){only}
                     ORDER BY work_at + rank * interval '{RANK_HEAD_START}'
-                    LIMIT %s FOR UPDATE SKIP LOCKED)
-                UPDATE host SET lease_owner = gen_random_uuid(), worker = %s,
-                    lease_until = now() + make_interval(secs => %s), work_at = 'infinity'
+                    LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+                UPDATE host SET lease_owner = gen_random_uuid(), worker = %(worker)s,
+                    lease_until = now() + make_interval(secs => %(seconds)s), work_at = 'infinity'
                 FROM ready WHERE host.host = ready.host
-                RETURNING host.host, host.lease_owner, host.failures
-                """,  # noqa: S608 - a constant of this module
-                (limit, worker, seconds),
+                RETURNING host.host, host.lease_owner, host.failures,
+                    (SELECT count(*)::int FROM source_state s WHERE s.host = host.host
+                        AND s.enabled AND s.next_check_at <= now()),
+                    EXISTS (SELECT 1 FROM fetch_job j WHERE j.host = host.host
+                        AND j.state = 'pending' AND j.run_after <= now())
+                """,  # noqa: S608 - constants of this module
+                {"limit": limit, "worker": worker, "seconds": seconds, "source": source_id},
             )
             return [HostLease(*row) for row in await cursor.fetchall()]
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from ctiscraper.db.hosts import wake
+from ctiscraper.db.hosts import OF_SOURCE, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import Reason
 from ctiscraper.types import FeedEntry, FetchJob, Retry
@@ -113,16 +113,19 @@ class Queue:
                 await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
         return len(rows)
 
-    async def idle(self) -> bool:
-        """Return whether nothing is due and nobody holds anything."""
+    async def idle(self, source_id: int | None = None) -> bool:
+        """Return whether nothing is due and nobody holds anything; with a source, of its hosts."""
+        only = OF_SOURCE if source_id is not None else ""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                """
-                SELECT NOT EXISTS (SELECT 1 FROM fetch_job WHERE state = 'leased')
-                    AND NOT EXISTS (SELECT 1 FROM host WHERE lease_until > now())
+                f"""
+                SELECT NOT EXISTS (SELECT 1 FROM fetch_job WHERE state = 'leased'
+                        AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
+                    AND NOT EXISTS (SELECT 1 FROM host WHERE lease_until > now(){only})
                     AND NOT EXISTS (SELECT 1 FROM host WHERE work_at <= now()
-                        AND (open_until IS NULL OR open_until <= now()))
-                """
+                        AND (open_until IS NULL OR open_until <= now()){only})
+                """,  # noqa: S608 - a constant
+                {"source": source_id},
             )
             row = await cursor.fetchone()
         return bool(row and row[0])

@@ -43,10 +43,14 @@ class Tally:
 
 @dataclass(slots=True)
 class Worker:
-    """One worker of one process; `run` returns when it is told to stop or has nothing left."""
+    """One worker of one process; `run` returns when it is told to stop or has nothing left.
+
+    With `source_id` it works only at the hosts where that source has work.
+    """
 
     services: Services
     once: bool = False
+    source_id: int | None = None
     identity: UUID = field(default_factory=uuid4)
     tally: Tally = field(default_factory=Tally)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -74,7 +78,10 @@ class Worker:
         if not self.once:
             return False
         try:
-            return await self.services.queue.idle() and not await self.services.pipeline.link()
+            return (
+                await self.services.queue.idle(self.source_id)
+                and not await self.services.pipeline.link()
+            )
         except StorageError:
             return False
 
@@ -85,7 +92,10 @@ class Worker:
             return True
         try:
             leases = await self.services.hosts.lease(
-                self.identity, limit=room, seconds=self.services.settings.lease_seconds
+                self.identity,
+                limit=room,
+                seconds=self.services.settings.lease_seconds,
+                source_id=self.source_id,
             )
         except StorageError as error:
             log.warning("database_unreachable", detail=error.detail)
@@ -110,8 +120,8 @@ class Worker:
     async def _drain(self, lease: HostLease) -> None:
         """Do a host's due work, one request at a time, then give the host back."""
         try:
-            await self._check_sources(lease)
-            await self._process_items(lease)
+            if await self._check_sources(lease) or lease.items_due:
+                await self._process_items(lease)
         except StorageError as error:
             log.warning("storage_failed", host=lease.host, detail=error.detail)
         except CTIScraperError:
@@ -121,12 +131,16 @@ class Worker:
             with contextlib.suppress(StorageError):
                 await self.services.hosts.release(lease)
 
-    async def _check_sources(self, lease: HostLease) -> None:
+    async def _check_sources(self, lease: HostLease) -> bool:
+        """Check a host's due sources; return whether that brought items."""
         checks = self.services.checks
-        while not self._stopping.is_set():
-            due = await checks.claim(lease.host, seconds=self.services.settings.lease_seconds)
+        brought = False
+        for _ in range(lease.sources_due):
+            due = None
+            if not self._stopping.is_set():
+                due = await checks.claim(lease.host, seconds=self.services.settings.lease_seconds)
             if due is None:
-                return
+                break
             summary, error = await self.services.pipeline.check(due)
             self.tally.checks += 1
             if summary is not None:
@@ -136,8 +150,10 @@ class Worker:
                     discovered=summary.discovered,
                     reason=summary.reason,
                 )
+                brought = brought or summary.discovered + summary.changed > 0
             if await self._host_rests(lease, error):
-                return
+                return False
+        return brought
 
     async def _process_items(self, lease: HostLease) -> None:
         started = time.monotonic()
