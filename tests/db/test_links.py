@@ -86,3 +86,24 @@ async def test_fingerprints_of_two_versions_are_never_compared(stage: Stage) -> 
     await _store(stage, "second", (1,))
     await stage.links.link_next(alike)
     assert await stage.value("SELECT count(*) FROM article WHERE duplicate_of IS NULL") == 2
+
+
+async def test_what_is_compared_are_the_stored_fingerprints(stage: Stage) -> None:
+    seen: list[tuple[Fingerprint, Fingerprint]] = []
+
+    def watch(one: Fingerprint, other: Fingerprint) -> float | None:
+        seen.append((one, other))
+        return None
+
+    await _store(stage, "first", (1,))
+    await _store(stage, "second", (1,))
+    await stage.links.link_next(watch)
+    assert seen == [(make.mark("second", (1,)), make.mark("first", (1,)))]
+
+
+async def test_copies_stored_in_one_batch_share_one_root(stage: Stage) -> None:
+    numbers = [await _store(stage, f"copy {n}", (n, n + 1)) for n in range(12)]
+    await stage.links.link_next(alike, limit=5)
+    await stage.links.link_next(alike, limit=50)
+    rows = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
+    assert rows == [(numbers[0], None)] + [(n, numbers[0]) for n in numbers[1:]]

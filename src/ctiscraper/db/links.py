@@ -18,11 +18,39 @@ _LOCK_KEY = 0x6C696E6B
 Similarity = Callable[[Fingerprint, Fingerprint], float | None]
 
 
+# The GIN index answers at any size; a walk along the primary key, which the planner likes for
+# its cheap start, would read every article for the many texts that repeat none.
+_PLAN = """
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),
+    set_config('gin_fuzzy_search_limit', '5000', true)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text to be compared, as the outbox names it."""
+
+    outbox_id: int
+    article_id: int
+    revision: int
+    mark: Fingerprint
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     article_id: int
     root_id: int
     mark: Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What a text repeats: the root of its story and the nearest copy; None when nothing."""
+
+    text: _Text
+    root_id: int | None = None
+    nearest_id: int | None = None
+    similarity: float | None = None
 
 
 class Links:
@@ -43,12 +71,12 @@ class Links:
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            rows = await _waiting(conn, limit)
-            for outbox_id, article_id, revision, mark in rows:
-                found = await _candidates(conn, article_id, mark)
-                await _link(conn, article_id, revision, mark, _best(mark, found, similarity))
-                await conn.execute("DELETE FROM outbox WHERE id = %s", (outbox_id,))
-        return len(rows)
+            texts = await _waiting(conn, limit)
+            if texts:
+                await conn.execute(_PLAN)
+                candidates = await _candidates(conn, texts)
+                await _write(conn, _judge(texts, candidates, similarity))
+        return len(texts)
 
     async def waiting(self) -> int:
         """Return how many texts are still to be compared."""
@@ -58,7 +86,7 @@ class Links:
         return int(row[0]) if row else 0
 
 
-async def _waiting(conn: Conn, limit: int) -> list[tuple[int, int, int, Fingerprint]]:
+async def _waiting(conn: Conn, limit: int) -> list[_Text]:
     cursor = await conn.execute(
         """
         SELECT o.id, o.article_id, o.revision, f.version, a.text_sha256, f.signature, f.bands,
@@ -69,7 +97,7 @@ async def _waiting(conn: Conn, limit: int) -> list[tuple[int, int, int, Fingerpr
         """,
         (TOPIC, limit),
     )
-    return [(row[0], row[1], row[2], _mark(row[3:])) for row in await cursor.fetchall()]
+    return [_Text(row[0], row[1], row[2], _mark(row[3:])) for row in await cursor.fetchall()]
 
 
 def _mark(row: TupleRow) -> Fingerprint:
@@ -82,61 +110,102 @@ def _mark(row: TupleRow) -> Fingerprint:
     )
 
 
-async def _candidates(conn: Conn, article_id: int, mark: Fingerprint) -> list[_Candidate]:
+async def _candidates(conn: Conn, texts: list[_Text]) -> dict[int, list[_Candidate]]:
+    """Return the earlier articles that share a band with each text."""
     cursor = await conn.execute(
-        """
-        SELECT f.article_id, coalesce(a.duplicate_of, f.article_id), f.version, a.text_sha256,
-            f.signature, f.bands, f.shingles
-        FROM (SELECT * FROM article_fingerprint
-            WHERE bands && %s::integer[] AND version = %s AND article_id < %s
-            ORDER BY article_id DESC LIMIT %s) f
+        f"""
+        SELECT me.article_id, f.article_id, coalesce(a.duplicate_of, f.article_id), f.version,
+            a.text_sha256, f.signature, f.bands, f.shingles
+        FROM article_fingerprint me CROSS JOIN LATERAL (
+            SELECT * FROM article_fingerprint it
+            WHERE it.bands && me.bands AND it.version = me.version
+                AND it.article_id < me.article_id
+            ORDER BY it.article_id DESC LIMIT {MOST_CANDIDATES}) f
         JOIN article a ON a.id = f.article_id
-        """,
-        (list(mark.bands), mark.version, article_id, MOST_CANDIDATES),
+        WHERE me.article_id = ANY(%s)
+        """,  # noqa: S608 - a constant of this module
+        ([text.article_id for text in texts],),
     )
-    return [_Candidate(row[0], row[1], _mark(row[2:])) for row in await cursor.fetchall()]
+    found: dict[int, list[_Candidate]] = {}
+    for row in await cursor.fetchall():
+        found.setdefault(row[0], []).append(_Candidate(row[1], row[2], _mark(row[3:])))
+    return found
 
 
-def _best(
-    mark: Fingerprint, candidates: list[_Candidate], similarity: Similarity
-) -> tuple[_Candidate, float] | None:
+def _judge(
+    texts: list[_Text], candidates: dict[int, list[_Candidate]], similarity: Similarity
+) -> list[_Verdict]:
+    """Return what each text repeats, oldest first: a verdict counts for the texts after it."""
+    roots: dict[int, int] = {}
+    verdicts = []
+    for text in sorted(texts, key=lambda one: (one.article_id, one.revision)):
+        verdict = _verdict(text, candidates.get(text.article_id, []), similarity, roots)
+        roots[text.article_id] = verdict.root_id or text.article_id
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _verdict(
+    text: _Text, candidates: list[_Candidate], similarity: Similarity, roots: dict[int, int]
+) -> _Verdict:
     scored = [
-        (value, -candidate.article_id, candidate)
-        for candidate in candidates
-        if (value := similarity(mark, candidate.mark)) is not None
+        (value, -one.article_id, one)
+        for one in candidates
+        if (value := similarity(text.mark, one.mark)) is not None
     ]
     if not scored:
-        return None
-    value, _, candidate = max(scored, key=lambda entry: entry[:2])
-    return candidate, value
+        return _Verdict(text)
+    value, _, nearest = max(scored, key=lambda entry: entry[:2])
+    root = roots.get(nearest.article_id, nearest.root_id)
+    return _Verdict(text, roots.get(root, root), nearest.article_id, value)
 
 
-async def _link(
-    conn: Conn,
-    article_id: int,
-    revision: int,
-    mark: Fingerprint,
-    best: tuple[_Candidate, float] | None,
-) -> None:
-    root = best[0].root_id if best else None
+async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
+    """Link, unlink, record, and take the texts out of the outbox."""
+    values = {
+        "ids": [one.text.article_id for one in verdicts],
+        "revisions": [one.text.revision for one in verdicts],
+        "roots": [one.root_id for one in verdicts],
+        "values": [one.similarity for one in verdicts],
+        "versions": [one.text.mark.version for one in verdicts],
+        "results": [_result(one) for one in verdicts],
+        "outbox": [one.text.outbox_id for one in verdicts],
+        "stage": STAGE,
+    }
     await conn.execute(
         """
-        UPDATE article SET duplicate_of = %(root)s, similarity = %(value)s
-        WHERE id = %(id)s AND duplicate_of IS DISTINCT FROM %(root)s
+        UPDATE article a SET duplicate_of = v.root, similarity = v.value
+        FROM unnest(%(ids)s::bigint[], %(roots)s::bigint[], %(values)s::real[])
+            AS v (id, root, value)
+        WHERE a.id = v.id AND a.duplicate_of IS DISTINCT FROM v.root
         """,
-        {"id": article_id, "root": root, "value": best[1] if best else None},
+        values,
     )
-    if root is not None:
-        # What repeated this article now repeats the one it repeats.
+    if any(one.root_id for one in verdicts):
+        # What repeated one of these articles now repeats what that one repeats.
         await conn.execute(
-            "UPDATE article SET duplicate_of = %s WHERE duplicate_of = %s", (root, article_id)
+            """
+            UPDATE article a SET duplicate_of = v.root
+            FROM unnest(%(ids)s::bigint[], %(roots)s::bigint[]) AS v (id, root)
+            WHERE a.duplicate_of = v.id AND v.root IS NOT NULL
+            """,
+            values,
         )
-    result = {"of": best[0].article_id, "similarity": best[1]} if best else {}
     await conn.execute(
         """
+        WITH ended AS (DELETE FROM outbox WHERE id = ANY(%(outbox)s))
         INSERT INTO analysis (article_id, revision, stage, version, result)
-        VALUES (%s, %s, %s, %s, %s)
+        SELECT id, revision, %(stage)s, version, result::jsonb
+        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[], %(versions)s::integer[],
+            %(results)s::text[]) AS v (id, revision, version, result)
         ON CONFLICT (article_id, revision, stage, version) DO NOTHING
         """,
-        (article_id, revision, STAGE, mark.version, msgspec.json.encode(result).decode()),
+        values,
     )
+
+
+def _result(verdict: _Verdict) -> str:
+    if verdict.nearest_id is None:
+        return "{}"
+    result = {"of": verdict.nearest_id, "similarity": verdict.similarity}
+    return msgspec.json.encode(result).decode()
