@@ -30,7 +30,6 @@ KEPT_TO = {
     "pydantic_settings": {"config"},
     "sqlalchemy": {"db"},
     "starlette": {"web"},
-    "trafilatura": {"extract"},
     "typer": {"cli"},
     "uvicorn": {"cli", "web"},
 }
