@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 
+from ctiscraper.collect.feed import parse_feed
 from ctiscraper.errors import ParseError
 from ctiscraper.extract.article import extract_article
 from ctiscraper.extract.fingerprint import fingerprint, is_near_duplicate
 from ctiscraper.extract.sanitise import sanitise
-from ctiscraper.types import ArticleContent, ExtractionHints
+from ctiscraper.types import ArticleContent, ExtractionHints, ParsedFeed
 
 _UTF8 = ExtractionHints(content_type="text/html; charset=utf-8")
 _ADDRESS = "https://site.example/article"
@@ -42,3 +43,12 @@ def duplicates(docs: list[str]) -> list[tuple[int, int]]:
 def hostile_page(data: bytes) -> ArticleContent:
     """What a hostile page gives; a typed refusal is raised as it is."""
     return extract_article(data, _ADDRESS, _UTF8)
+
+
+def feed_or_refusal(data: bytes, headers: dict[str, str]) -> ParsedFeed:
+    """What a feed gives at the product's own door: what it refuses is raised."""
+    return parse_feed(
+        data,
+        content_type=headers.get("content-type", ""),
+        url=headers.get("content-location", ""),
+    )

@@ -1,0 +1,1 @@
+"""Page to article text: pure functions from bytes to an article's content."""

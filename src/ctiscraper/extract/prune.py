@@ -1,0 +1,133 @@
+"""What inside the content is furniture: shares, bylines, pointers to other pages."""
+
+import re
+
+from ctiscraper.extract.dom import Element, classes, drop, text_of
+from ctiscraper.extract.names import FURNITURE
+from ctiscraper.extract.render import INLINE
+from ctiscraper.extract.weights import Weights
+
+_NEVER = frozenset({"pre", "code", "table", "summary", "td", "th", "tr", "tbody", "thead"})
+_SHORT_TAGS = frozenset({"p", "h2", "h3", "h4", "h5", "h6", "div", "li"})
+_LISTS = frozenset({"div", "ul", "section", "ol"})
+_MOST = 0.5
+_DENSE = 0.6
+_ALL = 0.95
+_LITTLE = 0.05
+_SHOUTED = 12
+_MAX_POINTER = 250
+_MAX_LABEL = 60
+_BOXES = 3
+_TALK = re.compile(r"comment|repl(?:y|ies)|respond|disqus|related|recommend|recirc|sidebar")
+_CALLOUT = re.compile(r"callout|note|warning|alert|info|tip|highlight|summary|key|takeaway")
+_REFERENCES = re.compile(
+    r"reference|source|resource|further reading|indicator|ioc|appendix|detection|bibliograph"
+    r"|citation|links|yara|sigma|mitre|advisor|patch|download",
+    re.IGNORECASE,
+)
+_POINTER = re.compile(
+    r"^\W*(?:related|read (?:more|also|next)|see also|also (?:read|see)|more:|recommended|watch:?|"
+    r"don.?t miss|see more|click here|sign up|subscribe|follow us|you (?:may|might) also)\b",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(
+    r"\W*(?:you (?:may|might) also (?:like|enjoy|be interested in)|don.?t miss|see also|also read"
+    r"|read (?:more|next|also)"
+    r"|related(?: (?:articles?|stories|posts?|content|news|coverage|topics))?"
+    r"|recommended(?: (?:reading|for you|articles|stories))?|trending(?: now)?|most popular"
+    r"|more (?:from|on|stories|articles|posts|news|great)\b.{0,40}|up next|editors?.? picks?)\W*",
+    re.IGNORECASE,
+)
+
+
+def prune(main: Element) -> None:
+    """Take the furniture out of the content."""
+    weights = Weights(main)
+    gone: set[Element] = set()
+    for i, element in enumerate(weights.elements):
+        if not i or element in gone:
+            continue
+        doomed = [element] if _is_furniture(weights, i) else _labelled(weights, i)
+        for part in doomed:
+            gone.update(part.iter())
+            drop(part)
+
+
+def _is_furniture(weights: Weights, i: int) -> bool:
+    element = weights.elements[i]
+    tag = element.tag
+    if tag in _NEVER or (tag in INLINE and tag not in {"span", "a"}):
+        return False
+    if weights.total[i] > _MOST * weights.total[0]:
+        return False
+    if tag in {"aside", "footer"}:
+        return not (_CALLOUT.search(classes(element)) or _holds_data(element))
+    sign = weights.sign[i]
+    if sign == FURNITURE:
+        return tag != "blockquote" and (
+            _TALK.search(classes(element)) is not None or not _holds_data(element)
+        )
+    if sign < 0:
+        return weights.good[i] < _LITTLE * weights.good[0]
+    return _is_link_list(weights, i) or _is_pointer(weights, i)
+
+
+def _holds_data(element: Element) -> bool:
+    return next(element.iter("pre", "th"), None) is not None
+
+
+def _is_link_list(weights: Weights, i: int) -> bool:
+    """A list of links that no heading or sentence announces as references."""
+    element, total = weights.elements[i], weights.total[i]
+    if element.tag not in _LISTS or not total or weights.good[i]:
+        return False
+    if weights.links[i] <= _DENSE * total:
+        return False
+    parent = element.getparent()
+    if parent is not None and parent.tag == "li":
+        return False
+    said = _said_before(element)
+    return not (said.endswith(":") or _REFERENCES.search(said))
+
+
+def _said_before(element: Element) -> str:
+    """The end of what stands before an element, or before the box it opens."""
+    place: Element | None = element
+    for _ in range(_BOXES):
+        if place is None:
+            break
+        before = place.getprevious()
+        if before is not None:
+            return text_of(before)[-_MAX_LABEL:]
+        place = place.getparent()
+    return ""
+
+
+def _is_pointer(weights: Weights, i: int) -> bool:
+    """A short block of links that only sends the reader to another page."""
+    element, total = weights.elements[i], weights.total[i]
+    if element.tag not in _SHORT_TAGS or not 0 < total <= _MAX_POINTER:
+        return False
+    if weights.links[i] < _MOST * total:
+        return False
+    text = text_of(element)
+    if _POINTER.match(text):
+        return True
+    shouted = text.isupper() and len(text) > _SHOUTED
+    return shouted and element.tag == "p" and weights.links[i] >= _ALL * total
+
+
+def _labelled(weights: Weights, i: int) -> list[Element]:
+    """A label such as "You may also like" and the links that follow it, or nothing."""
+    element = weights.elements[i]
+    if element.tag not in _SHORT_TAGS or not 0 < weights.total[i] <= _MAX_LABEL:
+        return []
+    if not _LABEL.fullmatch(text_of(element)):
+        return []
+    doomed = [element]
+    for part in element.itersiblings():
+        j = weights.index.get(part)
+        if j is None or (weights.total[j] and weights.links[j] < _MOST * weights.total[j]):
+            break
+        doomed.append(part)
+    return doomed if len(doomed) > 1 or element.getnext() is None else []
