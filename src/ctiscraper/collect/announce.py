@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from ctiscraper.collect.allow import is_allowed
-from ctiscraper.errors import FetchError, Reason
+from ctiscraper.errors import ParseError, Reason
 from ctiscraper.types import Announced, BadEntry, FeedEntry, SourceSettings
 
 # A feed may hold whole articles; what is kept of one entry is bounded.
@@ -20,7 +20,7 @@ def announce(
 ) -> tuple[Announced, ...]:
     """Return every announced item, those that cannot or may not be followed with their reason.
 
-    `url_key` gives equal keys for addresses of one article and raises FetchError for
+    `url_key` gives equal keys for addresses of one article and raises ParseError for
     addresses that cannot be followed.
     """
     items = [_announced(settings, entry, url_key) for entry in entries]
@@ -33,7 +33,7 @@ def _announced(
 ) -> Announced:
     try:
         key = url_key(entry.url)
-    except FetchError as error:
+    except ParseError as error:
         return _refused(
             settings, BadEntry(guid=entry.guid, reason=error.reason, detail=error.detail)
         )

@@ -1,0 +1,15 @@
+"""A sitemap in neutral form."""
+
+from dataclasses import dataclass
+
+from ctiscraper.types import BadEntry, FeedEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sitemap:
+    """What a sitemap names: pages, or other sitemaps newest first; `truncated` past the cap."""
+
+    entries: tuple[FeedEntry, ...] = ()
+    children: tuple[str, ...] = ()
+    bad: tuple[BadEntry, ...] = ()
+    truncated: bool = False

@@ -1,0 +1,200 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+import make
+from ctiscraper.collect.fetch import Fetcher
+from ctiscraper.collect.find import MOST_SITEMAPS, Finder, Found
+from ctiscraper.errors import FetchError, ParseError, Reason
+from ctiscraper.types import Discovery, Selectors, Source, Validators
+from inline import InlineSandbox
+from loopback import Origin, reply
+
+SITE = "http://site.test/"
+FEED = "http://site.test/feed.xml"
+ITEMS = "".join(
+    f"<item><title>Item {n}</title><link>{SITE}a/{n}</link><guid>{n}</guid></item>" for n in (1, 2)
+)
+RSS = f'<rss version="2.0"><channel><title>t</title>{ITEMS}</channel></rss>'.encode()
+LINKED = b'<html><head><link rel="alternate" type="application/rss+xml" href="/feed.xml"></head>'
+PAGE = b"<html><body><p>No feed is named here.</p></body></html>"
+SITEMAP = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{}</urlset>'
+LISTING = b'<html><body><h2><a href="/a/1">The first article</a></h2></body></html>'
+
+
+@pytest.fixture
+def sandbox() -> InlineSandbox:
+    return InlineSandbox()
+
+
+@pytest.fixture
+def finder(fetcher: Fetcher, sandbox: InlineSandbox) -> Finder:
+    return Finder(fetcher, sandbox)
+
+
+def source(validators: Validators | None = None, **changes: object) -> Source:
+    values: dict[str, object] = {"url": SITE, "feed_url": FEED}
+    settings = make.settings(**{**values, **changes})  # type: ignore[arg-type]  # a builder
+    return Source(id=1, settings=settings, validators=validators or Validators())
+
+
+def urls(found: Found) -> list[str]:
+    assert found.feed is not None
+    return [entry.url for entry in found.feed.entries]
+
+
+def sitemap(*paths: str) -> bytes:
+    rows = "".join(f"<url><loc>{SITE}{path}</loc></url>" for path in paths)
+    return reply(SITEMAP.format(rows).encode())
+
+
+async def test_a_feed_gives_its_entries_and_the_hash_of_its_body(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers["/feed.xml"] = reply(RSS, {"ETag": '"1"'})
+    found = await finder.find(source())
+    assert urls(found) == [f"{SITE}a/1", f"{SITE}a/2"]
+    assert found.sha == hashlib.sha256(RSS).digest()
+    assert found.requests == 2
+    assert found.feed_url is None
+
+
+async def test_an_answer_that_nothing_changed_is_not_parsed(
+    origin: Origin, finder: Finder, sandbox: InlineSandbox
+) -> None:
+    origin.answers["/feed.xml"] = reply(status=304)
+    found = await finder.find(source(Validators(etag='"1"', body_sha256=b"x")))
+    assert (found.feed, found.sha, sandbox.called) == (None, b"x", [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"discovery": Discovery.SITEMAP},
+        {"discovery": Discovery.LISTING, "feed_url": None, "url": FEED},
+    ],
+)
+async def test_the_same_body_again_is_not_parsed(
+    origin: Origin, finder: Finder, sandbox: InlineSandbox, changes: dict[str, object]
+) -> None:
+    origin.answers["/feed.xml"] = reply(RSS)
+    held = Validators(body_sha256=hashlib.sha256(RSS).digest())
+    found = await finder.find(source(held, **changes))
+    assert (found.feed, found.sha, sandbox.called) == (None, held.body_sha256, [])
+
+
+async def test_a_site_is_searched_for_its_feed(origin: Origin, finder: Finder) -> None:
+    origin.answers["/"] = reply(LINKED, {"Content-Type": "text/html"})
+    origin.answers["/feed.xml"] = reply(RSS)
+    found = await finder.find(source(feed_url=None))
+    assert (found.feed_url, found.discovery) == (FEED, Discovery.FEED)
+    assert len(urls(found)) == 2
+    assert found.requests == len(origin.asked)
+
+
+async def test_an_address_that_is_a_feed_itself_needs_no_search(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers["/feed.xml"] = reply(RSS)
+    found = await finder.find(source(feed_url=None, url=FEED))
+    assert found.feed_url == FEED
+    assert origin.paths == ["/robots.txt", "/feed.xml"]
+
+
+async def test_a_site_without_feed_is_found_by_its_sitemap(origin: Origin, finder: Finder) -> None:
+    origin.answers["/"] = reply(PAGE, {"Content-Type": "text/html"})
+    origin.answers["/sitemap.xml"] = sitemap("a/1")
+    found = await finder.find(source(feed_url=None))
+    assert (found.feed_url, found.discovery) == (f"{SITE}sitemap.xml", Discovery.SITEMAP)
+    assert urls(found) == [f"{SITE}a/1"]
+
+
+async def test_a_site_that_has_nothing_says_what_was_tried(origin: Origin, finder: Finder) -> None:
+    origin.answers["/"] = reply(PAGE, {"Content-Type": "text/html"})
+    origin.answers["/sitemap.xml"] = sitemap()
+    with pytest.raises(ParseError) as caught:
+        await finder.find(source(feed_url=None))
+    assert caught.value.reason is Reason.NOT_A_FEED
+    assert f"{SITE}sitemap.xml (feed_empty)" in caught.value.detail
+    assert "not_found" in caught.value.detail
+
+
+async def test_a_feed_that_is_refused_is_not_searched_for_elsewhere(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers["/"] = reply(
+        b'<!DOCTYPE r [<!ENTITY x "y">]><rss version="2.0"><channel>&x;</channel></rss>'
+    )
+    with pytest.raises(ParseError) as caught:
+        await finder.find(source(feed_url=None))
+    assert caught.value.reason is Reason.DTD_REFUSED
+    assert origin.paths == ["/robots.txt", "/"]
+
+
+async def test_a_sitemap_index_is_read_in_full_each_time(origin: Origin, finder: Finder) -> None:
+    names = [f"s{n}.xml" for n in range(MOST_SITEMAPS + 2)]
+    rows = "".join(f"<sitemap><loc>{SITE}{name}</loc></sitemap>" for name in names)
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}'
+    origin.answers["/sitemap.xml"] = reply(
+        f"{index}</sitemapindex>".encode(), {"ETag": '"1"', "Last-Modified": "x"}
+    )
+    for name in names:
+        origin.answers[f"/{name}"] = sitemap(f"a/{name}")
+    found = await finder.find(source(discovery=Discovery.SITEMAP, feed_url=None))
+    assert len(urls(found)) == MOST_SITEMAPS
+    assert found.feed is not None
+    assert found.feed.truncated
+    assert found.requests == len(origin.asked) == MOST_SITEMAPS + 2
+    assert found.sha is None
+    assert not {"etag", "last-modified"} & set(found.page.headers)
+
+
+async def test_a_listing_gives_the_links_of_its_selector(origin: Origin, finder: Finder) -> None:
+    origin.answers["/"] = reply(LISTING, {"Content-Type": "text/html"})
+    listed = source(discovery=Discovery.LISTING, selectors=Selectors(listing="h2 a"))
+    assert urls(await finder.find(listed)) == [f"{SITE}a/1"]
+
+
+async def test_a_listing_without_links_is_an_error_that_names_the_selector(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers["/"] = reply(LISTING, {"Content-Type": "text/html"})
+    listed = source(discovery=Discovery.LISTING, selectors=Selectors(listing="h6 a"))
+    with pytest.raises(ParseError) as caught:
+        await finder.find(listed)
+    assert caught.value.reason is Reason.FEED_EMPTY
+    assert "'h6 a'" in caught.value.detail
+
+
+async def test_what_stands_in_the_way_is_raised_with_its_requests(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers["/feed.xml"] = reply(status=503)
+    with pytest.raises(FetchError) as caught:
+        await finder.find(source())
+    assert (caught.value.reason, caught.value.requests) == (Reason.SERVER_ERROR, 2)
+
+
+async def test_an_answer_of_another_shape_counts_as_a_crash(
+    origin: Origin, finder: Finder, sandbox: InlineSandbox
+) -> None:
+    origin.answers["/feed.xml"] = reply(RSS)
+    sandbox.answer = b"\xc1"
+    with pytest.raises(ParseError) as caught:
+        await finder.find(source())
+    assert caught.value.reason is Reason.PARSER_CRASH
+
+
+async def test_validators_of_a_settings_change_are_those_of_the_source(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers["/feed.xml"] = reply(status=304)
+    held = source(Validators(etag='"1"'))
+    await finder.find(held)
+    assert origin.asked[-1].headers["if-none-match"] == '"1"'
+    moved = replace(held, validators=Validators())
+    with pytest.raises(FetchError):
+        await finder.find(moved)
+    assert "if-none-match" not in origin.asked[-1].headers
