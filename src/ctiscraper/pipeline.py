@@ -134,6 +134,7 @@ class Pipeline:
                 replace(settings, feed_url=found.feed_url, discovery=found.discovery),
                 actor="discovery",
                 reason=f"the site has this {found.discovery}",
+                same_feed=True,
             )
         elif standing.moved_to is not None and standing.moved_count >= MOVED_AFTER:
             await self.sources.update(
@@ -141,6 +142,7 @@ class Pipeline:
                 replace(settings, feed_url=standing.moved_to),
                 actor="redirect",
                 reason=f"moved permanently, {standing.moved_count} equal answers",
+                same_feed=True,
             )
 
     # 3. An item is claimed: fetch its page, keep the bytes, read them, keep the article.

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
-from web.shelf import START, Shelf
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.paging import Position
@@ -13,6 +12,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import CursorError, NotFoundError
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleQuery
+from web.shelf import START, Shelf
 
 ALL = ArticleQuery()
 
@@ -122,7 +122,9 @@ async def test_search_with_more_matches_than_are_counted_walks_by_date(
     assert [a.title for a in rest.articles] == ["n4", "n5"]
 
 
-@pytest.mark.parametrize("q", ["'", '"', "& | ! ( ) :*", "a:b", "\\", "%", "\0", "-", "🜏", "x" * 400])
+@pytest.mark.parametrize(
+    "q", ["'", '"', "& | ! ( ) :*", "a:b", "\\", "%", "\0", "-", "🜏", "x" * 400]
+)
 async def test_search_takes_whatever_is_typed(shelf: Shelf, articles: Articles, q: str) -> None:
     shelf.article("one")
     page = await articles.page(ArticleQuery(q=q))
@@ -214,8 +216,10 @@ async def test_lists_walk_an_index_in_their_order(
         """
         INSERT INTO article (url_hash, source_id, tier, url, canonical_url, title, language, text,
             html, sort_at, word_count, reading_minutes, method, text_sha256, search)
-        SELECT sha256(n::text::bytea), source_id, CASE n % 50 WHEN 0 THEN 'basic' ELSE tier END,
-            url, canonical_url, title, CASE n % 50 WHEN 1 THEN 'de' ELSE language END, text, html,
+        SELECT sha256(n::text::bytea), source_id,
+            CASE mod(n, 50) WHEN 0 THEN 'basic' ELSE tier END,
+            url, canonical_url, title, CASE mod(n, 50) WHEN 1 THEN 'de' ELSE language END,
+            text, html,
             sort_at - n * interval '1 minute', 1, 1, 'general', ''::bytea, search
         FROM article, generate_series(1, 5000) n
         """

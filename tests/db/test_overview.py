@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from web.shelf import START, Shelf
 
 from ctiscraper.db.items import Items
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.session import Database
 from ctiscraper.errors import NotFoundError
 from ctiscraper.types import Health, RobotsPolicy, Selectors, Tier
+from web.shelf import START, Shelf
 
 
 @pytest.fixture

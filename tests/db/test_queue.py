@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 import make
-from ctiscraper.db.queue import MAX_ATTEMPTS
+from ctiscraper.db.queue import MAX_ATTEMPTS, SUSPECT_AFTER
 from ctiscraper.errors import Reason
 from ctiscraper.types import Retry
 from db.stage import Stage
@@ -165,3 +165,19 @@ async def test_premium_items_of_a_host_come_first(stage: Stage) -> None:
     await stage.run("UPDATE fetch_job SET state = 'pending'")
     await stage.announce([make.announced(f"{URL}premium")], premium)
     assert (await stage.claim()).url == f"{URL}premium"
+
+
+async def test_an_item_that_may_have_ended_workers_waits_to_be_worked_on_alone(
+    stage: Stage,
+) -> None:
+    await stage.announce([make.announced(f"{URL}suspect"), make.announced(f"{URL}fresh")])
+    for _ in range(SUSPECT_AFTER):
+        assert (await stage.claim()).url == f"{URL}suspect"
+        await _lapse(stage)
+        await stage.queue.reap()
+    fresh = await stage.queue.claim("acme.example", stage.worker, seconds=60, suspects=False)
+    assert fresh is not None
+    assert fresh.url == f"{URL}fresh"
+    none = await stage.queue.claim("acme.example", stage.worker, seconds=60, suspects=False)
+    assert none is None
+    assert (await stage.claim()).url == f"{URL}suspect"

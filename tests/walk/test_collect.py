@@ -118,6 +118,8 @@ async def test_a_feed_found_on_the_site_is_written_down(database: str, tmp_path:
         assert found.settings.feed_url.endswith(".xml")
         changes = "SELECT actor FROM source_change ORDER BY id DESC LIMIT 1"
         assert await walk.value(changes) == "discovery"
+        feeds = [request for request in net.requests if request.path.endswith(".xml")]
+        assert len(feeds) == 1, "the feed just read is not asked for again"
 
 
 async def test_the_same_text_under_two_addresses_is_kept_and_linked(

@@ -1,6 +1,7 @@
 """The work queue: announced items as rows that workers claim, fence and finish."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import msgspec
@@ -11,9 +12,20 @@ from ctiscraper.errors import Reason
 from ctiscraper.types import FeedEntry, FetchJob, Retry
 
 MAX_ATTEMPTS = 5
+# After so many attempts an item is worked on by itself: whoever was leased beside an item that
+# ends its worker pays an attempt with it, and must not be beside it again.
+SUSPECT_AFTER = 2
 ENDED = ("filtered", "failed", "dead")
 
 _entry = msgspec.json.Decoder(FeedEntry)
+
+
+@dataclass(slots=True)
+class Held:
+    """The leases that a worker knows it holds, by their owner tokens."""
+
+    jobs: set[str] = field(default_factory=set)
+    hosts: set[UUID] = field(default_factory=set)
 
 
 class Queue:
@@ -22,8 +34,13 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, host: str, worker: UUID, *, seconds: float) -> FetchJob | None:
-        """Return the host's next item, leased; its attempt counts from now on."""
+    async def claim(
+        self, host: str, worker: UUID, *, seconds: float, suspects: bool = True
+    ) -> FetchJob | None:
+        """Return the host's next item, leased; its attempt counts from now on.
+
+        Without `suspects` items that may have ended workers before are left waiting.
+        """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
@@ -32,13 +49,14 @@ class Queue:
                     lease_until = now() + make_interval(secs => %s)
                 FROM (SELECT id FROM fetch_job
                     WHERE host = %s AND state = 'pending' AND run_after <= now()
+                        AND (%s OR attempts < %s)
                     ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED) next
                 WHERE j.id = next.id
                 RETURNING j.id, j.source_id, j.url, j.entry::text, j.attempts, j.host_tries,
                     j.lease_owner, j.article_id, j.released,
                     CASE WHEN j.from_snapshot THEN j.snapshot_id END
                 """,
-                (worker, seconds, host),
+                (worker, seconds, host, suspects, SUSPECT_AFTER),
             )
             row = await cursor.fetchone()
         if row is None:
@@ -130,22 +148,26 @@ class Queue:
             row = await cursor.fetchone()
         return bool(row and row[0])
 
-    async def renew(self, worker: UUID, *, pid: int, seconds: float, done: int) -> None:
-        """Extend what a living worker holds, and say that it lives."""
+    async def renew(self, worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
+        """Extend what a living worker holds, and say that it lives.
+
+        A lease that it does not know of, its answer lost on the way, is left to run out.
+        """
         async with self._database.transaction() as conn:
             await conn.execute(
                 """
                 UPDATE fetch_job SET lease_until = now() + make_interval(secs => %s)
-                WHERE state = 'leased' AND worker = %s AND lease_until > now()
+                WHERE state = 'leased' AND worker = %s AND lease_owner = ANY(%s::uuid[])
+                    AND lease_until > now()
                 """,
-                (seconds, worker),
+                (seconds, worker, list(held.jobs)),
             )
             await conn.execute(
                 """
                 UPDATE host SET lease_until = now() + make_interval(secs => %s)
-                WHERE worker = %s AND lease_until > now()
+                WHERE worker = %s AND lease_owner = ANY(%s) AND lease_until > now()
                 """,
-                (seconds, worker),
+                (seconds, worker, list(held.hosts)),
             )
             await conn.execute(
                 """

@@ -65,14 +65,21 @@ class Sources:
         return added
 
     async def update(
-        self, key: str, settings: SourceSettings, *, actor: str, reason: str = ""
+        self,
+        key: str,
+        settings: SourceSettings,
+        *,
+        actor: str,
+        reason: str = "",
+        same_feed: bool = False,
     ) -> Source:
-        """Return the source with new settings; what it collected stays.
+        """Return the source with new settings, due at once; what it collected stays.
 
-        Raises NotFoundError.
+        With `same_feed` a new address is that of the feed just read: its validators and its
+        next check stand. Raises NotFoundError.
         """
         before = (await self.get(key)).settings
-        moved = checked_url(before) != checked_url(settings)
+        moved = checked_url(before) != checked_url(settings) and not same_feed
         async with self._database.transaction() as conn:
             await conn.execute(
                 "UPDATE source SET settings = %s WHERE key = %s AND removed_at IS NULL",
@@ -84,7 +91,8 @@ class Sources:
                     health = CASE WHEN NOT %(active)s THEN 'paused'
                         WHEN health IN ('paused', 'gone') OR %(moved)s THEN 'new'
                         ELSE health END,
-                    next_check_at = now(), failures = 0, lease_owner = NULL,
+                    next_check_at = CASE WHEN %(same_feed)s THEN next_check_at ELSE now() END,
+                    failures = 0, lease_owner = NULL,
                     etag = CASE WHEN %(moved)s THEN NULL ELSE etag END,
                     last_modified = CASE WHEN %(moved)s THEN NULL ELSE last_modified END,
                     body_sha256 = CASE WHEN %(moved)s THEN NULL ELSE body_sha256 END,
@@ -96,6 +104,7 @@ class Sources:
                     "host": host_of(checked_url(settings)),
                     "active": settings.active,
                     "moved": moved,
+                    "same_feed": same_feed,
                 },
             )
             if before.tier != settings.tier:

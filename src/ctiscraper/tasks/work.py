@@ -13,6 +13,7 @@ from ctiscraper.bootstrap import Services
 from ctiscraper.collect.schedule import breaker_delay
 from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
+from ctiscraper.db.queue import Held
 from ctiscraper.db.sources import host_of
 from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
 from ctiscraper.types import FetchJob, Retry, SourceSettings
@@ -21,6 +22,8 @@ log = structlog.get_logger()
 
 # How long a worker sleeps when nothing is due; a due source waits this long at most.
 IDLE_SECONDS = 1.0
+# The same for a single round, whose end somebody waits for.
+ONCE_SECONDS = 0.05
 # How long one host may keep its place while others wait.
 DRAIN_SECONDS = 60.0
 # How long current items may run on when the worker is told to stop.
@@ -42,6 +45,15 @@ class Tally:
 
 
 @dataclass(slots=True)
+class _Turn:
+    """How long a host has had its place."""
+
+    started: float
+    items: int = 0
+    over: bool = False
+
+
+@dataclass(slots=True)
 class Worker:
     """One worker of one process; `run` returns when it is told to stop or has nothing left.
 
@@ -54,7 +66,9 @@ class Worker:
     identity: UUID = field(default_factory=uuid4)
     tally: Tally = field(default_factory=Tally)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
     _drains: set[asyncio.Task[None]] = field(default_factory=set)
+    _held: Held = field(default_factory=Held)
     _settings: dict[int, tuple[float, SourceSettings]] = field(default_factory=dict)
 
     def stop(self) -> None:
@@ -111,7 +125,7 @@ class Worker:
         waiting = {asyncio.ensure_future(self._stopping.wait())}
         done, _ = await asyncio.wait(
             waiting | self._drains,
-            timeout=IDLE_SECONDS,
+            timeout=ONCE_SECONDS if self.once else IDLE_SECONDS,
             return_when=asyncio.FIRST_COMPLETED,
         )
         for task in waiting - done:
@@ -119,6 +133,7 @@ class Worker:
 
     async def _drain(self, lease: HostLease) -> None:
         """Do a host's due work, one request at a time, then give the host back."""
+        self._held.hosts.add(lease.owner)
         try:
             if await self._check_sources(lease) or lease.items_due:
                 await self._process_items(lease)
@@ -127,7 +142,8 @@ class Worker:
         except CTIScraperError:
             log.exception("drain_failed", host=lease.host)
         finally:
-            # When even this fails the lease runs out by itself.
+            # When even this fails the lease runs out by itself: it is no longer renewed.
+            self._held.hosts.discard(lease.owner)
             with contextlib.suppress(StorageError):
                 await self.services.hosts.release(lease)
 
@@ -156,26 +172,42 @@ class Worker:
         return brought
 
     async def _process_items(self, lease: HostLease) -> None:
-        started = time.monotonic()
-        budget: int | None = None
-        while not self._stopping.is_set() and time.monotonic() - started < DRAIN_SECONDS:
-            job = await self.services.queue.claim(
-                lease.host, self.identity, seconds=self.services.settings.lease_seconds
-            )
-            if job is None:
-                return
-            settings = await self._settings_of(job)
-            budget = (SHARES[settings.tier].turn if budget is None else budget) - 1
-            error = await self._process(job, settings)
-            self.tally.items += 1
-            if await self._host_rests(lease, error) or budget <= 0:
-                return
+        """Process a host's items, at last those that may have ended workers, one at a time."""
+        turn = _Turn(time.monotonic())
+        while await self._process_next(lease, turn, suspects=False):
+            pass
+        if turn.over or self._stopping.is_set():
+            return
+        async with self._suspects:
+            while await self._process_next(lease, turn, suspects=True):
+                pass
+
+    async def _process_next(self, lease: HostLease, turn: "_Turn", *, suspects: bool) -> bool:
+        """Process one item; return whether the host may be asked for another."""
+        if self._stopping.is_set() or time.monotonic() - turn.started > DRAIN_SECONDS:
+            turn.over = True
+            return False
+        job = await self.services.queue.claim(
+            lease.host,
+            self.identity,
+            seconds=self.services.settings.lease_seconds,
+            suspects=suspects,
+        )
+        if job is None:
+            return False
+        settings = await self._settings_of(job)
+        error = await self._process(job, settings)
+        self.tally.items += 1
+        turn.items += 1
+        turn.over = await self._host_rests(lease, error) or turn.items >= SHARES[settings.tier].turn
+        return not turn.over
 
     async def _process(self, job: FetchJob, settings: SourceSettings) -> FetchError | None:
         """Take an item through the pipeline; return what its host answered if that was a fault.
 
         This is the boundary of a task: what nobody foresaw costs the item an attempt, no more.
         """
+        self._held.jobs.add(job.lease_owner)
         try:
             result = await self.services.pipeline.process(job, settings)
         except StorageError as ours:
@@ -188,6 +220,8 @@ class Worker:
                 job, Retry(reason=Reason.INTERNAL, detail=detail, delay=job.attempts * 10.0)
             )
             return None
+        finally:
+            self._held.jobs.discard(job.lease_owner)
         return result.error if isinstance(result.error, FetchError) else None
 
     async def _refund(self, job: FetchJob, error: StorageError) -> None:
@@ -234,7 +268,11 @@ class Worker:
             try:
                 if time.monotonic() - renewed >= seconds / 4:
                     await self.services.queue.renew(
-                        self.identity, pid=os.getpid(), seconds=seconds, done=self.tally.items
+                        self.identity,
+                        self._held,
+                        pid=os.getpid(),
+                        seconds=seconds,
+                        done=self.tally.items,
                     )
                     renewed = time.monotonic()
                 await self.services.queue.reap()

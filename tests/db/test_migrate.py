@@ -1,0 +1,103 @@
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+import make
+from ctiscraper.db import migrate
+from ctiscraper.db.session import Database
+from db.stage import Stage
+
+VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
+
+
+@pytest.fixture
+def empty(postgres: str) -> Iterator[str]:
+    """The connection string of a database without any schema."""
+    name = sql.Identifier(f"empty_{uuid4().hex[:12]}")
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        yield make_conninfo(postgres, dbname=name.as_string(connection).strip('"'))
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def tables(conninfo: str) -> set[str]:
+    with psycopg.connect(conninfo) as connection:
+        rows = connection.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+def test_a_schema_is_made_brought_down_and_made_again(empty: str) -> None:
+    assert migrate.current(empty) is None
+    migrate.upgrade(empty)
+    made = tables(empty)
+    assert migrate.current(empty) == migrate.newest()
+    assert {"article", "fetch_job", "source"} <= made
+    migrate.downgrade(empty)
+    assert migrate.current(empty) is None
+    assert tables(empty) == {"alembic_version"}
+    migrate.upgrade(empty)
+    assert tables(empty) == made
+
+
+def test_processes_that_start_at_once_migrate_once(empty: str) -> None:
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            migrate.upgrade(empty)
+        except BaseException as error:  # noqa: BLE001 - a thread has no other way to tell
+            failures.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert migrate.current(empty) == migrate.newest()
+
+
+def test_a_migrated_database_is_left_as_it_is(empty: str) -> None:
+    migrate.upgrade(empty)
+    stamp = (
+        "SELECT sum(xmin::text::bigint) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    )
+    with psycopg.connect(empty) as connection:
+        before = connection.execute(stamp).fetchone()
+    migrate.upgrade(empty)
+    with psycopg.connect(empty) as connection:
+        assert connection.execute(stamp).fetchone() == before
+
+
+async def test_upgrading_a_database_in_use_keeps_its_rows_and_waits_for_no_reader(
+    database: str,
+) -> None:
+    """A reader holds every table meanwhile: an exclusive lock would be waited for in vain."""
+    async with Database(database) as opened:
+        stage = Stage(opened)
+        url = "https://acme.example/a/1"
+        await stage.announce([make.announced(url)])
+        await stage.keep(await stage.claim(), make.content(url))
+        with psycopg.connect(database) as reader:
+            reader.execute("SELECT count(*) FROM article, fetch_job, source").fetchone()
+            upgraded = threading.Thread(target=migrate.upgrade, args=(database,), daemon=True)
+            upgraded.start()
+            upgraded.join(20)
+            assert not upgraded.is_alive()
+        assert await stage.value("SELECT count(*) FROM article") == 1
+        assert (await stage.accounting()).balanced
+
+
+@pytest.mark.parametrize("version", sorted(VERSIONS.glob("2*.py")), ids=lambda path: path.stem)
+def test_every_migration_gives_up_rather_than_block_readers(version: Path) -> None:
+    steps = version.read_text("utf-8").split("\ndef ")[1:]
+    assert [step.partition("(")[0] for step in steps[:2]] == ["upgrade", "downgrade"]
+    assert all("SET LOCAL lock_timeout = '" in step for step in steps[:2])

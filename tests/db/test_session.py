@@ -1,0 +1,90 @@
+import asyncio
+
+import psycopg
+import pytest
+
+from ctiscraper.db.session import Database
+from ctiscraper.errors import Reason, StorageError
+from db.stage import Stage
+
+
+async def test_a_transaction_is_kept_whole_or_not_at_all(stage: Stage) -> None:
+    await stage.run("CREATE TABLE it (n int)")
+    with pytest.raises(ZeroDivisionError):
+        async with stage.database.transaction() as conn:
+            await conn.execute("INSERT INTO it VALUES (1)")
+            raise ZeroDivisionError
+    assert await stage.value("SELECT count(*) FROM it") == 0
+    async with stage.database.transaction() as conn:
+        await conn.execute("INSERT INTO it VALUES (1), (2)")
+    assert await stage.value("SELECT count(*) FROM it") == 2
+
+
+async def test_a_lost_connection_is_our_fault_and_the_next_one_works(stage: Stage) -> None:
+    with pytest.raises(StorageError) as caught:
+        async with stage.database.connection() as conn:
+            await conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+    assert caught.value.reason is Reason.DATABASE
+    assert await stage.value("SELECT 1") == 1
+
+
+async def test_idle_connections_that_a_restart_broke_cost_no_more_than_one_error_each(
+    stage: Stage,
+) -> None:
+    await asyncio.gather(*(stage.value("SELECT pg_sleep(0.01)") for _ in range(8)))
+    others = "FROM pg_stat_activity WHERE datname = current_database()"
+    with psycopg.connect(stage.database.conninfo) as killer:
+        killer.execute(f"SELECT pg_terminate_backend(pid) {others} AND pid <> pg_backend_pid()")
+    failures = 0
+    for _ in range(9):
+        try:
+            await stage.value("SELECT 1")
+        except StorageError:
+            failures += 1
+    assert failures <= 8
+    assert await stage.value("SELECT 1") == 1
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'disk_full'; END $$",
+        "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'too_many_connections'; END $$",
+        "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'out_of_memory'; END $$",
+        "BEGIN READ ONLY; CREATE TABLE it (n int); COMMIT",
+        "BEGIN; SET LOCAL statement_timeout = 10; SELECT pg_sleep(60); COMMIT",
+    ],
+)
+async def test_what_the_server_cannot_do_now_is_our_fault(stage: Stage, statement: str) -> None:
+    with pytest.raises(StorageError):
+        await stage.run(statement)
+
+
+async def test_a_statement_that_is_wrong_is_not_passed_off_as_an_outage(stage: Stage) -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await stage.run("SELECT 1/0")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await stage.run("SELECT * FROM nothing_of_this_name")
+
+
+async def test_a_server_that_is_not_there_is_told(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = Database(psycopg.conninfo.make_conninfo(database, dbname="never_made"))
+    opened = away._pool.open
+
+    async def soon(*, wait: bool, timeout: float) -> None:  # noqa: ASYNC109 - the pool's own signature
+        assert timeout > 0.2
+        await opened(wait=wait, timeout=0.2)
+
+    monkeypatch.setattr(away._pool, "open", soon)
+    with pytest.raises(StorageError, match="cannot connect to PostgreSQL"):
+        await away.open()
+
+
+async def test_statements_have_a_limit_and_times_are_utc(database: str) -> None:
+    async with Database(database, statement_seconds=7.0) as opened, opened.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT current_setting('statement_timeout'), current_setting('timezone')"
+        )
+        assert await cursor.fetchone() == ("7s", "UTC")

@@ -1,0 +1,136 @@
+"""Workers that are killed and frozen at random moments lose nothing and double nothing."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from internet.world import FakeInternet
+from walk.walker import Walk, settings_for, walking
+
+from ctiscraper.tasks.run import COMMAND, write_order
+
+HOSTS, ITEMS, EVENTS, WORKERS, LEASE = 5, 30, 14, 3, 2.0
+POISON = "/a/3"
+
+
+class Crew:
+    """Worker processes that are started anew whenever one ends."""
+
+    def __init__(self, order: bytes) -> None:
+        self._order = order
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    def fill(self) -> None:
+        for worker in [one for one in self.workers if one.poll() is not None]:
+            self.workers.remove(worker)
+            _close(worker)
+        while len(self.workers) < WORKERS:
+            worker = subprocess.Popen(
+                COMMAND, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
+            )
+            assert worker.stdin is not None
+            worker.stdin.write(self._order)
+            worker.stdin.flush()
+            self.workers.append(worker)
+
+    def end(self) -> None:
+        for worker in self.workers:
+            worker.kill()
+            worker.wait()
+            _close(worker)
+
+
+def _close(worker: subprocess.Popen[bytes]) -> None:
+    assert worker.stdin is not None
+    worker.stdin.close()
+
+
+@contextmanager
+def crew_of(order: bytes) -> Iterator[Crew]:
+    crew = Crew(order)
+    try:
+        yield crew
+    finally:
+        crew.end()
+
+
+async def _poison(walk: Walk, crew: Crew) -> None:
+    """End whichever worker holds the poison item, each time."""
+    rows = await walk.rows(
+        f"""
+        SELECT DISTINCT h.pid FROM fetch_job j JOIN worker_heartbeat h USING (worker)
+        WHERE j.state = 'leased' AND j.url LIKE '%{POISON}' AND j.source_id = 1
+        """
+    )
+    alive = {worker.pid for worker in crew.workers if worker.poll() is None}
+    for (pid,) in rows:
+        if pid in alive:
+            os.kill(int(str(pid)), signal.SIGKILL)
+
+
+async def _settle(walk: Walk, crew: Crew) -> None:
+    """Wait until every item has ended, whatever the workers live through meanwhile."""
+    while True:
+        crew.fill()
+        await _poison(walk, crew)
+        left = await walk.value(
+            """
+            SELECT (SELECT count(*) FROM fetch_job WHERE state IN ('pending', 'leased'))
+                + (SELECT count(*) FROM outbox)
+            """
+        )
+        if left == 0:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def _disturb(walk: Walk, crew: Crew, chance: random.Random) -> None:
+    """Kill most and freeze some beyond their lease, at moments nobody chose."""
+    frozen: list[subprocess.Popen[bytes]] = []
+    for event in range(EVENTS):
+        for _ in range(chance.randint(20, 60)):
+            crew.fill()
+            await _poison(walk, crew)
+            await asyncio.sleep(0.02)
+        victim = chance.choice(crew.workers)
+        if event % 5 == 4 and victim not in frozen:
+            victim.send_signal(signal.SIGSTOP)
+            frozen.append(victim)
+        else:
+            victim.kill()
+    await walk.run("UPDATE fetch_job SET lease_until = now() WHERE state = 'leased'")
+    for worker in frozen:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGCONT)
+
+
+async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    async with (
+        FakeInternet(hosts=HOSTS, items=ITEMS, latency=0.02) as net,
+        walking(database, net, tmp_path) as walk,
+    ):
+        settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=4)
+        await walk.add(*net.sources())
+        with crew_of(write_order(database, settings, once=False)) as crew:
+            await _disturb(walk, crew, random.Random(5))
+            await asyncio.wait_for(_settle(walk, crew), 90)
+        accounting = await walk.accounting()
+        assert accounting.balanced
+        assert accounting.discovered == HOSTS * ITEMS
+        assert (accounting.dead, accounting.failed, accounting.pending) == (1, 0, 0)
+        assert accounting.stored + accounting.duplicate == HOSTS * ITEMS - 1
+        dead = "SELECT url LIKE '%/a/3', attempts, reason FROM fetch_job WHERE state = 'dead'"
+        assert await walk.rows(dead) == [(True, 5, "worker_lost")]
+        doubled = "SELECT count(*) - count(DISTINCT url) FROM article"
+        assert await walk.value(doubled) == 0
+        compared = "SELECT count(*) FROM analysis"
+        assert await walk.value(compared) == HOSTS * ITEMS - 1
+        innocent = "SELECT max(attempts) < 5 FROM fetch_job WHERE state <> 'dead'"
+        assert await walk.value(innocent)
