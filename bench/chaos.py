@@ -82,9 +82,11 @@ class Chaos:
                 """,
                 ([f"%{path}" for path in POISON], ["127.10.0.1"]),
             )
+            alive = {worker.pid for worker in self.made.workers if worker.poll() is None}
             for (pid,) in await cursor.fetchall():
-                self._signal(int(str(pid)), signal.SIGKILL)
-                self.events["killed by a poison item"] += 1
+                if pid in alive:
+                    self._signal(int(str(pid)), signal.SIGKILL)
+                    self.events["killed by a poison item"] += 1
             await asyncio.sleep(0.02)
 
     def _signal(self, pid: int, number: int) -> None:

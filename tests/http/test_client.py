@@ -13,7 +13,7 @@ import pytest_asyncio
 import zstandard
 
 from ctiscraper.errors import FetchError, Reason, Scope
-from ctiscraper.http import Client, FetchLimits
+from ctiscraper.http import Client, EgressPolicy, FetchLimits
 from ctiscraper.types import Redirect
 from loopback import (
     USER_AGENT,
@@ -431,3 +431,18 @@ async def test_cancelled_request_leaves_nothing_open(origin: Origin, client: Cli
         await task
 
     assert (await client.get("http://site.test/y", limits=LIMITS)).body == b"next"
+
+
+async def test_a_deadline_that_passes_while_no_name_resolves_is_our_own_outage() -> None:
+    async def silent(_host: str) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    client = Client(EgressPolicy(user_agent="Test/1"), resolver=silent)
+    limits = FetchLimits(max_bytes=1000, seconds=0.05)
+    try:
+        with pytest.raises(FetchError) as caught:
+            await client.get("https://a.example/feed", limits=limits)
+    finally:
+        await client.aclose()
+    assert (caught.value.reason, caught.value.scope) == (Reason.OFFLINE, Scope.OURS)

@@ -14,7 +14,7 @@ import httpcore2
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.http.connection import Connection, Connections
 from ctiscraper.http.decode import decoder_for, too_large
-from ctiscraper.http.faults import exchange_error
+from ctiscraper.http.faults import exchange_error, offline
 from ctiscraper.http.guard import EgressPolicy, Target, check_url
 from ctiscraper.http.network import Network, Resolver, SystemResolver
 from ctiscraper.types import Page, Redirect
@@ -71,8 +71,8 @@ class Client:
         self._policy = policy
         self._clock = clock
         self._threads = None if resolver else SystemResolver()
-        network = Network(policy, resolver or cast("Resolver", self._threads))
-        self._connections = Connections(policy, network, _tls_context(policy))
+        self._network = Network(policy, resolver or cast("Resolver", self._threads))
+        self._connections = Connections(policy, self._network, _tls_context(policy))
         self._headers = [
             (b"User-Agent", policy.user_agent.encode("ascii")),
             (b"Accept-Encoding", b"gzip"),
@@ -129,6 +129,8 @@ class Client:
             async with asyncio.timeout(walk.seconds_left):
                 return await self._exchange(walk.limits, target, headers)
         except TimeoutError as error:
+            if self._network.lacks_name_of(target.host):
+                raise offline("name resolution: no answer in time") from error
             raise FetchError(
                 Reason.TIMEOUT, f"no whole answer in {walk.limits.seconds:g} s", url=target.href
             ) from error

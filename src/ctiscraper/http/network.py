@@ -109,7 +109,7 @@ class Network:
         check them.
         """
         try:
-            if isinstance(_literal(host), str) and self._lacks_names():
+            if self.lacks_name_of(host):
                 return
             await self.find(host, port)
         except FetchError as error:
@@ -129,6 +129,11 @@ class Network:
             raise offline("name resolution: no answer in time") from error
         except OSError as error:
             raise name_error(error, online=await self._has_names()) from error
+        except asyncio.CancelledError:
+            # The deadline of the whole exchange passed while names were asked for in vain.
+            if not self._online():
+                self._control_failed_at = time.monotonic()
+            raise
         if not answers:
             raise FetchError(Reason.DNS, "the name has no address")
         return [answer.partition("%")[0] for answer in answers]
@@ -169,6 +174,11 @@ class Network:
                 continue
         self._control_failed_at = now
         return False
+
+    def lacks_name_of(self, host: str) -> bool:
+        """Return whether the host has a name, and none could be resolved a moment ago."""
+        named = isinstance(_literal(host), str) and self._policy.mapped(host) is None
+        return named and self._lacks_names()
 
     def _lacks_names(self) -> bool:
         return time.monotonic() - self._control_failed_at < _CONTROL_SECONDS
