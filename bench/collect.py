@@ -82,7 +82,7 @@ async def main(options: argparse.Namespace) -> None:
             made.stop_workers()
             for _ in range(options.workers):
                 made.start_worker()
-            await asyncio.sleep(4)
+            await asyncio.sleep(8)
             await again(made, database, options.hosts, "after a restart, unchanged")
 
 

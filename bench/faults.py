@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import psutil
+
 import rig
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
@@ -208,9 +209,7 @@ def _enough(items: Sequence[tuple[Any, ...]], *, patient: bool) -> bool:
     return any(state not in {"pending", "leased"} or why for state, why, *_ in items)
 
 
-async def collect(
-    database: Database, some: Sequence[Case]
-) -> list[tuple[Case, float, str, bool]]:
+async def collect(database: Database, some: Sequence[Case]) -> list[tuple[Case, float, str, bool]]:
     """Return each case with its seconds, its outcome and whether that is a known one."""
     hosts = rig.sources(max(case.host for case in some) + 1)
     started = time.monotonic()
@@ -287,12 +286,15 @@ def faulty_internet(all_cases: Sequence[Case]) -> Iterator[None]:
 def line(end: Ending) -> str:
     together = " (together)" if end.together else ""
     return (
-        f"{end.case.kind:6} {end.case.fault:22} {end.seconds:6.1f} s {end.worker_mb:6.1f} + {end.parser_mb:5.1f} MB"
+        f"{end.case.kind:6} {end.case.fault:22} {end.seconds:6.1f} s"
+        f" {end.worker_mb:6.1f} + {end.parser_mb:5.1f} MB"
         f"{together}  {end.outcome}{'' if end.good else '   MISS'}"
     )
 
 
-async def run(all_cases: Sequence[Case], database: Database, made: rig.Installation) -> list[Ending]:
+async def run(
+    all_cases: Sequence[Case], database: Database, made: rig.Installation
+) -> list[Ending]:
     """Collect the hosts without fault first, then every case."""
     controls = [Case("feed", "none", n) for n in range(CONTROLS)]
     worker = made.start_worker()

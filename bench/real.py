@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import tls_site
 import trustme
+
+import tls_site
 from ctiscraper.cli.engine import open_ready_engine
 from ctiscraper.collect.feed import parse_feed
 from ctiscraper.config import load_settings
@@ -135,6 +136,7 @@ def command(folder: Path, environment: dict[str, str], *arguments: str) -> str:
         capture_output=True,
         text=True,
         timeout=900,
+        check=False,
     )
     if ended.stderr.strip():
         print(f"  {arguments[0]} said: {ended.stderr.strip()[:2000]}")

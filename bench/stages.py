@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import msgspec
-import rig
 import structlog
 import uvloop
+
+import rig
 from ctiscraper.bootstrap import Services
 from ctiscraper.collect.politeness import Errand
 from ctiscraper.db.session import Database
@@ -196,7 +197,7 @@ async def alone(hosts: int, items: int) -> float:
 
 
 async def whole(hosts: int, items: int, workers: int) -> tuple[float, float]:
-    """Return the CPU for an article (ms) of workers collecting all, without and with their start."""
+    """Return the CPU for an article (ms) of workers collecting all, less and with their start."""
     expected = hosts * items
     async with rig.installation(_ports()) as made, Database(made.conninfo) as database:
         for _ in range(workers):

@@ -43,7 +43,7 @@ async def site(
     log: Counter[str] = Counter()
     certificates = _Certificates(authority)
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-    listener.setblocking(False)
+    listener.settimeout(0)
     loop = asyncio.get_running_loop()
     open_links: set[asyncio.Task[None]] = set()
 
@@ -69,7 +69,7 @@ async def _converse(
 ) -> None:
     """Answer every request of one connection, which its first byte says the kind of."""
     loop = asyncio.get_running_loop()
-    link.setblocking(False)
+    link.settimeout(0)
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
     with contextlib.suppress(OSError, asyncio.IncompleteReadError, ssl.SSLError):
@@ -88,10 +88,10 @@ async def _converse(
 
 async def _peek(link: socket.socket) -> bytes:
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(link, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    loop.add_reader(link, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         loop.remove_reader(link)
     return link.recv(1, socket.MSG_PEEK)

@@ -72,6 +72,8 @@ class Reason(StrEnum):
     STORAGE = "storage"
     DATABASE = "database"
     MEMORY = "memory"
+    INTERNAL = "internal"
+    SOURCE_REMOVED = "source_removed"
 
 
 class CTIScraperError(Exception):
@@ -105,6 +107,10 @@ class CursorError(CTIScraperError):
 
 class QueryError(CTIScraperError):
     """A question to the database that is too broad to answer in time."""
+
+
+class UnavailableError(CTIScraperError):
+    """A part of the product that does not run here."""
 
 
 class FetchError(CTIScraperError):

@@ -1,12 +1,12 @@
 """The queue: leases, fences, refunds, dead letters, and the invariant after each."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 import make
-from ctiscraper.db.queue import MAX_ATTEMPTS, SUSPECT_AFTER
+from ctiscraper.db.queue import MAX_ATTEMPTS, Held, SUSPECT_AFTER
 from ctiscraper.errors import Reason
 from ctiscraper.types import Retry
 from db.stage import Stage
@@ -68,12 +68,29 @@ async def test_a_frozen_holder_that_wakes_writes_nothing(stage: Stage) -> None:
 
 async def test_a_lapsed_lease_is_not_renewed(stage: Stage) -> None:
     await stage.announce([make.announced(URL)])
-    await stage.claim()
-    await stage.queue.renew(stage.worker, pid=1, seconds=500, done=0)
+    held = Held(jobs={(await stage.claim()).lease_owner})
+    await stage.queue.renew(stage.worker, held, pid=1, seconds=500, done=0)
     assert await stage.queue.reap() == 0
     await _lapse(stage)
-    await stage.queue.renew(stage.worker, pid=1, seconds=500, done=0)
+    await stage.queue.renew(stage.worker, held, pid=1, seconds=500, done=0)
     assert await stage.queue.reap() == 1
+
+
+async def test_a_lease_whose_answer_was_lost_runs_out(stage: Stage) -> None:
+    """The worker lives and renews, but it knows of neither: someone else must get them."""
+    await stage.announce([make.announced(URL)])
+    await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+    await stage.claim()
+    ends = "SELECT j.lease_until, h.lease_until FROM fetch_job j JOIN host h USING (host)"
+    before = await stage.rows(ends)
+    await stage.queue.renew(stage.worker, Held(), pid=1, seconds=500, done=0)
+    assert await stage.rows(ends) == before
+    hosts, jobs = await stage.rows("SELECT lease_owner FROM host"), Held()
+    jobs.hosts.add(UUID(str(hosts[0][0])))
+    await stage.queue.renew(stage.worker, jobs, pid=1, seconds=500, done=0)
+    [(job, host)] = await stage.rows(ends)
+    assert (job, host) == (before[0][0], host)
+    assert host != before[0][1]
 
 
 async def test_a_refund_burns_no_attempt(stage: Stage) -> None:

@@ -90,3 +90,17 @@ async def test_a_title_and_text_at_their_bounds_are_stored(stage: Stage) -> None
     await _store(stage, URL, word, title="T" * 100_000)
     assert await stage.value("SELECT length(text) FROM article") == len(word)
     assert await stage.value("SELECT search @@ to_tsquery('english', 'word77') FROM article")
+
+
+async def test_the_densest_text_still_fits_the_search_index(stage: Stage) -> None:
+    letters = [chr(0x4E00 + n) for n in range(300)]
+    words = " ".join(a + b + c for a in letters for b in letters[:60] for c in letters[:20])
+    await _store(stage, URL, words[:1_000_000])
+    assert await stage.value("SELECT search <> '' FROM article")
+
+
+async def test_names_with_an_ending_are_found_by_their_stem(stage: Stage) -> None:
+    await _store(stage, URL, "It runs powershell.exe and asks evil[.]example for more.")
+    for word in ("powershell", "powershell.exe", "evil.example"):
+        found = f"SELECT search @@ websearch_to_tsquery('english', '{word}') FROM article"
+        assert await stage.value(found), word

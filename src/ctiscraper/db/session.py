@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
+from psycopg.errors import ProgramLimitExceeded
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -66,6 +67,9 @@ class Database:
         try:
             async with self._pool.connection() as conn:
                 yield conn
+        except ProgramLimitExceeded:
+            # What was sent is too large to be kept: trying again would not help.
+            raise
         except _OURS as error:
             raise StorageError(Reason.DATABASE, str(error).strip()) from error
 

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 from ctiscraper.db.queue import fenced
+from ctiscraper.db.search import CONFIG, search_document
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.types import ArticleContent, FetchJob, Fingerprint, SourceSettings
 
-# The search index reads this much of a text; PostgreSQL refuses a tsvector over 1 MiB.
-SEARCH_CHARACTERS = 200_000
 TOPIC = "article"
 
 
@@ -53,8 +52,8 @@ art AS (
         least(coalesce(%(published)s::timestamptz, now()), now()), %(words)s, %(minutes)s,
         %(method)s, %(notes)s, %(text_sha256)s,
         coalesce((SELECT id FROM snap), %(snapshot_id)s),
-        setweight(to_tsvector('english', left(%(title)s, 2000)), 'A') ||
-            to_tsvector('english', left(%(text)s, {SEARCH_CHARACTERS}))
+        setweight(to_tsvector('{CONFIG}', %(search_title)s), 'A') ||
+            to_tsvector('{CONFIG}', %(search_text)s)
     FROM held
     ON CONFLICT (url_hash) DO NOTHING
     RETURNING id, snapshot_id),
@@ -165,6 +164,8 @@ def _values(
         "method": content.method,
         "notes": list(content.notes),
         "text_sha256": mark.text_sha256,
+        "search_title": search_document(content.title),
+        "search_text": search_document(content.text),
         **_print_values(mark),
         "snap_sha": snapshot.sha256 if snapshot else None,
         "snap_url": snapshot.url if snapshot else None,
@@ -270,8 +271,8 @@ async def _revise(conn: Conn, article_id: int, job: FetchJob, values: dict[str, 
             method = %(method)s, notes = %(notes)s, text_sha256 = %(text_sha256)s,
             snapshot_id = coalesce(%(new_snapshot)s, snapshot_id), revision = revision + 1,
             updated_at = now(),
-            search = setweight(to_tsvector('english', left(%(title)s, 2000)), 'A') ||
-                to_tsvector('english', left(%(text)s, {SEARCH_CHARACTERS}))
+            search = setweight(to_tsvector('{CONFIG}', %(search_title)s), 'A') ||
+                to_tsvector('{CONFIG}', %(search_text)s)
         WHERE id = %(article)s
         """,  # noqa: S608 - a constant of this module
         {**values, "article": article_id, "new_snapshot": snapshot_id},

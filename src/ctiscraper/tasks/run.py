@@ -6,26 +6,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import FileIO
-from typing import TypeVar
 
 import msgspec
 import structlog
 
 from ctiscraper.bootstrap import open_services
-from ctiscraper.config import Settings, load_settings
+from ctiscraper.config import Settings
+from ctiscraper.db.server import read_server
 from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.work import Tally, Worker
 from ctiscraper.telemetry import configure_logs
-
-try:
-    import uvloop
-except ImportError:
-    _new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None
-else:
-    _new_loop = uvloop.new_event_loop
 
 # How long a worker whose parent is gone may still take; after that it ends whatever it does.
 ORPHAN_SECONDS = 10.0
@@ -35,8 +29,6 @@ COMMAND = (sys.executable, "-m", "ctiscraper.tasks.run")
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger()
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +41,15 @@ class WorkOrder:
     conninfo: str
     settings: Mapping[str, object]
     once: bool = False
+    source_id: int | None = None
 
 
-def write_order(conninfo: str, settings: Settings, *, once: bool) -> bytes:
+def write_order(
+    conninfo: str, settings: Settings, *, once: bool = False, source_id: int | None = None
+) -> bytes:
     """Return an order as the one line that a worker reads first."""
-    order = WorkOrder(conninfo=conninfo, settings=settings.model_dump(mode="json"), once=once)
+    values = settings.model_dump(mode="json")
+    order = WorkOrder(conninfo=conninfo, settings=values, once=once, source_id=source_id)
     return msgspec.json.encode(order) + b"\n"
 
 
@@ -68,20 +64,26 @@ def read_order(stream: FileIO) -> WorkOrder:
         ) from error
 
 
-def run_async(main: Coroutine[object, object, Value]) -> Value:
-    """Return what a coroutine gives, run in the fastest event loop there is."""
-    with asyncio.Runner(loop_factory=_new_loop) as runner:
-        return runner.run(main)
-
-
-async def work(settings: Settings, conninfo: str, *, once: bool = False) -> Tally:
+async def work(
+    settings: Settings, conninfo: str, *, once: bool = False, source_id: int | None = None
+) -> Tally:
     """Work until a signal says stop, or with `once` until nothing is due; give what was done."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stopping.set)
     async with open_services(settings, conninfo) as services:
-        worker = Worker(services, once=once)
-        loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
-            loop.add_signal_handler(number, worker.stop)
-        return await worker.run()
+        worker = Worker(services, once=once, source_id=source_id)
+        watch = asyncio.create_task(_stop_when(stopping, worker))
+        try:
+            return await worker.run()
+        finally:
+            watch.cancel()
+
+
+async def _stop_when(stopping: asyncio.Event, worker: Worker) -> None:
+    await stopping.wait()
+    worker.stop()
 
 
 def work_ordered(stream: FileIO) -> Tally:
@@ -92,9 +94,16 @@ def work_ordered(stream: FileIO) -> Tally:
     Raises SettingsError and StorageError.
     """
     order = read_order(stream)
-    settings = load_settings(**order.settings)
+    # All of them, those that are None too: the environment has been read by the parent.
+    settings = Settings.model_validate(order.settings)
     _end_with_parent(stream)
-    return run_async(work(settings, order.conninfo, once=order.once))
+    return run_async(_work_on(order, settings))
+
+
+async def _work_on(order: WorkOrder, settings: Settings) -> Tally:
+    # Asked once before the pool does, so that a database that is away is named at once.
+    await read_server(order.conninfo)
+    return await work(settings, order.conninfo, once=order.once, source_id=order.source_id)
 
 
 def _end_with_parent(stream: FileIO) -> None:

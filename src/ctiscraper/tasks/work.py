@@ -195,7 +195,11 @@ class Worker:
         )
         if job is None:
             return False
-        settings = await self._settings_of(job)
+        try:
+            settings = await self._settings_of(job)
+        except StorageError as ours:
+            await self._refund(job, ours)
+            raise
         error = await self._process(job, settings)
         self.tally.items += 1
         turn.items += 1

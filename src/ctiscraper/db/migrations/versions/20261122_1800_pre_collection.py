@@ -277,22 +277,28 @@ TABLES = (
     """
     CREATE VIEW accounting AS
     SELECT s.id AS source_id, s.key,
-        (SELECT count(*) FROM sighting g WHERE g.source_id = s.id AND g.first) AS discovered,
-        (SELECT count(*) FROM article a JOIN fetch_job j ON j.id = a.job_id
-            WHERE a.source_id = s.id AND j.state = 'stored' AND a.duplicate_of IS NULL) AS stored,
-        (SELECT count(*) FROM article a JOIN fetch_job j ON j.id = a.job_id
-            WHERE a.source_id = s.id AND j.state = 'stored' AND a.duplicate_of IS NOT NULL) +
-            (SELECT count(*) FROM fetch_job j
-                WHERE j.source_id = s.id AND j.state = 'duplicate') AS duplicate,
-        (SELECT count(*) FROM fetch_job j
-            WHERE j.source_id = s.id AND j.state = 'filtered') AS filtered,
-        (SELECT count(*) FROM fetch_job j
-            WHERE j.source_id = s.id AND j.state = 'failed') AS failed,
-        (SELECT count(*) FROM fetch_job j
-            WHERE j.source_id = s.id AND j.state = 'dead') AS dead,
-        (SELECT count(*) FROM fetch_job j
-            WHERE j.source_id = s.id AND j.state IN ('pending', 'leased')) AS pending
+        coalesce(d.discovered, 0) AS discovered,
+        coalesce(k.stored, 0) AS stored,
+        coalesce(k.folded, 0) + coalesce(j.duplicate, 0) AS duplicate,
+        coalesce(j.filtered, 0) AS filtered,
+        coalesce(j.failed, 0) AS failed,
+        coalesce(j.dead, 0) AS dead,
+        coalesce(j.pending, 0) AS pending
     FROM source s
+    LEFT JOIN (SELECT source_id, count(*) AS discovered FROM sighting WHERE first
+        GROUP BY source_id) d ON d.source_id = s.id
+    LEFT JOIN (SELECT source_id,
+            count(*) FILTER (WHERE state = 'duplicate') AS duplicate,
+            count(*) FILTER (WHERE state = 'filtered') AS filtered,
+            count(*) FILTER (WHERE state = 'failed') AS failed,
+            count(*) FILTER (WHERE state = 'dead') AS dead,
+            count(*) FILTER (WHERE state IN ('pending', 'leased')) AS pending
+        FROM fetch_job GROUP BY source_id) j ON j.source_id = s.id
+    LEFT JOIN (SELECT a.source_id,
+            count(*) FILTER (WHERE a.duplicate_of IS NULL) AS stored,
+            count(a.duplicate_of) AS folded
+        FROM article a JOIN fetch_job f ON f.id = a.job_id WHERE f.state = 'stored'
+        GROUP BY a.source_id) k ON k.source_id = s.id
     """,
 )
 

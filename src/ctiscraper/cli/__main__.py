@@ -1,0 +1,5 @@
+"""`python -m ctiscraper.cli`."""
+
+from ctiscraper.cli.app import main
+
+main()

@@ -1,0 +1,90 @@
+"""The program: its commands, its log, and how errors end it."""
+
+import importlib
+import logging
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from ctiscraper import __version__
+from ctiscraper.cli.exits import Exit, exit_of
+from ctiscraper.cli.output import print_error
+from ctiscraper.errors import CTIScraperError
+from ctiscraper.telemetry import configure_logs
+
+# Only what a command needs is imported: a worker must not carry the web pages in its memory.
+PLACES = {
+    "up": "ctiscraper.cli.up:up",
+    "demo": "ctiscraper.cli.up:demo",
+    "collect": "ctiscraper.cli.collect:collect",
+    "worker": "ctiscraper.cli.worker:worker",
+    "sources": "ctiscraper.cli.sources:app",
+    "articles": "ctiscraper.cli.articles:app",
+    "dead": "ctiscraper.cli.queue:dead",
+    "quarantine": "ctiscraper.cli.queue:quarantine",
+    "reprocess": "ctiscraper.cli.queue:reprocess",
+    "accounting": "ctiscraper.cli.accounting:accounting",
+    "db": "ctiscraper.cli.schema:app",
+    "doctor": "ctiscraper.cli.doctor:doctor",
+}
+
+
+class Commands(TyperGroup):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer carries its own click
+        """Return the names in the order of the help."""
+        del ctx
+        return list(PLACES)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]  # noqa: ANN201 - the type is typer's own
+        """Return a command by its name, None when there is none."""
+        del ctx
+        if cmd_name not in PLACES:
+            return None
+        module, _, name = PLACES[cmd_name].partition(":")
+        found = getattr(importlib.import_module(module), name)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(add_completion=False)
+            single.command(cmd_name)(found)
+            found = single
+        command = get_command(found)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    name="ctiscraper", cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"ctiscraper {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log to standard error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Collects what security researchers publish, keeps it and lets you read it."""
+    configure_logs(json=False, level=logging.INFO if verbose else logging.ERROR)
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    try:
+        app()
+    except CTIScraperError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        sys.exit(exit_of(error))
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    sys.exit(Exit.OK)

@@ -1,0 +1,170 @@
+"""`articles`: reading on the terminal."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.options import Cursor, Data, Json, Limit
+from ctiscraper.cli.output import (
+    moment,
+    print_facts,
+    print_json,
+    print_lines,
+    print_table,
+    print_text,
+)
+from ctiscraper.db.articles import Articles
+from ctiscraper.tasks.loop import run_async
+from ctiscraper.types import Tier
+from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionText
+
+app = typer.Typer(no_args_is_help=True, help="Reading on the terminal.")
+
+Of = Annotated[
+    str | None, typer.Option("--source", metavar="KEY", help="Of this source.", show_default=False)
+]
+OfTier = Annotated[Tier | None, typer.Option("--tier", show_default=False)]
+Language = Annotated[
+    str | None, typer.Option("--language", metavar="TAG", help="Such as en.", show_default=False)
+]
+Tag = Annotated[str | None, typer.Option("--tag", show_default=False)]
+Since = Annotated[
+    datetime | None, typer.Option("--since", help="Published since (UTC).", show_default=False)
+]
+Until = Annotated[
+    datetime | None, typer.Option("--until", help="Published before (UTC).", show_default=False)
+]
+
+
+@app.command("list")
+def list_articles(  # noqa: PLR0913 - one parameter for each option
+    *,
+    source: Of = None,
+    tier: OfTier = None,
+    language: Language = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Articles, newest first; near-duplicates are folded unless one source is asked for."""
+    query = ArticleQuery(
+        source=source,
+        tier=tier,
+        language=language,
+        tag=tag,
+        since=_utc(since),
+        until=_utc(until),
+    )
+    _page(query, cursor=cursor, limit=limit, data=data, json=json)
+
+
+@app.command()
+def search(  # noqa: PLR0913 - one parameter for each option
+    *,
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS...", help='"…" keeps words together.')
+    ],
+    source: Of = None,
+    tier: OfTier = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Articles that hold all the words; 'or' and -word work as on the web."""
+    query = ArticleQuery(
+        q=" ".join(words), source=source, tier=tier, since=_utc(since), until=_utc(until)
+    )
+    _page(query, cursor=cursor, limit=limit, data=data, json=json)
+
+
+@app.command()
+def show(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The article's number.")],
+    revision: Annotated[
+        int | None, typer.Option("--revision", help="An earlier text of it.", show_default=False)
+    ] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """One article with its text and where it comes from."""
+
+    async def read() -> ArticleDetail | RevisionText:
+        async with open_database(settings_for(data)) as database:
+            if revision is not None:
+                return await Articles(database).revision(number, revision)
+            return await Articles(database).get(number)
+
+    found = run_async(read())
+    if json:
+        print_json(found)
+        return
+    if isinstance(found, ArticleDetail):
+        _print_origin(found)
+    else:
+        print_facts([("Title", found.title), ("Revision", found.number)])
+    print_text(f"\n{found.text}")
+
+
+def _page(query: ArticleQuery, *, cursor: str | None, limit: int, data: Data, json: bool) -> None:
+    async def read() -> ArticlePage:
+        async with open_database(settings_for(data)) as database:
+            return await Articles(database).page(query, cursor=cursor, limit=limit)
+
+    page = run_async(read())
+    if json:
+        print_json(page)
+        return
+    if not page.articles:
+        print_lines(["No article matches."])
+        return
+    print_table(
+        ["id", "listed", "source", "title", "words", "also"],
+        [
+            (
+                article.id,
+                moment(article.listed_at),
+                article.source.name,
+                article.title or "(no title)",
+                article.word_count,
+                f"+{article.folded}" if article.folded else "",
+            )
+            for article in page.articles
+        ],
+    )
+    if page.next is not None:
+        print_lines(["", f"More: --cursor {page.next}"])
+
+
+def _print_origin(article: ArticleDetail) -> None:
+    same = article.duplicate_of
+    print_facts(
+        [
+            ("Title", article.title),
+            ("Source", f"{article.source.name} ({article.source.key})"),
+            ("Authors", ", ".join(article.authors)),
+            ("Published", moment(article.published_at) or "no date was given"),
+            ("Collected", moment(article.collected_at)),
+            ("Address", article.url),
+            ("Tags", ", ".join(article.tags)),
+            ("Language", article.language),
+            ("Read by", article.method),
+            *(("Note", note) for note in article.notes),
+            ("Revision", article.revision if article.revision > 1 else ""),
+            ("Repeats", f"{same.id} {same.title} ({same.source.name})" if same else ""),
+            *(("Repeated by", f"{d.id} {d.title} ({d.source.name})") for d in article.duplicates),
+            ("Length", f"{article.word_count} words, {article.reading_minutes} min"),
+        ]
+    )
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at else None

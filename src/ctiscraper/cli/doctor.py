@@ -1,0 +1,76 @@
+"""`doctor`: what is well, what is not, and what to do."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+from rich.text import Text
+
+from ctiscraper.cli.engine import open_engine, settings_for
+from ctiscraper.cli.exits import Exit
+from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.output import print_json, print_table
+from ctiscraper.config import Settings
+from ctiscraper.db.server import schema_wanted
+from ctiscraper.db.session import Database
+from ctiscraper.db.sources import Sources, checked_url
+from ctiscraper.errors import SettingsError, StorageError
+from ctiscraper.tasks.diagnosis import (
+    Finding,
+    Verdict,
+    examine_database,
+    examine_machine,
+    examine_network,
+)
+from ctiscraper.tasks.loop import run_async
+
+LOCK = Path(__file__).parents[3] / "requirements.lock"
+STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
+
+NoNetwork = Annotated[bool, typer.Option("--no-network", help="Ask no site whether it answers.")]
+
+
+def doctor(no_network: NoNetwork = False, data: Data = None, json: Json = False) -> None:
+    """Look at every part of the installation and say what to do about it."""
+    settings = settings_for(data)
+    findings = run_async(_examine(settings, network=not no_network))
+    if json:
+        print_json(findings)
+    else:
+        print_table(
+            ["", "part", "found", "what to do"],
+            [
+                (Text(f.verdict, style=STYLES[f.verdict]), f.part, f.words, f.advice)
+                for f in findings
+            ],
+        )
+    if any(finding.verdict is Verdict.FAIL for finding in findings):
+        raise typer.Exit(Exit.FAILED)
+
+
+async def _examine(settings: Settings, *, network: bool) -> list[Finding]:
+    findings = examine_machine(settings, LOCK)
+    origins: list[str] = []
+    try:
+        async with open_engine(settings) as engine:
+            if engine.facts.revision == schema_wanted():
+                async with Database(engine.conninfo, size=2) as database:
+                    findings += await examine_database(settings, engine.facts, database)
+                    origins = await _origins(database)
+            else:
+                findings += await examine_database(settings, engine.facts, None)
+    except (SettingsError, StorageError) as error:
+        findings.append(
+            Finding(part="postgresql", verdict=Verdict.FAIL, words=str(error), advice="as it says")
+        )
+    if network:
+        findings.append(await examine_network(settings, origins))
+    return findings
+
+
+async def _origins(database: Database) -> list[str]:
+    """The sites of the first sources, as scheme and host."""
+    urls = [checked_url(s.settings) for s in await Sources(database).all() if s.settings.active]
+    parts = map(urlsplit, urls)
+    return list(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))

@@ -1,0 +1,48 @@
+"""The exit codes of every command, in one place."""
+
+from enum import IntEnum
+
+from ctiscraper.errors import (
+    CatalogError,
+    ConflictError,
+    CTIScraperError,
+    FetchError,
+    NotFoundError,
+    ParseError,
+    SettingsError,
+    StorageError,
+)
+
+
+class Exit(IntEnum):
+    """What a command tells the program that called it."""
+
+    OK = 0
+    FAILED = 1  # anything that has no number of its own
+    USAGE = 2  # the command line was not understood
+    SETTINGS = 3  # a setting is wrong, or the environment does not offer what it names
+    SOURCES_FAILED = 4  # it was done, but not every source answered well
+    NOT_FOUND = 5  # what was named does not exist
+    CONFLICT = 6  # what was asked for contradicts what is stored
+    BAD_FILE = 7  # a catalogue, import file or value has faults; all of them are listed
+    STORAGE = 8  # the database or the disk cannot be used
+    INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
+
+
+_BY_ERROR: dict[type[CTIScraperError], Exit] = {
+    SettingsError: Exit.SETTINGS,
+    FetchError: Exit.SOURCES_FAILED,
+    ParseError: Exit.SOURCES_FAILED,
+    NotFoundError: Exit.NOT_FOUND,
+    ConflictError: Exit.CONFLICT,
+    CatalogError: Exit.BAD_FILE,
+    StorageError: Exit.STORAGE,
+}
+
+
+def exit_of(error: CTIScraperError) -> Exit:
+    """Return the code that an error ends a command with."""
+    for kind in type(error).__mro__:
+        if kind in _BY_ERROR:
+            return _BY_ERROR[kind]
+    return Exit.FAILED

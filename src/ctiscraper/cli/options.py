@@ -1,0 +1,29 @@
+"""Options that many commands have in common."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs to read.")]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        help="Data folder; by default CTISCRAPER_DATA_DIR, or one in your home.",
+        show_default=False,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=64, help="Worker processes.", show_default=False),
+]
+Because = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why, for the record of changes.")
+]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to show.")]
+Cursor = Annotated[
+    str | None,
+    typer.Option("--cursor", metavar="WORD", help="Go on where a list ended.", show_default=False),
+]

@@ -1,0 +1,124 @@
+"""What commands print: tables and words for people, JSON for programs."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ctiscraper.errors import CatalogError, CTIScraperError
+
+PIPE_WIDTH = 200
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Return the terminal, without colour and wide where it is none."""
+    made = Console(highlight=False, markup=False, emoji=False, stderr=stderr, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = PIPE_WIDTH
+    return made
+
+
+def plain(text: str, *, lines: bool = False) -> str:
+    """Return text that cannot steer the terminal: what a site wrote is shown, never obeyed."""
+    return "".join(char if char.isprintable() or (lines and char == "\n") else " " for char in text)
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document on one line."""
+    sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines of text."""
+    screen = console()
+    for line in lines:
+        screen.print(Text(plain(line)))
+
+
+def print_text(text: str) -> None:
+    """Print many lines that a site wrote, wrapped at words."""
+    console().print(Text(plain(text, lines=True)), soft_wrap=False)
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; numbers are set to the right."""
+    body = [list(row) for row in rows]
+    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    for at, head in enumerate(heads):
+        numbers = bool(body) and all(isinstance(row[at], int | float) for row in body)
+        table.add_column(head, justify="right" if numbers else "left", overflow="fold")
+    for row in body:
+        table.add_row(*map(_cell, row))
+    screen = console()
+    if screen.is_terminal:
+        screen.print(table, soft_wrap=False)
+        return
+    with screen.capture() as capture:
+        screen.print(table, soft_wrap=False)
+    for line in capture.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names with their values, one a line; those without a value are left out."""
+    kept = [(name, value) for name, value in facts if value not in {None, ""}]
+    width = max((len(name) for name, _ in kept), default=0)
+    screen = console()
+    for name, value in kept:
+        screen.print(Text.assemble((f"{name:<{width}}  ", "bold"), _cell(value)))
+
+
+def print_error(error: CTIScraperError, *, as_json: bool) -> None:
+    """Print what went wrong to standard error."""
+    if as_json:
+        document = {
+            "error": type(error).__name__.removesuffix("Error").lower(),
+            "message": str(error),
+        } | ({"problems": error.problems} if isinstance(error, CatalogError) else {})
+        sys.stderr.write(msgspec.json.encode(document).decode() + "\n")
+        return
+    console(stderr=True).print(Text.assemble(("ctiscraper: ", "bold red"), str(error)))
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def moment(at: datetime | None) -> str:
+    """Return a time as people read it, in the terminal's zone."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M") if at else ""
+
+
+def ago(at: datetime | None) -> str:
+    """Return how long ago, or how soon, a moment is."""
+    if at is None:
+        return ""
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    words = _span(abs(seconds))
+    return f"{words} ago" if seconds >= 0 else f"in {words}"
+
+
+def due(at: datetime | None) -> str:
+    """Return how soon a moment is, or that it has come."""
+    if at is None:
+        return ""
+    return "now" if at <= datetime.now(UTC) else ago(at)
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, Text):
+        return value
+    return Text("" if value is None else plain(str(value)))

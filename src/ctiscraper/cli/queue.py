@@ -1,0 +1,202 @@
+"""`dead`, `quarantine` and `reprocess`: items that ended without an article, and a second go."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.exits import Exit
+from ctiscraper.cli.options import Cursor, Data, Json, Limit
+from ctiscraper.cli.output import counted, moment, print_json, print_lines, print_table
+from ctiscraper.db.items import Items
+from ctiscraper.db.queue import Queue
+from ctiscraper.db.sources import Sources
+from ctiscraper.reasons import words_of
+from ctiscraper.tasks.loop import run_async
+from ctiscraper.views import QueuePage
+
+dead = typer.Typer(no_args_is_help=True, help="Items that failed, each with its cause.")
+quarantine = typer.Typer(no_args_is_help=True, help="Articles that a source's gates hold back.")
+
+Of = Annotated[
+    str | None, typer.Option("--source", metavar="KEY", help="Of this source.", show_default=False)
+]
+Cause = Annotated[
+    str | None,
+    typer.Option("--cause", metavar="REASON", help="Such as timeout.", show_default=False),
+]
+State = Annotated[
+    Literal["dead", "failed"],
+    typer.Option("--state", help="dead: given up after 5 tries; failed: refused for good."),
+]
+Numbers = Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)]
+Every = Annotated[bool, typer.Option("--all", help="All that --source and --cause leave.")]
+Action = Literal["retry", "discard", "release"]
+
+
+@dead.command("list")
+def list_dead(  # noqa: PLR0913 - one parameter for each option
+    *,
+    state: State = "dead",
+    source: Of = None,
+    cause: Cause = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Dead letters, newest first, with cause and a sample of what was announced."""
+    _list(state, source, cause, (limit, cursor), data=data, json=json)
+
+
+@dead.command()
+def retry(  # noqa: PLR0913 - one parameter for each option
+    *,
+    ids: Numbers = None,
+    every: Every = False,
+    state: State = "dead",
+    source: Of = None,
+    cause: Cause = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Put items back in the queue with all their tries."""
+    _act("retry", ids, every=every, narrow=(state, source, cause), data=data, json=json)
+
+
+@dead.command()
+def discard(  # noqa: PLR0913 - one parameter for each option
+    *,
+    ids: Numbers = None,
+    every: Every = False,
+    state: State = "dead",
+    source: Of = None,
+    cause: Cause = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Set items aside for good; they stay counted, as filtered."""
+    _act("discard", ids, every=every, narrow=(state, source, cause), data=data, json=json)
+
+
+@quarantine.command("list")
+def list_quarantine(
+    source: Of = None,
+    cause: Cause = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """What is held back, newest first, with its reason."""
+    _list("filtered", source, cause, (limit, cursor), data=data, json=json)
+
+
+@quarantine.command()
+def release(
+    ids: Numbers = None,
+    every: Every = False,
+    source: Of = None,
+    cause: Cause = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Let items through their gates."""
+    _act("release", ids, every=every, narrow=("filtered", source, cause), data=data, json=json)
+
+
+def reprocess(
+    source: Of = None,
+    article: Annotated[
+        list[int] | None, typer.Option("--article", metavar="ID", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Everything that is kept.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Read articles again from their kept pages; no site is asked."""
+    if source is None and not article and not every:
+        raise typer.BadParameter("say what to read again: --source KEY, --article ID or --all")
+
+    async def queue() -> int:
+        async with open_database(settings_for(data)) as database:
+            if source is not None:
+                await Sources(database).get(source)
+            return await Queue(database).reprocess(source_key=source, article_ids=article or None)
+
+    _report(run_async(queue()), "queued to be read again", json=json)
+
+
+def _list(
+    state: str,
+    source: str | None,
+    cause: str | None,
+    paging: tuple[int, str | None],
+    *,
+    data: Data,
+    json: bool,
+) -> None:
+    async def read() -> QueuePage:
+        limit, cursor = paging
+        async with open_database(settings_for(data)) as database:
+            return await Items(database).page(
+                state, source=source, reason=cause, limit=limit, cursor=cursor
+            )
+
+    page = run_async(read())
+    if json:
+        print_json(page)
+        return
+    if not page.items:
+        print_lines(["Nothing here."])
+        return
+    print_table(
+        ["id", "ended", "source", "title or address", "tries", "cause", "detail"],
+        [
+            (
+                item.id,
+                moment(item.finished_at),
+                item.source.key,
+                item.title or item.url,
+                item.attempts,
+                words.cause if (words := words_of(item.reason)) else "",
+                item.detail,
+            )
+            for item in page.items
+        ],
+    )
+    if page.next is not None:
+        print_lines(["", f"More: --cursor {page.next}"])
+
+
+def _act(
+    action: Action,
+    ids: list[int] | None,
+    *,
+    every: bool,
+    narrow: tuple[str, str | None, str | None],
+    data: Data,
+    json: bool,
+) -> None:
+    if bool(ids) == every:
+        raise typer.BadParameter("give the numbers of the items, or --all")
+
+    async def act() -> int:
+        async with open_database(settings_for(data)) as database:
+            numbers = ids or await Items(database).numbers(*narrow)
+            queue = Queue(database)
+            actions = {"retry": queue.retry, "discard": queue.discard, "release": queue.release}
+            return await actions[action](numbers)
+
+    done = run_async(act())
+    words = {"retry": "back in the queue", "discard": "set aside", "release": "let through"}
+    _report(done, words[action], json=json)
+    if ids and done < len(set(ids)):
+        raise typer.Exit(Exit.NOT_FOUND)
+
+
+def _report(count: int, words: str, *, json: bool) -> None:
+    if json:
+        print_json({"count": count})
+    else:
+        print_lines([f"{counted(count, 'item')} {words}."])

@@ -1,0 +1,17 @@
+"""`worker`: one worker process."""
+
+from ctiscraper.cli.engine import open_ready_engine, settings_for
+from ctiscraper.cli.options import Data
+from ctiscraper.config import Settings
+from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.run import work
+
+
+def worker(data: Data = None) -> None:
+    """Run one worker process until it is told to stop; for service supervisors."""
+    run_async(_work(settings_for(data)))
+
+
+async def _work(settings: Settings) -> None:
+    async with open_ready_engine(settings) as engine:
+        await work(settings, engine.conninfo)

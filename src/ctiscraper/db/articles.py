@@ -1,0 +1,329 @@
+"""Articles as they are read: lists by keyset, search within bounds, one in full."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from psycopg import sql
+from psycopg.errors import QueryCanceled
+
+from ctiscraper.db.article_rows import DETAIL, SUMMARY, to_detail, to_summary
+from ctiscraper.db.paging import Position, from_cursor, to_cursor
+from ctiscraper.db.search import CONFIG, search_variants
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import NotFoundError, QueryError
+from ctiscraper.views import (
+    ArticleDetail,
+    ArticlePage,
+    ArticleQuery,
+    ArticleSummary,
+    DuplicateRef,
+    RevisionRef,
+    RevisionText,
+    SightingRef,
+    SourceRef,
+)
+
+FOUND_MOST = 15_000
+LIMIT_MOST = 200
+SEARCH_SECONDS = 5.0
+
+Sql = sql.SQL | sql.Composed
+
+_NARROW: dict[str, Sql] = {
+    "source": sql.SQL("a.source_id = (SELECT id FROM source WHERE key = %(source)s)"),
+    "tier": sql.SQL("a.tier = %(tier)s"),
+    "language": sql.SQL("a.language = %(language)s"),
+    "method": sql.SQL("a.method = %(method)s"),
+    "tag": sql.SQL("a.tags @> ARRAY[%(tag)s]"),
+    "since": sql.SQL("a.sort_at >= %(since)s"),
+    "until": sql.SQL("a.sort_at < %(until)s"),
+    "q": sql.SQL("a.search @@ ({})").format(
+        sql.SQL(" || ").join(
+            sql.SQL("websearch_to_tsquery(%(config)s::regconfig, {})").format(sql.Placeholder(name))
+            for name in ("q0", "q1", "q2")
+        )
+    ),
+}
+_FOLDED = sql.SQL("a.duplicate_of IS NULL")
+_AND = sql.SQL(" AND ")
+_OLDER = (
+    sql.SQL("(a.sort_at, a.id) < (%(at)s, %(id)s)"),
+    sql.SQL("a.sort_at DESC, a.id DESC"),
+)
+_NEWER = (
+    sql.SQL("(a.sort_at, a.id) > (%(at)s, %(id)s)"),
+    sql.SQL("a.sort_at, a.id"),
+)
+
+
+class Articles:
+    """The articles of this installation."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(
+        self, query: ArticleQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> ArticlePage:
+        """Return articles newest first, `limit` (1 to 200) from `cursor` on.
+
+        Raises CursorError, and QueryError when the question cannot be answered in time.
+        """
+        after = None if cursor is None else from_cursor(cursor)
+        limit = max(1, min(limit, LIMIT_MOST))
+        found, articles = await self._select(query, after, limit + 1)
+        more = len(articles) > limit
+        articles = articles[:limit]
+        last = articles[-1] if more else None
+        return ArticlePage(
+            articles=tuple(articles),
+            next=to_cursor(Position(last.listed_at, last.id)) if last else None,
+            found=found,
+        )
+
+    async def neighbours(
+        self, query: ArticleQuery, position: Position
+    ) -> tuple[ArticleSummary | None, ArticleSummary | None]:
+        """Return the articles just newer and just older than a place in a list."""
+        _, newer = await self._select(query, position, 1, newer=True)
+        _, older = await self._select(query, position, 1)
+        return (newer[0] if newer else None, older[0] if older else None)
+
+    async def get(self, article_id: int) -> ArticleDetail:
+        """Return one article with all that is known of it. Raises NotFoundError."""
+        async with self._database.transaction() as conn:
+            cursor = await conn.execute(DETAIL, {"id": article_id})
+            row = await cursor.fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no article number {article_id}")
+            article = to_detail(row)
+            return replace(
+                article,
+                revisions=await _revisions(conn, article),
+                sightings=await _sightings(conn, article_id),
+                duplicates=await _duplicates(conn, article_id),
+            )
+
+    async def revision(self, article_id: int, number: int) -> RevisionText:
+        """Return the words of one revision, the current one included. Raises NotFoundError."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT number, title, text, stored_at FROM article_revision
+                WHERE article_id = %(id)s AND number = %(number)s
+                UNION ALL
+                SELECT revision, title, text, coalesce(updated_at, collected_at) FROM article
+                WHERE id = %(id)s AND revision = %(number)s
+                LIMIT 1
+                """,
+                {"id": article_id, "number": number},
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            raise NotFoundError(f"article {article_id} has no revision {number}")
+        return RevisionText(number=row[0], title=row[1], text=row[2], stored_at=row[3])
+
+    async def languages(self) -> tuple[str, ...]:
+        """Return the languages that articles are in, by a loose walk of their index."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                WITH RECURSIVE each AS (
+                    (SELECT language FROM article
+                        WHERE duplicate_of IS NULL AND language IS NOT NULL
+                        ORDER BY language LIMIT 1)
+                    UNION ALL
+                    SELECT (SELECT a.language FROM article a
+                        WHERE a.duplicate_of IS NULL AND a.language > each.language
+                        ORDER BY a.language LIMIT 1)
+                    FROM each WHERE each.language IS NOT NULL
+                )
+                SELECT language FROM each WHERE language IS NOT NULL LIMIT 100
+                """
+            )
+            return tuple(row[0] for row in await cursor.fetchall())
+
+    async def _select(
+        self, query: ArticleQuery, after: Position | None, limit: int, *, newer: bool = False
+    ) -> tuple[int | None, list[ArticleSummary]]:
+        conditions, values = _conditions(query)
+        place, order = _NEWER if newer else _OLDER
+        values |= {"limit": limit, "most": FOUND_MOST + 1}
+        if after is not None:
+            values |= {"at": after.at, "id": after.id}
+        walk = [*conditions, place] if after is not None else conditions
+        if query.q is None and query.tag is None:
+            return None, await self._listed(query, walk, order, values)
+        async with self._bounded() as conn:
+            found, ids = await _matches(conn, conditions, values, order, after is not None)
+            if found > FOUND_MOST:
+                ids = await _walk_ids(conn, walk, order, values)
+            return min(found, FOUND_MOST), await _by_ids(conn, ids)
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[Conn]:
+        """Yield a transaction whose statements end in time. Raises QueryError."""
+        async with self._database.transaction() as conn:
+            limit = str(int(SEARCH_SECONDS * 1000))
+            await conn.execute("SELECT set_config('statement_timeout', %s, true)", (limit,))
+            try:
+                yield conn
+            except QueryCanceled as error:
+                raise QueryError(
+                    f"this question took longer than {SEARCH_SECONDS:g} seconds; "
+                    "narrow it by source, tier or time, or use rarer words"
+                ) from error
+
+    async def _listed(
+        self,
+        query: ArticleQuery,
+        conditions: Sequence[Sql],
+        order: sql.SQL,
+        values: dict[str, object],
+    ) -> list[ArticleSummary]:
+        """The articles along an index; a method has none of its own, so its walk is bounded."""
+        if query.method is None:
+            async with self._database.connection() as conn:
+                return await _walk(conn, conditions, order, values)
+        async with self._bounded() as conn:
+            return await _walk(conn, conditions, order, values)
+
+
+def _conditions(query: ArticleQuery) -> tuple[list[Sql], dict[str, object]]:
+    given = {name: getattr(query, name) for name in _NARROW}
+    conditions: list[Sql] = [_NARROW[name] for name, value in given.items() if value is not None]
+    if query.source is None:
+        conditions.append(_FOLDED)
+    values: dict[str, object] = {k: v for k, v in given.items() if v is not None}
+    if query.q is not None:
+        variants = dict(zip(("q0", "q1", "q2"), search_variants(query.q), strict=False))
+        values |= {"config": CONFIG, "q0": "", "q1": "", "q2": "", **variants}
+    return conditions, values
+
+
+async def _walk(
+    conn: Conn, conditions: Sequence[Sql], order: sql.SQL, values: dict[str, object]
+) -> list[ArticleSummary]:
+    """The articles along an index in list order."""
+    inner = sql.SQL("SELECT a.* FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
+        _AND.join(conditions) if conditions else sql.SQL("true"), order
+    )
+    cursor = await conn.execute(SUMMARY.format(inner, order), values)
+    return [to_summary(row) for row in await cursor.fetchall()]
+
+
+async def _matches(
+    conn: Conn,
+    conditions: Sequence[Sql],
+    values: dict[str, object],
+    order: sql.SQL,
+    placed: bool,
+) -> tuple[int, list[int]]:
+    """How many match, at most one over the cap, and the numbers of the page's articles.
+
+    The inverted index alone answers: a walk by date would pass over a million rows for a miss.
+    """
+    place = _NEWER[0] if order is _NEWER[1] else _OLDER[0]
+    statement = sql.SQL(
+        """
+        WITH a AS MATERIALIZED (
+            SELECT a.id, a.sort_at FROM article a WHERE {} LIMIT %(most)s
+        )
+        SELECT (SELECT count(*) FROM a),
+            ARRAY(SELECT a.id FROM a WHERE {} ORDER BY {} LIMIT %(limit)s)
+        """
+    ).format(_AND.join(conditions), place if placed else sql.SQL("true"), order)
+    await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+    cursor = await conn.execute(statement, values)
+    row = await cursor.fetchone()
+    assert row is not None
+    return int(row[0]), list(row[1])
+
+
+async def _walk_ids(
+    conn: Conn, conditions: Sequence[Sql], order: sql.SQL, values: dict[str, object]
+) -> list[int]:
+    """The page's articles where so many match that walking by date meets them soon."""
+    statement = sql.SQL("SELECT a.id FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
+        _AND.join(conditions), order
+    )
+    await conn.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = off")
+    cursor = await conn.execute(statement, values)
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def _by_ids(conn: Conn, ids: list[int]) -> list[ArticleSummary]:
+    if not ids:
+        return []
+    await conn.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on")
+    inner = sql.SQL("SELECT a.* FROM article a WHERE a.id = ANY(%(ids)s)")
+    cursor = await conn.execute(SUMMARY.format(inner, _OLDER[1]), {"ids": ids})
+    found = {row[0]: to_summary(row) for row in await cursor.fetchall()}
+    return [found[number] for number in ids if number in found]
+
+
+async def _revisions(conn: Conn, article: ArticleDetail) -> tuple[RevisionRef, ...]:
+    cursor = await conn.execute(
+        """
+        SELECT number, title, stored_at, replaced_at, cause FROM article_revision
+        WHERE article_id = %s ORDER BY number DESC LIMIT 100
+        """,
+        (article.id,),
+    )
+    current = RevisionRef(
+        number=article.revision,
+        title=article.title,
+        stored_at=article.updated_at or article.collected_at,
+        replaced_at=None,
+        cause=None,
+    )
+    return (
+        current,
+        *(
+            RevisionRef(
+                number=row[0], title=row[1], stored_at=row[2], replaced_at=row[3], cause=row[4]
+            )
+            for row in await cursor.fetchall()
+        ),
+    )
+
+
+async def _sightings(conn: Conn, article_id: int) -> tuple[SightingRef, ...]:
+    cursor = await conn.execute(
+        """
+        SELECT s.key, s.name, j.url, g.seen_at, g.first
+        FROM fetch_job j
+        JOIN sighting g ON g.job_id = j.id
+        JOIN source s ON s.id = g.source_id
+        WHERE j.article_id = %s ORDER BY g.seen_at, g.first DESC LIMIT 100
+        """,
+        (article_id,),
+    )
+    return tuple(
+        SightingRef(
+            source=SourceRef(key=row[0], name=row[1]), url=row[2], seen_at=row[3], first=row[4]
+        )
+        for row in await cursor.fetchall()
+    )
+
+
+async def _duplicates(conn: Conn, article_id: int) -> tuple[DuplicateRef, ...]:
+    cursor = await conn.execute(
+        """
+        SELECT d.id, d.title, s.key, s.name, d.sort_at, d.similarity
+        FROM article d JOIN source s ON s.id = d.source_id
+        WHERE d.duplicate_of = %s ORDER BY d.sort_at, d.id LIMIT 100
+        """,
+        (article_id,),
+    )
+    return tuple(
+        DuplicateRef(
+            id=row[0],
+            title=row[1],
+            source=SourceRef(key=row[2], name=row[3]),
+            listed_at=row[4],
+            similarity=row[5],
+        )
+        for row in await cursor.fetchall()
+    )

@@ -1,0 +1,67 @@
+"""What full-text search reads of an article, and of what a reader types."""
+
+import re
+
+# Stems English; words of other languages are kept as they stand.
+CONFIG = "english"
+
+# PostgreSQL refuses a tsvector over 1 MB (textsearch-limitations), which text in any language
+# of this many bytes cannot reach; the start of a text says what it is about.
+_LONGEST_TEXT = 250_000
+_LONGEST_PARTS = 60_000
+
+_DEFANGED = (
+    (re.compile(r"\bh[xX*]{2}p(s?)(?=\[?:)", re.IGNORECASE), r"http\1"),
+    (re.compile(r"\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE), "."),
+    (re.compile(r"\[:(//)?\]"), r":\1"),
+    (re.compile(r"\s?[\[({]\s?(?:@|at)\s?[\])}]\s?", re.IGNORECASE), "@"),
+)
+_COMPOUND = re.compile(r"\w+(?:[./\\:@_-]+\w+)+")
+_OPERATORS = re.compile(r'"|(?:^|\s)-|\bOR\b', re.IGNORECASE)
+_JOINTS = re.compile(r"[./\\:@_-]+")
+
+
+def refang(text: str) -> str:
+    """Return the text with defanged addresses as they were, for matching only."""
+    if "[" not in text and "(" not in text and "{" not in text and "xp" not in text.lower():
+        return text
+    for pattern, plain in _DEFANGED:
+        text = pattern.sub(plain, text)
+    return text
+
+
+def search_document(text: str) -> str:
+    """Return the words an article is found by.
+
+    PostgreSQL's parser keeps `powershell.exe` or a path as one token, so the parts of such
+    compounds follow the text.
+    """
+    words = refang(_start(text, _LONGEST_TEXT))
+    compounds = dict.fromkeys(_COMPOUND.findall(words))
+    parts = " ".join(_JOINTS.sub(" ", compound) for compound in compounds)
+    return f"{words}\n{_start(parts, _LONGEST_PARTS)}" if parts else words
+
+
+def _start(text: str, most: int) -> str:
+    """Return as much of a text as fits into so many bytes."""
+    if len(text) * 4 <= most:
+        return text
+    return text.encode()[:most].decode(errors="ignore")
+
+
+def search_variants(query: str) -> tuple[str, ...]:
+    """Return what a reader typed in each form that a text may have it in; any of them matches.
+
+    An address may stand in a text plain, or defanged and so as separate words. A query with
+    operators is only refanged: its parts would not mean the same.
+    """
+    typed = query.replace("\0", " ")
+    plain = refang(typed)
+    variants = [typed, plain]
+    if not _OPERATORS.search(plain):
+        variants.append(_COMPOUND.sub(lambda match: _phrase(match[0]), plain))
+    return tuple(dict.fromkeys(variants))
+
+
+def _phrase(compound: str) -> str:
+    return f'"{_JOINTS.sub(" ", compound)}"'

@@ -1,0 +1,50 @@
+"""One check of one source, now."""
+
+import asyncio
+from datetime import datetime
+
+from ctiscraper.bootstrap import Services
+from ctiscraper.db.sources import checked_url, host_of
+from ctiscraper.errors import ConflictError, FetchError
+from ctiscraper.types import Source
+
+PATIENCE = 120.0
+LOOK_AGAIN = 0.3
+
+
+async def check_source(services: Services, key: str) -> FetchError | None:
+    """Check a source now, or wait until the worker that is at it has; give its host's error.
+
+    Raises NotFoundError, and ConflictError for one that is paused or when it takes too long.
+    """
+    source = await services.sources.get(key)
+    if not source.settings.active:
+        raise ConflictError(
+            f"the source '{key}' is paused: 'ctiscraper sources edit {key} --set active=true' "
+            "wakes it"
+        )
+    await services.sources.check_now(key)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _checked(services, source, source.last_checked_at)
+    except TimeoutError as error:
+        raise ConflictError(
+            f"the source '{key}' was not checked within {PATIENCE:.0f} s: its host is slow, or "
+            "asked for a pause; the check is made as soon as that is over"
+        ) from error
+
+
+async def _checked(
+    services: Services, source: Source, before: datetime | None
+) -> FetchError | None:
+    host = host_of(checked_url(source.settings))
+    while True:
+        lease = await services.checks.claim(host, seconds=services.settings.lease_seconds)
+        if lease is not None:
+            _, error = await services.pipeline.check(lease)
+            if lease.source.id == source.id:
+                return error
+        elif (await services.sources.by_id(source.id)).last_checked_at != before:
+            return None
+        else:
+            await asyncio.sleep(LOOK_AGAIN)

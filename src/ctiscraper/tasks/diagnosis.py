@@ -1,0 +1,260 @@
+"""What a doctor would look at: each part of an installation, with a verdict and what to do."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from ctiscraper.config import AGENT, Settings
+from ctiscraper.db.overview import Overview
+from ctiscraper.db.progress import ProgressBoard
+from ctiscraper.db.server import ServerFacts, schema_wanted
+from ctiscraper.db.session import Database
+from ctiscraper.errors import FetchError, Scope, SettingsError
+from ctiscraper.http import Client, FetchLimits
+
+LEAST_DISK = 1 << 30
+LITTLE_DISK = 5 << 30
+CLOCK_WARN = 5.0
+CLOCK_FAIL = 60.0
+# The program was written then: no right clock is earlier.
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+ASKED_HOSTS = 3
+NETWORK_LIMITS = FetchLimits(max_bytes=600_000, seconds=8.0)
+
+_PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)([^\\\n]*)", re.MULTILINE)
+
+
+class Verdict(StrEnum):
+    """How a part is."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One part of the installation; `advice` is what can be done, empty when nothing need be."""
+
+    part: str
+    verdict: Verdict
+    words: str
+    advice: str = ""
+
+
+def examine_machine(settings: Settings, lock: Path) -> list[Finding]:
+    """Return what can be seen without a database: Python, packages, folder, disk, settings."""
+    return [
+        _python(),
+        _packages(lock),
+        _folder(settings.data_dir),
+        _disk(settings.data_dir),
+        _clock(datetime.now(UTC)),
+        _contact(settings),
+        _egress(settings),
+    ]
+
+
+async def examine_database(
+    settings: Settings, facts: ServerFacts, database: Database | None
+) -> list[Finding]:
+    """Return how the server is, and with a schema also the workers and the invariant."""
+    findings = [_server(facts), _server_clock(facts.now, datetime.now(UTC)), _schema(facts)]
+    if database is not None:
+        findings += [await _workers(settings, database), await _invariant(database)]
+    return findings
+
+
+async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding:
+    """Return whether sites can be reached; what they answer is counted against nobody."""
+    client = Client(settings.egress_policy())
+    said = []
+    try:
+        for origin in origins[:ASKED_HOSTS]:
+            try:
+                page = await client.get(f"{origin}/robots.txt", limits=NETWORK_LIMITS)
+            except FetchError as error:
+                said.append(f"{origin}: {error.reason}")
+                if error.scope is not Scope.OURS:
+                    continue
+            else:
+                return _finding("network", Verdict.OK, f"{origin} answered {page.status}")
+    finally:
+        await client.aclose()
+    if not said:
+        return _finding("network", Verdict.WARN, "there is no source to ask", "add a source")
+    return _finding(
+        "network",
+        Verdict.WARN,
+        "; ".join(said),
+        "check the network, CTISCRAPER_PROXY and CTISCRAPER_CA_BUNDLE; collection goes on "
+        "by itself once there is a way out",
+    )
+
+
+def _finding(part: str, verdict: Verdict, words: str, advice: str = "") -> Finding:
+    return Finding(part=part, verdict=verdict, words=words, advice=advice)
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return _finding("python", Verdict.OK, f"{version} on {sys.platform}")
+
+
+def _packages(lock: Path) -> Finding:
+    if not lock.is_file():
+        return _finding("packages", Verdict.OK, "not run from a checkout: no lock to compare with")
+    wrong = list(differences(lock.read_text("utf-8")))
+    if not wrong:
+        return _finding("packages", Verdict.OK, "as the lock names them")
+    shown = ", ".join(wrong[:5]) + (" …" if len(wrong) > 5 else "")  # noqa: PLR2004 - a line's worth
+    return _finding(
+        "packages",
+        Verdict.WARN,
+        f"{len(wrong)} differ from the lock: {shown}",
+        "remove the folder .venv and run ./ctiscraper again",
+    )
+
+
+def differences(lock: str) -> Iterable[str]:
+    """Return the packages whose installed version is not the one in the lock."""
+    for name, version, marker in _PINNED.findall(lock):
+        try:
+            installed = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            # One with a marker may be for another system.
+            if ";" not in marker:
+                yield f"{name} is missing"
+            continue
+        if installed != version:
+            yield f"{name} {installed} instead of {version}"
+
+
+def _folder(data_dir: Path) -> Finding:
+    place = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    words = str(data_dir) if place == data_dir else f"{data_dir}, to be made in {place}"
+    if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
+        return _finding("data folder", Verdict.OK, words)
+    return _finding(
+        "data folder",
+        Verdict.FAIL,
+        f"{words}: not writable for this user",
+        "give it to this user, or choose another with --data or CTISCRAPER_DATA_DIR",
+    )
+
+
+def _disk(data_dir: Path) -> Finding:
+    place = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    free = shutil.disk_usage(place).free
+    words = f"{free / (1 << 30):.1f} GiB free"
+    if free >= LITTLE_DISK:
+        return _finding("disk", Verdict.OK, words)
+    verdict = Verdict.FAIL if free < LEAST_DISK else Verdict.WARN
+    return _finding("disk", verdict, words, "make room, or choose another data folder")
+
+
+def _clock(now: datetime) -> Finding:
+    if now >= EPOCH:
+        return _finding("clock", Verdict.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+    return _finding(
+        "clock",
+        Verdict.FAIL,
+        f"{now:%Y-%m-%d} is before this program was written",
+        "set the clock: certificates and dates are judged by it",
+    )
+
+
+def _contact(settings: Settings) -> Finding:
+    words = f"robots.txt knows us as {AGENT}; we call ourselves {settings.user_agent}"
+    if settings.contact:
+        return _finding("contact", Verdict.OK, words)
+    return _finding(
+        "contact",
+        Verdict.WARN,
+        words,
+        "set CTISCRAPER_CONTACT to a mail or web address, so that sites can write to you "
+        "instead of shutting you out",
+    )
+
+
+def _egress(settings: Settings) -> Finding:
+    try:
+        settings.egress_policy()
+    except SettingsError as error:
+        return _finding("way out", Verdict.FAIL, str(error), "mend the setting it names")
+    ports = ", ".join(map(str, sorted(settings.egress_allow_ports)))
+    words = f"public addresses, ports {ports}"
+    if settings.proxy:
+        words += ", through the proxy"
+    if not settings.egress_allow_cidrs:
+        return _finding("way out", Verdict.OK, words)
+    networks = ", ".join(map(str, settings.egress_allow_cidrs))
+    return _finding(
+        "way out",
+        Verdict.WARN,
+        f"{words}, and {networks}",
+        "any source can lead there: leave CTISCRAPER_EGRESS_ALLOW_CIDRS empty unless that is meant",
+    )
+
+
+def _server(facts: ServerFacts) -> Finding:
+    extensions = ", ".join(facts.extensions)
+    return _finding("postgresql", Verdict.OK, f"{facts.version} with {extensions}")
+
+
+def _server_clock(there: datetime, here: datetime) -> Finding:
+    apart = abs((there - here).total_seconds())
+    words = f"{apart:.1f} s apart from ours"
+    if apart < CLOCK_WARN:
+        return _finding("database clock", Verdict.OK, words)
+    verdict = Verdict.FAIL if apart >= CLOCK_FAIL else Verdict.WARN
+    return _finding("database clock", verdict, words, "let both machines keep time by NTP")
+
+
+def _schema(facts: ServerFacts) -> Finding:
+    wanted = schema_wanted()
+    if facts.revision == wanted:
+        return _finding("schema", Verdict.OK, wanted)
+    return _finding(
+        "schema",
+        Verdict.FAIL,
+        f"{facts.revision or 'empty'}, {wanted} is needed",
+        "run 'ctiscraper db upgrade'",
+    )
+
+
+async def _workers(settings: Settings, database: Database) -> Finding:
+    board = ProgressBoard(database)
+    progress = await board.read(await board.now())
+    if progress.workers:
+        return _finding("workers", Verdict.OK, f"{progress.workers} at work")
+    return _finding(
+        "workers",
+        Verdict.WARN,
+        f"none at work, {progress.pending} items pending",
+        f"run 'ctiscraper up' or 'ctiscraper collect' ({settings.workers} workers)",
+    )
+
+
+async def _invariant(database: Database) -> Finding:
+    report = await Overview(database).accounting()
+    wrong = [row.source.key for row in report.sources if not row.accounting.balanced]
+    if not wrong:
+        return _finding(
+            "accounting",
+            Verdict.OK,
+            f"all {report.total.discovered} announced items stand somewhere",
+        )
+    return _finding(
+        "accounting",
+        Verdict.FAIL,
+        f"the sum does not hold for {', '.join(wrong[:5])}",
+        "this is a fault of the program: report it with the output of 'ctiscraper accounting'",
+    )

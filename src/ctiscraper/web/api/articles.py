@@ -1,0 +1,93 @@
+"""Articles: the list, one in full, its revisions and what changed."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.views import ArticleDetail, ArticlePage, RevisionRef, RevisionText
+from ctiscraper.web.answers import encoded, tagged
+from ctiscraper.web.changes import Changes, compare
+from ctiscraper.web.deps import ArticlesDep, RecentDep
+from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
+
+router = APIRouter(prefix="/articles", tags=["articles"])
+
+ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
+Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
+Nothing = Annotated[NoParameters, Query()]
+
+
+@router.get("", response_model=ArticlePage, summary="Articles, newest first")
+async def list_articles(
+    request: Request,
+    articles: ArticlesDep,
+    recent: RecentDep,
+    parameters: Annotated[ArticleParameters, Query()],
+) -> Response:
+    """Near-duplicates are folded into the article that came first, unless `source` is given.
+
+    Follow `next` for more. `found` counts what `q` or `tag` matched, up to 15,000. A list may
+    be a second old.
+    """
+
+    async def make() -> bytes:
+        page = await articles.page(
+            parameters.query(), cursor=parameters.cursor, limit=parameters.limit
+        )
+        return encoded(page)
+
+    return tagged(request, await recent.get(request.url.query, make))
+
+
+@router.get("/{article_id}", response_model=ArticleDetail, summary="One article in full")
+async def get_article(
+    request: Request, articles: ArticlesDep, article_id: ArticleId, _: Nothing
+) -> Response:
+    """`text` is what every offset refers to; `html` is sanitised."""
+    return tagged(request, encoded(await articles.get(article_id)))
+
+
+@router.get(
+    "/{article_id}/revisions",
+    response_model=tuple[RevisionRef, ...],
+    summary="The revisions of an article, the current one first",
+)
+async def list_revisions(
+    request: Request, articles: ArticlesDep, article_id: ArticleId, _: Nothing
+) -> Response:
+    """Return which texts the article had, and when."""
+    article = await articles.get(article_id)
+    return tagged(request, encoded(article.revisions))
+
+
+@router.get(
+    "/{article_id}/revisions/{number}",
+    response_model=RevisionText,
+    summary="The words of one revision",
+)
+async def get_revision(
+    request: Request, articles: ArticlesDep, article_id: ArticleId, number: Number, _: Nothing
+) -> Response:
+    """Return what the article said then."""
+    return tagged(request, encoded(await articles.revision(article_id, number)))
+
+
+@router.get(
+    "/{article_id}/changes",
+    response_model=Changes,
+    summary="What changed between two revisions",
+)
+async def get_changes(
+    request: Request,
+    articles: ArticlesDep,
+    article_id: ArticleId,
+    parameters: Annotated[RevisionParameters, Query()],
+) -> Response:
+    """By default the last change. Lines, with the words that differ marked."""
+    after = parameters.after or (await articles.get(article_id)).revision
+    before = parameters.before or max(1, after - 1)
+    old = await articles.revision(article_id, before)
+    new = await articles.revision(article_id, after)
+    return tagged(request, encoded(await asyncio.to_thread(compare, old.text, new.text)))

@@ -1,0 +1,78 @@
+"""Items that ended without an article: which, why, and what to do with them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.views import QueuePage, ReasonCount
+from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.deps import ItemsDep, QueueDep, forget_answers
+from ctiscraper.web.schemas import (
+    Counted,
+    ItemNumbers,
+    QueueParameters,
+    ReasonParameters,
+    ReprocessIn,
+)
+
+router = APIRouter(prefix="/queue", tags=["queue"])
+
+_changes = [Depends(forget_answers)]
+
+
+@router.get("", response_model=QueuePage, summary="Ended items, newest first")
+async def list_items(
+    request: Request, items: ItemsDep, parameters: Annotated[QueueParameters, Query()]
+) -> Response:
+    """Each with its cause and a sample of what the source announced."""
+    page = await items.page(
+        parameters.state,
+        source=parameters.source,
+        reason=parameters.reason,
+        cursor=parameters.cursor,
+        limit=parameters.limit,
+    )
+    return tagged(request, encoded(page))
+
+
+@router.get(
+    "/reasons", response_model=tuple[ReasonCount, ...], summary="Why items ended, most often first"
+)
+async def list_reasons(
+    request: Request, items: ItemsDep, parameters: Annotated[ReasonParameters, Query()]
+) -> Response:
+    """Counted over the newest 10,000 items of the state."""
+    return tagged(request, encoded(await items.reasons(parameters.state)))
+
+
+@router.post("/retry", response_model=Counted, dependencies=_changes, summary="Try items once more")
+async def retry_items(queue: QueueDep, given: ItemNumbers) -> Response:
+    """Dead and failed items go back to the queue with all their attempts."""
+    return JsonAnswer({"count": await queue.retry(given.ids)})
+
+
+@router.post(
+    "/discard", response_model=Counted, dependencies=_changes, summary="Set items aside for good"
+)
+async def discard_items(queue: QueueDep, given: ItemNumbers) -> Response:
+    """Dead and failed items become filtered, and stay counted."""
+    return JsonAnswer({"count": await queue.discard(given.ids)})
+
+
+@router.post("/release", response_model=Counted, dependencies=_changes, summary="Let items through")
+async def release_items(queue: QueueDep, given: ItemNumbers) -> Response:
+    """Filtered items go back to the queue and pass the gates of their source."""
+    return JsonAnswer({"count": await queue.release(given.ids)})
+
+
+@router.post(
+    "/reprocess",
+    response_model=Counted,
+    dependencies=_changes,
+    summary="Read stored articles again from their kept bytes",
+)
+async def reprocess_articles(queue: QueueDep, given: ReprocessIn) -> Response:
+    """By source, by article, or both; nothing is fetched."""
+    count = await queue.reprocess(source_key=given.source, article_ids=given.articles)
+    return JsonAnswer({"count": count})

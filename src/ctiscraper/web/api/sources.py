@@ -1,0 +1,121 @@
+"""Sources: how they stand, each with its settings and past, and what changes them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.sourcing import ImportReport, Preview, edited
+from ctiscraper.views import SourceDetail, SourceOverview
+from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, forget_answers
+from ctiscraper.web.schemas import (
+    ImportParameters,
+    Key,
+    NoParameters,
+    ReasonGiven,
+    SourceChange,
+    SourceIn,
+    SourceProposal,
+)
+
+ACTOR = "api"
+
+router = APIRouter(prefix="/sources", tags=["sources"])
+
+SourceKey = Annotated[Key, Path()]
+Nothing = Annotated[NoParameters, Query()]
+_changes = [Depends(forget_answers)]
+_OPML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/x-opml": {}}}}
+
+
+@router.get("", response_model=tuple[SourceOverview, ...], summary="Every source in use")
+async def list_sources(request: Request, overview: OverviewDep, _: Nothing) -> Response:
+    """Premium first, then by name."""
+    return tagged(request, encoded(await overview.sources()))
+
+
+@router.post(
+    "",
+    response_model=SourceDetail,
+    status_code=201,
+    dependencies=_changes,
+    summary="Add a source",
+)
+async def add_source(sourcing: SourcingDep, overview: OverviewDep, given: SourceIn) -> Response:
+    """Only `url` is needed; the key is made from it, the feed found at the first check."""
+    settings = await sourcing.propose(given.url, **given.settings)
+    source = await sourcing.add(settings, actor=ACTOR, reason=given.reason)
+    detail = await overview.source(source.settings.key)
+    location = f"/api/v1/sources/{source.settings.key}"
+    return JsonAnswer(detail, 201, {"location": location})
+
+
+@router.post("/preview", response_model=Preview, summary="What a source would bring")
+async def preview_source(sourcing: SourcingDep, given: SourceProposal) -> Response:
+    """Asks the site now, keeps nothing: its feed and its five newest articles."""
+    settings = await sourcing.propose(given.url, **given.settings)
+    return JsonAnswer(await sourcing.preview(settings))
+
+
+@router.post(
+    "/import",
+    response_model=ImportReport,
+    dependencies=_changes,
+    openapi_extra={"requestBody": {"content": {"text/x-opml": {}, "application/yaml": {}}}},
+    summary="Add the sources of an OPML or catalogue file",
+)
+async def import_sources(
+    request: Request, sourcing: SourcingDep, chosen: Annotated[ImportParameters, Query()]
+) -> Response:
+    """The file is the body, at most 20 MB. The answer tells what became of each row."""
+    body = await request.body()
+    report = await sourcing.import_file(body, name=chosen.name, actor=ACTOR, dry_run=chosen.dry_run)
+    return JsonAnswer(report)
+
+
+@router.get("/export.opml", responses=_OPML, response_class=Response, summary="Sources as OPML")
+async def export_sources(sourcing: SourcingDep, _: Nothing) -> Response:
+    """Other readers take it; our own settings stand in a namespace of ours."""
+    return Response(
+        await sourcing.export_opml(),
+        media_type="text/x-opml",
+        headers={"content-disposition": 'attachment; filename="ctiscraper-sources.opml"'},
+    )
+
+
+@router.get("/{key}", response_model=SourceDetail, summary="One source with its past")
+async def get_source(
+    request: Request, overview: OverviewDep, key: SourceKey, _: Nothing
+) -> Response:
+    """Its settings, the last 50 checks, the last 20 edits, and its accounts."""
+    return tagged(request, encoded(await overview.source(key)))
+
+
+@router.patch(
+    "/{key}", response_model=SourceDetail, dependencies=_changes, summary="Change settings"
+)
+async def change_source(
+    sources: SourcesDep, overview: OverviewDep, key: SourceKey, given: SourceChange
+) -> Response:
+    """Only the settings that are sent change; null takes one back to its default."""
+    source = await sources.get(key)
+    settings = edited(source.settings, given.settings)
+    await sources.update(key, settings, actor=ACTOR, reason=given.reason)
+    return JsonAnswer(await overview.source(key))
+
+
+@router.delete("/{key}", status_code=204, dependencies=_changes, summary="Stop collecting a source")
+async def remove_source(
+    sources: SourcesDep, key: SourceKey, given: Annotated[ReasonGiven, Query()]
+) -> Response:
+    """Its articles stay."""
+    await sources.remove(key, actor=ACTOR, reason=given.reason)
+    return Response(status_code=204)
+
+
+@router.post("/{key}/check", status_code=202, response_class=Response, summary="Check it now")
+async def check_source(sources: SourcesDep, key: SourceKey, _: Nothing) -> Response:
+    """The source is asked as soon as its host may be."""
+    await sources.check_now(key)
+    return Response(status_code=202)

@@ -1,0 +1,102 @@
+"""The web application: every route, behind one guard."""
+
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from ctiscraper.views import AccountingReport
+from ctiscraper.web import health, problems
+from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.api import accounting, articles, queue, sources
+from ctiscraper.web.deps import WebServices
+from ctiscraper.web.pages import accounting as accounting_page
+from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import sources as source_pages
+from ctiscraper.web.pages import theme
+from ctiscraper.web.recent import Recent
+from ctiscraper.web.schemas import Problem
+from ctiscraper.web.security import Guard
+
+LIST_SECONDS = 1.0
+ACCOUNTS_SECONDS = 5.0
+
+_DESCRIPTION = """
+What security researchers publish, collected, kept faithfully and ready to read.
+
+Lists are newest first and paged by `cursor`; every answer carries `X-Request-ID`; errors are
+problem JSON (RFC 9457). Unknown parameters and fields are refused with 422. Lists and articles
+carry an `ETag`: send it back in `If-None-Match` to be told 304 when nothing changed.
+"""
+_ERRORS: dict[int | str, dict[str, object]] = {
+    status: {
+        "model": Problem,
+        "description": description,
+        "content": {"application/problem+json": {}},
+    }
+    for status, description in (
+        (400, "The question is too broad to answer in time"),
+        (403, "The request comes from another site"),
+        (404, "There is no such thing"),
+        (409, "It contradicts what is stored"),
+        (413, "The body is too large"),
+        (422, "A parameter or field is wrong"),
+        (502, "The site of the source does not answer"),
+        (503, "The database does not answer, or this process reads only"),
+    )
+}
+
+
+class _Static(StaticFiles):
+    """Static files under addresses that change with their content."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        if scope["query_string"].startswith(b"v="):
+            answer.headers["cache-control"] = "public, max-age=31536000, immutable"
+        return answer
+
+
+def create_app(services: WebServices) -> FastAPI:
+    """Return the application; its database must be open before the first request."""
+    app = FastAPI(
+        title="CTIScraper",
+        version="1",
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    app.state.recent = Recent[bytes](LIST_SECONDS)
+    app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
+    problems.install(app)
+    app.include_router(_api())
+    app.include_router(health.router)
+    for page in (article_pages, source_pages, accounting_page, theme):
+        app.include_router(page.router, include_in_schema=False)
+    app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
+    app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
+    return app
+
+
+def _api() -> APIRouter:
+    api = APIRouter(prefix="/api/v1", responses=_ERRORS)
+    for resource in (articles, sources, accounting, queue):
+        api.include_router(resource.router)
+
+    @api.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> Response:
+        return JsonAnswer(request.app.openapi(), headers={"cache-control": "private, no-cache"})
+
+    return api
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

@@ -1,0 +1,104 @@
+"""What the doors are given, and how a route asks for it."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from ctiscraper.db.articles import Articles
+from ctiscraper.db.items import Items
+from ctiscraper.db.overview import Overview
+from ctiscraper.db.queue import Queue
+from ctiscraper.db.session import Database
+from ctiscraper.db.sources import Sources
+from ctiscraper.errors import UnavailableError
+from ctiscraper.sourcing import Sourcing
+from ctiscraper.views import AccountingReport
+from ctiscraper.web.recent import Recent
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebServices:
+    """Everything that the web pages and the API work with.
+
+    Without `sourcing` this process reads only: sources are not added or previewed.
+    `allowed_hosts` are the names a request may ask for, without port; `contact` is the
+    address that sites see in the User-Agent.
+    """
+
+    database: Database
+    allowed_hosts: frozenset[str] = field(default=LOOPBACK_HOSTS)
+    version: str = ""
+    contact: str = ""
+    sourcing: Sourcing | None = None
+
+
+async def services(request: Request) -> WebServices:
+    """Return what the app was made with."""
+    given = request.app.state.services
+    assert isinstance(given, WebServices)
+    return given
+
+
+Services = Annotated[WebServices, Depends(services)]
+
+
+async def _articles(given: Services) -> Articles:
+    return Articles(given.database)
+
+
+async def _overview(given: Services) -> Overview:
+    return Overview(given.database)
+
+
+OverviewDep = Annotated[Overview, Depends(_overview)]
+
+
+async def _items(given: Services) -> Items:
+    return Items(given.database)
+
+
+async def _queue(given: Services) -> Queue:
+    return Queue(given.database)
+
+
+async def _sources(given: Services) -> Sources:
+    return Sources(given.database)
+
+
+async def _sourcing(given: Services) -> Sourcing:
+    if given.sourcing is None:
+        raise UnavailableError("this process reads only; add sources where collection runs")
+    return given.sourcing
+
+
+async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
+    """Return the accounts, counted over every row and so kept for a few seconds."""
+    kept = request.app.state.accounts
+    assert isinstance(kept, Recent)
+    report = await kept.get("all", overview.accounting)
+    assert isinstance(report, AccountingReport)
+    return report
+
+
+async def forget_answers(request: Request) -> None:
+    """Let what was changed be seen at once."""
+    request.app.state.accounts.clear()
+    request.app.state.recent.clear()
+
+
+async def _recent(request: Request) -> Recent[bytes]:
+    kept = request.app.state.recent
+    assert isinstance(kept, Recent)
+    return kept
+
+
+ArticlesDep = Annotated[Articles, Depends(_articles)]
+ItemsDep = Annotated[Items, Depends(_items)]
+RecentDep = Annotated[Recent[bytes], Depends(_recent)]
+QueueDep = Annotated[Queue, Depends(_queue)]
+SourcesDep = Annotated[Sources, Depends(_sources)]
+AccountsDep = Annotated[AccountingReport, Depends(accounts)]
+SourcingDep = Annotated[Sourcing, Depends(_sourcing)]

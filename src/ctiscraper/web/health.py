@@ -1,0 +1,41 @@
+"""Whether this process lives, and whether it can do its work."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from ctiscraper.errors import StorageError
+from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.schemas import HealthOut, NoParameters
+
+READY_SECONDS = 1.0
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live", response_model=HealthOut, summary="Whether the process answers")
+async def live(_: Annotated[NoParameters, Query()]) -> Response:
+    """Needs nothing but the process."""
+    return JsonAnswer({"status": "ok"})
+
+
+@router.get(
+    "/ready",
+    response_model=HealthOut,
+    responses={503: {"model": HealthOut, "description": "The database does not answer in time"}},
+    summary="Whether the database answers within a second",
+)
+@router.get("", response_model=HealthOut, include_in_schema=False)
+async def ready(overview: OverviewDep, _: Annotated[NoParameters, Query()]) -> Response:
+    """Tells no version and no cause: those stand in the log."""
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            is_ready = await overview.is_ready()
+    except (StorageError, TimeoutError):
+        is_ready = False
+    if is_ready:
+        return JsonAnswer({"status": "ok"})
+    return JsonAnswer({"status": "unavailable"}, 503, {"retry-after": "5"})

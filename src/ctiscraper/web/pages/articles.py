@@ -1,0 +1,123 @@
+"""The reader: the list of articles, one article, and what changed in it."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import groupby
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.db.paging import Position
+from ctiscraper.types import Extraction, Tier
+from ctiscraper.views import ArticleSummary
+from ctiscraper.web.article_html import present
+from ctiscraper.web.changes import compare
+from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.render import day_name, render
+from ctiscraper.web.schemas import PageFilters, RevisionParameters
+
+router = APIRouter()
+
+ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+Filters = Annotated[PageFilters, Query()]
+
+# How the pipeline begins the note of an article that it kept from the feed alone.
+REFUSAL = "feed text: "
+
+Day = tuple[str, list[ArticleSummary]]
+
+
+@router.get("/")
+async def article_list(
+    request: Request, articles: ArticlesDep, overview: OverviewDep, filters: Filters
+) -> Response:
+    """The newest articles, by day."""
+    page = await articles.page(filters.query(), cursor=filters.cursor)
+    chosen = filters.chosen()
+    return render(
+        "articles.html",
+        {
+            "pulse": await overview.pulse(),
+            "days": _by_day(page.articles, datetime.now(UTC)),
+            "page": page,
+            "filters": filters,
+            "chosen": chosen,
+            "trail": urlencode(chosen),
+            "sources": await overview.sources(),
+            "languages": await articles.languages(),
+            "tiers": list(Tier),
+            "methods": list(Extraction),
+        },
+        scope=request.scope,
+    )
+
+
+@router.get("/articles/{article_id}")
+async def article(
+    request: Request,
+    articles: ArticlesDep,
+    overview: OverviewDep,
+    article_id: ArticleId,
+    filters: Filters,
+) -> Response:
+    """One article; the list it was opened from leads on to its neighbours."""
+    found = await articles.get(article_id)
+    newer, older = await articles.neighbours(filters.query(), Position(found.listed_at, found.id))
+    return render(
+        "article.html",
+        {
+            "pulse": await overview.pulse(),
+            "article": found,
+            "body": await asyncio.to_thread(present, found.html),
+            "refusal": _refusal(found.notes),
+            "newer": newer,
+            "older": older,
+            "filters": filters,
+            "chosen": filters.chosen(),
+            "trail": urlencode(filters.chosen()),
+        },
+        scope=request.scope,
+    )
+
+
+@router.get("/articles/{article_id}/changes")
+async def article_changes(
+    request: Request,
+    articles: ArticlesDep,
+    overview: OverviewDep,
+    article_id: ArticleId,
+    chosen: Annotated[RevisionParameters, Query()],
+) -> Response:
+    """What changed between two revisions."""
+    found = await articles.get(article_id)
+    after = chosen.after or found.revision
+    before = chosen.before or max(1, after - 1)
+    old = await articles.revision(article_id, before)
+    new = await articles.revision(article_id, after)
+    return render(
+        "changes.html",
+        {
+            "pulse": await overview.pulse(),
+            "article": found,
+            "old": old,
+            "new": new,
+            "changes": await asyncio.to_thread(compare, old.text, new.text),
+        },
+        scope=request.scope,
+    )
+
+
+def _by_day(articles: Iterable[ArticleSummary], now: datetime) -> list[Day]:
+    return [
+        (day, list(members))
+        for day, members in groupby(articles, key=lambda a: day_name(a.listed_at, now))
+    ]
+
+
+def _refusal(notes: Iterable[str]) -> str:
+    """Why the page was not read, as the pipeline noted it."""
+    found = (note.removeprefix(REFUSAL) for note in notes if note.startswith(REFUSAL))
+    return next(found, "")

@@ -1,0 +1,141 @@
+"""Errors as answers: problem JSON (RFC 9457) for programs, a page for people."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from ctiscraper.errors import (
+    CatalogError,
+    ConflictError,
+    CTIScraperError,
+    CursorError,
+    FetchError,
+    NotFoundError,
+    ParseError,
+    QueryError,
+    StorageError,
+    UnavailableError,
+)
+from ctiscraper.reasons import words_of
+from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.render import render
+
+_log = structlog.get_logger(__name__)
+
+_STATUS: dict[type[CTIScraperError], int] = {
+    NotFoundError: 404,
+    ConflictError: 409,
+    CursorError: 422,
+    CatalogError: 422,
+    QueryError: 400,
+    ParseError: 422,
+    FetchError: 502,
+    UnavailableError: 503,
+    StorageError: 503,
+}
+_UNAVAILABLE = "The database does not answer just now; try again in a moment."
+_FAULT = "The program met a fault of its own. Its log has the details under this request's id."
+
+
+def problem_answer(
+    scope: Scope,
+    status: int,
+    detail: str,
+    *,
+    problems: Sequence[Mapping[str, object]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer for an error: JSON under /api and /health, else a page."""
+    request_id = scope.get("state", {}).get("request_id", "")
+    title = HTTPStatus(status).phrase
+    if scope["path"].startswith(("/api/", "/health")):
+        body: dict[str, object] = {
+            "type": "about:blank",
+            "title": title,
+            "status": status,
+            "detail": detail,
+            "instance": scope["path"],
+            "request_id": request_id,
+        }
+        if problems:
+            body["errors"] = list(problems)
+        return JsonAnswer(body, status, headers, media_type="application/problem+json")
+    return render(
+        "error.html",
+        {
+            "status": status,
+            "title": title,
+            "detail": detail,
+            "problems": problems,
+            "request_id": request_id,
+        },
+        scope=scope,
+        status=status,
+        headers=headers,
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Let every error of the app end in an answer of this module."""
+
+    @app.exception_handler(CTIScraperError)
+    async def product_error(request: Request, error: CTIScraperError) -> Response:
+        status = _STATUS.get(type(error), 500)
+        if isinstance(error, StorageError):
+            _log.warning("web.storage", detail=str(error), request_id=request.state.request_id)
+            return problem_answer(request.scope, status, _UNAVAILABLE, headers={"retry-after": "5"})
+        if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+            return fault_answer(request.scope, error)
+        if isinstance(error, CatalogError):
+            problems = [{"message": line} for line in error.problems]
+            detail = "The settings are wrong; see the errors."
+            return problem_answer(request.scope, status, detail, problems=problems)
+        detail = told(error) if isinstance(error, FetchError | ParseError) else str(error)
+        return problem_answer(request.scope, status, _sentence(detail))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        problems = [
+            {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+            for fault in error.errors()[:50]
+        ]
+        detail = "A parameter or field is wrong; see the errors."
+        return problem_answer(request.scope, 422, detail, problems=problems)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        detail = (
+            "There is nothing at this address."
+            if error.status_code == HTTPStatus.NOT_FOUND
+            else _sentence(str(error.detail))
+        )
+        return problem_answer(request.scope, error.status_code, detail, headers=error.headers)
+
+
+def fault_answer(scope: Scope, error: Exception) -> Response:
+    """Return the answer for a fault of our own, which the log keeps in full."""
+    _log.error(
+        "web.fault",
+        path=scope["path"],
+        method=scope["method"],
+        request_id=scope["state"]["request_id"],
+        exc_info=error,
+    )
+    return problem_answer(scope, 500, _FAULT)
+
+
+def told(error: FetchError | ParseError) -> str:
+    """Return what stood in the way of a site's answer, and the way out."""
+    words = words_of(error.reason)
+    assert words is not None
+    return " ".join(_sentence(part) for part in (words.cause, error.detail, words.advice) if part)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"

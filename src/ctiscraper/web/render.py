@@ -1,0 +1,159 @@
+"""Templates: how values become a page."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from urllib.parse import urlencode, urlsplit
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Scope
+
+from ctiscraper.reasons import health_words, words_of
+from ctiscraper.types import Health
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "theme"
+
+NOTHING = "\N{EN DASH}"
+
+_MINUTE = 60
+_HOUR = 3600
+_DAY = 86_400
+
+
+def render(
+    template: str,
+    context: Mapping[str, object],
+    *,
+    scope: Scope,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a page; what every page shows is added to its context."""
+    request = Request(scope)
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    body = (
+        _environment()
+        .get_template(template)
+        .render(
+            {
+                "pulse": None,
+                "now": datetime.now(UTC),
+                "theme": theme if theme in THEMES else "auto",
+                "path": scope["path"],
+                "here": _here(scope),
+                **context,
+            }
+        )
+    )
+    kept = {"cache-control": "private, no-cache", **(headers or {})}
+    return HTMLResponse(body, status, kept)
+
+
+def ago(when: datetime | None, now: datetime) -> str:
+    """Return a past or coming time as its distance in one unit."""
+    if when is None:
+        return "never"
+    seconds = (now - when).total_seconds()
+    words = _distance(abs(seconds))
+    if words is None:
+        return "now" if seconds >= 0 else "in a moment"
+    return f"{words} ago" if seconds >= 0 else f"in {words}"
+
+
+def _distance(seconds: float) -> str | None:
+    if seconds < _MINUTE:
+        return None
+    if seconds < _HOUR:
+        return f"{int(seconds // _MINUTE)} min"
+    if seconds < 2 * _DAY:
+        return f"{int(seconds // _HOUR)} h"
+    days = int(seconds // _DAY)
+    return f"{days} days" if days < 365 else f"{days // 365} y"  # noqa: PLR2004 - days of a year
+
+
+def moment(when: datetime) -> str:
+    """Return a time in full, in UTC."""
+    return f"{when.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
+def day_name(when: datetime, now: datetime) -> str:
+    """Return the day of a time as a heading."""
+    day, today = when.astimezone(UTC).date(), now.astimezone(UTC).date()
+    if day == today:
+        return "Today"
+    if day == today - timedelta(days=1):
+        return "Yesterday"
+    return f"{day:%A %-d %B}" if day.year == today.year else f"{day:%A %-d %B %Y}"
+
+
+def shown_host(url: str) -> str:
+    """Return the host that a link leads to, in its ASCII form."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host.removeprefix("www.") if host.isascii() else host.encode("idna").decode()
+    except (ValueError, UnicodeError):
+        return "an unreadable host"
+
+
+def is_web_link(url: str) -> bool:
+    """Return whether a stored address may become a link."""
+    return url.lower().startswith(("http://", "https://"))
+
+
+def number(value: float | None) -> str:
+    """Return a count with its thousands apart."""
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def per_day(value: float | None) -> str:
+    """Return a daily rate as a reader says it."""
+    if value is None:
+        return NOTHING
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"  # noqa: PLR2004 - one more digit
+
+
+def with_query(path: str, values: Mapping[str, object], **more: object) -> str:
+    """Return an address with the parameters that have a value."""
+    chosen = {k: str(v) for k, v in {**values, **more}.items() if v not in {None, ""}}
+    return f"{path}?{urlencode(chosen)}" if chosen else path
+
+
+def _here(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scope['path']}?{query}" if query else str(scope["path"])
+
+
+@cache
+def static(name: str) -> str:
+    """Return the address of a static file; it changes with the file, so it may be kept for ever."""
+    content = (files("ctiscraper.web") / "static" / name).read_bytes()
+    return f"/static/{name}?v={sha256(content).hexdigest()[:12]}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("ctiscraper.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "ago": ago,
+        "moment": moment,
+        "day_name": day_name,
+        "host": shown_host,
+        "number": number,
+        "per_day": per_day,
+        "reason_words": words_of,
+        "health_words": lambda health: health_words(Health(health)),
+    }
+    environment.tests["web_link"] = is_web_link
+    environment.globals |= {"static": static, "with_query": with_query}
+    return environment

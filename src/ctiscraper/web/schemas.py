@@ -1,0 +1,309 @@
+"""What callers may ask and send: every parameter and field by name, nothing else."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    model_validator,
+)
+
+from ctiscraper.types import Extraction, Tier
+from ctiscraper.views import ArticleQuery
+
+Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["example-research"])]
+Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$", examples=["en"])]
+Cursor = Annotated[str, Field(max_length=64, description="`next` of the page before")]
+Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
+State = Literal["dead", "failed", "filtered", "duplicate"]
+Action = Literal["retry", "discard", "release"]
+ReasonName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+_ACTIONS: dict[str, Action] = {"retry": "retry", "discard": "discard", "release": "release"}
+
+
+def _aware(value: datetime) -> datetime:
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _none(value: object) -> object:
+    """An empty field of a form is one that was left open."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Moment = Annotated[datetime, AfterValidator(_aware), Field(examples=["2026-11-01T00:00:00Z"])]
+
+
+class NoParameters(BaseModel):
+    """For routes that take no parameter: any is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ArticleFilters(BaseModel):
+    """What a list of articles is narrowed to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Key | None = Field(None, description="one source, near-duplicates shown")
+    tier: Tier | None = None
+    language: Language | None = None
+    method: Extraction | None = Field(None, description="how the text was found")
+    tag: Line | None = None
+    since: Moment | None = Field(None, description="listed at this time or later")
+    until: Moment | None = Field(None, description="listed before this time")
+    q: Line | None = Field(
+        None,
+        description='words, "phrases", OR and -not; defanged addresses are understood',
+        examples=['ransomware "lateral movement" -advert'],
+    )
+
+    def query(self) -> ArticleQuery:
+        """Return the filters as the database takes them."""
+        return ArticleQuery(
+            source=self.source,
+            tier=self.tier,
+            language=self.language,
+            method=self.method,
+            tag=self.tag,
+            since=self.since,
+            until=self.until,
+            q=self.q,
+        )
+
+
+class ArticleParameters(ArticleFilters):
+    """The parameters of the list of articles."""
+
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+_Open = BeforeValidator(_none)
+
+
+class PageFilters(BaseModel):
+    """The filter bar of the article list; what it does not know is left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    source: Annotated[Key | None, _Open] = None
+    tier: Annotated[Tier | None, _Open] = None
+    language: Annotated[Language | None, _Open] = None
+    method: Annotated[Extraction | None, _Open] = None
+    tag: Annotated[Line | None, _Open] = None
+    since: Annotated[date | None, _Open] = None
+    until: Annotated[date | None, _Open] = None
+    q: Annotated[Line | None, _Open] = None
+    cursor: Annotated[Cursor | None, _Open] = None
+
+    def query(self) -> ArticleQuery:
+        """Return the filters as the database takes them; `until` includes its day."""
+        last = None if self.until in {None, date.max} else self.until
+        return ArticleQuery(
+            source=self.source,
+            tier=self.tier,
+            language=self.language,
+            method=self.method,
+            tag=self.tag,
+            since=_midnight(self.since) if self.since else None,
+            until=_midnight(last + timedelta(days=1)) if last else None,
+            q=self.q,
+        )
+
+    def chosen(self) -> dict[str, object]:
+        """Return the filters that are set, for addresses of further pages."""
+        return self.model_dump(mode="json", exclude={"cursor"}, exclude_none=True)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
+
+
+class RevisionParameters(BaseModel):
+    """Which two revisions are compared; by default the last change."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    before: int | None = Field(None, ge=1, le=2**31 - 1)
+    after: int | None = Field(None, ge=1, le=2**31 - 1)
+
+
+class QueueParameters(BaseModel):
+    """Which ended items are listed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State = "dead"
+    source: Key | None = None
+    reason: ReasonName | None = None
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class ReasonParameters(BaseModel):
+    """Of which ended items the causes are counted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State = "dead"
+
+
+class QueuePageFilters(BaseModel):
+    """The choices on the accounting page."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: Annotated[State | None, _Open] = None
+    source: Annotated[Key | None, _Open] = None
+    reason: Annotated[ReasonName | None, _Open] = None
+    cursor: Annotated[Cursor | None, _Open] = None
+    action: Annotated[Action | None, _Open] = None
+    count: Annotated[int | None, _Open, Field(ge=0, le=200)] = None
+
+
+class ItemsForm(BaseModel):
+    """Which items a form acts on: the ticked ones by `action`, or `one` by its own button."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State
+    source: Key | None = None
+    reason: ReasonName | None = None
+    action: Action | None = None
+    ids: Annotated[list[RowId], Field(max_length=200)] = []
+    one: Annotated[str, Field(pattern=r"^(retry|discard|release) [1-9][0-9]{0,17}$")] | None = None
+
+    def wish(self) -> tuple[Action | None, list[int]]:
+        """Return what to do with which items; no action when none was chosen."""
+        if self.one is not None:
+            action, number = self.one.split(" ")
+            return _ACTIONS[action], [int(number)]
+        return (self.action, self.ids) if self.action and self.ids else (None, [])
+
+
+class ReasonGiven(BaseModel):
+    """Why something is done, for the record."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Annotated[str, Field(max_length=400, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+
+
+class SourceProposal(BaseModel):
+    """A site, blog or feed, with whatever settings are known of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(max_length=4096, examples=["https://research.example/blog"])]
+    settings: Annotated[
+        dict[str, object],
+        Field(
+            max_length=40,
+            description="as in the catalogue of sources",
+            examples=[{"tier": "premium", "interval_minutes": 60}],
+        ),
+    ] = {}
+
+
+class SourceIn(SourceProposal, ReasonGiven):
+    """A new source."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SourceChange(ReasonGiven):
+    """The settings that change."""
+
+    settings: Annotated[
+        dict[str, object],
+        Field(max_length=40, examples=[{"active": False, "interval_minutes": None}]),
+    ]
+
+
+class ImportParameters(BaseModel):
+    """How a file is taken; `name` stands in its problems."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dry_run: bool = False
+    name: Line = "import"
+
+
+class ItemNumbers(BaseModel):
+    """Which items are meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ids: Annotated[list[RowId], Field(min_length=1, max_length=1000, examples=[[17, 18]])]
+
+
+class ReprocessIn(BaseModel):
+    """Which articles are read again: of a source, by number, or both."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Key | None = None
+    articles: Annotated[list[RowId], Field(min_length=1, max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if self.source is None and self.articles is None:
+            raise ValueError("name a source or articles")
+        return self
+
+
+class Counted(BaseModel):
+    """How many were changed."""
+
+    count: int
+
+
+class AddForm(BaseModel):
+    """The form that adds a source; `settings` carries what its preview settled, as JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(min_length=1, max_length=4096)]
+    tier: Tier = Tier.STANDARD
+    name: Annotated[Annotated[str, Field(max_length=200)] | None, _Open] = None
+    settings: Annotated[Json[dict[str, object]], Field(max_length=40)] = {}
+
+
+class ChangeForm(ReasonGiven):
+    """The form that changes a source."""
+
+    tier: Tier
+    active: bool = False
+
+
+class HealthOut(BaseModel):
+    """How the program is."""
+
+    status: Literal["ok", "unavailable"]
+
+
+class FieldProblem(BaseModel):
+    """One thing that is wrong with what was sent."""
+
+    field: str | None = None
+    message: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457); `request_id` finds it in the log."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: list[FieldProblem] | None = None

@@ -1,0 +1,100 @@
+// Keys for readers who keep their hands on the keyboard; every page works without this.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  root.classList.add("has-script");
+
+  const all = (selector) => Array.from(document.querySelectorAll(selector));
+  const one = (selector) => document.querySelector(selector);
+  const follow = (selector) => {
+    const link = one(selector);
+    if (link) link.click();
+    return Boolean(link);
+  };
+
+  const openers = () => all("[data-item] [data-open]");
+  const step = (by) => {
+    const links = openers();
+    if (!links.length) return follow(by > 0 ? "[data-following]" : "[data-previous]");
+    const current = links.indexOf(document.activeElement);
+    if (current < 0) {
+      const seen = links.findIndex((link) => link.getBoundingClientRect().top > 60);
+      focusOn(links[seen < 0 ? 0 : seen]);
+    } else if (links[current + by]) {
+      focusOn(links[current + by]);
+    } else if (by > 0) {
+      follow("[data-next]");
+    }
+    return true;
+  };
+  const focusOn = (link) => {
+    link.focus({ preventScroll: true });
+    link.closest("[data-item]").scrollIntoView({ block: "center" });
+  };
+  const open = () => {
+    const links = openers();
+    const link = links.includes(document.activeElement) ? document.activeElement : null;
+    if (link) link.click();
+    return Boolean(link);
+  };
+  const search = () => {
+    const field = one(".search input");
+    field.focus();
+    field.select();
+    return true;
+  };
+  const help = () => {
+    const dialog = one("#keys");
+    if (dialog.open) dialog.close();
+    else dialog.showModal();
+    return true;
+  };
+  const go = (address) => {
+    location.assign(address);
+    return true;
+  };
+
+  const keys = {
+    j: () => step(1),
+    k: () => step(-1),
+    o: open,
+    u: () => follow("[data-back]"),
+    v: () => follow("[data-leave] a"),
+    n: () => follow("[data-next], [data-following]"),
+    "/": search,
+    "?": help,
+  };
+  const places = { h: "/", s: "/sources", a: "/accounting" };
+  let going = 0;
+
+  const isTyping = (target) =>
+    target.closest("input:not([type=checkbox]), select, textarea, [contenteditable]") !== null;
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (isTyping(event.target)) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const dialog = one("#keys");
+    if (dialog.open && event.key !== "?") return;
+    const place = places[event.key];
+    const isGoing = Date.now() - going < 1500;
+    going = 0;
+    if (isGoing && place) {
+      event.preventDefault();
+      go(place);
+    } else if (event.key === "g") {
+      going = Date.now();
+    } else if (Object.hasOwn(keys, event.key) && keys[event.key]()) {
+      event.preventDefault();
+    }
+  });
+
+  const tickAll = one("[data-all]");
+  if (tickAll) {
+    tickAll.addEventListener("change", () => {
+      for (const box of all("input[name=ids]")) box.checked = tickAll.checked;
+    });
+  }
+})();

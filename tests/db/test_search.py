@@ -1,0 +1,42 @@
+"""What search reads of a text, and of what is typed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctiscraper.db.search import refang, search_document, search_variants
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("hxxps://evil[.]example/a", "https://evil.example/a"),
+        ("hXXp[://]evil(.)example", "http://evil.example"),
+        ("10.0.0[.]1", "10.0.0.1"),
+        ("evil [dot] example", "evil.example"),
+        ("me[at]evil[.]example", "me@evil.example"),
+        ("a list [1] of (2) things {3}", "a list [1] of (2) things {3}"),
+    ],
+)
+def test_addresses_are_refanged(written: str, plain: str) -> None:
+    assert refang(written) == plain
+
+
+def test_parts_of_compounds_are_words_too() -> None:
+    words = search_document("It ran powershell.exe from C:\\Users\\Public.").split()
+    assert {"powershell.exe", "powershell", "exe", "Public"} <= {w.strip(".") for w in words}
+
+
+def test_operators_keep_their_meaning() -> None:
+    assert search_variants("-evil.example") == ("-evil.example",)
+    assert search_variants("evil[.]example") == (
+        "evil[.]example",
+        "evil.example",
+        '"evil example"',
+    )
+
+
+@given(st.text())
+def test_any_text_is_taken(text: str) -> None:
+    assert len(search_document(text * 50)) <= 2 * 360_001
+    assert all("\0" not in variant for variant in search_variants(text))

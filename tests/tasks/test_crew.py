@@ -1,0 +1,81 @@
+"""The worker processes of one parent, with small programs in their place."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ctiscraper.tasks import crew as crew_module
+from ctiscraper.tasks.crew import Crew
+
+WAITS = (
+    "import sys; sys.stdin.buffer.readline(); open(sys.argv[1], 'a').write('x'); sys.stdin.read()"
+)
+STUBBORN = (
+    "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+    "open(sys.argv[1], 'a').write('x'); sys.stdin.read()"
+)
+FAILS_ONCE = (
+    "import os, sys; first = not os.path.exists(sys.argv[1]); open(sys.argv[1], 'a').write('x');"
+    "print('said', file=sys.stderr); sys.exit(first)"
+)
+
+
+def crew_of(program: str, folder: Path, *, size: int = 1, once: bool = False) -> Crew:
+    command = (sys.executable, "-c", program, str(folder / "seen"))
+    return Crew(command, b"order\n", size, folder / "worker.log", once=once)
+
+
+async def seen(folder: Path, count: int) -> None:
+    """Wait until so many programs have started."""
+    async with asyncio.timeout(60):
+        while not (  # noqa: ASYNC110 - another process says so, by a file
+            (folder / "seen").exists() and len((folder / "seen").read_text()) >= count
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_workers_run_and_are_ended(tmp_path: Path) -> None:
+    async with crew_of(WAITS, tmp_path, size=2) as crew:
+        await seen(tmp_path, 2)
+        pids = crew.pids
+        assert len(pids) == 2
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    assert crew.pids == ()
+
+
+async def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
+    async with crew_of(WAITS, tmp_path) as crew:
+        await seen(tmp_path, 1)
+        [first] = crew.pids
+        psutil.Process(first).kill()
+        await seen(tmp_path, 2)
+        assert crew.pids != (first,)
+        assert crew.restarts == 1
+
+
+async def test_a_round_is_over_when_every_worker_ended_well(tmp_path: Path) -> None:
+    async with crew_of(FAILS_ONCE, tmp_path, once=True) as crew, asyncio.timeout(60):
+        await crew.finished()
+        assert crew.restarts == 1
+    assert (tmp_path / "worker.log").read_text() == "said\nsaid\n"
+
+
+async def test_a_worker_that_does_not_stop_is_ended_by_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew_module, "STOP_SECONDS", 0.2)
+    async with crew_of(STUBBORN, tmp_path) as crew:
+        await seen(tmp_path, 1)
+        [pid] = crew.pids
+    assert not psutil.pid_exists(pid)
+
+
+async def test_a_long_log_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew_module, "LOG_LIMIT", 3)
+    (tmp_path / "worker.log").write_text("long")
+    async with crew_of(FAILS_ONCE, tmp_path, once=True) as crew:
+        await crew.finished()
+    assert (tmp_path / "worker.log.1").read_text() == "long"

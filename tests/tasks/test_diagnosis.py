@@ -1,0 +1,117 @@
+"""What a doctor finds."""
+
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ctiscraper.config import Settings
+from ctiscraper.db.server import ServerFacts, schema_wanted
+from ctiscraper.tasks.diagnosis import (
+    Verdict,
+    differences,
+    examine_database,
+    examine_machine,
+    examine_network,
+)
+from internet.world import FakeInternet
+
+
+class Usage(NamedTuple):
+    """What `shutil.disk_usage` gives."""
+
+    total: int
+    used: int
+    free: int
+
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def verdicts(settings: Settings, lock: Path) -> dict[str, Verdict]:
+    return {finding.part: finding.verdict for finding in examine_machine(settings, lock)}
+
+
+def test_a_machine_that_is_well(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, contact="mail@example.org")
+    found = verdicts(settings, tmp_path / "none.lock")
+    assert set(found.values()) == {Verdict.OK}
+    assert verdicts(Settings(data_dir=tmp_path / "new"), tmp_path)["data folder"] is Verdict.OK
+
+
+def test_what_is_amiss_has_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("typer==0.0.1 \\\n    --hash=sha256:0\n", "utf-8")
+    settings = Settings(
+        data_dir=tmp_path / "file" / "data",
+        egress_allow_cidrs=("169.254.0.0/16",),  # type: ignore[arg-type]  # checked by pydantic
+    )
+    findings = {finding.part: finding for finding in examine_machine(settings, lock)}
+    bad = {part for part, finding in findings.items() if finding.verdict is not Verdict.OK}
+    assert bad == {"packages", "data folder", "contact", "way out"}
+    assert all(findings[part].advice for part in bad)
+
+
+@pytest.mark.parametrize(
+    ("free", "verdict"), [(1 << 29, Verdict.FAIL), (2 << 30, Verdict.WARN), (9 << 30, Verdict.OK)]
+)
+def test_a_full_disk_is_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, verdict: Verdict
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: Usage(free, 0, free))
+    assert verdicts(Settings(data_dir=tmp_path), tmp_path)["disk"] is verdict
+
+
+def test_the_lock_is_compared_with_what_is_installed() -> None:
+    lock = (
+        f"typer=={version('typer')} \\\n    --hash=sha256:0\n"
+        "typer==0.1 \\\n    --hash=sha256:0\n"
+        "no-such-package==1 \\\n    --hash=sha256:0\n"
+        "not-for-here==1 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n"
+    )
+    assert list(differences(lock)) == [
+        f"typer {version('typer')} instead of 0.1",
+        "no-such-package is missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "revision", "bad"),
+    [
+        (0, schema_wanted(), set()),
+        (10, schema_wanted(), {"database clock"}),
+        (-600, None, {"database clock", "schema"}),
+    ],
+)
+async def test_a_server_is_judged(
+    tmp_path: Path, seconds: int, revision: str | None, bad: set[str]
+) -> None:
+    facts = ServerFacts(
+        version="18.6",
+        major=18,
+        writable=True,
+        now=datetime.now(UTC) + timedelta(seconds=seconds),
+        extensions=("plpgsql",),
+        revision=revision,
+    )
+    findings = await examine_database(Settings(data_dir=tmp_path), facts, None)
+    assert {f.part for f in findings if f.verdict is not Verdict.OK} == bad
+
+
+async def test_the_network_is_tried_without_counting(tmp_path: Path) -> None:
+    async with FakeInternet(hosts=2) as net:
+        settings = Settings(
+            data_dir=tmp_path, egress_allow_cidrs=net.networks, egress_allow_ports=net.ports
+        )
+        origins = [site.origin for site in net.sites]
+        net.sites[0].faults["robots"] = "reset"
+        finding = await examine_network(settings, origins)
+        assert finding.verdict is Verdict.OK
+        assert net.sites[1].origin in finding.words
+        assert [request.path for request in net.requests] == ["/robots.txt"] * 2
+        alone = await examine_network(settings, origins[:1])
+        assert (alone.verdict, bool(alone.advice)) == (Verdict.WARN, True)
+        assert (await examine_network(settings, [])).verdict is Verdict.WARN

@@ -1,0 +1,419 @@
+"""A worker over a real queue, its pipeline scripted: what it leases, counts, refunds and leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+import make
+from ctiscraper.bootstrap import Services
+from ctiscraper.collect.failing import retry_of
+from ctiscraper.collect.schedule import BREAKER_THRESHOLD
+from ctiscraper.collect.tiers import SHARES, TierShare
+from ctiscraper.config import Settings
+from ctiscraper.db.checks import SourceLease
+from ctiscraper.db.queue import Held
+from ctiscraper.db.session import Database
+from ctiscraper.errors import FetchError, Reason, Scope, StorageError
+from ctiscraper.pipeline import Pipeline, Result
+from ctiscraper.sourcing import Sourcing
+from ctiscraper.tasks import work
+from ctiscraper.tasks.work import Tally, Worker
+from ctiscraper.types import CheckSummary, FetchJob, Outcome, SourceSettings, Tier
+from db.stage import Stage
+
+Act = Callable[[FetchJob], Awaitable[FetchError | None]]
+
+
+async def well(_: FetchJob) -> None:
+    """The item goes well."""
+
+
+def raises(error: Exception) -> Act:
+    async def act(_: FetchJob) -> None:
+        raise error
+
+    return act
+
+
+@dataclass
+class Script:
+    """A pipeline that does to each item what its host's act says, and ends it."""
+
+    stage: Stage
+    acts: dict[str, Act] = field(default_factory=dict)
+    done: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+
+    async def process(self, job: FetchJob, _: SourceSettings) -> Result:
+        host = job.url.split("/")[2]
+        error = await self.acts.get(host, well)(job)
+        self.done.append(job.url)
+        if error is not None and (retry := retry_of(job, error, 0.5)) is not None:
+            await self.stage.queue.give_back(job, retry)
+            return Result(None, error)
+        await self.stage.queue.finish(job, "failed", "test", "", None)
+        return Result(Outcome.FAILED, error)
+
+    async def check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
+        self.checked.append(lease.source.settings.key)
+        summary = make.summary(lease.source.settings.key)
+        return await self.stage.checks.record(lease, summary, make.standing()), None
+
+    async def put_back(self, job: FetchJob, error: StorageError) -> None:
+        retry = retry_of(job, error, 0.5)
+        assert retry is not None
+        await self.stage.queue.give_back(job, retry)
+
+    async def link(self) -> int:
+        return 0
+
+
+@dataclass
+class Yard(Stage):
+    """Hosts with items, and a worker for them."""
+
+    folder: Path = field(default_factory=Path)
+
+    def __post_init__(self) -> None:
+        Stage.__post_init__(self)
+        self.script = Script(self)
+        self.services = Services(
+            settings=Settings(data_dir=self.folder, lease_seconds=60, concurrency=10),
+            database=self.database,
+            hosts=self.hosts,
+            sources=self.sources,
+            queue=self.queue,
+            checks=self.checks,
+            pipeline=cast("Pipeline", self.script),
+            sourcing=cast("Sourcing", None),
+        )
+
+    async def hold(self, host: str, items: int, tier: Tier = Tier.STANDARD) -> None:
+        """Give a host so many items."""
+        settings = make.settings(host.partition(".")[0], host, tier=tier)
+        urls = [f"https://{host}/a/{n}" for n in range(items)]
+        await self.announce([make.announced(url, host=host) for url in urls], settings)
+
+    async def work(self, source_id: int | None = None) -> Tally:
+        """Work until nothing is due."""
+        return await Worker(self.services, once=True, source_id=source_id).run()
+
+    async def jobs(self, host: str) -> list[tuple[object, ...]]:
+        return await self.rows(
+            f"SELECT state, reason, attempts FROM fetch_job WHERE host = '{host}' ORDER BY id"
+        )
+
+    async def nothing_held(self) -> bool:
+        held = await self.value(
+            """
+            SELECT (SELECT count(*) FROM fetch_job WHERE state = 'leased' OR lease_owner IS NOT NULL)
+                + (SELECT count(*) FROM host WHERE lease_owner IS NOT NULL)
+                + (SELECT count(*) FROM worker_heartbeat)
+            """
+        )
+        return held == 0
+
+
+@pytest_asyncio.fixture
+async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
+    async with Database(database) as opened:
+        yard = Yard(opened, folder=tmp_path)
+        yield yard
+        assert (await yard.accounting()).balanced
+
+
+async def test_a_single_round_does_all_that_is_due_and_gives_everything_back(
+    yard: Yard,
+) -> None:
+    for host in ("one.example", "two.example"):
+        await yard.hold(host, 3)
+    tally = await yard.work()
+    assert (tally.items, tally.failures) == (6, 0)
+    assert len(set(yard.script.done)) == 6
+    assert await yard.nothing_held()
+
+
+async def test_only_the_hosts_of_the_asked_source_are_worked(yard: Yard) -> None:
+    await yard.hold("one.example", 2)
+    await yard.hold("two.example", 2)
+    source = await yard.sources.get("two")
+    await yard.work(source.id)
+    assert {url.split("/")[2] for url in yard.script.done} == {"two.example"}
+    assert await yard.jobs("one.example") == [("pending", None, 0)] * 2
+
+
+async def test_due_sources_are_checked_before_their_hosts_items(yard: Yard) -> None:
+    await yard.hold("one.example", 1)
+    await yard.run("UPDATE source_state SET next_check_at = now()")
+    tally = await yard.work()
+    assert (tally.checks, tally.items, yard.script.checked) == (1, 1, ["one"])
+
+
+async def test_what_nobody_foresaw_costs_its_item_an_attempt_and_no_other_anything(
+    yard: Yard,
+) -> None:
+    yard.script.acts["bad.example"] = raises(ZeroDivisionError("of our own"))
+    await yard.hold("bad.example", 1)
+    await yard.hold("good.example", 2)
+    await yard.work()
+    assert await yard.jobs("bad.example") == [("pending", Reason.INTERNAL, 1)]
+    assert await yard.jobs("good.example") == [("failed", "test", 1)] * 2
+    for _ in range(4):
+        await yard.run("UPDATE fetch_job SET run_after = now()")
+        await yard.run("UPDATE host SET work_at = now()")
+        await yard.work()
+    assert await yard.jobs("bad.example") == [("dead", Reason.INTERNAL, 5)]
+    detail = await yard.value("SELECT detail FROM fetch_job WHERE state = 'dead'")
+    assert detail == "ZeroDivisionError: of our own"
+
+
+async def test_our_own_outage_burns_no_attempt(yard: Yard) -> None:
+    yard.script.acts["one.example"] = raises(StorageError(Reason.STORAGE, "the disk is full"))
+    await yard.hold("one.example", 2)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.STORAGE, 0)] * 2
+    assert await yard.nothing_held()
+
+
+async def test_a_refund_is_tried_until_the_database_takes_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "REFUND_DELAYS", (0.0, 0.0, 0.0))
+    away = iter([StorageError(Reason.DATABASE, "away")] * 2)
+    put_back = yard.script.put_back
+
+    async def sometimes(job: FetchJob, error: StorageError) -> None:
+        for refused in away:
+            raise refused
+        await put_back(job, error)
+
+    monkeypatch.setattr(yard.script, "put_back", sometimes)
+    yard.script.acts["one.example"] = raises(StorageError(Reason.DATABASE, "gone"))
+    await yard.hold("one.example", 1)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
+
+
+async def test_settings_that_cannot_be_read_burn_no_attempt(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: int) -> None:
+        raise StorageError(Reason.DATABASE, "gone")
+
+    monkeypatch.setattr(yard.sources, "by_id", away)
+    await yard.hold("one.example", 1)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
+    assert await yard.nothing_held()
+
+
+async def test_being_offline_is_counted_against_no_host(yard: Yard) -> None:
+    async def offline(_: FetchJob) -> FetchError:
+        return FetchError(Reason.OFFLINE, scope=Scope.OURS)
+
+    yard.script.acts["one.example"] = offline
+    await yard.hold("one.example", BREAKER_THRESHOLD + 1)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.OFFLINE, 0)] * 6
+    assert await yard.rows("SELECT failures, open_until FROM host") == [(0, None)]
+
+
+async def test_a_host_that_fails_in_a_row_is_left_alone_and_delays_no_other(
+    yard: Yard,
+) -> None:
+    async def down(job: FetchJob) -> FetchError:
+        return FetchError(Reason.CONNECT, "refused", url=job.url)
+
+    yard.script.acts["down.example"] = down
+    await yard.hold("down.example", BREAKER_THRESHOLD + 3)
+    await yard.hold("up.example", 3)
+    for _ in range(BREAKER_THRESHOLD + 1):
+        await yard.work()
+        await yard.run("UPDATE host SET work_at = now()")
+    asked = [url for url in yard.script.done if "down" in url]
+    assert len(asked) == BREAKER_THRESHOLD
+    assert await yard.jobs("up.example") == [("failed", "test", 1)] * 3
+    rows = await yard.rows(
+        "SELECT failures, reason, open_until > now() FROM host WHERE host = 'down.example'"
+    )
+    assert rows == [(BREAKER_THRESHOLD, Reason.CONNECT, True)]
+
+
+async def test_one_probe_is_made_when_the_rest_is_over_and_an_answer_closes_the_breaker(
+    yard: Yard,
+) -> None:
+    async def down(job: FetchJob) -> FetchError:
+        return FetchError(Reason.CONNECT, "refused", url=job.url)
+
+    await yard.hold("one.example", 4)
+    await yard.run(f"UPDATE host SET failures = {BREAKER_THRESHOLD}, open_until = now()")
+    yard.script.acts["one.example"] = down
+    await yard.work()
+    assert len(yard.script.done) == 1
+    assert await yard.value("SELECT open_until > now() FROM host") is True
+    yard.script.acts.clear()
+    await yard.run("UPDATE host SET open_until = now(), work_at = now()")
+    await yard.work()
+    assert await yard.rows("SELECT failures, open_until FROM host") == [(0, None)]
+
+
+async def test_a_host_that_asks_us_to_wait_is_not_asked_meanwhile(yard: Yard) -> None:
+    async def wait(job: FetchJob) -> FetchError:
+        return FetchError(Reason.RATE_LIMITED, retry_after=600.0, url=job.url)
+
+    yard.script.acts["one.example"] = wait
+    await yard.hold("one.example", 3)
+    await yard.work()
+    assert len(yard.script.done) == 1
+    rests = "SELECT open_until > now() + interval '9 minutes' FROM host"
+    assert await yard.value(rests) is True
+
+
+async def test_a_fault_of_the_host_redirected_to_counts_against_that_one(yard: Yard) -> None:
+    async def elsewhere(_: FetchJob) -> FetchError:
+        return FetchError(Reason.CONNECT, url="https://two.example/x")
+
+    yard.script.acts["one.example"] = elsewhere
+    await yard.hold("one.example", 2)
+    await yard.hold("two.example", 0)
+    await yard.work()
+    assert len(yard.script.done) == 2
+    assert await yard.rows("SELECT host, failures FROM host ORDER BY host") == [
+        ("one.example", 0),
+        ("two.example", 2),
+    ]
+
+
+async def test_a_host_gives_up_its_place_after_its_tiers_turn(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SHARES, Tier.BASIC, TierShare(turn=2, weight=0.3))
+    leases = []
+    lease = yard.hosts.lease
+
+    async def counted(*args: object, **named: object) -> object:
+        got = await lease(*args, **named)  # type: ignore[arg-type]  # passed through
+        leases.extend(one.host for one in got)
+        return got
+
+    monkeypatch.setattr(yard.hosts, "lease", counted)
+    await yard.hold("basic.example", 5, Tier.BASIC)
+    await yard.work()
+    assert len(yard.script.done) == 5
+    assert leases == ["basic.example"] * 3
+
+
+async def test_an_outage_of_the_database_while_leasing_is_survived(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = yard.hosts.lease
+    away = iter([StorageError(Reason.DATABASE, "restarting")] * 3)
+
+    async def sometimes(*args: object, **named: object) -> object:
+        for refused in away:
+            raise refused
+        return await lease(*args, **named)  # type: ignore[arg-type]  # passed through
+
+    monkeypatch.setattr(yard.hosts, "lease", sometimes)
+    await yard.hold("one.example", 2)
+    assert (await yard.work()).items == 2
+
+
+async def test_a_stopped_worker_ends_its_items_and_claims_no_more(yard: Yard) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: FetchJob) -> None:
+        begun.set()
+        await go_on.wait()
+
+    yard.script.acts["one.example"] = slow
+    await yard.hold("one.example", 3)
+    worker = Worker(yard.services)
+    running = asyncio.create_task(worker.run())
+    await begun.wait()
+    worker.stop()
+    go_on.set()
+    assert (await running).items == 1
+    assert await yard.jobs("one.example") == [
+        ("failed", "test", 1),
+        ("pending", None, 0),
+        ("pending", None, 0),
+    ]
+    assert await yard.nothing_held()
+
+
+async def test_what_does_not_end_in_time_is_given_back_with_its_attempt(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "GRACE_SECONDS", 0.05)
+    begun = asyncio.Event()
+
+    async def never(_: FetchJob) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    yard.script.acts["one.example"] = never
+    await yard.hold("one.example", 1)
+    worker = Worker(yard.services)
+    running = asyncio.create_task(worker.run())
+    await begun.wait()
+    worker.stop()
+    await running
+    assert await yard.jobs("one.example") == [("pending", None, 0)]
+    assert await yard.nothing_held()
+    assert await yard.value("SELECT work_at <= now() FROM host") is True
+
+
+async def test_a_living_worker_renews_what_it_works_on(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "UPKEEP_SECONDS", 0.0)
+    renewed = asyncio.Event()
+    renew = yard.queue.renew
+    ends = """
+        SELECT j.lease_until > now() + interval '9 minutes',
+            h.lease_until > now() + interval '9 minutes'
+        FROM fetch_job j JOIN host h USING (host)
+    """
+
+    async def longer(worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
+        await renew(worker, held, pid=pid, seconds=seconds * 300, done=done)
+        if held.jobs:
+            renewed.set()
+
+    async def long(_: FetchJob) -> None:
+        await renewed.wait()
+        assert await yard.rows(ends) == [(True, True)]
+        assert await yard.value("SELECT count(*) FROM worker_heartbeat") == 1
+
+    monkeypatch.setattr(yard.queue, "renew", longer)
+    yard.script.acts["one.example"] = long
+    await yard.hold("one.example", 1)
+    brief = Settings(data_dir=tmp_path, lease_seconds=4)
+    await Worker(replace(yard.services, settings=brief), once=True).run()
+    assert await yard.jobs("one.example") == [("failed", "test", 1)]
+
+
+async def test_a_host_that_could_not_be_given_back_is_not_held_for_ever(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: object) -> None:
+        raise StorageError(Reason.DATABASE, "restarting")
+
+    await yard.hold("one.example", 1)
+    monkeypatch.setattr(yard.hosts, "release", away)
+    worker = Worker(yard.services)
+    running = asyncio.create_task(worker.run())
+    while not yard.script.done or worker._held.hosts:
+        await asyncio.sleep(0)
+    before = await yard.value("SELECT lease_until FROM host")
+    await yard.queue.renew(worker.identity, worker._held, pid=1, seconds=600, done=1)
+    assert await yard.value("SELECT lease_until FROM host") == before
+    worker.stop()
+    await running

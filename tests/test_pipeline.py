@@ -1,0 +1,379 @@
+"""The life of an article step by step: a real database and real parsers, the network canned."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+import make
+from ctiscraper.collect.fetch import Fetcher
+from ctiscraper.collect.find import Finder, Found
+from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.session import Database
+from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
+from ctiscraper.extract.urls import url_key
+from ctiscraper.pipeline import Pipeline, Result
+from ctiscraper.types import (
+    BadEntry,
+    FetchJob,
+    Health,
+    Outcome,
+    Page,
+    ParsedFeed,
+    Redirect,
+    Source,
+    SourceSettings,
+)
+from db.stage import Stage
+from inline import InlineSandbox
+
+SITE = make.settings()
+URL = "https://acme.example/a/1"
+PROSE = "The loader waits for a minute before it asks its server for the second stage. "
+HTML = (
+    "<html lang='en'><head><title>A loader that waits</title></head><body><article>"
+    f"<h1>A loader that waits</h1><p>{PROSE * 6}</p><p>{PROSE * 3}It came back.</p>"
+    "</article></body></html>"
+).encode()
+REFUSED = FetchError(Reason.FORBIDDEN, "HTTP 403", scope=Scope.ITEM, transient=False, status=403)
+
+
+def page(body: bytes = HTML, final_url: str = URL, hops: tuple[str, ...] = ()) -> Page:
+    return Page(
+        url=URL,
+        final_url=final_url,
+        status=200,
+        headers={"content-type": "text/html; charset=utf-8", "etag": '"new"'},
+        body=body,
+        fetched_at=make.NOW,
+        redirects=tuple(Redirect(url=hop, status=302, location=final_url) for hop in hops),
+        requests=2,
+    )
+
+
+class CannedFetcher(Fetcher):
+    """Gives one answer for every page."""
+
+    def __init__(self) -> None:
+        self.answer: Page | FetchError = page()
+        self.asked: list[str] = []
+
+    async def fetch_page(self, settings: SourceSettings, url: str) -> Page:
+        self.asked.append(url)
+        if isinstance(self.answer, FetchError):
+            raise self.answer
+        return self.answer
+
+
+class CannedFinder(Finder):
+    """Finds one thing at every source."""
+
+    def __init__(self) -> None:
+        self.found: Found | FetchError | ParseError = FetchError(Reason.TIMEOUT)
+
+    async def find(self, source: Source) -> Found:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@dataclass
+class Bench(Stage):
+    """A pipeline whose network is canned."""
+
+    folder: Path = field(default_factory=Path)
+
+    def __post_init__(self) -> None:
+        Stage.__post_init__(self)
+        self.fetcher, self.finder, self.sandbox = CannedFetcher(), CannedFinder(), InlineSandbox()
+        self.raw = FolderStore(self.folder / "raw")
+        self.pipeline = Pipeline(
+            fetcher=self.fetcher,
+            finder=self.finder,
+            sandbox=self.sandbox,
+            sources=self.sources,
+            checks=self.checks,
+            queue=self.queue,
+            store=self.store,
+            links=self.links,
+            raw=self.raw,
+            chance=lambda: 0.5,
+        )
+
+    async def check(self) -> tuple[object, FetchError | None]:
+        """What a check of the one source gives; it is made when it is not there."""
+        if not await self.sources.all():
+            await self.sources.add(SITE, actor="test")
+        await self.run("UPDATE source_state SET next_check_at = now()")
+        lease = await self.checks.claim("acme.example", seconds=60)
+        assert lease is not None
+        return await self.pipeline.check(lease)
+
+    async def process(self, settings: SourceSettings = SITE, **entry: object) -> Result:
+        """What becomes of one announced item."""
+        item = make.announced(URL, entry=make.entry(URL, **entry))
+        await self.announce([item])
+        return await self.pipeline.process(await self.claim(), settings)
+
+    async def again(self) -> FetchJob:
+        """The one item, claimed once more."""
+        await self.run("UPDATE fetch_job SET state = 'pending', run_after = now()")
+        return await self.claim()
+
+    async def job(self, columns: str = "state, reason, attempts") -> tuple[object, ...]:
+        [row] = await self.rows(f"SELECT {columns} FROM fetch_job")
+        return row
+
+
+@pytest_asyncio.fixture
+async def bench(database: str, tmp_path: Path) -> AsyncIterator[Bench]:
+    async with Database(database) as opened:
+        bench = Bench(opened, folder=tmp_path)
+        yield bench
+        assert (await bench.accounting()).balanced
+
+
+def found(*urls: str, bad: tuple[BadEntry, ...] = ()) -> Found:
+    entries = tuple(make.entry(url) for url in urls)
+    feed = ParsedFeed(kind="rss", entries=entries, bad=bad, warnings=("odd",))
+    return Found(page=page(), feed=feed, sha=b"sha", requests=2)
+
+
+async def test_a_check_queues_what_was_announced_beside_its_validators(bench: Bench) -> None:
+    bench.finder.found = found(URL, f"{URL}?utm_source=x", "https://acme.example/a/2")
+    summary, error = await bench.check()
+    assert error is None
+    [source] = await bench.sources.all()
+    assert (source.validators.etag, source.validators.body_sha256) == ('"new"', b"sha")
+    assert source.health is Health.OK
+    assert source.items_per_day is not None
+    rows = await bench.rows("SELECT announced, discovered, requests FROM source_check")
+    assert rows == [(3, 2, 2)]
+    assert getattr(summary, "warnings", None) == ("odd",)
+
+
+async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
+    bench: Bench,
+) -> None:
+    bench.finder.found = found(URL, bad=(BadEntry(guid="b", reason=Reason.SCHEME_REFUSED),))
+    await bench.check()
+    rows = await bench.rows("SELECT state, reason FROM fetch_job ORDER BY state")
+    assert rows == [("failed", Reason.SCHEME_REFUSED), ("pending", None)]
+
+
+@pytest.mark.parametrize(
+    ("error", "health", "returned"),
+    [
+        (FetchError(Reason.SERVER_ERROR, "HTTP 503", status=503), Health.FAILING, True),
+        (FetchError(Reason.OFFLINE, scope=Scope.OURS), Health.OFFLINE, True),
+        (ParseError(Reason.NOT_A_FEED, "a page"), Health.FAILING, False),
+    ],
+)
+async def test_a_check_that_fails_is_recorded_with_its_reason(
+    bench: Bench, error: FetchError | ParseError, health: Health, returned: bool
+) -> None:
+    bench.finder.found = error
+    _, told = await bench.check()
+    assert (told is error) is returned
+    [source] = await bench.sources.all()
+    assert (source.health, source.reason) == (health, error.reason)
+    status = error.status if isinstance(error, FetchError) else None
+    rows = await bench.rows("SELECT reason, detail, status FROM source_check")
+    assert rows == [(error.reason, error.detail, status)]
+
+
+async def test_a_check_taken_over_meanwhile_writes_nothing(bench: Bench) -> None:
+    await bench.sources.add(SITE, actor="test")
+    lease = await bench.checks.claim("acme.example", seconds=60)
+    assert lease is not None
+    await bench.run("UPDATE source_state SET lease_owner = gen_random_uuid()")
+    bench.finder.found = found(URL)
+    assert await bench.pipeline.check(lease) == (None, None)
+    assert await bench.value("SELECT count(*) FROM fetch_job") == 0
+    assert await bench.value("SELECT count(*) FROM source_check") == 0
+
+
+async def test_a_page_becomes_an_article_and_its_bytes_are_kept(bench: Bench) -> None:
+    assert await bench.process() == Result(Outcome.STORED)
+    [(title, sha)] = await bench.rows(
+        "SELECT title, s.sha256 FROM article a JOIN snapshot s ON s.id = a.snapshot_id"
+    )
+    assert title == "A loader that waits"
+    assert isinstance(sha, bytes)
+    assert bench.raw.get(sha) == HTML
+
+
+async def test_a_source_read_by_its_feed_alone_is_asked_for_no_page(bench: Bench) -> None:
+    settings = make.settings(fetch_pages=False)
+    result = await bench.process(settings, content=f"<p>{PROSE * 5}</p>")
+    assert result == Result(Outcome.STORED)
+    assert bench.fetcher.asked == []
+    assert await bench.rows("SELECT method FROM article") == [("feed",)]
+
+
+async def test_what_a_gate_holds_back_is_quarantined_and_can_be_released(bench: Bench) -> None:
+    strict = make.settings(exclude_words=("loader",))
+    assert await bench.process(strict) == Result(Outcome.FILTERED)
+    assert await bench.job() == ("filtered", Reason.WORD_EXCLUDED, 1)
+    [(job_id,)] = await bench.rows("SELECT id FROM fetch_job")
+    assert await bench.queue.release([int(str(job_id))]) == 1
+    released = await bench.claim()
+    assert await bench.pipeline.process(released, strict) == Result(Outcome.STORED)
+    assert len(bench.fetcher.asked) == 1
+
+
+async def test_a_refused_page_leaves_the_feeds_text_and_the_article_says_so(
+    bench: Bench,
+) -> None:
+    bench.fetcher.answer = REFUSED
+    result = await bench.process(content=f"<p>{PROSE * 5}</p>")
+    assert result == Result(Outcome.STORED, REFUSED)
+    [(notes,)] = await bench.rows("SELECT notes FROM article")
+    assert isinstance(notes, list)
+    assert "feed text: the page was refused (forbidden: HTTP 403)" in notes
+
+
+async def test_a_refused_page_without_feed_text_fails_with_its_reason(bench: Bench) -> None:
+    bench.fetcher.answer = REFUSED
+    assert await bench.process() == Result(Outcome.FAILED, REFUSED)
+    assert await bench.job("state, reason, detail") == ("failed", Reason.FORBIDDEN, "HTTP 403")
+
+
+async def test_a_feed_text_that_cannot_be_read_leaves_the_pages_reason(bench: Bench) -> None:
+    bench.fetcher.answer = REFUSED
+    bench.sandbox.failure = ParseError(Reason.EMPTY_EXTRACTION)
+    assert await bench.process(summary="<p></p>") == Result(Outcome.FAILED, REFUSED)
+    assert await bench.job() == ("failed", Reason.FORBIDDEN, 1)
+
+
+async def test_a_page_that_cannot_be_read_fails_and_its_bytes_stay(bench: Bench) -> None:
+    bench.sandbox.failure = ParseError(Reason.PARSER_MEMORY, "article")
+    assert (await bench.process()).outcome is Outcome.FAILED
+    assert await bench.job() == ("failed", Reason.PARSER_MEMORY, 1)
+    [(sha,)] = await bench.rows(
+        "SELECT sha256 FROM snapshot s JOIN fetch_job j ON j.snapshot_id = s.id"
+    )
+    assert isinstance(sha, bytes)
+    assert bench.raw.get(sha) == HTML
+
+
+async def test_an_answer_of_another_shape_is_a_crash_of_the_parser(bench: Bench) -> None:
+    bench.sandbox.answer = b"\xc1"
+    assert (await bench.process()).outcome is Outcome.FAILED
+    assert await bench.job() == ("failed", Reason.PARSER_CRASH, 1)
+
+
+async def test_an_item_that_kills_its_parser_is_dead_after_its_attempts(bench: Bench) -> None:
+    bench.sandbox.failure = ParseError(Reason.PARSER_TIMEOUT, "5 s", transient=True)
+    outcomes = [(await bench.process()).outcome]
+    for _ in range(4):
+        job = await bench.again()
+        outcomes.append((await bench.pipeline.process(job, SITE)).outcome)
+    assert outcomes == [None, None, None, None, Outcome.DEAD]
+    assert await bench.job() == ("dead", Reason.PARSER_TIMEOUT, 5)
+
+
+async def test_a_hosts_fault_puts_the_item_back_unharmed(bench: Bench) -> None:
+    bench.fetcher.answer = FetchError(Reason.RATE_LIMITED, retry_after=7200.0)
+    assert (await bench.process()).outcome is None
+    waits = "extract(epoch FROM run_after - now()) > 7100"
+    assert await bench.job(f"state, reason, attempts, host_tries, {waits}") == (
+        "pending",
+        Reason.RATE_LIMITED,
+        0,
+        1,
+        True,
+    )
+
+
+async def test_a_reader_sent_to_the_front_page_finds_no_article(bench: Bench) -> None:
+    bench.fetcher.answer = page(final_url="https://acme.example/", hops=(URL,))
+    assert (await bench.process()).outcome is Outcome.FAILED
+    assert await bench.job() == ("failed", Reason.NOT_FOUND, 1)
+
+
+@pytest.mark.parametrize("end", ["https://acme.example/b/1", "https://acme.example/?p=1"])
+async def test_a_redirect_to_another_page_is_followed(bench: Bench, end: str) -> None:
+    bench.fetcher.answer = page(final_url=end, hops=(URL,))
+    assert (await bench.process()).outcome is Outcome.STORED
+
+
+async def test_a_second_look_that_is_refused_leaves_the_article(bench: Bench) -> None:
+    await bench.process()
+    bench.fetcher.answer = REFUSED
+    result = await bench.pipeline.process(await bench.again(), SITE)
+    assert result == Result(Outcome.STORED, REFUSED)
+    assert await bench.job() == ("stored", None, 2)
+    assert await bench.rows("SELECT revision, title FROM article") == [(1, "A loader that waits")]
+
+
+async def test_a_second_look_with_another_text_makes_a_revision(bench: Bench) -> None:
+    await bench.process()
+    bench.fetcher.answer = page(HTML.replace(b"It came back.", b"It went away for good."))
+    await bench.pipeline.process(await bench.again(), SITE)
+    assert await bench.job("state") == ("stored",)
+    assert await bench.value("SELECT count(*) FROM article_revision") == 1
+    assert await bench.value("SELECT count(*) FROM snapshot") == 2
+
+
+async def test_kept_bytes_are_read_again_without_asking_the_host(bench: Bench) -> None:
+    await bench.process()
+    assert await bench.queue.reprocess(source_key="acme", article_ids=None) == 1
+    await bench.pipeline.process(await bench.claim(), SITE)
+    assert await bench.job("state, from_snapshot") == ("stored", False)
+    assert len(bench.fetcher.asked) == 1
+
+
+async def test_kept_bytes_that_are_gone_leave_the_article_as_it_is(bench: Bench) -> None:
+    await bench.process()
+    for file in (bench.folder / "raw").rglob("*.zst"):
+        file.unlink()
+    await bench.queue.reprocess(source_key="acme", article_ids=None)
+    result = await bench.pipeline.process(await bench.claim(), SITE)
+    assert isinstance(result.error, ParseError)
+    assert result.error.reason is Reason.STORAGE
+    assert await bench.job("state") == ("stored",)
+
+
+async def test_a_full_disk_is_raised_and_the_item_put_back_with_its_attempt(
+    bench: Bench,
+) -> None:
+    (bench.folder / "raw").write_text("a file where the folder should be")
+    await bench.announce([make.announced(URL)])
+    job = await bench.claim()
+    with pytest.raises(StorageError) as caught:
+        await bench.pipeline.process(job, SITE)
+    await bench.pipeline.put_back(job, caught.value)
+    assert await bench.job() == ("pending", Reason.STORAGE, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "settings"),
+    [(page(), SITE), (page(), make.settings(min_length=10**6)), (REFUSED, SITE)],
+)
+async def test_a_lost_lease_writes_nothing(
+    bench: Bench, answer: Page | FetchError, settings: SourceSettings
+) -> None:
+    bench.fetcher.answer = answer
+    await bench.announce([make.announced(URL)])
+    job = await bench.claim()
+    await bench.run("UPDATE fetch_job SET lease_owner = gen_random_uuid()")
+    assert (await bench.pipeline.process(job, settings)).outcome is None
+    assert await bench.job("state, reason, article_id") == ("leased", None, None)
+    assert await bench.value("SELECT count(*) FROM article") == 0
+
+
+async def test_near_duplicates_are_linked_and_both_kept(bench: Bench) -> None:
+    for number in (1, 2):
+        url = f"https://acme.example/copy/{number}"
+        await bench.announce([make.announced(url, url_hash=url_key(url))])
+        bench.fetcher.answer = page(final_url=url)
+        assert (await bench.pipeline.process(await bench.claim(), SITE)).outcome is Outcome.STORED
+    assert await bench.pipeline.link() == 2
+    assert await bench.pipeline.link() == 0
+    linked = await bench.rows(
+        "SELECT duplicate_of IS NOT NULL, similarity FROM article ORDER BY id"
+    )
+    assert linked == [(False, None), (True, 1.0)]

@@ -1,0 +1,210 @@
+"""What every exchange passes: hosts, origins, bodies, headers, faults."""
+
+from collections.abc import AsyncIterator
+from itertools import product
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from structlog.testing import capture_logs
+
+from ctiscraper.db.session import Database
+from ctiscraper.errors import SettingsError
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
+from ctiscraper.web.pages import accounting, articles, sources, theme
+from ctiscraper.web.pages.theme import local_path
+from ctiscraper.web.security import BODY_MOST, HEADERS, is_same_origin
+from ctiscraper.web.serve import listen
+from web.shelf import Shelf
+
+OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
+
+
+def changing_routes(app: FastAPI) -> set[tuple[str, str]]:
+    """Every method and path that changes something, described or not."""
+    described = app.openapi()["paths"].items()
+    found = {(method.upper(), path) for path, methods in described for method in methods}
+    for page in (articles, sources, accounting, theme):
+        for route in page.router.routes:
+            assert isinstance(route, APIRoute)
+            found |= {(method, route.path) for method in route.methods or ()}
+    return {(method, path) for method, path in found if method not in {"GET", "HEAD"}}
+
+
+ASKED = (
+    "/",
+    "/articles/1",
+    "/articles/9",
+    "/sources",
+    "/accounting",
+    "/nothing",
+    "/static/base.css",
+    "/static/../app.py",
+    "/api/v1/articles",
+    "/api/v1/nothing",
+    "/health/live",
+)
+
+
+async def test_every_answer_carries_the_headers(client: httpx2.AsyncClient, shelf: Shelf) -> None:
+    shelf.article("one")
+    for path in ASKED:
+        answer = await client.get(path)
+        for name, value in HEADERS.items():
+            assert answer.headers[name] == value
+        assert len(answer.headers["x-request-id"]) == 32
+        assert answer.headers["cache-control"]
+        assert "server" not in answer.headers
+
+
+async def test_own_names_are_answered(client: httpx2.AsyncClient) -> None:
+    for host in ("127.0.0.1:8000", "localhost", "LOCALHOST:1", "[::1]:8000"):
+        answer = await client.get("/health/live", headers={"host": host})
+        assert (answer.status_code, host) == (200, host)
+
+
+FOREIGN = ("evil.example", "127.0.0.1.evil.example", "localhost.", "127.0.0.1@evil", "", "::1")
+
+
+async def test_other_names_are_refused(client: httpx2.AsyncClient) -> None:
+    for host, path in product(FOREIGN, ("/health/live", "/", "/api/v1/articles")):
+        answer = await client.get(path, headers={"host": host})
+        assert (answer.status_code, host) == (421, host)
+        assert answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "same-origin", "origin": "http://127.0.0.1:8000"}, True),
+        ({"sec-fetch-site": "same-origin", "origin": "null"}, True),
+        ({"origin": "http://127.0.0.1:8000"}, True),
+        ({"sec-fetch-site": "cross-site"}, False),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "https://evil.example"}, False),
+        ({"origin": "https://evil.example"}, False),
+        ({"origin": "http://127.0.0.1:9000"}, False),
+        ({"origin": "null"}, False),
+        ({"origin": "null", "sec-fetch-site": "cross-site"}, False),
+        ({}, False),
+    ],
+)
+def test_changes_come_from_our_own_pages(sent: dict[str, str], expected: bool) -> None:
+    headers = Headers({"host": "127.0.0.1:8000", **sent})
+    assert is_same_origin(headers, "/accounting/items") is expected
+
+
+def test_programs_without_browser_headers_may_use_the_api() -> None:
+    assert is_same_origin(Headers({"host": "127.0.0.1"}), "/api/v1/sources")
+
+
+async def test_every_change_refuses_another_site(app: FastAPI, client: httpx2.AsyncClient) -> None:
+    changing = changing_routes(app)
+    assert {("POST", "/theme"), ("DELETE", "/api/v1/sources/{key}")} <= changing
+    for method, path in changing:
+        answer = await client.request(
+            method, path.format(key="acme"), headers={"sec-fetch-site": "cross-site"}
+        )
+        assert (answer.status_code, path) == (403, path)
+
+
+async def test_body_over_the_cap_is_refused(client: httpx2.AsyncClient) -> None:
+    answer = await client.post("/theme", content=b"x" * (BODY_MOST + 1), headers=OWN)
+    assert answer.status_code == 413
+
+
+async def test_body_that_hides_its_length_is_cut(client: httpx2.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 65_536
+
+    answer = await client.post("/theme", content=endless(), headers=OWN)
+    assert answer.status_code == 413
+
+
+FORMS = (b"", b"theme=blue", b"theme=dark&x=1", b"\xff=\xff", b"&".join([b"a=1"] * 5000))
+
+
+async def test_form_that_is_not_ours_is_refused(client: httpx2.AsyncClient) -> None:
+    for body in FORMS:
+        answer = await client.post("/theme", content=body, headers=OWN)
+        assert (answer.status_code, body) == (422, body)
+        assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_choice_of_colours_is_kept(client: httpx2.AsyncClient) -> None:
+    body = "theme=dark&here=%2Fsources%3Fa%3D1"
+    answer = await client.post("/theme", content=body, headers=OWN)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sources?a=1")
+    cookie = answer.headers["set-cookie"].lower()
+    assert "theme=dark" in cookie
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    page = await client.get("/sources", headers={"cookie": "theme=dark"})
+    assert 'data-theme="dark"' in page.text
+    page = await client.get("/sources", headers={"cookie": 'theme="><script>'})
+    assert "data-theme" not in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "/\\evil", "https://evil.example", "", "x", "/a\r\nb", "/\u00e9"]
+)
+def test_return_leads_nowhere_else(path: str) -> None:
+    assert local_path(path) == "/"
+
+
+async def test_own_fault_tells_nothing_but_its_number(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("secret /etc/path SELECT")
+
+    monkeypatch.setattr("ctiscraper.db.overview.Overview.sources", broken)
+    for path, kind in (("/api/v1/sources", "application/problem+json"), ("/sources", "text/html")):
+        with capture_logs() as logs:
+            answer = await client.get(path)
+        assert logs[0]["request_id"] == answer.headers["x-request-id"]
+        assert "secret" in str(logs[0]["exc_info"])
+        assert answer.status_code == 500
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["x-request-id"] in answer.text
+        assert answer.headers["content-security-policy"]
+        for word in ("secret", "SELECT", "Traceback", "RuntimeError"):
+            assert word not in answer.text
+
+
+async def test_database_that_is_away_is_said_so() -> None:
+    gone = Database("host=/nonexistent user=nobody", size=1)
+    app = create_app(WebServices(database=gone))
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        assert (await client.get("/health/live")).json() == {"status": "ok"}
+        ready = await client.get("/health/ready")
+        assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
+        for path in ("/", "/api/v1/articles"):
+            answer = await client.get(path)
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "5"
+            assert "nonexistent" not in answer.text
+
+
+async def test_ready_with_a_schema(client: httpx2.AsyncClient) -> None:
+    for path in ("/health", "/health/ready"):
+        answer = await client.get(path)
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "8.8.8.8", "example.org", ""])
+def test_serves_on_this_machine_alone(host: str) -> None:
+    with pytest.raises(SettingsError, match=r"127\.0\.0\.1"):
+        listen(host, 0)
+
+
+def test_taken_port_is_named() -> None:
+    with listen("localhost", 0) as first, pytest.raises(SettingsError, match="--port"):
+        listen("127.0.0.1", first.getsockname()[1])
