@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import make
-from ctiscraper.db.queue import MAX_ATTEMPTS, Held, SUSPECT_AFTER
+from ctiscraper.db.queue import MAX_ATTEMPTS, SUSPECT_AFTER, Held
 from ctiscraper.errors import Reason
 from ctiscraper.types import Retry
 from db.stage import Stage

@@ -1,5 +1,7 @@
 """What search reads of a text, and of what is typed."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,3 +42,10 @@ def test_operators_keep_their_meaning() -> None:
 def test_any_text_is_taken(text: str) -> None:
     assert len(search_document(text * 50)) <= 2 * 360_001
     assert all("\0" not in variant for variant in search_variants(text))
+
+
+@pytest.mark.parametrize("text", ["T" * 200_000, "_" * 200_000, "a_" * 100_000, "[" * 200_000])
+def test_no_text_makes_indexing_slow(text: str) -> None:
+    started = time.process_time()
+    search_document(text)
+    assert time.process_time() - started < 5, "linear: milliseconds, not minutes"

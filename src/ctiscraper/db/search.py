@@ -16,7 +16,8 @@ _DEFANGED = (
     (re.compile(r"\[:(//)?\]"), r":\1"),
     (re.compile(r"\s?[\[({]\s?(?:@|at)\s?[\])}]\s?", re.IGNORECASE), "@"),
 )
-_COMPOUND = re.compile(r"\w+(?:[./\\:@_-]+\w+)+")
+# One class, so that no text makes it look twice; what joins nothing is sorted out after.
+_CHAIN = re.compile(r"[\w./\\:@-]+")
 _OPERATORS = re.compile(r'"|(?:^|\s)-|\bOR\b', re.IGNORECASE)
 _JOINTS = re.compile(r"[./\\:@_-]+")
 
@@ -37,8 +38,8 @@ def search_document(text: str) -> str:
     compounds follow the text.
     """
     words = refang(_start(text, _LONGEST_TEXT))
-    compounds = dict.fromkeys(_COMPOUND.findall(words))
-    parts = " ".join(_JOINTS.sub(" ", compound) for compound in compounds)
+    chains = dict.fromkeys(_CHAIN.findall(words))
+    parts = " ".join(found for chain in chains if (found := _parts(chain)))
     return f"{words}\n{_start(parts, _LONGEST_PARTS)}" if parts else words
 
 
@@ -59,9 +60,18 @@ def search_variants(query: str) -> tuple[str, ...]:
     plain = refang(typed)
     variants = [typed, plain]
     if not _OPERATORS.search(plain):
-        variants.append(_COMPOUND.sub(lambda match: _phrase(match[0]), plain))
+        variants.append(_CHAIN.sub(lambda match: _phrase(match[0]), plain))
     return tuple(dict.fromkeys(variants))
 
 
-def _phrase(compound: str) -> str:
-    return f'"{_JOINTS.sub(" ", compound)}"'
+def _parts(chain: str) -> str:
+    """Return the words that a chain joins, nothing when it is one word."""
+    if chain.isalnum():
+        return ""
+    words = _JOINTS.sub(" ", chain).split()
+    return " ".join(words) if len(words) > 1 else ""
+
+
+def _phrase(chain: str) -> str:
+    parts = _parts(chain)
+    return f'"{parts}"' if parts else chain
