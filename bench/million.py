@@ -39,7 +39,7 @@ SAMPLE = 400
 FILL_POOL = f"""
 CREATE TABLE pool AS SELECT n, text, to_tsvector('english', text) AS search FROM (
     SELECT n, (SELECT string_agg('w' || floor(exp(random() * ln(30000)))::int, ' ')
-        FROM generate_series(1, {WORDS}) WHERE n > 0) AS text
+        FROM generate_series(1, {WORDS}) WHERE n >= 0) AS text
     FROM generate_series(0, {POOL - 1}) AS n) made
 """
 FILL = f"""

@@ -78,7 +78,7 @@ def read_robust(found: Found) -> Sequence[Row]:
     total = sum(found.values())
     refused = found.get("raised ParseError", 0)
     raised = total - found.get("ok", 0) - refused
-    figure = f"{raised} of {total} raise; {refused} refused as no feeds"
+    figure = f"{raised} of {total} raise; {refused} refused with a typed reason"
     return [Row("W3C feeds", "0 raise", figure, raised == 0)]
 
 
