@@ -1,5 +1,7 @@
 """Checks: validators stand beside the items they brought, and one bad item costs only itself."""
 
+from dataclasses import replace
+
 import make
 from ctiscraper.types import FeedEntry, Health, Validators
 from db.stage import Stage
@@ -47,12 +49,33 @@ async def test_a_changed_entry_is_fetched_again(stage: Stage) -> None:
     await stage.announce([make.announced(URL)])
     await stage.keep(await stage.claim(), make.content(URL))
     edited = make.announced(URL, entry_hash=make.sha("edited"))
-    assert await stage.announce([edited]) == (0, 0), "not again so soon after the last look"
-    await stage.run("UPDATE fetch_job SET finished_at = now() - interval '1 hour'")
     assert await stage.announce([edited]) == (0, 1)
+    none = await stage.queue.claim("acme.example", stage.worker, seconds=60)
+    assert none is None, "not so soon after the last look"
+    await stage.run("UPDATE fetch_job SET run_after = run_after - interval '11 minutes'")
     job = await stage.claim()
     assert job.article_id is not None
     assert await stage.announce([edited]) == (0, 0)
+
+
+async def test_an_edit_of_an_item_that_a_worker_holds_is_found_at_the_next_look(
+    stage: Stage,
+) -> None:
+    await stage.announce([make.announced(URL)])
+    job = await stage.claim()
+    edited = make.announced(URL, entry_hash=make.sha("edited"))
+    assert await stage.announce([edited]) == (0, 0)
+    assert (await stage.sources.get("acme")).validators == Validators(), "asked in full again"
+    await stage.keep(job, make.content(URL))
+    assert await stage.announce([edited]) == (0, 1)
+
+
+async def test_an_edit_does_not_open_a_gate(stage: Stage) -> None:
+    closed = make.announced(URL, state="filtered", reason="url_not_allowed")
+    await stage.announce([closed])
+    edited = replace(closed, entry_hash=make.sha("edited"))
+    await stage.announce([edited])
+    assert await stage.value("SELECT state FROM fetch_job") == "filtered"
 
 
 async def test_an_item_that_may_not_be_followed_is_a_row_with_its_reason(stage: Stage) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -12,7 +11,14 @@ from ctiscraper.db.hosts import wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import RANK, to_source
 from ctiscraper.errors import Reason
-from ctiscraper.types import Announced, CheckSummary, FeedEntry, Source, SourceStanding
+from ctiscraper.types import (
+    Announced,
+    CheckSummary,
+    FeedEntry,
+    Source,
+    SourceStanding,
+    Validators,
+)
 
 CHUNK = 500
 # A feed whose entries change at every look may ask for each of its pages this seldom.
@@ -72,28 +78,16 @@ class Checks:
         async with self._database.transaction() as conn:
             if not await fenced(conn, lease):
                 return None
-            discovered = changed = 0
+            counts = _Counts()
             for start in range(0, len(announced), CHUNK):
-                new, again = await _announce(
-                    conn, lease.source.id, rank, announced[start : start + CHUNK]
-                )
-                discovered += new
-                changed += again
-            summary = replace(summary, discovered=discovered, changed=changed)
+                chunk = announced[start : start + CHUNK]
+                counts += await _announce(conn, lease.source.id, rank, chunk)
+            summary = replace(summary, discovered=counts.new, changed=counts.changed)
+            if counts.held:
+                # The next look must see those items again, whatever the host calls unchanged.
+                standing = replace(standing, validators=Validators())
             await _stand(conn, lease, standing, summary)
         return summary
-
-    async def published_dates(self, source_id: int, *, limit: int = 50) -> list[datetime]:
-        """Return when the newest articles of a source were published, newest first."""
-        async with self._database.connection() as conn:
-            cursor = await conn.execute(
-                """
-                SELECT sort_at FROM article WHERE source_id = %s
-                ORDER BY sort_at DESC, id DESC LIMIT %s
-                """,
-                (source_id, limit),
-            )
-            return [row[0] for row in await cursor.fetchall()]
 
 
 async def fenced(conn: Conn, lease: SourceLease) -> bool:
@@ -155,9 +149,7 @@ async def _stand(
     return cursor.rowcount == 1
 
 
-async def _announce(
-    conn: Conn, source_id: int, rank: int, items: Sequence[Announced]
-) -> tuple[int, int]:
+async def _announce(conn: Conn, source_id: int, rank: int, items: Sequence[Announced]) -> "_Counts":
     """Queue what is new and what changed; one item the database refuses costs only itself."""
     try:
         async with conn.transaction():
@@ -165,12 +157,22 @@ async def _announce(
     except DataError as error:
         if len(items) == 1:
             return await _announce_all(conn, source_id, rank, [_refused(items[0], error)])
-    new = changed = 0
+    counts = _Counts()
     for item in items:
-        one, again = await _announce(conn, source_id, rank, [item])
-        new += one
-        changed += again
-    return new, changed
+        counts += await _announce(conn, source_id, rank, [item])
+    return counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Items that were new, items that changed, and changed ones that a worker holds."""
+
+    new: int = 0
+    changed: int = 0
+    held: int = 0
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        return _Counts(self.new + other.new, self.changed + other.changed, self.held + other.held)
 
 
 def _refused(item: Announced, error: DataError) -> Announced:
@@ -190,15 +192,17 @@ def _refused(item: Announced, error: DataError) -> Announced:
 
 async def _announce_all(
     conn: Conn, source_id: int, rank: int, items: Sequence[Announced]
-) -> tuple[int, int]:
+) -> _Counts:
     jobs = {item.url_hash: item for item in items}
     new = await _insert_jobs(conn, source_id, rank, list(jobs.values()))
-    changed = await _sight(conn, source_id, items, new)
-    again = await _revisit(conn, changed)
+    once = list({(item.url_hash, item.guid_hash): item for item in items}.values())
+    changed, held = await _changed(conn, source_id, once)
+    await _sight(conn, source_id, once, new)
+    again = await _revisit(conn, source_id, changed)
     hosts = {jobs[key].host for key in new if jobs[key].state == "pending"} | again
     if hosts:
         await wake(conn, hosts, rank)
-    return len(new), len(changed)
+    return _Counts(len(new), len(changed), held)
 
 
 async def _insert_jobs(
@@ -230,61 +234,91 @@ async def _insert_jobs(
     return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
 
 
-async def _sight(
-    conn: Conn, source_id: int, items: Sequence[Announced], new: dict[bytes, int]
-) -> dict[int, Announced]:
-    """Note who announced what; return the changed items by their jobs."""
-    once = {(item.url_hash, item.guid_hash): item for item in items}
-    firsts: set[bytes] = set()
-    flags = []
-    for key, _ in once:
-        flags.append(key in new and key not in firsts)
-        firsts.add(key)
+async def _changed(
+    conn: Conn, source_id: int, items: Sequence[Announced]
+) -> tuple[dict[int, Announced], int]:
+    """Return the changed items by their jobs, now locked, and how many a worker holds.
+
+    What a worker holds is left as it was, to be found changed at the next look.
+    """
     cursor = await conn.execute(
-        f"""
-        WITH seen AS (
-            SELECT j.id AS job_id, item.*, j.finished_at
-            FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])
-                AS item (url_hash, guid_hash, entry_hash, first)
-            JOIN fetch_job j ON j.url_hash = item.url_hash)
-        INSERT INTO sighting AS g (source_id, guid_hash, job_id, entry_hash, first)
-        SELECT %s, guid_hash, job_id, entry_hash, first FROM seen
-        WHERE first OR finished_at < now() - interval '{REVISIT_AFTER}' OR NOT EXISTS
-            (SELECT 1 FROM sighting o WHERE o.source_id = %s
-                AND o.guid_hash = seen.guid_hash AND o.job_id = seen.job_id)
-        ON CONFLICT (source_id, guid_hash, job_id) DO UPDATE
-            SET entry_hash = excluded.entry_hash WHERE g.entry_hash <> excluded.entry_hash
-        RETURNING job_id, entry_hash, xmax <> 0
-        """,  # noqa: S608 - a constant of this module
+        """
+        SELECT j.id, j.state, item.place FROM fetch_job j
+        JOIN unnest(%s::bytea[], %s::bytea[], %s::bytea[]) WITH ORDINALITY
+            AS item (url_hash, guid_hash, entry_hash, place) ON j.url_hash = item.url_hash
+        JOIN sighting g ON g.source_id = %s AND g.guid_hash = item.guid_hash AND g.job_id = j.id
+        WHERE g.entry_hash <> item.entry_hash ORDER BY j.id FOR UPDATE OF j
+        """,
         (
-            [key for key, _ in once],
-            [guid for _, guid in once],
-            [item.entry_hash for item in once.values()],
-            flags,
-            source_id,
+            [item.url_hash for item in items],
+            [item.guid_hash for item in items],
+            [item.entry_hash for item in items],
             source_id,
         ),
     )
-    by_hash = {item.entry_hash: item for item in once.values()}
-    return {int(row[0]): by_hash[bytes(row[1])] for row in await cursor.fetchall() if row[2]}
+    rows = await cursor.fetchall()
+    free = {int(row[0]): items[row[2] - 1] for row in rows if row[1] != "leased"}
+    return free, sum(1 for row in rows if row[1] == "leased")
 
 
-async def _revisit(conn: Conn, changed: dict[int, Announced]) -> set[str]:
-    """Queue the jobs whose entries changed; return the hosts that have work again."""
+async def _sight(
+    conn: Conn, source_id: int, items: Sequence[Announced], new: dict[bytes, int]
+) -> None:
+    """Note who announced what; the first sighting of a job is the one that made it."""
+    firsts: set[bytes] = set()
+    flags = []
+    for item in items:
+        flags.append(item.url_hash in new and item.url_hash not in firsts)
+        firsts.add(item.url_hash)
+    await conn.execute(
+        """
+        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first)
+        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first
+        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])
+            AS item (url_hash, guid_hash, entry_hash, first)
+        JOIN fetch_job j ON j.url_hash = item.url_hash
+        ON CONFLICT (source_id, guid_hash, job_id) DO NOTHING
+        """,
+        (
+            source_id,
+            [item.url_hash for item in items],
+            [item.guid_hash for item in items],
+            [item.entry_hash for item in items],
+            flags,
+        ),
+    )
+
+
+async def _revisit(conn: Conn, source_id: int, changed: dict[int, Announced]) -> set[str]:
+    """Queue the jobs whose entries changed; return the hosts that have work again.
+
+    An entry that changes at every look costs its page one request in that time, no more.
+    """
     if not changed:
         return set()
     cursor = await conn.execute(
-        """
+        f"""
+        WITH item AS (
+            SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::bytea[], %s::boolean[])
+                AS item (id, entry, guid_hash, entry_hash, wanted)),
+        seen AS (
+            UPDATE sighting g SET entry_hash = item.entry_hash FROM item
+            WHERE g.source_id = %s AND g.guid_hash = item.guid_hash AND g.job_id = item.id)
         UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
-            run_after = now(), from_snapshot = false, entry = item.entry::jsonb
-        FROM unnest(%s::bigint[], %s::text[]) AS item (id, entry)
-        WHERE j.id = item.id AND j.state NOT IN ('pending', 'leased') AND j.url <> ''
+            run_after = greatest(now(), j.finished_at + interval '{REVISIT_AFTER}'),
+            from_snapshot = false, entry = item.entry::jsonb
+        FROM item
+        WHERE j.id = item.id AND item.wanted AND j.url <> ''
             AND NOT (j.state = 'filtered' AND j.reason = 'discarded')
         RETURNING j.host
-        """,
+        """,  # noqa: S608 - a constant of this module
         (
             list(changed),
             [msgspec.json.encode(item.entry).decode() for item in changed.values()],
+            [item.guid_hash for item in changed.values()],
+            [item.entry_hash for item in changed.values()],
+            [item.state == "pending" for item in changed.values()],
+            source_id,
         ),
     )
     return {str(row[0]) for row in await cursor.fetchall()}
