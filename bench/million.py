@@ -8,12 +8,15 @@ import asyncio
 import hashlib
 import random
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import rig
 from ctiscraper.db.checks import Checks
-from ctiscraper.db.links import MOST_CANDIDATES, Links
+from ctiscraper.db.links import CANDIDATES, PLAN, Links
+from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import Sources
@@ -33,7 +36,9 @@ from ctiscraper.types import (
 POOL = 4000
 WORDS = 450
 SOURCES = 100
-SAMPLE = 400
+SAMPLE = 150
+ROUNDS = 6
+SMALL = 10_000
 
 # Words with a language's frequencies (Zipf), so that the text index is as in life.
 FILL_POOL = f"""
@@ -194,47 +199,55 @@ async def lists(conn: Conn) -> None:
 
 async def lookups(conn: Conn) -> None:
     cursor = await conn.execute(
-        "SELECT bands, version FROM article_fingerprint ORDER BY random() LIMIT 150"
+        "SELECT article_id FROM article_fingerprint ORDER BY random() LIMIT 150"
     )
-    values: list[tuple[object, ...]] = [
-        (*row, 1 << 62, MOST_CANDIDATES) for row in await cursor.fetchall()
-    ]
-    query = """
-        SELECT f.article_id, a.duplicate_of, f.signature FROM (
-            SELECT * FROM article_fingerprint
-            WHERE bands && %s::integer[] AND version = %s AND article_id < %s
-            ORDER BY article_id DESC LIMIT %s) f JOIN article a ON a.id = f.article_id
-    """
-    print("  near-duplicate look-up:", await timed(conn, query, values))
+    values: list[tuple[object, ...]] = [([row[0]],) for row in await cursor.fetchall()]
+    async with conn.transaction():
+        await conn.execute(PLAN)
+        print("  near-duplicate look-up:", await timed(conn, CANDIDATES, values))
+
+
+@asynccontextmanager
+async def filled(made: rig.Installation, rows: int) -> AsyncIterator[Database]:
+    """Yield a database of its own with so many articles."""
+    conninfo = made.server.conninfo_for(f"rows_{rows}")
+    await asyncio.to_thread(upgrade, conninfo)
+    async with Database(conninfo, statement_seconds=3600) as database:
+        await Sources(database).seed(tuple(rig.sources(SOURCES)))
+        started = time.monotonic()
+        async with database.connection() as conn:
+            await conn.execute("SET maintenance_work_mem = '1GB'")
+            await conn.execute(FILL_POOL)
+            await fill(conn, 1, rows, fingerprint("one two three four five six"))
+        print(f"{rows:,} articles filled in {time.monotonic() - started:.0f} s", flush=True)
+        yield database
 
 
 async def main(rows: int) -> None:
-    mark = fingerprint("one two three four five six")
-    # The listed pages must be reachable as in production: a 2 GiB server's share of memory.
-    async with (
-        rig.installation(options={"shared_buffers": "512MB", "max_wal_size": "8GB"}) as made,
-        Database(made.conninfo, statement_seconds=3600) as database,
-    ):
-        await Sources(database).seed(tuple(rig.sources(SOURCES)))
-        costs = {}
-        async with database.connection() as conn:
-            await conn.execute("SET statement_timeout = 0")
-            await conn.execute("SET maintenance_work_mem = '1GB'")
-            await conn.execute(FILL_POOL)
-            done = 0
-            for size in (10_000, rows):
-                started = time.monotonic()
-                await fill(conn, done + 1, size, mark)
-                print(f"{size:,} articles (filled in {time.monotonic() - started:.0f} s)")
-                done = size
-                costs[size] = await store_cost(made, database, size * 10)
-                print(
-                    "  storing one: PostgreSQL {:.2f} + client {:.2f} ms CPU".format(*costs[size])
-                )
-                await lists(conn)
-                await lookups(conn)
-        small, large = sum(costs[10_000]), sum(costs[rows])
-        print(f"storing at {rows:,} costs {large / small:.2f} times what it costs at 10,000")
+    # A 2 GiB server's share of memory, as the plan's smallest instance has.
+    options = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
+    async with rig.installation(options=options) as made:
+        async with Database(made.conninfo) as admin, admin.connection() as conn:
+            for size in (SMALL, rows):
+                await conn.execute(f"CREATE DATABASE rows_{size}")
+        async with filled(made, SMALL) as small, filled(made, rows) as large:
+            spent = {SMALL: [0.0, 0.0], rows: [0.0, 0.0]}
+            async with large.connection() as conn:
+                await conn.execute("CHECKPOINT")
+            # Turn about, so that whatever else the machine does weighs on both alike.
+            for turn in range(ROUNDS):
+                for size, database in ((SMALL, small), (rows, large)):
+                    server, client = await store_cost(made, database, size * 10 + turn * SAMPLE)
+                    spent[size][0] += server / ROUNDS
+                    spent[size][1] += client / ROUNDS
+            for size, database in ((SMALL, small), (rows, large)):
+                print(f"{size:,} articles")
+                print("  storing one: PostgreSQL {:.2f} + client {:.2f} ms".format(*spent[size]))
+                async with database.connection() as conn:
+                    await lists(conn)
+                    await lookups(conn)
+            ratio = sum(spent[rows]) / sum(spent[SMALL])
+            print(f"storing at {rows:,} costs {ratio:.2f} times what it costs at {SMALL:,}")
 
 
 if __name__ == "__main__":

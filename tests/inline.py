@@ -9,9 +9,9 @@ from ctiscraper.sandbox import Sandbox
 class InlineSandbox(Sandbox):
     """A sandbox without processes; `failure` is raised instead of an answer when it is set."""
 
-    def __init__(self) -> None:
+    def __init__(self, failure: ParseError | None = None) -> None:
         super().__init__(PARSERS)
-        self.failure: ParseError | None = None
+        self.failure = failure
         self.answer: bytes | None = None
         self.called: list[str] = []
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import make
+from ctiscraper.collect.announce import announce
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import Finder, Found
 from ctiscraper.db.raw import FolderStore
@@ -61,6 +64,7 @@ class CannedFetcher(Fetcher):
         self.asked: list[str] = []
 
     async def fetch_page(self, settings: SourceSettings, url: str) -> Page:
+        assert settings.fetch_pages
         self.asked.append(url)
         if isinstance(self.answer, FetchError):
             raise self.answer
@@ -74,6 +78,7 @@ class CannedFinder(Finder):
         self.found: Found | FetchError | ParseError = FetchError(Reason.TIMEOUT)
 
     async def find(self, source: Source) -> Found:
+        assert source.settings.active
         if isinstance(self.found, Exception):
             raise self.found
         return self.found
@@ -113,7 +118,7 @@ class Bench(Stage):
 
     async def process(self, settings: SourceSettings = SITE, **entry: object) -> Result:
         """What becomes of one announced item."""
-        item = make.announced(URL, entry=make.entry(URL, **entry))
+        item = make.announced(URL, entry=make.entry(URL, "A title", **entry))
         await self.announce([item])
         return await self.pipeline.process(await self.claim(), settings)
 
@@ -363,6 +368,58 @@ async def test_a_lost_lease_writes_nothing(
     assert (await bench.pipeline.process(job, settings)).outcome is None
     assert await bench.job("state, reason, article_id") == ("leased", None, None)
     assert await bench.value("SELECT count(*) FROM article") == 0
+
+
+SPELLINGS = st.builds(
+    lambda scheme, path, tail, query, fragment: f"{scheme}://{path}{tail}{query}{fragment}",
+    st.sampled_from(["http", "https", "HTTPS"]),
+    st.sampled_from(["acme.example/a/one", "ACME.example/a/one", "acme.example:443/a/./one"]),
+    st.sampled_from(["", "/", "/amp", "/amp/"]),
+    st.lists(
+        st.sampled_from(["utm_source=rss", "utm_medium=feed", "fbclid=x", "gclid=y"]), max_size=3
+    ).map(lambda words: "?" + "&".join(words) if words else ""),
+    st.sampled_from(["", "#top", "#comments"]),
+)
+
+
+@given(st.lists(SPELLINGS, min_size=1, max_size=6), st.lists(st.text(max_size=5), min_size=6))
+def test_every_spelling_of_an_address_under_any_guid_is_one_article(
+    urls: list[str], guids: list[str]
+) -> None:
+    urls = [url.replace(":443", "") if url.startswith("http:") else url for url in urls]
+    entries = [make.entry(url, guid=guid) for url, guid in zip(urls, guids, strict=False)]
+    items = announce(SITE, [*entries, make.entry("https://acme.example/a/two")], (), url_key)
+    assert len({item.url_hash for item in items}) == 2
+    assert len(items) == len(urls) + 1, "each is a sighting of its own"
+
+
+WORDS = st.text(st.characters(), min_size=1, max_size=40)
+PAGES = st.one_of(
+    st.binary(max_size=300),
+    st.lists(WORDS, min_size=1, max_size=6).map(
+        lambda words: HTML.replace(
+            b"It came back.", " ".join(words).encode("utf-8", "surrogatepass")
+        )
+    ),
+    WORDS.map(lambda title: f"<title>{title}</title>".encode("utf-16", "surrogatepass") + HTML),
+)
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(body=PAGES)
+async def test_whatever_a_page_holds_it_is_stored_or_ends_in_its_reason(
+    bench: Bench, body: bytes
+) -> None:
+    url = f"{URL}/{len(bench.fetcher.asked)}"
+    bench.fetcher.answer = page(body, final_url=url)
+    await bench.announce([make.announced(url, url_hash=url_key(url))])
+    result = await bench.pipeline.process(await bench.claim(), SITE)
+    assert result.outcome in {Outcome.STORED, Outcome.FAILED}
+    row = f"SELECT state, reason FROM fetch_job WHERE url = '{url}'"
+    [(state, reason)] = await bench.rows(row)
+    assert (state, reason is None) in {("stored", True), ("failed", False)}
 
 
 async def test_near_duplicates_are_linked_and_both_kept(bench: Bench) -> None:

@@ -198,3 +198,15 @@ async def test_an_item_that_may_have_ended_workers_waits_to_be_worked_on_alone(
     none = await stage.queue.claim("acme.example", stage.worker, seconds=60, suspects=False)
     assert none is None
     assert (await stage.claim()).url == f"{URL}suspect"
+
+
+async def test_a_second_look_that_uses_up_its_attempts_leaves_the_article(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    await stage.keep(await stage.claim(), make.content(URL))
+    await stage.run("UPDATE fetch_job SET state = 'pending', attempts = 0")
+    assert (await stage.accounting()).stored == 1, "it is kept, whatever is looked at again"
+    for _ in range(MAX_ATTEMPTS):
+        await stage.claim()
+        await _lapse(stage)
+        await stage.queue.reap()
+    assert await _state(stage) == "stored"

@@ -10,10 +10,14 @@ from db.stage import Stage
 
 async def test_a_transaction_is_kept_whole_or_not_at_all(stage: Stage) -> None:
     await stage.run("CREATE TABLE it (n int)")
-    with pytest.raises(ZeroDivisionError):
+
+    async def half() -> None:
         async with stage.database.transaction() as conn:
             await conn.execute("INSERT INTO it VALUES (1)")
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await half()
     assert await stage.value("SELECT count(*) FROM it") == 0
     async with stage.database.transaction() as conn:
         await conn.execute("INSERT INTO it VALUES (1), (2)")

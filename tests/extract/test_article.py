@@ -193,7 +193,7 @@ def test_a_refused_page_leaves_the_feeds_own_text() -> None:
     assert article.tags == ("malware",)
     assert article.published == ENTRY.published
     assert article.published_from == "feed"
-    assert article.notes == ("text from the feed",)
+    assert article.notes == ()
 
 
 def test_an_entry_without_text_is_its_title_or_nothing() -> None:

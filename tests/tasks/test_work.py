@@ -74,6 +74,11 @@ class Script:
         return 0
 
 
+def _unused() -> Sourcing:
+    """A worker adds no sources."""
+    return cast("Sourcing", None)
+
+
 @dataclass
 class Yard(Stage):
     """Hosts with items, and a worker for them."""
@@ -91,7 +96,7 @@ class Yard(Stage):
             queue=self.queue,
             checks=self.checks,
             pipeline=cast("Pipeline", self.script),
-            sourcing=cast("Sourcing", None),
+            sourcing=_unused(),
         )
 
     async def hold(self, host: str, items: int, tier: Tier = Tier.STANDARD) -> None:
@@ -112,7 +117,7 @@ class Yard(Stage):
     async def nothing_held(self) -> bool:
         held = await self.value(
             """
-            SELECT (SELECT count(*) FROM fetch_job WHERE state = 'leased' OR lease_owner IS NOT NULL)
+            SELECT (SELECT count(*) FROM fetch_job WHERE lease_owner IS NOT NULL)
                 + (SELECT count(*) FROM host WHERE lease_owner IS NOT NULL)
                 + (SELECT count(*) FROM worker_heartbeat)
             """
@@ -294,7 +299,7 @@ async def test_a_host_gives_up_its_place_after_its_tiers_turn(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SHARES, Tier.BASIC, TierShare(turn=2, weight=0.3))
-    leases = []
+    leases: list[str] = []
     lease = yard.hosts.lease
 
     async def counted(*args: object, **named: object) -> object:
@@ -410,8 +415,9 @@ async def test_a_host_that_could_not_be_given_back_is_not_held_for_ever(
     monkeypatch.setattr(yard.hosts, "release", away)
     worker = Worker(yard.services)
     running = asyncio.create_task(worker.run())
-    while not yard.script.done or worker._held.hosts:
-        await asyncio.sleep(0)
+    async with asyncio.timeout(30):
+        while not yard.script.done or worker._held.hosts:  # noqa: ASYNC110 - nobody sets an event
+            await asyncio.sleep(0)
     before = await yard.value("SELECT lease_until FROM host")
     await yard.queue.renew(worker.identity, worker._held, pid=1, seconds=600, done=1)
     assert await yard.value("SELECT lease_until FROM host") == before

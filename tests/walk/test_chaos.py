@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ctiscraper.tasks.run import COMMAND, write_order
 from internet.world import FakeInternet
 from walk.walker import Walk, settings_for, walking
-
-from ctiscraper.tasks.run import COMMAND, write_order
 
 HOSTS, ITEMS, EVENTS, WORKERS, LEASE = 5, 30, 14, 3, 2.0
 POISON = "/a/3"
@@ -82,6 +81,7 @@ async def _settle(walk: Walk, crew: Crew) -> None:
             """
             SELECT (SELECT count(*) FROM fetch_job WHERE state IN ('pending', 'leased'))
                 + (SELECT count(*) FROM outbox)
+                + (SELECT count(*) FROM source_state WHERE last_success_at IS NULL)
             """
         )
         if left == 0:

@@ -1,4 +1,4 @@
-"""Faults of our own database while it is worked with: nothing lost, doubled or blamed on an item."""
+"""Faults of our own database at work: nothing is lost, doubled or blamed on an item."""
 
 import asyncio
 import os
@@ -220,10 +220,11 @@ def _restored(conninfo: str, programs: Path, dump: Path) -> str:
     copy = make_conninfo(conninfo, dbname=name)
     with psycopg.connect(make_conninfo(conninfo, dbname="postgres"), autocommit=True) as admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    for command in (
+    commands: tuple[list[str | Path], ...] = (
         [programs / "pg_dump", "--format=custom", f"--file={dump}", f"--dbname={conninfo}"],
         [programs / "pg_restore", "--exit-on-error", f"--dbname={copy}", dump],
-    ):
+    )
+    for command in commands:
         subprocess.run(command, check=True, capture_output=True)
     return copy
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from ctiscraper.collect.failing import ATTEMPTS
 from ctiscraper.db.items import Items
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.tasks.work import Worker
-from internet.world import FakeInternet
+from ctiscraper.types import Discovery
+from internet.exchange import Exchange
+from internet.world import FAULTS, FakeInternet
 from walk.walker import Walk, settings_for, walking
 
 
@@ -112,13 +115,86 @@ async def test_a_dead_letter_is_listed_with_its_cause_and_a_retry_brings_the_art
         assert (accounting.balanced, accounting.dead, accounting.stored) == (True, 0, 4)
 
 
+async def test_images_and_scripts_of_a_page_are_neither_asked_for_nor_kept(
+    database: str, tmp_path: Path
+) -> None:
+    async with (
+        FakeInternet(hosts=1, items=2) as net,
+        walking(database, net, tmp_path) as walk,
+    ):
+        net.sites[0].faults["page"] = "scripts"
+        await walk.add(*net.sources())
+        await walk.collect()
+        paths = {request.path for request in net.requests}
+        assert paths == {"/robots.txt", "/feed.xml", "/a/0", "/a/1"}
+        loaded = "SELECT count(*) FROM article WHERE html ~* '<(img|script|iframe|object|video)'"
+        assert (await walk.accounting()).stored == 2
+        assert await walk.value(loaded) == 0
+
+
+LOCAL = """<rss version="2.0"><channel><title>t</title>
+<item><title>one</title><link>{0}</link></item>
+<item><title>two</title><link>http://169.254.169.254/latest/meta-data/</link></item>
+<item><title>three</title><link>{1}</link></item></channel></rss>"""
+
+
+async def test_no_way_of_collecting_leads_to_this_machine(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page, a feed, a sitemap's child, a link to a feed and a robots.txt, each on loopback.
+
+    The listener's port is allowed, so that its address alone stands in the way.
+    """
+    async with FakeInternet(hosts=5, items=1) as net:
+        if net.sites[0].address == "127.0.0.1":
+            pytest.skip("the sites have no addresses of their own here")
+        canary = net._canary_url
+        port = int(canary.split(":")[2].split("/")[0])
+        spelled = f"http://0x7f000001:{port}/canary"
+        space = "http://www.sitemaps.org/schemas/sitemap/0.9"
+        said = {
+            "local_links": LOCAL.format(canary, spelled),
+            "local_child": f'<sitemapindex xmlns="{space}"><sitemap><loc>{canary}</loc></sitemap>'
+            "</sitemapindex>",
+            "local_feed": f'<link rel="alternate" type="application/rss+xml" href="{canary}">',
+        }
+        for name, body in said.items():
+            monkeypatch.setitem(FAULTS, name, partial(Exchange.send, body=body))
+        links, child, page, moved, robots = net.sites
+        links.faults["feed"] = "local_links"
+        child.faults["sitemap"] = "local_child"
+        page.faults["index"] = "local_feed"
+        moved.faults["feed"] = "redirect_canary"
+        robots.faults["robots"] = "redirect_canary"
+        ports = net.ports | {80, port}
+        async with walking(database, net, tmp_path, egress_allow_ports=ports) as walk:
+            by_feed = net.sources()
+            await walk.add(
+                by_feed[0],
+                replace(
+                    by_feed[1], discovery=Discovery.SITEMAP, feed_url=child.url("/sitemap.xml")
+                ),
+                replace(by_feed[2], feed_url=None),
+                by_feed[3],
+                by_feed[4],
+                replace(by_feed[0], key="direct", url=canary, feed_url=canary),
+            )
+            await walk.collect()
+            assert net.canary_hits == 0
+            items = "SELECT DISTINCT reason FROM fetch_job WHERE source_id = 1"
+            assert await walk.rows(items) == [("address_refused",)]
+            for key in ("site-1", "site-3", "direct"):
+                assert (await walk.sources.get(key)).reason == "address_refused"
+            assert (await walk.sources.get("site-4")).reason == "robots_unreachable"
+
+
 async def _kill_its_parser(walk: Walk, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Collect while every process that is given one page of the first site is killed."""
+    """Collect while every process that reads one article of the first site is killed."""
     sandbox = walk.services.pipeline.sandbox
     exchange, marker = sandbox._exchange, walk.net.sites[0].url(path).encode()
 
     async def deadly(worker: object, index: int, payload: bytes) -> object:
-        if marker in payload and b"<html" in payload:
+        if index == sandbox._index["article"] and marker in payload:
             os.kill(worker.pid, signal.SIGKILL)  # type: ignore[attr-defined]  # the sandbox's own
         return await exchange(worker, index, payload)  # type: ignore[arg-type]  # passed through
 

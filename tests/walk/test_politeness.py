@@ -1,4 +1,4 @@
-"""Politeness as the hosts see it: paces, delays, refusals and validators at the server's own log."""
+"""Politeness as the hosts see it: paces, delays, refusals and validators in the server's log."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ async def test_six_workers_keep_one_pace_at_a_host_that_all_are_sent_to(
         async def elsewhere(x: Exchange) -> None:
             await x.redirect(crowded.url(x.request.path))
 
-        monkeypatch.setitem(FAULTS, "elsewhere", elsewhere)  # type: ignore[arg-type]  # a dict underneath
+        monkeypatch.setitem(FAULTS, "elsewhere", elsewhere)
         for site in net.sites[1:]:
             site.faults["page"] = "elsewhere"
         settings = {

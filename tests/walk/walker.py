@@ -59,4 +59,6 @@ async def walking(
     conninfo: str, net: FakeInternet, folder: Path, **changes: object
 ) -> AsyncIterator[Walk]:
     async with open_services(settings_for(net, folder, **changes), conninfo) as services:
-        yield Walk(database=services.database, services=services, net=net)
+        walk = Walk(database=services.database, services=services, net=net)
+        yield walk
+        assert (await walk.accounting()).balanced, "discovered is the sum of all ends, always"

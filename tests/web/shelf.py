@@ -85,6 +85,7 @@ class Shelf:
             "host": f"{source}.example",
             "source_id": source_id,
             "state": state,
+            "alias": state == "duplicate",
             "entry": json.dumps(entry),
             **changes,
         }

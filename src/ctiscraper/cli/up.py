@@ -188,7 +188,10 @@ async def _alongside(work: Coroutine[object, object, None]) -> AsyncIterator[asy
 
 def _web_services(services: Services) -> WebServices:
     return WebServices(
-        database=services.database, version=__version__, contact=services.settings.contact
+        database=services.database,
+        version=__version__,
+        contact=services.settings.contact,
+        sourcing=services.sourcing,
     )
 
 

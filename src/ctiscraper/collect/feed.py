@@ -1,16 +1,22 @@
 """Feeds in any dialect, whole or broken, in one neutral form."""
 
 import re
+from codecs import BOM_UTF8
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 from lxml import etree
 
 from ctiscraper.collect.announced import judge_entry, judge_url, one_line, to_language, to_line
 from ctiscraper.collect.feed_tolerant import read_tolerant
 from ctiscraper.collect.feed_xml import FeedReader
-from ctiscraper.collect.jsonfeed import read_json_feed
+from ctiscraper.collect.jsonfeed import read_json_feed, read_large_json
+from ctiscraper.collect.pieces import LARGE, Cutter, Pieces
 from ctiscraper.collect.raw_feed import RawFeed
 from ctiscraper.collect.xml_text import (
+    ascii_based,
+    check_size,
     decode_text,
     parse_xml,
     read_references,
@@ -29,6 +35,8 @@ _FEED_TAG = re.compile(
 _PAGE = re.compile(r"<(?:html|head|body|meta|title|script)\b", re.IGNORECASE)
 _TOO_DEEP = "Excessive depth"
 _YEAR_MINUTES = 527_040
+_MAX_WARNINGS = 20
+_CUTTER = Cutter("item|entry", "date|published|updated|issued")
 
 
 def parse_feed(
@@ -87,12 +95,56 @@ def read_feed(
     body: bytes, *, content_type: str, url: str, max_entries: int, now: datetime
 ) -> RawFeed:
     """The feed as announced, before its entries are judged; raises as `parse_feed` does."""
+    check_size(body)
+    read = partial(
+        _read_whole, content_type=content_type, url=url, max_entries=max_entries, now=now
+    )
+    if len(body) <= LARGE:
+        return read(body)
+    body = ascii_based(body)
+    if body.removeprefix(BOM_UTF8).lstrip()[:1] == b"{":
+        feed = read_large_json(body, content_type, url=url, max_entries=max_entries, now=now)
+        if feed is not None:
+            return feed
+    pieces = _CUTTER.cut(body, max_entries, now) or Pieces([body])
+    return _read_pieces(pieces, read)
+
+
+def _read_pieces(pieces: Pieces, read: Callable[[bytes], RawFeed]) -> RawFeed:
+    """A feed too large for one tree; raises ParseError only when its first piece cannot be read."""
+    feeds: list[RawFeed] = []
+    faults: list[ParseError] = []
+    for piece in pieces.documents:
+        try:
+            feeds.append(read(piece))
+        except ParseError as error:
+            faults.append(error)
+            if not feeds:
+                raise
+    return _joined(feeds, faults, truncated=pieces.truncated)
+
+
+def _joined(feeds: list[RawFeed], faults: list[ParseError], *, truncated: bool) -> RawFeed:
+    """The first piece of a feed with the entries of all."""
+    feed = feeds[0]
+    warnings = [f"a part of the feed cannot be read ({fault.detail})" for fault in faults]
+    for other in feeds[1:]:
+        feed.entries += other.entries
+        warnings += other.warnings
+    feed.warnings = list(dict.fromkeys(feed.warnings + warnings))[:_MAX_WARNINGS]
+    feed.truncated = feed.truncated or truncated
+    return feed
+
+
+def _read_whole(
+    body: bytes, *, content_type: str, url: str, max_entries: int, now: datetime
+) -> RawFeed:
     text = decode_text(body, content_type)
     start = text.lstrip()[:1]
     if not start:
         raise ParseError(Reason.FEED_EMPTY, "the answer holds nothing")
     if start in "{[":
-        return _cut(read_json_feed(text, url=url), max_entries)
+        return read_json_feed(text, url=url, max_entries=max_entries, now=now)
     text = read_references(strip_prolog(text))
     if _PAGE.match(text) is not None:
         raise ParseError(Reason.NOT_A_FEED, "this is an HTML page, not a feed")
@@ -131,10 +183,3 @@ def _tree(text: str) -> tuple[etree._Element | None, str]:
         return (
             (None, fault) if len(text) <= MAX_TOLERANT else (parse_xml(text, recover=True), fault)
         )
-
-
-def _cut(feed: RawFeed, max_entries: int) -> RawFeed:
-    """The feed with no more than its first entries, which JSON Feed has newest first."""
-    feed.truncated = len(feed.entries) > max_entries
-    del feed.entries[max_entries:]
-    return feed

@@ -15,6 +15,7 @@ from ctiscraper.collect.markup import (
     resolve_markup,
     tidy_markup,
 )
+from ctiscraper.collect.pieces import carried, newest
 from ctiscraper.collect.raw_feed import RawEntry, RawFeed, Text
 from ctiscraper.dates import parse_date
 from ctiscraper.errors import ParseError, Reason
@@ -34,7 +35,6 @@ _PERIOD_MINUTES = {
     "monthly": 43200,
     "yearly": 525600,
 }
-_SCANNED = 50_000
 _DIGITS = 7
 
 
@@ -81,7 +81,10 @@ class FeedReader:
             raise ParseError(Reason.NOT_A_FEED, f"the root element is <{self._name[:40]}>")
         channel = self._channel()
         items = list(self._items(channel))
-        kept = newest(items, max_entries, now)
+        kept = items
+        if len(items) > max_entries:
+            ages = carried((_item_date(item, now) for item in items), now)
+            kept = [items[place] for place in newest(ages, max_entries)]
         feed = self._feed(channel)
         feed.entries = [self._entry(item) for item in kept]
         feed.truncated = len(kept) < len(items)
@@ -291,20 +294,6 @@ class FeedReader:
     @staticmethod
     def _language(element: etree._Element) -> str:
         return element.get(f"{_XML}lang", "").strip().replace("_", "-")
-
-
-def newest(items: list[etree._Element], limit: int, now: datetime) -> list[etree._Element]:
-    """The `limit` newest items in the feed's order; one without a date is as old as the last."""
-    if len(items) <= limit:
-        return items
-    scanned = items[:_SCANNED]
-    last = now
-    dated: list[tuple[datetime, int]] = []
-    for place, item in enumerate(scanned):
-        last = _item_date(item, now) or last
-        dated.append((last, -place))
-    chosen = sorted(-place for _, place in sorted(dated, reverse=True)[:limit])
-    return [scanned[place] for place in chosen]
 
 
 def _item_date(item: etree._Element, now: datetime) -> datetime | None:

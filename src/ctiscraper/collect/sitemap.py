@@ -3,16 +3,20 @@
 import re
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, islice
 
 from lxml import etree
 
 from ctiscraper.collect.announced import judge_url, one_line, to_language
 from ctiscraper.collect.feed import parse_feed
+from ctiscraper.collect.pieces import LARGE, Cutter, Pieces, newest
 from ctiscraper.collect.sitemap_types import Sitemap
 from ctiscraper.collect.xml_text import (
     MAX_BYTES,
+    ascii_based,
+    check_size,
     decode_text,
     local_name,
     parse_xml,
@@ -28,6 +32,13 @@ MAX_CHILDREN = 1000
 MAX_BAD = 500
 
 _GZIP = b"\x1f\x8b"
+# Controls before the first sign are passed over.
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?[\0-\x20\x7f]*<")
+_FEED_START = re.compile(rb"<(?:rss|rdf:rdf|feed)[\s>]", re.IGNORECASE)
+_START = 4096
+_LINE = re.compile(r"\S[^\n\r]*")
+_CUTTER = Cutter("url|sitemap", "publication_date|lastmod")
+_ROWS = {"urlset": "url", "sitemapindex": "sitemap"}
 _PAGE = re.compile(r"\s*<(?:!DOCTYPE\s+html|html|head|body)\b", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _FEED_ROOTS = frozenset({"rss", "rdf", "feed"})
@@ -56,23 +67,36 @@ def parse_sitemap(
     PARSER_ERROR.
     """
     now = now or datetime.now(UTC)
-    text = decode_text(_unpacked(body))
-    if not text.strip():
-        raise ParseError(Reason.FEED_EMPTY, "the answer holds nothing")
-    if _PAGE.match(text) is not None:
-        raise ParseError(Reason.NOT_A_FEED, "this is an HTML page, not a sitemap")
-    if not text.lstrip().startswith("<"):
-        return _judged(_plain_rows(text), url=url, limit=max_entries, now=now)
-    root = _root(strip_prolog(text))
-    name = local_name(root)
-    if name == "sitemapindex":
-        return Sitemap(children=_children(_rows(root, "sitemap"), url=url, now=now))
-    if name == "urlset":
-        return _judged(_rows(root, "url"), url=url, limit=max_entries, now=now)
+    body = ascii_based(_unpacked(body))
+    check_size(body)
+    if _MARKUP.match(body) is None:
+        return _listed(decode_text(body), url=url, limit=max_entries, now=now)
+    pieces = Pieces([body])
+    if len(body) > LARGE and _FEED_START.search(body, 0, _START) is None:
+        pieces = _CUTTER.cut(body, max_entries, now) or pieces
+    name, rows = _read(pieces.documents)
     if name in _FEED_ROOTS:
-        feed = parse_feed(_unpacked(body), url=url, max_entries=max_entries, now=now)
+        feed = parse_feed(body, url=url, max_entries=max_entries, now=now)
         return Sitemap(entries=feed.entries, bad=feed.bad, truncated=feed.truncated)
-    raise ParseError(Reason.NOT_A_FEED, f"the root element is <{name[:40]}>, not a sitemap's")
+    if name == "sitemapindex":
+        return Sitemap(children=_children(rows, url=url, now=now))
+    sitemap = _judged(rows, url=url, limit=max_entries, now=now)
+    return replace(sitemap, truncated=sitemap.truncated or pieces.truncated)
+
+
+def _read(documents: Iterable[bytes]) -> tuple[str, list[_Row]]:
+    """The name of the root and the rows; raises ParseError NOT_A_FEED for another document."""
+    name, rows = "", list[_Row]()
+    for document in documents:
+        root = _root(document)
+        name = name or local_name(root)
+        if name in _FEED_ROOTS:
+            break
+        if name not in _ROWS:
+            detail = f"the root element is <{name[:40]}>, not a sitemap's"
+            raise ParseError(Reason.NOT_A_FEED, detail)
+        rows += (_row(element) for element in root if local_name(element) == _ROWS[name])
+    return name, rows
 
 
 def _unpacked(body: bytes) -> bytes:
@@ -89,18 +113,16 @@ def _unpacked(body: bytes) -> bytes:
     return plain
 
 
-def _root(text: str) -> etree._Element:
+def _root(document: bytes) -> etree._Element:
     """The tree, mended when it is not well formed and else as far as it goes."""
+    text = decode_text(document)
+    if _PAGE.match(text) is not None:
+        raise ParseError(Reason.NOT_A_FEED, "this is an HTML page, not a sitemap")
+    text = strip_prolog(text)
     try:
         return parse_xml(text)
     except ParseError:
         return parse_xml(repair_xml(text), recover=True)
-
-
-def _rows(root: etree._Element, name: str) -> Iterable[_Row]:
-    for element in root:
-        if local_name(element) == name:
-            yield _row(element)
 
 
 def _row(element: etree._Element) -> _Row:
@@ -131,12 +153,17 @@ def _read_news(news: etree._Element, row: _Row) -> None:
                 row.keywords = words
 
 
-def _plain_rows(text: str) -> Iterable[_Row]:
-    """One address a line; raises ParseError NOT_A_FEED when the first lines hold none."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    if not lines or _ADDRESS.fullmatch(lines[0]) is None:
+def _listed(text: str, *, url: str, limit: int, now: datetime) -> Sitemap:
+    """One address a line; raises ParseError when there is nothing or the first line is none."""
+    lines = (words for line in _LINE.finditer(text) if (words := line[0].strip()))
+    first = next(lines, "")
+    if not first:
+        raise ParseError(Reason.FEED_EMPTY, "the answer holds nothing")
+    if _ADDRESS.fullmatch(first) is None:
         raise ParseError(Reason.NOT_A_FEED, "neither XML nor a list of addresses")
-    return (_Row(location=line) for line in lines)
+    rows = [_Row(location=line) for line in islice(chain([first], lines), limit)]
+    sitemap = _judged(rows, url=url, limit=limit, now=now)
+    return replace(sitemap, truncated=next(lines, None) is not None)
 
 
 def _children(rows: Iterable[_Row], *, url: str, now: datetime) -> tuple[str, ...]:
@@ -150,14 +177,11 @@ def _children(rows: Iterable[_Row], *, url: str, now: datetime) -> tuple[str, ..
     return tuple(dict.fromkeys(location for _, location in dated))[:MAX_CHILDREN]
 
 
-def _judged(rows: Iterable[_Row], *, url: str, limit: int, now: datetime) -> Sitemap:
+def _judged(rows: list[_Row], *, url: str, limit: int, now: datetime) -> Sitemap:
     """The newest rows as entries; a page that changed without a date counts as oldest."""
-    listed = list(rows)
-    kept = listed
-    if len(listed) > limit:
-        ages = [_age(row, now) for row in listed]
-        newest = sorted(range(len(listed)), key=lambda i: ages[i], reverse=True)[:limit]
-        kept = [listed[i] for i in sorted(newest)]
+    kept = rows
+    if len(rows) > limit:
+        kept = [rows[place] for place in newest((_age(row, now) for row in rows), limit)]
     entries: dict[str, FeedEntry] = {}
     bad: list[BadEntry] = []
     for row in kept:
@@ -170,9 +194,7 @@ def _judged(rows: Iterable[_Row], *, url: str, limit: int, now: datetime) -> Sit
                     guid=one_line(row.location, 200), reason=fault, detail=one_line(row.title, 200)
                 )
             )
-    return Sitemap(
-        entries=tuple(entries.values()), bad=tuple(bad), truncated=len(kept) < len(listed)
-    )
+    return Sitemap(entries=tuple(entries.values()), bad=tuple(bad), truncated=len(kept) < len(rows))
 
 
 def _age(row: _Row, now: datetime) -> datetime:

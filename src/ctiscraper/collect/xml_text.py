@@ -9,6 +9,7 @@ from lxml import etree
 from ctiscraper.errors import ParseError, Reason
 
 MAX_BYTES = 16 * 1024 * 1024
+_BLOCK = 64 * 1024
 
 _UNICODE_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -88,20 +89,41 @@ def decode_text(body: bytes, content_type: str = "") -> str:
     and what was said to be UTF-8 but is not is read as windows-1252 when that loses less.
     Raises ParseError TOO_LARGE.
     """
-    if len(body) > MAX_BYTES:
-        raise ParseError(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1048576} MiB")
+    check_size(body)
     text = _decode(body, content_type).removeprefix("\ufeff")
     if is_plain_ascii(text) or _ODD.search(text) is None:
         return text
     return _ILLEGAL.sub("", text).translate(_CONTROLS_MEANT)
 
 
+def check_size(body: bytes) -> None:
+    """Raise ParseError TOO_LARGE for a body past the cap."""
+    if len(body) > MAX_BYTES:
+        raise ParseError(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1048576} MiB")
+
+
+def ascii_based(body: bytes) -> bytes:
+    """The body, in UTF-8 with its byte order mark when it was in UTF-16 or UTF-32."""
+    encoding = next((name for mark, name in _UNICODE_MARKS if body.startswith(mark)), "utf-8")
+    if encoding == "utf-8":
+        return body
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    plain = bytearray(codecs.BOM_UTF8)
+    for start in range(0, len(body), _BLOCK):
+        text = decoder.decode(body[start : start + _BLOCK]).removeprefix("\ufeff")
+        plain += text.encode("utf-8", "replace")
+    return bytes(plain)
+
+
 def is_plain_ascii(text: str) -> bool:
     """True when the text is ASCII without a control but tab and line ends: the quick way."""
     if not text.isascii():
         return False
-    plain = text.encode("ascii")
-    return len(plain.translate(None, _ASCII_CONTROLS)) == len(plain)
+    for start in range(0, len(text), _BLOCK):
+        plain = text[start : start + _BLOCK].encode("ascii")
+        if len(plain.translate(None, _ASCII_CONTROLS)) != len(plain):
+            return False
+    return True
 
 
 def _decode(body: bytes, content_type: str) -> str:
@@ -177,7 +199,7 @@ def strip_prolog(text: str) -> str:
         elif _JUNK.match(text, position) is not None:
             found = _START.search(text, position, position + _JUNK_LIMIT)
             position = found.start() if found else max(text.find("<", position), position)
-    return text[position:]
+    return text[position:] if position else text
 
 
 def _skip_misc(text: str, position: int) -> int:

@@ -21,7 +21,7 @@ from ctiscraper.types import (
 )
 
 CHUNK = 500
-# A feed whose entries change at every look may ask for each of its pages this seldom.
+# What a second fruitless look waits; some feeds count readers or rotate advertisements.
 REVISIT_AFTER = "10 minutes"
 
 
@@ -292,7 +292,8 @@ async def _sight(
 async def _revisit(conn: Conn, source_id: int, changed: dict[int, Announced]) -> set[str]:
     """Queue the jobs whose entries changed; return the hosts that have work again.
 
-    An entry that changes at every look costs its page one request in that time, no more.
+    The first edit is followed at once. An entry that changes while its page does not costs
+    ever fewer requests: each fruitless look doubles the wait for the next.
     """
     if not changed:
         return set()
@@ -305,7 +306,8 @@ async def _revisit(conn: Conn, source_id: int, changed: dict[int, Announced]) ->
             UPDATE sighting g SET entry_hash = item.entry_hash FROM item
             WHERE g.source_id = %s AND g.guid_hash = item.guid_hash AND g.job_id = item.id)
         UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
-            run_after = greatest(now(), j.finished_at + interval '{REVISIT_AFTER}'),
+            run_after = greatest(now(), j.finished_at
+                + (2 ^ least(j.fruitless, 10) - 1) * interval '{REVISIT_AFTER}'),
             from_snapshot = false, entry = item.entry::jsonb
         FROM item
         WHERE j.id = item.id AND item.wanted AND j.url <> ''

@@ -20,10 +20,23 @@ Similarity = Callable[[Fingerprint, Fingerprint], float | None]
 
 # The GIN index answers at any size; a walk along the primary key, which the planner likes for
 # its cheap start, would read every article for the many texts that repeat none.
-_PLAN = """
+PLAN = """
 SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),
     set_config('gin_fuzzy_search_limit', '5000', true)
 """
+
+# The sum keeps the primary key out of the plan: half of all articles are older than a new one.
+CANDIDATES = f"""
+SELECT me.article_id, f.article_id, coalesce(a.duplicate_of, f.article_id), f.version,
+    a.text_sha256, f.signature, f.bands, f.shingles
+FROM article_fingerprint me CROSS JOIN LATERAL (
+    SELECT * FROM article_fingerprint it
+    WHERE it.bands && me.bands AND it.version = me.version
+        AND it.article_id + 0 < me.article_id
+    ORDER BY it.article_id DESC LIMIT {MOST_CANDIDATES}) f
+JOIN article a ON a.id = f.article_id
+WHERE me.article_id = ANY(%s)
+"""  # noqa: S608 - a constant of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +86,7 @@ class Links:
                 return 0
             texts = await _waiting(conn, limit)
             if texts:
-                await conn.execute(_PLAN)
+                await conn.execute(PLAN)
                 candidates = await _candidates(conn, texts)
                 await _write(conn, _judge(texts, candidates, similarity))
         return len(texts)
@@ -112,20 +125,7 @@ def _mark(row: TupleRow) -> Fingerprint:
 
 async def _candidates(conn: Conn, texts: list[_Text]) -> dict[int, list[_Candidate]]:
     """Return the earlier articles that share a band with each text."""
-    cursor = await conn.execute(
-        f"""
-        SELECT me.article_id, f.article_id, coalesce(a.duplicate_of, f.article_id), f.version,
-            a.text_sha256, f.signature, f.bands, f.shingles
-        FROM article_fingerprint me CROSS JOIN LATERAL (
-            SELECT * FROM article_fingerprint it
-            WHERE it.bands && me.bands AND it.version = me.version
-                AND it.article_id < me.article_id
-            ORDER BY it.article_id DESC LIMIT {MOST_CANDIDATES}) f
-        JOIN article a ON a.id = f.article_id
-        WHERE me.article_id = ANY(%s)
-        """,  # noqa: S608 - a constant of this module
-        ([text.article_id for text in texts],),
-    )
+    cursor = await conn.execute(CANDIDATES, ([text.article_id for text in texts],))
     found: dict[int, list[_Candidate]] = {}
     for row in await cursor.fetchall():
         found.setdefault(row[0], []).append(_Candidate(row[1], row[2], _mark(row[3:])))

@@ -61,23 +61,28 @@ class ProgressBoard:
         async with self._database.connection() as conn:
             cursor = await conn.execute(
                 """
-                WITH jobs AS (SELECT state, count(*) AS n FROM fetch_job GROUP BY state),
-                    folded AS (SELECT count(*) AS n FROM article a JOIN fetch_job j
-                        ON j.id = a.job_id
-                        WHERE a.duplicate_of IS NOT NULL AND j.state = 'stored')
+                WITH jobs AS (SELECT state, alias, article_id IS NULL AS open, count(*) AS n
+                        FROM fetch_job GROUP BY 1, 2, 3),
+                    folded AS (SELECT count(*) AS n FROM article WHERE duplicate_of IS NOT NULL),
+                    sums AS (SELECT
+                        coalesce(sum(n) FILTER (WHERE NOT open AND NOT alias), 0) AS made,
+                        coalesce(sum(n) FILTER (WHERE alias), 0) AS aliases,
+                        coalesce(sum(n) FILTER (WHERE open AND state = 'filtered'), 0) AS filtered,
+                        coalesce(sum(n) FILTER (WHERE open AND state = 'failed'), 0) AS failed,
+                        coalesce(sum(n) FILTER (WHERE open AND state = 'dead'), 0) AS dead,
+                        coalesce(sum(n) FILTER (WHERE open AND state IN ('pending', 'leased')), 0)
+                            AS pending
+                        FROM jobs)
                 SELECT now(), count(*), count(*) FILTER (WHERE t.last_checked_at >= %s),
                     count(*) FILTER (WHERE t.health = 'ok'),
                     count(*) FILTER (WHERE t.health IN ('failing', 'blocked', 'gone')),
                     count(*) FILTER (WHERE t.health = 'offline'),
-                    coalesce((SELECT n FROM jobs WHERE state = 'stored'), 0)
-                        - (SELECT n FROM folded),
-                    coalesce((SELECT n FROM jobs WHERE state = 'duplicate'), 0)
-                        + (SELECT n FROM folded),
-                    coalesce((SELECT n FROM jobs WHERE state = 'filtered'), 0),
-                    coalesce((SELECT n FROM jobs WHERE state = 'failed'), 0),
-                    coalesce((SELECT n FROM jobs WHERE state = 'dead'), 0),
-                    coalesce((SELECT sum(n) FROM jobs
-                        WHERE state IN ('pending', 'leased')), 0)::bigint,
+                    (SELECT made - folded.n FROM sums, folded)::bigint,
+                    (SELECT aliases + folded.n FROM sums, folded)::bigint,
+                    (SELECT filtered FROM sums)::bigint,
+                    (SELECT failed FROM sums)::bigint,
+                    (SELECT dead FROM sums)::bigint,
+                    (SELECT pending FROM sums)::bigint,
                     (SELECT count(*) FROM worker_heartbeat
                         WHERE seen_at > now() - interval '5 minutes')
                 FROM source s JOIN source_state t ON t.source_id = s.id

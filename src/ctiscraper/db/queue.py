@@ -15,7 +15,8 @@ MAX_ATTEMPTS = 5
 # After so many attempts an item is worked on by itself: whoever was leased beside an item that
 # ends its worker pays an attempt with it, and must not be beside it again.
 SUSPECT_AFTER = 2
-ENDED = ("filtered", "failed", "dead")
+# What an item is when its attempts are used up: a second look that fails leaves its article.
+USED_UP = "CASE WHEN article_id IS NULL THEN 'dead' WHEN alias THEN 'duplicate' ELSE 'stored' END"
 
 _entry = msgspec.json.Decoder(FeedEntry)
 
@@ -81,10 +82,10 @@ class Queue:
         """
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                """
+                f"""
                 UPDATE fetch_job SET
-                    state = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
-                        THEN 'dead' ELSE 'pending' END,
+                    state = CASE WHEN %(refund)s OR attempts < %(most)s THEN 'pending'
+                        ELSE {USED_UP} END,
                     finished_at = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
                         THEN now() END,
                     attempts = greatest(0, attempts - %(refund)s::int),
@@ -93,7 +94,7 @@ class Queue:
                     run_after = now() + make_interval(secs => %(delay)s),
                     lease_owner = NULL, worker = NULL, lease_until = NULL
                 WHERE id = %(id)s AND lease_owner = %(owner)s AND state = 'leased'
-                """,
+                """,  # noqa: S608 - a constant of this module
                 {
                     "id": job.id,
                     "owner": job.lease_owner,
@@ -114,16 +115,16 @@ class Queue:
         """
         async with self._database.transaction() as conn, conn.cursor() as cursor:
             await cursor.execute(
-                """
+                f"""
                 UPDATE fetch_job SET
-                    state = CASE WHEN attempts >= %s THEN 'dead' ELSE 'pending' END,
+                    state = CASE WHEN attempts < %s THEN 'pending' ELSE {USED_UP} END,
                     finished_at = CASE WHEN attempts >= %s THEN now() END,
                     reason = %s, detail = 'the worker ended while it held this item',
                     run_after = now(), lease_owner = NULL, worker = NULL, lease_until = NULL
                 WHERE id IN (SELECT id FROM fetch_job
                     WHERE state = 'leased' AND lease_until < now() FOR UPDATE SKIP LOCKED)
                 RETURNING host, rank
-                """,
+                """,  # noqa: S608 - a constant of this module
                 (MAX_ATTEMPTS, MAX_ATTEMPTS, Reason.WORKER_LOST),
             )
             rows = await cursor.fetchall()

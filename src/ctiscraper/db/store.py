@@ -107,7 +107,7 @@ class Store:
         async with self._database.transaction() as conn:
             if not await fenced(conn, job):
                 return False
-            await _end(conn, job, job.article_id)
+            await _end(conn, job, job.article_id, changed=False)
         return True
 
     async def keep_snapshot(self, job: FetchJob, snapshot: SnapshotRecord) -> int:
@@ -231,7 +231,7 @@ async def _keep_again(
     if not same:
         revision += 1
         await _revise(conn, article_id, job, values)
-    await _end(conn, job, article_id)
+    await _end(conn, job, article_id, changed=not same)
     return Stored(article_id, revision, created=False, changed=not same)
 
 
@@ -295,15 +295,17 @@ async def _revise(conn: Conn, article_id: int, job: FetchJob, values: dict[str, 
     )
 
 
-async def _end(conn: Conn, job: FetchJob, article_id: int) -> None:
+async def _end(conn: Conn, job: FetchJob, article_id: int, *, changed: bool) -> None:
     """End an item whose article stands: stored when it made it, else a duplicate of it."""
     await conn.execute(
         """
         UPDATE fetch_job j SET
             state = CASE WHEN a.job_id = j.id THEN 'stored' ELSE 'duplicate' END,
+            alias = a.job_id <> j.id,
+            fruitless = CASE WHEN %s THEN 0 ELSE least(j.fruitless + 1, 100) END,
             article_id = a.id, reason = NULL, detail = '', finished_at = now(),
             from_snapshot = false, lease_owner = NULL, worker = NULL, lease_until = NULL
         FROM article a WHERE a.id = %s AND j.id = %s
         """,
-        (article_id, job.id),
+        (changed, article_id, job.id),
     )

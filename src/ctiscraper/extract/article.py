@@ -17,11 +17,12 @@ from ctiscraper.extract.fallback import body_blocks
 from ctiscraper.extract.fingerprint import fingerprint
 from ctiscraper.extract.kind import Kind, page_kind
 from ctiscraper.extract.language import detect_language
+from ctiscraper.extract.notice import notice_of
 from ctiscraper.extract.publication import find_publication
 from ctiscraper.extract.render import MAX_TEXT, html_of_blocks, render
 from ctiscraper.extract.sanitise import sanitise
 from ctiscraper.extract.selectors import select
-from ctiscraper.extract.structured import Structured, read_structured
+from ctiscraper.extract.structured import Structured, clean_tags, read_structured
 from ctiscraper.extract.summary import first_sentences
 from ctiscraper.extract.urls import absolute_url, canonical_url, is_sane_canonical
 from ctiscraper.types import ArticleContent, Extraction, ExtractionHints, FeedEntry, Selectors
@@ -30,6 +31,10 @@ _WORDS_PER_MINUTE = 230
 _MAX_TITLE = 500
 _MAX_SUMMARY = 500
 _SHORT_TEXT = 250
+_POOR_TEXT = 1_000
+_CLEARLY_MORE = 2
+_FAR_MORE = 4
+_LEAST_FEED = 40
 _WORTH_A_NOTE = 10
 _MAX_MARKUP = 6_000_000
 _MARKUP = re.compile(r"<[a-zA-Z!/]|&(?:#?\w{2,10});")
@@ -60,7 +65,15 @@ def extract_article(body: bytes, url: str, hints: ExtractionHints) -> ArticleCon
         notes.append("text cut: longer than any article")
     if not any(map(str.isalnum, text)):
         raise ParseError(Reason.EMPTY_EXTRACTION, f"no text in {len(body)} bytes of HTML")
-    return _assemble((text, html, method), declared, kept_url, hints, notes)
+    announced = clean_line(clean_fragment(hints.entry.title)[0]) if hints.entry else ""
+    if said := notice_of(text, declared.title, announced):
+        raise ParseError(Reason.EMPTY_EXTRACTION, f"the page holds only a notice: {said}")
+    found = (text, html, method)
+    if (fuller := _fuller_feed(text, kept_url, hints.entry)) is not None:
+        found = fuller
+        declared.title, declared.summary = announced or declared.title, ""
+        notes.append("feed text: the page held less than the feed")
+    return _assemble(found, declared, kept_url, hints, notes)
 
 
 def article_from_feed(entry: FeedEntry, url: str, hints: ExtractionHints) -> ArticleContent:
@@ -69,9 +82,7 @@ def article_from_feed(entry: FeedEntry, url: str, hints: ExtractionHints) -> Art
     Raises ParseError EMPTY_EXTRACTION when the entry announces neither text nor title.
     """
     kept_url = canonical_url(url)
-    text, html = max(
-        (clean_fragment(m, kept_url) for m in (entry.content, entry.summary)), key=_size
-    )
+    text, html = _feed_text(entry, kept_url)
     title = clean_fragment(entry.title)[0] or entry.title
     if not text:
         text, html = clean_line(title), html_of_blocks([clean_line(title)])
@@ -80,13 +91,28 @@ def article_from_feed(entry: FeedEntry, url: str, hints: ExtractionHints) -> Art
     declared = Structured(
         title=title,
         authors=list(entry.authors),
-        tags=list(entry.tags),
+        tags=clean_tags(entry.tags),
         language=entry.language or "",
     )
-    notes = ["text from the feed"]
     return _assemble(
-        (text, html, Extraction.FEED), declared, kept_url, replace(hints, entry=entry), notes
+        (text, html, Extraction.FEED), declared, kept_url, replace(hints, entry=entry), []
     )
+
+
+def _feed_text(entry: FeedEntry, url: str) -> tuple[str, str]:
+    """The longer of what a feed entry announces as content and as summary."""
+    return max((clean_fragment(m, url) for m in (entry.content, entry.summary)), key=_size)
+
+
+def _fuller_feed(text: str, url: str, entry: FeedEntry | None) -> _Found | None:
+    """The feed's own text where a page gave next to nothing and the feed clearly more."""
+    if entry is None or len(text) >= _POOR_TEXT:
+        return None
+    announced, html = _feed_text(entry, url)
+    times = _CLEARLY_MORE if len(text) < _SHORT_TEXT else _FAR_MORE
+    if len(announced) < max(times * len(text), _LEAST_FEED):
+        return None
+    return announced, html, Extraction.FEED
 
 
 def _tree(markup: str, notes: list[str]) -> Element | None:
@@ -229,7 +255,7 @@ def _assemble(
     publication = find_publication(
         declared.published, declared.modified, url, entry, hints.fetched_at or datetime.now(UTC)
     )
-    claimed = declared.language or hints.language or (entry.language if entry else None)
+    claims = (declared.language, hints.language, entry.language if entry else None)
     canonical = _canonical(declared, url, notes)
     title = declared.title or (clean_fragment(entry.title)[0] if entry else "")
     return ArticleContent(
@@ -239,8 +265,8 @@ def _assemble(
         url=url,
         canonical_url=canonical,
         authors=tuple(declared.authors) or (entry.authors if entry else ()),
-        tags=tuple(declared.tags) or (entry.tags if entry else ()),
-        language=detect_language(text, claimed),
+        tags=tuple(declared.tags) or (tuple(clean_tags(entry.tags)) if entry else ()),
+        language=detect_language(text, *claims),
         summary=clean_line(declared.summary, _MAX_SUMMARY) or first_sentences(text, _MAX_SUMMARY),
         published=publication.published,
         published_raw=publication.raw,

@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import unescape
+from types import MappingProxyType
 from typing import Any
 
 from ctiscraper.extract.clean import clean_line
@@ -84,14 +85,35 @@ def text_value(value: object) -> str:
     return clean_line(unescape(value), 4096) if isinstance(value, str) else ""
 
 
-def names(value: object) -> list[str]:
-    """Names of persons or organisations: strings, objects or lists of either."""
+def names_by_id(all_nodes: list[Node]) -> dict[str, str]:
+    """Names of the nodes that others refer to by their `@id`."""
+    found: dict[str, str] = {}
+    for node in all_nodes:
+        key = node.get("@id")
+        if isinstance(key, str) and node.get("name") and (name := text_value(node["name"])):
+            found.setdefault(key, name)
+    return found
+
+
+def names(value: object, known: Mapping[str, str] = MappingProxyType({})) -> list[str]:
+    """Names of persons or organisations: strings, objects, references, or lists of these.
+
+    `known` has the names that references (`{"@id": …}`) stand for.
+    """
     items = value if isinstance(value, list) else [value]
     found = []
     for item in items[:20]:
-        name = item.get("name") if isinstance(item, dict) else item
-        found += names(name) if isinstance(name, list) else [text_value(name)]
-    return [n for n in found if n and not n.startswith(("http://", "https://"))]
+        name = (item.get("name") or item.get("@id")) if isinstance(item, dict) else item
+        if isinstance(name, list):
+            found += names(name, known)
+        else:
+            text = text_value(name)
+            found.append(known.get(text, "" if _is_reference(text) else text))
+    return [n for n in found if n]
+
+
+def _is_reference(text: str) -> bool:
+    return text.startswith(("http://", "https://", "#", "_:", "/"))
 
 
 def words(value: object) -> list[str]:

@@ -18,10 +18,37 @@ _MIN_LETTERS = 20
 _SURE = 0.5
 _NOISE = re.compile(r"[!-~]{25,}|[!-~]{0,24}[\d/\\@\[\]{}<>=_][!-~]{0,24}")
 
+# Languages that the model takes for one another in short texts.
+_KINDRED = tuple(
+    frozenset(group.split())
+    for group in (
+        "cs sk", "no nb nn da", "hr sr bs sh sl", "bg mk", "id ms", "es gl", "pt gl", "nl af",
+        "tr az", "hi mr ne",
+    )
+)  # fmt: skip
 
-def detect_language(text: str, declared: str | None = None) -> str | None:
-    """The ISO 639-1 code, from the text; the declared one when the text is too short or unclear."""
-    fallback = declared.replace("_", "-").split("-")[0].lower() if declared else None
+
+def _primary(tag: str | None) -> str:
+    """The language of a tag such as `pt-BR` or `de_AT`, or an empty string."""
+    return tag.replace("_", "-").split("-")[0].lower() if tag else ""
+
+
+def _settled(found: str, claims: list[str]) -> str:
+    """The detected language, or the first claim of it or of one that it is mistaken for."""
+    for claim in claims:
+        if claim == found or any(claim in group and found in group for group in _KINDRED):
+            return claim
+    return found
+
+
+def detect_language(text: str, *declared: str | None) -> str | None:
+    """The ISO 639-1 code, from the text.
+
+    What is declared, best first, counts when the text is too short or unclear, and between
+    languages that are close to each other.
+    """
+    claims = [code for tag in declared if (code := _primary(tag))]
+    fallback = claims[0] if claims else None
     sample = " ".join(_NOISE.sub(" ", text[: 4 * _SAMPLE]).split())[:_SAMPLE]
     if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
         return fallback
@@ -31,4 +58,4 @@ def detect_language(text: str, declared: str | None = None) -> str | None:
         return fallback
     if not best or float(best[0]["score"]) < _SURE:
         return fallback
-    return str(best[0]["lang"]).lower()
+    return _settled(str(best[0]["lang"]).lower(), claims)

@@ -17,6 +17,7 @@ _FURNITURE = re.compile(
     r"|see-also|skip-link|login|paywall|print-only|no-?print|\brss\b|donat"
     r"|copyright|table-of-contents|\btoc\b|site-footer|page-footer|footer-|-footer|\bfooter\b"
     r"|slide-?show|carousel|(?<!block-)gallery|promo|teaser|masthead|site-header|page-header"
+    r"|\bbreaking-?news\b(?!-?(?:article|post|story|content|body))|\bnews-?ticker\b"
     r"|call-to-action|\bcta\b|follow-us|feedback|screen-reader|sr-only|visually-?hidden"
 )
 _DOUBTFUL = re.compile(

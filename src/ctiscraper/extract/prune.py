@@ -25,6 +25,11 @@ _REFERENCES = re.compile(
     r"|citation|links|yara|sigma|mitre|advisor|patch|download",
     re.IGNORECASE,
 )
+_OWN_HEADING = re.compile(
+    r"[\W\d]*(?:references|sources|citations|bibliography|further reading"
+    r"|(?:ioc|indicator)s?(?: of compromise)?)(?:\W.{0,40})?",
+    re.IGNORECASE,
+)
 _POINTER = re.compile(
     r"^\W*(?:related|read (?:more|also|next)|see also|also (?:read|see)|more:|recommended|watch:?|"
     r"don.?t miss|see more|click here|sign up|subscribe|follow us|you (?:may|might) also)\b",
@@ -44,8 +49,12 @@ def prune(main: Element) -> None:
     """Take the furniture out of the content."""
     weights = Weights(main)
     gone: set[Element] = set()
+    announced: set[Element] = set()
     for i, element in enumerate(weights.elements):
-        if not i or element in gone:
+        if not i or element in gone or element in announced:
+            continue
+        if _is_announced_list(weights, i):
+            announced.update(element.iter())
             continue
         doomed = [element] if _is_furniture(weights, i) else _labelled(weights, i)
         for part in doomed:
@@ -69,25 +78,34 @@ def _is_furniture(weights: Weights, i: int) -> bool:
         )
     if sign < 0:
         return weights.good[i] < _LITTLE * weights.good[0]
-    return _is_link_list(weights, i) or _is_pointer(weights, i)
+    return _is_links(weights, i) or _is_pointer(weights, i)
 
 
 def _holds_data(element: Element) -> bool:
     return next(element.iter("pre", "th"), None) is not None
 
 
-def _is_link_list(weights: Weights, i: int) -> bool:
-    """A list of links that no heading or sentence announces as references."""
+def _is_links(weights: Weights, i: int) -> bool:
+    """A list, or a box, of hardly anything but links."""
     element, total = weights.elements[i], weights.total[i]
     if element.tag not in _LISTS or not total or weights.good[i]:
         return False
     if weights.links[i] <= _DENSE * total:
         return False
     parent = element.getparent()
-    if parent is not None and parent.tag == "li":
+    return parent is None or parent.tag != "li"
+
+
+def _is_announced_list(weights: Weights, i: int) -> bool:
+    """A list of links that a heading or a sentence announces as part of the article."""
+    element = weights.elements[i]
+    if weights.sign[i] < 0 or not _is_links(weights, i):
         return False
     said = _said_before(element)
-    return not (said.endswith(":") or _REFERENCES.search(said))
+    if said.endswith(":") or _REFERENCES.search(said):
+        return True
+    heading = next(element.iter("h2", "h3", "h4", "h5", "h6"), None)
+    return heading is not None and _OWN_HEADING.fullmatch(text_of(heading)) is not None
 
 
 def _said_before(element: Element) -> str:

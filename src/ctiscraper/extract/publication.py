@@ -8,7 +8,9 @@ from ctiscraper.dates import parse_date
 from ctiscraper.types import FeedEntry
 
 _IN_PATH = re.compile(r"/((?:19|20)\d{2})([/_-])(0[1-9]|1[0-2])\2(0[1-9]|[12]\d|3[01])(?=[/_-]|$)")
-_ORDER = ("selector", "json-ld", "meta", "microdata", "time", "feed", "url")
+_ORDER = (
+    "selector", "json-ld", "meta", "microdata", "time", "feed", "label", "url", "class",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ def find_publication(
 ) -> Publication:
     """The publication date, never invented; `declared` holds places and words of dates.
 
-    Places rank: selector, JSON-LD, meta, microdata, time element, feed entry, URL path.
+    Places rank: selector, JSON-LD, meta, microdata, time element, feed entry,
+    labelled words, URL path, words in an element whose class says that it is the date.
     """
     candidates = sorted(
         [*declared, *_from_feed(entry), *_from_url(url)], key=lambda c: _ORDER.index(c[0])

@@ -1,17 +1,21 @@
 """What a page says of itself: JSON-LD, Open Graph, microdata and meta elements."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import unescape
 
 from lxml import etree
 
 from ctiscraper.extract import jsonld
+from ctiscraper.extract.byline import any_reads, shown_authors, shown_dates
 from ctiscraper.extract.clean import clean_line
 from ctiscraper.extract.dom import Element, find_all, text_of
 
 _MAX_META = 400
 _MAX_NAME = 80
+_MAX_TAG = 80
+_MAX_TAGS = 30
 _META_TITLE = ("og:title", "twitter:title", "dc.title", "dcterms.title", "headline")
 _META_SUMMARY = ("og:description", "description", "twitter:description", "dc.description")
 _META_AUTHOR = ("author", "article:author", "dc.creator", "dcterms.creator", "parsely-author",
@@ -78,16 +82,32 @@ def _unique(values: list[str], limit: int) -> list[str]:
     return list(kept.values())[:limit]
 
 
+def clean_tags(values: Iterable[str]) -> list[str]:
+    """Tags as they may be kept: no handles, paths, addresses or sentences, each once."""
+    tags = [v.strip().removeprefix("#") for v in values]
+    return _unique([t for t in tags if _is_tag(t)], _MAX_TAGS)
+
+
+def _is_tag(text: str) -> bool:
+    return (
+        0 < len(text) <= _MAX_TAG
+        and not text.startswith(("@", "/"))
+        and "://" not in text
+        and any(map(str.isalnum, text))
+    )
+
+
 def _script_texts(root: Element) -> list[str]:
     return [
         s.text for s in root.iter("script") if s.text and "ld+json" in (s.get("type") or "").lower()
     ]
 
 
-def _from_jsonld(found: Structured, articles: list[jsonld.Node]) -> None:
-    for node in articles:
+def _from_jsonld(found: Structured, all_nodes: list[jsonld.Node]) -> None:
+    known = jsonld.names_by_id(all_nodes)
+    for node in jsonld.article_nodes(all_nodes):
         found.title = found.title or jsonld.text_value(node.get("headline") or node.get("name"))
-        found.authors += jsonld.names(node.get("author") or node.get("creator"))
+        found.authors += jsonld.names(node.get("author") or node.get("creator"), known)
         found.tags += jsonld.words(node.get("keywords"))
         found.language = found.language or jsonld.text_value(node.get("inLanguage"))
         found.summary = found.summary or jsonld.text_value(node.get("description"))
@@ -181,17 +201,21 @@ def _without_site(declared: str, headings: list[str], whole: str) -> str:
 def read_structured(root: Element) -> Structured:
     """All declarations of the page; call before anything is taken out of the tree."""
     found = Structured()
-    _from_jsonld(found, jsonld.article_nodes(jsonld.nodes(_script_texts(root))))
+    _from_jsonld(found, jsonld.nodes(_script_texts(root)))
     metas = _metas(root)
     _from_metas(found, metas)
     _from_elements(found, root)
     _links(found, root)
+    if not found.authors:
+        found.authors = shown_authors(root)
+    if not any_reads(found.published):
+        found.published += shown_dates(root)
     found.title = clean_line(page_title(root, found.title or _first(metas, _META_TITLE)), 500)
     declared = found.language or (root.get("lang") or "")
     found.language = declared if _LANGUAGE.match(declared) else ""
     found.authors = _unique(
         [re.sub(r"^by\s+", "", a, flags=re.IGNORECASE) for a in found.authors], 20
     )
-    found.tags = _unique(found.tags, 50)
+    found.tags = clean_tags(found.tags)
     found.canonical = found.canonical or _first(metas, ("og:url",))
     return found

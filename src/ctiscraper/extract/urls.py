@@ -25,6 +25,27 @@ pk_medium mtm_campaign mtm_source mtm_medium mtm_kwd
 """
 _TRACKING = frozenset(_TRACKERS.split())
 _TRACKING_PREFIXES = ("utm_", "hsa_", "matomo_", "__hs", "piwik_")
+# Parameters that say where a reader came from, by values that can mean nothing else.
+_ORIGIN_NAMES = frozenset(
+    (
+        "source",
+        "src",
+        "ref",
+        "from",
+        "via",
+        "referrer",
+        "partner",
+        "emc",
+        "cmp",
+        "ftag",
+        "mod",
+        "xtor",
+        "origin",
+        "medium",
+    )
+)
+_ORIGIN_VALUE = re.compile(r"rss(?:[-_:].*|feed|\d*)|rssfeed.*|feedburner|.*-{4,}.*", re.IGNORECASE)
+_FLAG_VALUE = re.compile(r"(?:1|true|yes)", re.IGNORECASE)
 _AMP_PARAMETERS = frozenset({"amp", "amp=", "amp=1", "amp=true", "outputtype=amp"})
 _AMP_TAIL = re.compile(r"(?:/amp(?:\.html)?|\.amp(?=\.html$)|\.amp)(/?)$", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9a-fA-F]{2})")
@@ -50,8 +71,13 @@ def _parse(url: str) -> ada_url.URL:
 
 
 def _is_tracking(parameter: str) -> bool:
-    name = unquote(parameter.partition("=")[0]).lower()
-    return name in _TRACKING or name.startswith(_TRACKING_PREFIXES)
+    name, _, value = parameter.partition("=")
+    name = unquote(name).lower()
+    if name in _TRACKING or name.startswith(_TRACKING_PREFIXES):
+        return True
+    if name in _ORIGIN_NAMES:
+        return _ORIGIN_VALUE.fullmatch(value) is not None
+    return name == "rss" and _FLAG_VALUE.fullmatch(value) is not None
 
 
 def _without_tracking(search: str) -> str:

@@ -123,6 +123,8 @@ TABLES = (
         snapshot_id bigint,
         from_snapshot boolean NOT NULL DEFAULT false,
         released boolean NOT NULL DEFAULT false,
+        alias boolean NOT NULL DEFAULT false,
+        fruitless smallint NOT NULL DEFAULT 0,
         discovered_at timestamptz NOT NULL DEFAULT now(),
         finished_at timestamptz
     ) WITH (fillfactor = 80)
@@ -273,13 +275,14 @@ TABLES = (
     )
     """,
     # `discovered` counts what sources announced; the parts are counted where they are kept,
+    # a second look at a kept article where the article is,
     # so an item that fell between two tables shows as an imbalance.
     """
     CREATE VIEW accounting AS
     SELECT s.id AS source_id, s.key,
         coalesce(d.discovered, 0) AS discovered,
         coalesce(k.stored, 0) AS stored,
-        coalesce(k.folded, 0) + coalesce(j.duplicate, 0) AS duplicate,
+        coalesce(k.folded, 0) + coalesce(j.aliases, 0) AS duplicate,
         coalesce(j.filtered, 0) AS filtered,
         coalesce(j.failed, 0) AS failed,
         coalesce(j.dead, 0) AS dead,
@@ -288,17 +291,17 @@ TABLES = (
     LEFT JOIN (SELECT source_id, count(*) AS discovered FROM sighting WHERE first
         GROUP BY source_id) d ON d.source_id = s.id
     LEFT JOIN (SELECT source_id,
-            count(*) FILTER (WHERE state = 'duplicate') AS duplicate,
-            count(*) FILTER (WHERE state = 'filtered') AS filtered,
-            count(*) FILTER (WHERE state = 'failed') AS failed,
-            count(*) FILTER (WHERE state = 'dead') AS dead,
-            count(*) FILTER (WHERE state IN ('pending', 'leased')) AS pending
+            count(*) FILTER (WHERE alias) AS aliases,
+            count(*) FILTER (WHERE state = 'filtered' AND article_id IS NULL) AS filtered,
+            count(*) FILTER (WHERE state = 'failed' AND article_id IS NULL) AS failed,
+            count(*) FILTER (WHERE state = 'dead' AND article_id IS NULL) AS dead,
+            count(*) FILTER (WHERE state IN ('pending', 'leased') AND article_id IS NULL)
+                AS pending
         FROM fetch_job GROUP BY source_id) j ON j.source_id = s.id
-    LEFT JOIN (SELECT a.source_id,
-            count(*) FILTER (WHERE a.duplicate_of IS NULL) AS stored,
-            count(a.duplicate_of) AS folded
-        FROM article a JOIN fetch_job f ON f.id = a.job_id WHERE f.state = 'stored'
-        GROUP BY a.source_id) k ON k.source_id = s.id
+    LEFT JOIN (SELECT source_id,
+            count(*) FILTER (WHERE duplicate_of IS NULL) AS stored,
+            count(duplicate_of) AS folded
+        FROM article GROUP BY source_id) k ON k.source_id = s.id
     """,
 )
 

@@ -1,0 +1,133 @@
+"""There is one way out of the program: nothing outside its room can open a connection."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "ctiscraper"
+HTTP = SOURCE / "http"
+
+# What can reach another machine. Names are modules, or members of modules that do more.
+CLIENTS = {
+    "aiohttp",
+    "ftplib",
+    "grpc",
+    "http.client",
+    "httpcore",
+    "httpcore2",
+    "httpx",
+    "httpx2",
+    "imaplib",
+    "nntplib",
+    "poplib",
+    "pycurl",
+    "requests",
+    "smtplib",
+    "telnetlib",
+    "urllib.request",
+    "urllib3",
+    "websockets",
+    "xmlrpc.client",
+    "asyncio.open_connection",
+    "socket.create_connection",
+    "socket.socket",
+    "socket.getaddrinfo",
+    "socket.gethostbyname",
+}
+# Calls by which a library would fetch for us, or an event loop connect.
+FETCHERS = {
+    "create_connection",
+    "create_datagram_endpoint",
+    "fetch_url",
+    "getaddrinfo",
+    "open_connection",
+    "sock_connect",
+    "urlopen",
+    "urlretrieve",
+}
+# Whoever binds or talks within this machine: the server's own socket, and pairs of processes.
+WITHIN = {
+    "sandbox.py": {"socket.socket"},
+    "nursery.py": {"socket.socket"},
+    "demo/server.py": {"socket.socket"},
+    "web/serve.py": {"socket.socket"},
+    "cli/up.py": {"socket.socket"},
+}
+
+
+def dotted(node: ast.expr) -> str:
+    """The words of `a.b.c`; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (left := dotted(node.value)):
+        return f"{left}.{node.attr}"
+    return ""
+
+
+def ways_out(source: str) -> set[str]:
+    """What a module uses that can reach another machine."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call):
+            name = dotted(node.func)
+            found |= {name} | ({name.rpartition(".")[2]} & FETCHERS)
+    return {name for name in found if name in CLIENTS | FETCHERS or _inside(name)}
+
+
+def _inside(name: str) -> bool:
+    return any(name.startswith(f"{client}.") for client in CLIENTS)
+
+
+def test_only_the_outbound_client_can_reach_another_machine() -> None:
+    strays = {}
+    for module in sorted(SOURCE.rglob("*.py")):
+        if HTTP in module.parents:
+            continue
+        place = str(module.relative_to(SOURCE))
+        found = ways_out(module.read_text("utf-8")) - WITHIN.get(place, set())
+        if found:
+            strays[place] = found
+    assert strays == {}
+
+
+def test_the_client_is_made_with_the_operators_policy_alone() -> None:
+    """The process that collects makes one, and the doctor one to see whether sites answer."""
+    makers = {
+        str(module.relative_to(SOURCE)): ast.unparse(node.args[0])
+        for module in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "Client"
+    }
+    assert makers == dict.fromkeys(
+        ("bootstrap.py", "tasks/diagnosis.py"), "settings.egress_policy()"
+    )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import requests",
+        "from urllib.request import urlopen",
+        "from urllib import request",
+        "import http.client",
+        "import socket\nsocket.create_connection(('h', 80))",
+        "import asyncio\nasync def f():\n    await asyncio.open_connection('h', 80)",
+        "async def f(loop):\n    await loop.create_connection(str, 'h', 80)",
+        "from httpx2 import AsyncClient",
+        "import trafilatura\ntrafilatura.fetch_url('http://h')",
+        "def f():\n    import smtplib",
+    ],
+)
+def test_other_ways_out_would_be_seen(source: str) -> None:
+    assert ways_out(source)
+
+
+def test_what_reaches_nobody_is_let_be() -> None:
+    assert not ways_out(
+        "from urllib.parse import urlsplit\nfrom http import HTTPStatus\nimport ssl"
+    )
