@@ -177,6 +177,15 @@ def _settings_rows(settings: SourceSettings) -> list[tuple[str, str]]:
         value = getattr(settings, field.name)
         if field.name in _SHOWN_APART or value == field.default:
             continue
-        shown = ", ".join(value) if isinstance(value, tuple) else str(value)
-        rows.append((field.name.replace("_", " ").capitalize(), shown))
+        rows.append((field.name.replace("_", " ").capitalize(), _in_words(field.name, value)))
     return rows
+
+
+def _in_words(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g} s" if name == "crawl_delay" else f"{value:g}"
+    return str(value)
