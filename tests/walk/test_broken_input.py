@@ -106,6 +106,8 @@ PAGES = WIRE | {
         ("meta_refresh", "js_only", "huge_attribute", "empty_page"), "empty_extraction"
     ),
     "binary_page": "not_a_page",
+    "paywall": "empty_extraction",
+    "soft_404": "empty_extraction",
 }
 # Only a host's own fault or its word closes it: what is no robots.txt at all allows all.
 ROBOTS = {
@@ -199,7 +201,7 @@ async def outcomes(walk: Walk, key: str) -> list[object]:
     return [row[0] for row in rows]
 
 
-async def page_reasons(walk: Walk) -> dict[object, object]:
+async def page_reasons(walk: Walk) -> dict[str, object]:
     """Why each source's page was not kept, by the note on its article; None when it was."""
     rows = await walk.rows(
         r"""
@@ -211,7 +213,7 @@ async def page_reasons(walk: Walk) -> dict[object, object]:
     )
     assert {row[1] for row in rows} == {"stored"}
     assert all(row[2] is row[3] for row in rows), "text of the feed says that it is"
-    return {row[0]: _same_for_canary(row[0], row[4]) for row in rows}
+    return {str(row[0]): _same_for_canary(row[0], row[4]) for row in rows}
 
 
 def _same_for_canary(fault: object, reason: object) -> object:

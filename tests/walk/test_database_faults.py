@@ -131,12 +131,13 @@ async def test_a_full_disk_burns_no_attempt_and_all_is_stored_once_there_is_room
         )
         for _ in range(6):
             await walk.collect()
-            assert await walk.rows("SELECT DISTINCT state, reason, attempts FROM fetch_job") == [
-                ("pending", "database", 0)
+            assert await walk.rows("SELECT DISTINCT state, attempts FROM fetch_job") == [
+                ("pending", 0)
             ]
+            assert await walk.value("SELECT bool_or(reason = 'database') FROM fetch_job")
             assert (await walk.accounting()).pending == 8
             await walk.run("UPDATE fetch_job SET run_after = now()")
-            await walk.run("UPDATE host SET work_at = now()")
+            await walk.run("UPDATE host SET work_at = now(), open_until = NULL")
         assert await walk.value("SELECT sum(failures) FROM host") == 0
         await walk.run("DROP TRIGGER full_disk ON article")
         await walk.collect()

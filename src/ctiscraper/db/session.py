@@ -18,6 +18,15 @@ _OPTIONS = (
     "-c client_min_messages=warning -c timezone=UTC -c idle_in_transaction_session_timeout=60s"
 )
 
+# A server that vanished without a word (a failover) is noticed in half a minute.
+_PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 # The server is away, full, read-only or restarting: its fault, never the statement's.
 _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout)
 
@@ -35,6 +44,7 @@ class Database:
             open=False,
             kwargs={
                 "autocommit": True,
+                **_PATIENCE,
                 "options": f"{_OPTIONS} -c statement_timeout={int(statement_seconds * 1000)}",
             },
         )

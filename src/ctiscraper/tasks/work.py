@@ -31,6 +31,8 @@ GRACE_SECONDS = 5.0
 SETTINGS_SECONDS = 5.0
 UPKEEP_SECONDS = 1.0
 LINK_BATCH = 50
+# How long a host is let be after a fault of our own.
+OURS_SECONDS = 5.0
 # How long a refund is tried while the database is away; after that the lease runs out.
 REFUND_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
@@ -139,6 +141,7 @@ class Worker:
                 await self._process_items(lease)
         except StorageError as error:
             log.warning("storage_failed", host=lease.host, detail=error.detail)
+            await self._leave_alone(lease)
         except CTIScraperError:
             log.exception("drain_failed", host=lease.host)
         finally:
@@ -256,6 +259,7 @@ class Worker:
             return False
         self.tally.failures += 1
         if error.scope is Scope.OURS:
+            await self._leave_alone(lease)
             return True
         host = host_of(error.url) or lease.host
         failures = await hosts.failed(host, error.reason, error.detail)
@@ -263,6 +267,11 @@ class Worker:
         if rest > 0:
             await hosts.rest(host, rest)
         return host == lease.host
+
+    async def _leave_alone(self, lease: HostLease) -> None:
+        """Let a host be for a moment: with our own network or disk away, asking is in vain."""
+        with contextlib.suppress(StorageError):
+            await self.services.hosts.rest(lease.host, OURS_SECONDS)
 
     async def _keep_up(self) -> None:
         """Renew what is held, take back what others lost, compare what was stored."""
