@@ -196,6 +196,76 @@ def test_a_refused_page_leaves_the_feeds_own_text() -> None:
     assert article.notes == ()
 
 
+FED = replace(HINTS, entry=ENTRY)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><body>" + "<div>" * 5000 + "deep",
+        "ok",
+        "<article><p>A first line, and then a wall.</p></article>",
+        f"<html><title>A loader</title><article><p>{PROSE[:120]}</p></article>",
+    ],
+)
+def test_a_page_that_holds_less_than_the_feed_gives_way_to_it(page: str) -> None:
+    article = extract(page, FED)
+    assert article.method is Extraction.FEED
+    assert article.title == "A loader & more"
+    assert article.text == f"{PROSE}\n\nevil[.]com"
+    assert "feed text: the page held less than the feed" in article.notes
+
+
+def test_a_long_feed_beats_the_opening_lines_that_a_wall_leaves() -> None:
+    opening = f"<html><body><article><p>{PROSE}</p><p>{PROSE[:50]}</p></article>"
+    fed = replace(HINTS, entry=replace(ENTRY, content=f"<p>{PROSE}</p>" * 6))
+    assert extract(opening, fed).method is Extraction.FEED
+    fed = replace(HINTS, entry=replace(ENTRY, content=f"<p>{PROSE}</p>" * 3))
+    assert extract(opening, fed).method is Extraction.GENERAL
+
+
+@pytest.mark.parametrize("summary", ["", "Short.", "A note about the same, in other words."])
+def test_a_short_post_stays_when_the_feed_has_no_more(summary: str) -> None:
+    entry = replace(ENTRY, content="", summary=summary)
+    article = extract(
+        "<html><title>A note</title><p>CVE-2026-0001 is patched. Update now.</p>",
+        replace(HINTS, entry=entry),
+    )
+    assert article.text == "CVE-2026-0001 is patched. Update now."
+    assert article.title == "A note"
+    assert article.notes == ()
+
+
+def test_a_whole_page_stays_beside_a_feed() -> None:
+    assert extract(PAGE, FED).method is Extraction.GENERAL
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html><body><h1>Page not found</h1><a href='/'>Home</a></body></html>",
+        "<html><title>404 | Labs</title><body><p>Nothing lives here any more.</p>",
+        "<article><p>Subscribe to continue reading this story.</p></article>",
+        "404 page not found\n",
+    ],
+)
+@pytest.mark.parametrize("hints", [HINTS, FED])
+def test_a_notice_in_the_articles_place_is_refused(page: str, hints: ExtractionHints) -> None:
+    with pytest.raises(ParseError, match="the page holds only a notice") as raised:
+        extract(page, hints)
+    assert raised.value.reason is Reason.EMPTY_EXTRACTION
+
+
+def test_a_close_relative_gives_way_to_the_language_that_is_declared() -> None:
+    words = "Útočník poslal správu s prílohou. Príloha obsahuje program."
+    page = f"<html lang='sk'><title>T</title><article><p>{words}</p></article>"
+    assert extract(page).language == "sk"
+    plain = page.replace(" lang='sk'", "")
+    assert extract(plain, replace(HINTS, language="sk")).language == "sk"
+    entry = FeedEntry(guid="1", url=URL, language="sk-SK")
+    assert extract(plain, replace(HINTS, entry=entry)).language == "sk"
+
+
 def test_an_entry_without_text_is_its_title_or_nothing() -> None:
     bare = replace(ENTRY, content="", summary="<img src=x>")
     assert article_from_feed(bare, URL, HINTS).text == "A loader & more"

@@ -36,3 +36,26 @@ def test_a_short_text_is_what_the_page_says(declared: str | None, code: str | No
 def test_detection_is_total(text: str) -> None:
     code = detect_language(text)
     assert code is None or code.isascii()
+
+
+SLOVAK = "Nova vlna utokov na banky. Banky varuju klientov."
+
+
+@pytest.mark.parametrize(
+    ("declared", "code"),
+    [
+        (("sk",), "sk"),
+        ((None, "sk-SK"), "sk"),
+        (("en", "sk"), "sk"),
+        (("cs",), "cs"),
+    ],
+)
+def test_a_close_relative_is_what_it_is_declared_to_be(
+    declared: tuple[str | None, ...], code: str
+) -> None:
+    for text in (SLOVAK, "Utočníci napadli nemocnice. Systémy nefungují."):
+        assert detect_language(text, *declared) == code
+
+
+def test_a_claim_of_another_family_does_not_count() -> None:
+    assert detect_language(SAMPLES["de"], "sk", "ja") == "de"

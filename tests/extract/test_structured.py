@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from ctiscraper.extract.dom import parse_html
 from ctiscraper.extract.jsonld import nodes
-from ctiscraper.extract.structured import Structured, read_structured
+from ctiscraper.extract.structured import Structured, clean_tags, read_structured
 
 
 def read(head: str, body: str = "<p>text</p>", lang: str = "") -> Structured:
@@ -169,3 +169,56 @@ def test_a_title_loses_the_name_of_the_site() -> None:
 def test_nonsense_is_no_language() -> None:
     assert read("", lang="<script>").language == ""
     assert read("", lang="pt-BR").language == "pt-BR"
+
+
+def test_an_author_is_followed_to_the_node_that_names_him() -> None:
+    person = {
+        "@type": "Person",
+        "@id": "https://b.example/#/schema/person/7",
+        "name": "Ada Example",
+    }
+    post = {
+        "@type": "BlogPosting",
+        "headline": "H",
+        "author": [{"@id": person["@id"]}, {"@id": "https://b.example/#gone"}, {"name": "Grace"}],
+    }
+    assert read(ld({"@graph": [post, {"@type": "WebSite", "name": "Site"}, person]})).authors == [
+        "Ada Example",
+        "Grace",
+    ]
+    named = post | {"author": person["@id"]}
+    assert read(ld([person, named])).authors == ["Ada Example"]
+
+
+def test_references_in_a_circle_name_nobody() -> None:
+    node = {"@type": "Article", "@id": "#a", "author": {"@id": "#a"}, "headline": "H"}
+    assert read(ld({"@graph": [node]})).authors == []
+
+
+def test_tags_that_are_none_go() -> None:
+    tags = [
+        "@site",
+        "/path",
+        "---",
+        "",
+        "#IOC",
+        "ioc",
+        "https://b.example/t",
+        "x" * 81,
+        "C2",
+        "c2 ",
+    ]
+    assert clean_tags(tags) == ["IOC", "C2"]
+    assert len(clean_tags(f"tag {n}" for n in range(99))) == 30
+    assert read(f'<meta name="keywords" content="{",".join(tags)}">').tags == ["IOC", "C2"]
+
+
+def test_what_readers_see_counts_where_nothing_is_declared() -> None:
+    shown = '<h1>T</h1><p class="byline">By Ada Example</p><p>Published: 4 March 2026</p>'
+    found = read("", shown)
+    assert found.authors == ["Ada Example"]
+    assert found.published == [("label", "4 March 2026")]
+    found = read(ld(ARTICLE | {"datePublished": "0001-01-01T00:00:00Z"}), shown)
+    assert found.authors == ["Ada Example", "Grace Sample"]
+    assert found.published[-1] == ("label", "4 March 2026")
+    assert read(ld(ARTICLE), shown).published == [("json-ld", "2026-03-04T10:00:00Z")]

@@ -227,3 +227,31 @@ def test_sites_are_compared_without_their_usual_prefixes() -> None:
 )
 def test_references_are_resolved_as_browsers_do(reference: str, target: str | None) -> None:
     assert absolute_url("https://b.example/d/p", reference) == target
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "source=rss-0a1b2c------2",
+        "source=rss----7f3a---4",
+        "source=collection_home---4------0-----------------------",
+        "rss=1",
+        "RSS=true",
+        "ref=rss",
+        "partner=rss&emc=rss",
+        "mod=rss_technology",
+        "xtor=RSS-3",
+        "from=feedburner",
+    ],
+)
+def test_words_that_say_only_that_a_feed_was_read_go(query: str) -> None:
+    assert canonical_url(f"https://b.example/p?id=7&{query}") == "https://b.example/p?id=7"
+    assert url_key(f"https://b.example/p?{query}") == url_key("https://b.example/p")
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["source=cisa", "ref=main", "rss=7", "feed=rss", "from=2026-01-01", "source=rssi", "via=a--b"],
+)
+def test_values_that_may_name_another_page_stay(query: str) -> None:
+    assert canonical_url(f"https://b.example/p?{query}") == f"https://b.example/p?{query}"

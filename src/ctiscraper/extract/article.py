@@ -65,15 +65,36 @@ def extract_article(body: bytes, url: str, hints: ExtractionHints) -> ArticleCon
         notes.append("text cut: longer than any article")
     if not any(map(str.isalnum, text)):
         raise ParseError(Reason.EMPTY_EXTRACTION, f"no text in {len(body)} bytes of HTML")
+    titles = [declared.title, *_whole_titles(root)]
+    return _better((text, html, method), titles, declared, kept_url, hints, notes)
+
+
+def _whole_titles(root: Element | None) -> list[str]:
+    """The title element with the site's name that it carries."""
+    element = root.find(".//title") if root is not None else None
+    return [text_of(element)] if element is not None else []
+
+
+def _better(
+    found: _Found,
+    titles: list[str],
+    declared: Structured,
+    url: str,
+    hints: ExtractionHints,
+    notes: list[str],
+) -> ArticleContent:
+    """The article of a page, or of its feed where the page gave next to nothing.
+
+    Raises ParseError (EMPTY_EXTRACTION) when a notice stands in the article's place.
+    """
     announced = clean_line(clean_fragment(hints.entry.title)[0]) if hints.entry else ""
-    if said := notice_of(text, declared.title, announced):
+    if said := notice_of(found[0], titles, announced):
         raise ParseError(Reason.EMPTY_EXTRACTION, f"the page holds only a notice: {said}")
-    found = (text, html, method)
-    if (fuller := _fuller_feed(text, kept_url, hints.entry)) is not None:
+    if (fuller := _fuller_feed(found[0], url, hints.entry)) is not None:
         found = fuller
         declared.title, declared.summary = announced or declared.title, ""
         notes.append("feed text: the page held less than the feed")
-    return _assemble(found, declared, kept_url, hints, notes)
+    return _assemble(found, declared, url, hints, notes)
 
 
 def article_from_feed(entry: FeedEntry, url: str, hints: ExtractionHints) -> ArticleContent:
@@ -162,9 +183,11 @@ def _plain_article(text: str, url: str, hints: ExtractionHints, notes: list[str]
     blocks = _cut(_paragraphs(text))
     if not blocks:
         raise ParseError(Reason.EMPTY_EXTRACTION, "the page is blank")
-    title = hints.entry.title if hints.entry and hints.entry.title else clean_line(blocks[0], 120)
+    opening = clean_line(blocks[0], 120)
+    announced = clean_line(clean_fragment(hints.entry.title)[0]) if hints.entry else ""
     found = ("\n\n".join(blocks), html_of_blocks(blocks), Extraction.GENERAL)
-    return _assemble(found, Structured(title=title), url, hints, [*notes, "plain text page"])
+    declared = Structured(title=announced or opening)
+    return _better(found, [opening], declared, url, hints, [*notes, "plain text page"])
 
 
 def _find_text(

@@ -9,7 +9,7 @@ from lxml import etree
 
 from ctiscraper.dates import find_date, parse_date
 from ctiscraper.extract.clean import clean_line
-from ctiscraper.extract.dom import Element, classes, find_all, raw_text, text_of
+from ctiscraper.extract.dom import Element, classes, find_all
 
 # The clock of the reader is not known here: who ranks the dates bounds them.
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -48,11 +48,13 @@ _LABEL = re.compile(
     r"|publi\u00e9 le|publicado (?:el|em)|pubblicato il|opublikowano)\s*(?::|-|(?=\d|\s))\s*",
     re.IGNORECASE,
 )
+_AT_ONCE = re.compile(r"(?:[^\W\d_]{2,12}[.,]*\s+){0,2}\d")
 _BY = re.compile(
     r"^\W*(?:(?:written |posted |reported |published |story )?by|author|von|par|por|autor|di)\b"
     r"(?:[:\s]+|$)",
     re.IGNORECASE,
 )
+_PARTICLES = frozenset("af al bin da de del den der di do dos du el la le ten van von y".split())  # noqa: SIM905
 _SPLIT_WORD = re.compile(r"(?<=[^\W\d_])\n(?=[^\W\d_A-Z])")
 _AFTER_NAME = re.compile(
     r"\s*(?:[|\u2022\u00b7/@(,]|\s[-\u2013\u2014]\s|\b(?:on|updated|published|posted|last)\b|\d"
@@ -70,25 +72,50 @@ _NO_NAME = re.compile(
 )
 
 
-def _is_beside(element: Element) -> bool:
-    """True for what stands in a list, a comment, a sidebar or a box about another article."""
-    if element.tag in _BESIDE_TAGS or _BESIDE.search(classes(element)):
-        return True
-    for ancestor in element.iterancestors():
-        if ancestor.tag in {"body", "html", "main"}:
-            return False
-        if ancestor.tag in _BESIDE_TAGS or _BESIDE.search(classes(ancestor)):
-            return True
-    return False
+class _Places:
+    """Which elements stand beside the article: asked of each ancestor once."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._known: dict[Element, bool] = {}
+
+    def is_beside(self, element: Element) -> bool:
+        """True in a list, a comment, a sidebar or a box about another article."""
+        chain: list[Element] = []
+        place: Element | None = element
+        found = False
+        while place is not None and place.tag not in {"body", "html", "main"}:
+            if place in self._known:
+                found = self._known[place]
+                break
+            chain.append(place)
+            if place.tag in _BESIDE_TAGS or _BESIDE.search(classes(place)):
+                found = True
+                break
+            place = place.getparent()
+        self._known.update(dict.fromkeys(chain, found))
+        return found
+
+
+def _short_texts(element: Element) -> list[str]:
+    """The runs of text inside, or nothing when they are longer than a byline or a date."""
+    runs, size = [], 0
+    for text in cast("Iterator[str]", element.itertext()):
+        runs.append(text)
+        size += len(text)
+        if size > 4 * _MAX_LINE or len(runs) > _MAX_LINE:
+            return []
+    return runs
 
 
 def shown_authors(root: Element) -> list[str]:
     """The names that a byline shows; those of elements made like the first that reads."""
     found: list[str] = []
     make: tuple[object, str | None] | None = None
+    places = _Places()
     for element in find_all(_SIGNED, root)[:100]:
         own = (element.tag, element.get("class"))
-        if make not in (None, own) or not _signs(element) or _is_beside(element):
+        if make not in (None, own) or not _signs(element) or places.is_beside(element):
             continue
         if name := _name_in(element):
             make = own
@@ -105,9 +132,7 @@ def _signs(element: Element) -> bool:
 
 def _name_in(element: Element) -> str:
     """The name in the first run of text that is more than the word "by"."""
-    if len(raw_text(element)) > 4 * _MAX_LINE:
-        return ""
-    runs = _SPLIT_WORD.sub("", "\n".join(cast("Iterator[str]", element.itertext()))).split("\n")
+    runs = _SPLIT_WORD.sub("", "\n".join(_short_texts(element))).split("\n")
     lines = (line for run in runs if (line := " ".join(run.split())))
     return next((author_name(line) for line in lines if _BY.sub("", line)), "")
 
@@ -122,6 +147,7 @@ def author_name(line: str) -> str:
         1 < len(name) <= _MAX_NAME
         and 1 < len(words) <= _MAX_WORDS
         and not name[0].islower()
+        and all(w in _PARTICLES or not w[0].islower() for w in words)
         and _NAME.fullmatch(name) is not None
         and _NO_NAME.search(name) is None
     )
@@ -137,10 +163,11 @@ def shown_dates(root: Element) -> list[tuple[str, str]]:
     found = [("label", raw) for raw in _labelled(root)]
     named: dict[str, str] = {}
     loose: dict[str, str] = {}
+    places = _Places()
     for element in find_all(_DATED, root)[:200]:
         name = f"{classes(element)} {(element.get('name') or '').lower()}"
         kept = named if _DAY_NAMED.search(name) else loose if _DAY_LOOSE.search(name) else None
-        if kept is None or _CHANGED.search(name) or _is_beside(element):
+        if kept is None or _CHANGED.search(name) or places.is_beside(element):
             continue
         if read := _readable(_words_of(element)):
             kept.setdefault(*read)
@@ -156,7 +183,7 @@ def any_reads(dates: list[tuple[str, str]]) -> bool:
 def _words_of(element: Element) -> str:
     if element.tag == "input":
         return clean_line(element.get("value") or "", _MAX_LINE)
-    return text_of(element) if len(raw_text(element)) <= 2 * _MAX_LINE else ""
+    return " ".join("".join(_short_texts(element)).split())
 
 
 def _readable(line: str) -> tuple[str, str] | None:
@@ -175,9 +202,9 @@ def _labelled(root: Element) -> list[str]:
     days: dict[str, str] = {}
     for line in _lines_near_heading(root):
         match = _LABEL.match(line)
-        if match is None or not (read := _readable(line[match.end() :])):
+        if match is None or not _AT_ONCE.match(line, match.end()):
             continue
-        if line.find(read[1], match.end()) - match.end() <= len("Wednesday, "):
+        if read := _readable(line[match.end() :]):
             days.setdefault(*read)
     return list(days.values()) if len(days) == 1 else []
 

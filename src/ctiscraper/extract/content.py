@@ -1,7 +1,7 @@
 """Where on a page the article is."""
 
 from ctiscraper.extract.dom import Element
-from ctiscraper.extract.prune import prune
+from ctiscraper.extract.prune import drop_repeated_captions, prune
 from ctiscraper.extract.tables import is_data_table, table_rows
 from ctiscraper.extract.weights import Weights
 
@@ -102,4 +102,5 @@ def find_content(root: Element) -> list[Element]:
     if main is None:
         return []
     prune(main)
+    drop_repeated_captions(main)
     return [main]

@@ -56,6 +56,8 @@ def detect_language(text: str, *declared: str | None) -> str | None:
         best = _DETECTOR.detect(sample, model="lite")
     except FastLangdetectError:
         return fallback
-    if not best or float(best[0]["score"]) < _SURE:
+    if not best:
         return fallback
-    return _settled(str(best[0]["lang"]).lower(), claims)
+    settled = _settled(str(best[0]["lang"]).lower(), claims)
+    unsure = float(best[0]["score"]) < _SURE
+    return fallback if unsure and settled not in claims else settled

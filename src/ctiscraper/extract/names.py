@@ -18,6 +18,8 @@ _FURNITURE = re.compile(
     r"|copyright|table-of-contents|\btoc\b|site-footer|page-footer|footer-|-footer|\bfooter\b"
     r"|slide-?show|carousel|(?<!block-)gallery|promo|teaser|masthead|site-header|page-header"
     r"|\bbreaking-?news\b(?!-?(?:article|post|story|content|body))|\bnews-?ticker\b"
+    r"|\bhover-?(?:card|box)|\brollover-[a-z]+-block|\btooltip-?(?:text|content|popup)\b"
+    r"|\bpopover-(?:content|body)"
     r"|call-to-action|\bcta\b|follow-us|feedback|screen-reader|sr-only|visually-?hidden"
 )
 _DOUBTFUL = re.compile(

@@ -1,6 +1,7 @@
 """Pages that hold a notice in the article's place: not found, pay, log in, wait."""
 
 import re
+from collections.abc import Sequence
 from itertools import product
 
 from ctiscraper.extract.clean import clean_line
@@ -49,15 +50,16 @@ _WALL = re.compile(
 )
 
 
-def notice_of(text: str, title: str, announced: str = "") -> str:
+def notice_of(text: str, titles: Sequence[str], announced: str = "") -> str:
     """The words by which a page says that it is not the article, or an empty string.
 
     `announced` is the feed's title: an article may be called "Page not found".
     """
-    if len(text) > _MAX_NOT_FOUND or (announced and title == announced):
+    if len(text) > _MAX_NOT_FOUND or (announced and announced in titles):
         return ""
     opening = text.split("\n", 1)[0]
-    if said := _not_found(title, _PARTS.split(title)) or _not_found(opening, [opening]):
+    told = [_not_found(title, _PARTS.split(title)) for title in titles]
+    if said := next(filter(None, told), "") or _not_found(opening, [opening]):
         return said
     if len(text) <= _MAX_NOTICE and _WALL.match(text):
         return clean_line(opening, _MAX_LINE)

@@ -2,7 +2,9 @@
 
 import re
 
-from ctiscraper.extract.dom import Element, classes, drop, text_of
+from lxml import etree
+
+from ctiscraper.extract.dom import Element, classes, drop, find_all, text_of
 from ctiscraper.extract.names import FURNITURE
 from ctiscraper.extract.render import INLINE
 from ctiscraper.extract.weights import Weights
@@ -18,6 +20,8 @@ _SHOUTED = 12
 _MAX_POINTER = 250
 _MAX_LABEL = 60
 _BOXES = 3
+_MIN_CAPTION = 20
+_CAPTIONS = etree.XPath(".//figcaption | .//*[contains(@class,'caption')]")
 _TALK = re.compile(r"comment|repl(?:y|ies)|respond|disqus|related|recommend|recirc|sidebar")
 _CALLOUT = re.compile(r"callout|note|warning|alert|info|tip|highlight|summary|key|takeaway")
 _REFERENCES = re.compile(
@@ -60,6 +64,23 @@ def prune(main: Element) -> None:
         for part in doomed:
             gone.update(part.iter())
             drop(part)
+
+
+def drop_repeated_captions(main: Element) -> None:
+    """Leave a caption once where players say theirs again; a picture of its own keeps its own."""
+    said: dict[str, Element | None] = {}
+    outer: Element | None = None
+    for element in find_all(_CAPTIONS, main):
+        if outer is not None and outer in element.iterancestors():
+            continue
+        outer = element
+        text = text_of(element)
+        figure = next(element.iterancestors("figure"), None)
+        if len(text) >= _MIN_CAPTION and text in said:
+            pictured = figure is not None and next(figure.iter("img"), None) is not None
+            if not pictured or said[text] is figure:
+                drop(element)
+        said.setdefault(text, figure)
 
 
 def _is_furniture(weights: Weights, i: int) -> bool:
