@@ -2,8 +2,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ctiscraper.collect.feed import read_feed
+from ctiscraper.collect.feed import parse_feed, read_feed
 from ctiscraper.collect.raw_feed import RawEntry, RawFeed
+from ctiscraper.errors import ParseError, Reason
 
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 MODULES = (
@@ -177,3 +178,28 @@ def test_a_tree_that_is_no_known_dialect_is_left_to_the_tolerant_reader() -> Non
 def test_language_of_an_entry() -> None:
     assert rss_entry("<dc:language>pt_BR</dc:language>").language == "pt_BR"
     assert atom_entry("<id>1</id>", 'xml:lang="fr"').language == ""
+
+
+def test_an_entry_has_the_language_of_its_feed_when_it_names_none() -> None:
+    items = "<item><link>/1</link></item><item><link>/2</link><dc:language>DE</dc:language></item>"
+    for said, meant in (("sk", "sk"), ("zh_CN", "zh-cn"), ("no such tongue", None)):
+        channel = f"<channel><language>{said}</language>{items}</channel>"
+        feed = parse_feed(f"<rss {MODULES}>{channel}</rss>".encode(), url="https://a.example/")
+        assert [entry.language for entry in feed.entries] == [meant, "de"]
+
+
+def test_elements_without_words_say_nothing() -> None:
+    entry = rss_entry(
+        "<guid/><guid>g</guid><guid>h</guid><pubDate/><pubDate>2026-11-01</pubDate><dc:language/>"
+    )
+    assert (entry.guid, entry.published, entry.language) == ("g", "2026-11-01", "")
+
+
+def test_a_large_tree_of_no_known_dialect_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctiscraper.collect.feed.MAX_TOLERANT", 10)
+    with pytest.raises(ParseError) as caught:
+        read("<list><channel/></list>")
+    assert (caught.value.reason, caught.value.detail) == (
+        Reason.NOT_A_FEED,
+        "the root element is <list>",
+    )

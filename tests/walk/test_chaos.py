@@ -116,6 +116,8 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
         FakeInternet(hosts=HOSTS, items=ITEMS, latency=0.02) as net,
         walking(database, net, tmp_path) as walk,
     ):
+        # Its page keeps the worker waiting until the worker is ended.
+        net.sites[0].faults[POISON] = "hang"
         settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=4)
         await walk.add(*net.sources())
         with crew_of(write_order(database, settings, once=False)) as crew:

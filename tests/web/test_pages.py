@@ -91,7 +91,7 @@ async def test_article_says_where_it_comes_from(client: httpx2.AsyncClient, shel
     number = shelf.article(
         "Title",
         method="feed",
-        notes=["feed text: the page was refused", "feed text: the page was refused (forbidden: 403)"],
+        notes=["feed text: the page was refused (forbidden: 403)"],
         html="<p>See <a href='https://other.example/x'>this</a>.</p><table><tr><td>1</td></tr></table>",
     )
     shelf.snapshot(number)

@@ -10,7 +10,7 @@ import ada_url
 
 from ctiscraper.collect.markup import resolve_link
 from ctiscraper.collect.raw_feed import RawEntry, Text
-from ctiscraper.collect.xml_text import is_plain_ascii
+from ctiscraper.collect.xml_text import is_plain
 from ctiscraper.dates import parse_date
 from ctiscraper.errors import Reason
 from ctiscraper.types import BadEntry, FeedEntry
@@ -36,7 +36,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{1,8}){0,3}")
 
 def scrub(text: str) -> str:
     """The text that a store can take: no NUL or control but tab and newline, no lone surrogate."""
-    if ("\r" not in text and is_plain_ascii(text)) or _ODD.search(text) is None:
+    if text.isprintable() or ("\r" not in text and is_plain(text)) or _ODD.search(text) is None:
         return text
     return _ODD.sub(_harmless, _NEWLINES.sub("\n", text))
 
@@ -67,6 +67,8 @@ def to_markup(text: Text) -> str:
 def to_author(words: str) -> str:
     """The name in `mail (Name)`, `Name (mail)` or `Name <mail>`; else the words."""
     line = one_line(words, 200)
+    if "@" not in line:
+        return line
     match = _MAIL_THEN_NAME.fullmatch(line) or _NAME_THEN_MAIL.fullmatch(line)
     return match["name"].strip(" \"'") if match else line
 
@@ -78,6 +80,8 @@ def to_language(words: str) -> str | None:
 
 def judge_url(reference: str, base: str = "") -> tuple[str, Reason | None]:
     """The http or https URL a reference means, or why there is none."""
+    if not reference:
+        return "", Reason.NO_URL
     reference = scrub(resolve_link(base, reference))
     if not reference:
         return "", Reason.NO_URL
@@ -93,9 +97,9 @@ def judge_url(reference: str, base: str = "") -> tuple[str, Reason | None]:
 
 
 def judge_entry(
-    raw: RawEntry, *, base: str, authors: Sequence[str], now: datetime
+    raw: RawEntry, *, base: str, authors: Sequence[str], language: str | None, now: datetime
 ) -> FeedEntry | BadEntry:
-    """The entry in neutral form, or a bad one; `authors` are those of the whole feed.
+    """The entry in neutral form, or a bad one; `authors` and `language` are the feed's.
 
     The URL is where the entry was first published when a feed proxy says so, else its link,
     else a guid that is an address. The guid is the URL when the feed gives none.
@@ -111,6 +115,7 @@ def judge_entry(
             guid=guid or title, reason=link_fault, detail=one_line(raw.link, 200) or title
         )
     words = one_line(raw.published or raw.updated, 200)
+    updated = parse_date(raw.updated, now=now)
     return FeedEntry(
         guid=guid or url,
         url=url,
@@ -118,11 +123,11 @@ def judge_entry(
         authors=_unique(to_author(name) for name in raw.authors or authors),
         summary=to_markup(raw.summary),
         content=to_markup(raw.content),
-        published=parse_date(words, now=now) or parse_date(raw.updated, now=now),
-        updated=parse_date(raw.updated, now=now),
+        published=(parse_date(words, now=now) if raw.published else None) or updated,
+        updated=updated,
         published_raw=words,
-        tags=_unique(to_line(Text(tag)) for tag in raw.tags),
-        language=to_language(raw.language),
+        tags=_unique(to_line(Text(tag)) for tag in raw.tags) if raw.tags else (),
+        language=to_language(raw.language) or language,
     )
 
 

@@ -57,11 +57,11 @@ def parse_feed(
     """
     now = now or datetime.now(UTC)
     raw = read_feed(body, content_type=content_type, url=url, max_entries=max_entries, now=now)
-    base = url or raw.link
+    base, language = url or raw.link, to_language(raw.language)
     entries: dict[tuple[str, str], FeedEntry] = {}
     bad: list[BadEntry] = []
     for item in raw.entries:
-        judged = judge_entry(item, base=base, authors=raw.authors, now=now)
+        judged = judge_entry(item, base=base, authors=raw.authors, language=language, now=now)
         if isinstance(judged, BadEntry):
             bad.append(judged)
         else:
@@ -71,7 +71,7 @@ def parse_feed(
         title=to_line(raw.title),
         link=judge_url(raw.link, url)[0],
         description=to_line(raw.description),
-        language=to_language(raw.language),
+        language=language,
         ttl_minutes=min(raw.ttl_minutes, _YEAR_MINUTES) if raw.ttl_minutes else None,
         entries=tuple(entries.values()),
         bad=tuple(bad),

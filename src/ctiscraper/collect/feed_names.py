@@ -1,5 +1,7 @@
 """What the elements of feeds mean: RSS, RDF, Atom and the modules met in them."""
 
+from functools import lru_cache
+
 # A field of an entry or feed, and its rank: of two elements for one field the higher counts.
 Meaning = tuple[str, int]
 
@@ -98,6 +100,12 @@ def split_tag(tag: str) -> tuple[str, str]:
     """Namespace and local name, both lower case, of a tag in Clark notation."""
     namespace, _, local = tag.rpartition("}")
     return namespace[1:].lower(), local.lower()
+
+
+@lru_cache(maxsize=256)
+def is_atom_tag(tag: str) -> bool:
+    """True when the tag is of a namespace of Atom."""
+    return "atom" in split_tag(tag)[0]
 
 
 def meaning_of(tag: str, root_namespace: str) -> Meaning | None:

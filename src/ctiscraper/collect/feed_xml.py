@@ -6,7 +6,7 @@ from datetime import datetime
 from lxml import etree
 
 from ctiscraper.collect.announced import to_author
-from ctiscraper.collect.feed_names import Meaning, meaning_of, split_tag
+from ctiscraper.collect.feed_names import Meaning, is_atom_tag, meaning_of, split_tag
 from ctiscraper.collect.markup import (
     decode_base64,
     inner_markup,
@@ -260,8 +260,10 @@ class FeedReader:
 
     def _text(self, element: etree._Element, field: str) -> Text:
         """The text or markup an element holds, by the rules of its dialect."""
-        typed = element.get("type", "").strip().lower().partition(";")[0]
-        is_atom = self._is_atom or typed or "atom" in split_tag(str(element.tag))[0]
+        typed = element.get("type", "")
+        if typed:
+            typed = typed.strip().lower().partition(";")[0]
+        is_atom = self._is_atom or typed or is_atom_tag(str(element.tag))
         if len(element):
             value = self._inline(element, typed)
             return Text(resolve_markup(value, self._base(element)).strip())

@@ -4,9 +4,10 @@ import base64
 import binascii
 import html
 import re
+from functools import lru_cache
 from html.entities import html5
 from itertools import islice
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from lxml import etree
 
@@ -23,21 +24,33 @@ _LINKED_NAMES = ("href", "src", "action", "cite", "data", "poster", "longdesc", 
 _LINKED = f"(?:{'|'.join(_LINKED_NAMES)})"
 # Begins with a plain sign and looks back, so that text without it is passed over at once.
 _RELATIVE = re.compile(
-    rf"=(?:{'|'.join(f'(?<=[^a-z-]{name}=)' for name in _LINKED_NAMES)})"
+    rf"=(?<=[{''.join(sorted({name[-1] for name in _LINKED_NAMES}))}]=)(?!\"https?:)"
+    rf"(?:{'|'.join(f'(?<=[^a-z-]{name}=)' for name in _LINKED_NAMES)})"
     r"(?:([\"'])\s*(?![a-z][a-z0-9+.\-]*:|#|\1)|(?![a-z][a-z0-9+.\-]*:|[#\"'\s>]))",
     re.IGNORECASE,
 )
-_TAG = re.compile(r"<[a-zA-Z][^<>]*>")
+_TAG = re.compile(r"<[a-zA-Z][^<>=]*=[^<>]*>")
 _ATTRIBUTE = re.compile(
     rf"(\s{_LINKED}\s*=\s*)(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE
 )
+# A reference whose meaning needs no more than the origin of its base.
+_ROOTED = re.compile(
+    r"/(?![/.])(?:[\w%~!$&'()*+,=:@\-.]|/(?![/.]))*(?:\?[\w%~!$&'()*+,=:@\-./]+)?", re.ASCII
+)
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.\-]*:")
 # Signs that open nothing: a parser of HTML would guess, or drop the words up to the next ">".
-_LEGACY = "|".join(sorted(name for name in html5 if not name.endswith(";")))
-_STRAY = re.compile(
-    rf"&(?!#|[a-zA-Z][a-zA-Z0-9]*;|(?:{_LEGACY}))"
-    r"|<(?:(?![a-zA-Z/!?])|!(?!--|\[CDATA\[|[dD][oO][cC][tT][yY][pP][eE]\b))"
+_AMPERSAND = re.compile(r"&(?!#|[a-zA-Z][a-zA-Z0-9]*;)")
+_LEGACY = re.compile("|".join(sorted(name for name in html5 if not name.endswith(";"))))
+_ANGLE = re.compile(r"<(?![a-zA-Z/])(?![!?])|<!(?!--|\[CDATA\[|[dD][oO][cC][tT][yY][pP][eE]\b)")
+# A link or words that a quick reader of tags would misread: without quotes, or with a tag inside.
+_ODD_VALUE = re.compile(
+    r"=(?:(?<=\shref=)|(?<=\ssrc=)|(?<=\salt=)|(?<=\stitle=))"
+    r"(?:[^\s\"'<>]|\"[^\"<>]*<|'[^'<>]*<)"
 )
+_VALUED = r"\s+([a-zA-Z_][\w.:\-]*)=(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'<>][^\s<>]*))"
+_VALUED_TAG = re.compile(rf"<([a-zA-Z][a-zA-Z0-9]*)((?:{_VALUED})++)\s*/?>")
+_EACH_VALUE = re.compile(_VALUED)
+_CLOSING = re.compile(r"/>(?<=[a-zA-Z0-9]/>)")
 _CLOSED = re.compile(r"<([a-zA-Z][a-zA-Z0-9]*)/>")
 
 
@@ -47,9 +60,18 @@ def resolve_link(base: str, reference: str) -> str:
     if not reference or not base or _SCHEME.match(reference) is not None:
         return reference
     try:
+        if _ROOTED.fullmatch(reference) is not None and (origin := _origin(base)):
+            return origin + reference
         return urljoin(base, reference)
     except ValueError:
         return reference
+
+
+@lru_cache(maxsize=16)
+def _origin(base: str) -> str:
+    """Scheme and authority of an http or https address, else empty; raises ValueError."""
+    parts = urlsplit(base)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in {"http", "https"} else ""
 
 
 def resolve_markup(markup: str, base: str) -> str:
@@ -69,8 +91,29 @@ def resolve_markup(markup: str, base: str) -> str:
 
 def tidy_markup(markup: str) -> str:
     """The markup with signs that open nothing escaped and `<br/>` as `<br />`."""
-    markup = _STRAY.sub(lambda match: html.escape(match[0]), markup)
-    return _CLOSED.sub(r"<\1 />", markup) if "/>" in markup else markup
+    if "&" in markup:
+        markup = _AMPERSAND.sub(_ampersand, markup)
+    if _ODD_VALUE.search(markup) is not None:
+        markup = _VALUED_TAG.sub(_quoted, markup)
+    markup = _ANGLE.sub(lambda match: html.escape(match[0]), markup)
+    return _CLOSED.sub(r"<\1 />", markup) if _CLOSING.search(markup) is not None else markup
+
+
+def _ampersand(match: re.Match[str]) -> str:
+    """The sign, escaped unless it starts one of the names that need no semicolon."""
+    return "&" if _LEGACY.match(match.string, match.end()) is not None else "&amp;"
+
+
+def _quoted(tag: re.Match[str]) -> str:
+    """A tag that could be misread, written as elements inside a feed are."""
+    if _ODD_VALUE.search(tag[0]) is None:
+        return tag[0]
+    values = (
+        (match[1], html.unescape(match[2] or match[3] or match[4] or ""))
+        for match in _EACH_VALUE.finditer(tag[2])
+    )
+    written = "".join(f' {name}="{html.escape(value)}"' for name, value in sorted(values))
+    return f"<{tag[1]}{written}{' /' if tag[1].lower() in _VOID else ''}>"
 
 
 def decode_base64(value: str) -> str:

@@ -36,6 +36,9 @@ _MULTI_BYTE = re.compile(
 _NAMES = {"windows-31j": "cp932", "ks_c_5601-1987": "cp949", "windows-874": "cp874"}
 _LATIN = re.compile(r"(?:us-)?ascii|iso-?8859-?1|latin-?1")
 _ODD = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")
+# Line and paragraph separator, byte order mark and what is no character.
+_ODD_SIGNS = "\u2028\u2029\ufeff\ufffe\uffff"
 _ASCII_CONTROLS = bytes({*range(32), 127} - {9, 10, 13})
 _ILLEGAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _DECLARATION = re.compile(r"<\?xml\b[^>]*>")
@@ -91,7 +94,7 @@ def decode_text(body: bytes, content_type: str = "") -> str:
     """
     check_size(body)
     text = _decode(body, content_type).removeprefix("\ufeff")
-    if is_plain_ascii(text) or _ODD.search(text) is None:
+    if is_plain(text) or _ODD.search(text) is None:
         return text
     return _ILLEGAL.sub("", text).translate(_CONTROLS_MEANT)
 
@@ -115,15 +118,25 @@ def ascii_based(body: bytes) -> bytes:
     return bytes(plain)
 
 
-def is_plain_ascii(text: str) -> bool:
-    """True when the text is ASCII without a control but tab and line ends: the quick way."""
-    if not text.isascii():
+def is_plain(text: str) -> bool:
+    """True when the text surely holds no sign that is odd in a text, found the quick way."""
+    if len(text) <= _BLOCK:
+        return _is_plain_block(text)
+    return all(
+        _is_plain_block(text[start : start + _BLOCK]) for start in range(0, len(text), _BLOCK)
+    )
+
+
+def _is_plain_block(text: str) -> bool:
+    try:
+        plain = text.encode()
+    except UnicodeEncodeError:
         return False
-    for start in range(0, len(text), _BLOCK):
-        plain = text[start : start + _BLOCK].encode("ascii")
-        if len(plain.translate(None, _ASCII_CONTROLS)) != len(plain):
-            return False
-    return True
+    if len(plain.translate(None, _ASCII_CONTROLS)) != len(plain):
+        return False
+    if len(plain) == len(text):
+        return True
+    return not any(sign in text for sign in _ODD_SIGNS) and _C1.search(plain) is None
 
 
 def _decode(body: bytes, content_type: str) -> str:
