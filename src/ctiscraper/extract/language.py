@@ -49,7 +49,7 @@ def detect_language(text: str, *declared: str | None) -> str | None:
     """
     claims = [code for tag in declared if (code := _primary(tag))]
     fallback = claims[0] if claims else None
-    sample = " ".join(_NOISE.sub(" ", text[: 4 * _SAMPLE]).split())[:_SAMPLE]
+    sample = " ".join(_NOISE.sub(" ", text[: 2 * _SAMPLE]).split())[:_SAMPLE]
     if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
         return fallback
     try:

@@ -34,9 +34,10 @@ _META_MODIFIED = (
     "dcterms.modified", "dc.date.modified", "article:modified", "lastmod",
 )  # fmt: skip
 _DATED = etree.XPath(
-    "//time[@datetime or @pubdate] | //*[@itemprop='datePublished' or @itemprop='dateModified']"
+    "descendant-or-self::*[self::time[@datetime or @pubdate]"
+    " or @itemprop[.='datePublished' or .='dateModified']]"
 )
-_AUTHORS = etree.XPath("//*[@itemprop='author' or @rel='author']")
+_AUTHORS = etree.XPath("descendant-or-self::*[@itemprop='author' or @rel='author']")
 _TITLE_TAIL = re.compile(r"\s+(?:[|\u2013\u2014\u00bb\u00b7]|-{1,2}|::)\s+")
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")
 
