@@ -23,23 +23,39 @@ async def first_round(
     made: rig.Installation, database: Database, options: argparse.Namespace
 ) -> None:
     expected = options.hosts * options.items
+    await start(made, database, options.workers)
+    starting = made.worker_cpu()
     before = made.postgres_cpu()
-    for _ in range(options.workers):
-        made.start_worker()
     started = time.monotonic()
     await Sources(database).seed(tuple(rig.sources(options.hosts)))
     await rig.until_idle(database, expected=expected, seconds=600)
     wall = time.monotonic() - started
-    workers, postgres = made.worker_cpu(), made.postgres_cpu() - before
+    workers, postgres = made.worker_cpu() - starting, made.postgres_cpu() - before
     print(f"first round: {await rig.counts(database)}")
     print(f"  requests {rig.control('/stats')['req']}")
     print(
         f"  CPU ms an article: {(workers + postgres) / expected * 1e3:.2f}"
         f" = workers {workers / expected * 1e3:.2f} + PostgreSQL {postgres / expected * 1e3:.2f};"
-        f" {expected / wall:.0f} articles/s in {wall:.1f} s"
+        f" {expected / wall:.0f} articles/s in {wall:.1f} s;"
+        f" starting the workers took {starting:.1f} s of CPU"
     )
     for worker in made.workers:
         print("  memory MB (pss):", [f"{n}: {mb:.0f}" for n, mb in rig.memory_of_tree(worker.pid)])
+
+
+async def start(made: rig.Installation, database: Database, workers: int) -> None:
+    """Start workers and wait until each has its parsers ready."""
+    async with database.connection() as conn:
+        await conn.execute("DELETE FROM worker_heartbeat")
+        for _ in range(workers):
+            made.start_worker()
+        while True:
+            cursor = await conn.execute("SELECT count(*) FROM worker_heartbeat")
+            row = await cursor.fetchone()
+            if row and row[0] >= workers:
+                break
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(2)
 
 
 async def again(made: rig.Installation, database: Database, hosts: int, label: str) -> None:
@@ -80,9 +96,7 @@ async def main(options: argparse.Namespace) -> None:
             await first_round(made, database, options)
             await again(made, database, options.hosts, "second round, unchanged")
             made.stop_workers()
-            for _ in range(options.workers):
-                made.start_worker()
-            await asyncio.sleep(8)
+            await start(made, database, options.workers)
             await again(made, database, options.hosts, "after a restart, unchanged")
 
 

@@ -38,7 +38,7 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, conninfo: str, *, connections: int = 8, warm: bool = True
+    settings: Settings, conninfo: str, *, connections: int = 4, warm: bool = True
 ) -> AsyncIterator[Services]:
     """Yield the parts of a process that collects; unless `warm` parsers start when first needed.
 

@@ -38,7 +38,7 @@ class Database:
         self.conninfo = conninfo
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
             conninfo,
-            min_size=1,
+            min_size=min(2, size),
             max_size=size,
             timeout=10.0,
             open=False,
