@@ -1,6 +1,7 @@
 """Leave to ask: each host's robots.txt, and its pace across all workers."""
 
 import asyncio
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ ROBOTS_FRESH = timedelta(hours=24)
 ROBOTS_RETRY = timedelta(minutes=30)
 ROBOTS_LAST_GOOD = timedelta(days=30)
 _MAX_ORIGINS = 1000
+# A request goes out this much after its slot at most, on a machine that is not overloaded.
+_MOST_LATE = 0.5
 _TOO_MANY = 429
 
 
@@ -56,6 +59,7 @@ class Pace:
         self._ledger = ledger
         self._default_gap = default_gap
         self._sleep = sleep
+        self._sent: OrderedDict[str, float] = OrderedDict()
 
     async def wait(self, errand: Errand, url: str, robots_delay: float | None = None) -> None:
         """Wait for the host's next slot and count the request."""
@@ -69,9 +73,21 @@ class Pace:
         )
         errand.requests += 1
         if gap > 0:
-            seconds = await self._ledger.reserve(_host(url), min(gap, MAX_GAP))
+            host = _host(url)
+            seconds = await self._ledger.reserve(host, min(gap, MAX_GAP))
             if seconds > 0:
                 await self._sleep(seconds)
+                await self._make_up(host, min(gap, MAX_GAP))
+            self._sent[host] = time.monotonic()
+            self._sent.move_to_end(host)
+            while len(self._sent) > _MAX_ORIGINS:
+                self._sent.popitem(last=False)
+
+    async def _make_up(self, host: str, gap: float) -> None:
+        """Wait on when the last request went out late, so that requests too are a gap apart."""
+        early = self._sent.get(host, float("-inf")) + gap - time.monotonic()
+        if 0 < early <= _MOST_LATE:
+            await self._sleep(early)
 
 
 @dataclass(frozen=True, slots=True)
