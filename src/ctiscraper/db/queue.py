@@ -133,7 +133,10 @@ class Queue:
         return len(rows)
 
     async def idle(self, source_id: int | None = None) -> bool:
-        """Return whether nothing is due and nobody holds anything; with a source, of its hosts."""
+        """Return whether nothing is due and nobody holds anything; with a source, of its hosts.
+
+        A host that is let be for a moment still has its work due.
+        """
         only = OF_SOURCE if source_id is not None else ""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
@@ -142,7 +145,8 @@ class Queue:
                         AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
                     AND NOT EXISTS (SELECT 1 FROM host WHERE lease_until > now(){only})
                     AND NOT EXISTS (SELECT 1 FROM host WHERE work_at <= now()
-                        AND (open_until IS NULL OR open_until <= now()){only})
+                        AND (open_until IS NULL
+                            OR open_until <= now() + interval '10 seconds'){only})
                 """,  # noqa: S608 - a constant
                 {"source": source_id},
             )
