@@ -191,8 +191,8 @@ def test_comments_are_plain() -> None:
 
 
 def test_no_registry_or_machine_is_named() -> None:
-    names = ("pypi org", "pythonhosted org", "registry npmjs", "deb debian org")
-    hosts = (*(name.replace(" ", ".") for name in names), "extra-index-url")
+    written = ("pypi org", "pythonhosted org", "registry npmjs", "deb debian org")
+    hosts = (*(name.replace(" ", ".") for name in written), "extra-index-url")
     places = (r"/work/", r"/root/", r"/home/[a-z]+/", r"/Users/[a-z]+/")
     pattern = re.compile("|".join([*map(re.escape, hosts), *(rf"(?<![\w.]){it}" for it in places)]))
     found = {}
