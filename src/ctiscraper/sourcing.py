@@ -3,7 +3,6 @@
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
 import msgspec
 import yaml
@@ -31,6 +30,7 @@ from ctiscraper.types import (
     Page,
     Source,
     SourceSettings,
+    host_of,
 )
 
 SAMPLES = 5
@@ -313,7 +313,7 @@ def _same_place(one: SourceSettings, other: SourceSettings) -> bool:
 
 def _host(url: str) -> str:
     try:
-        host = urlsplit(url).hostname or ""
+        host = host_of(url)
     except ValueError:
         return ""
     return host.removeprefix("www.")

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
+from urllib.parse import urlsplit
+
+MAX_ATTEMPTS = 5
+"""How often an item is tried before it is a dead letter."""
 
 
 class Tier(StrEnum):
@@ -64,6 +68,11 @@ class Discovery(StrEnum):
     FEED = "feed"
     SITEMAP = "sitemap"
     LISTING = "listing"
+
+
+def host_of(url: str) -> str:
+    """Return the host that requests for a URL are counted against, empty when it has none."""
+    return (urlsplit(url).hostname or "").lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import make
-from ctiscraper.collect.failing import ATTEMPTS, HOST_TRIES, MOST_DELAY, retry_of
-from ctiscraper.db.queue import MAX_ATTEMPTS
+from ctiscraper.collect.failing import HOST_TRIES, MOST_DELAY, retry_of
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
-from ctiscraper.types import FetchJob
+from ctiscraper.types import MAX_ATTEMPTS, FetchJob
 
 
 def job(attempts: int = 1, host_tries: int = 0) -> FetchJob:
@@ -21,10 +20,6 @@ def job(attempts: int = 1, host_tries: int = 0) -> FetchJob:
     )
 
 
-def test_the_queue_and_this_table_agree_on_the_last_attempt() -> None:
-    assert ATTEMPTS == MAX_ATTEMPTS
-
-
 @pytest.mark.parametrize(
     "error",
     [
@@ -33,7 +28,7 @@ def test_the_queue_and_this_table_agree_on_the_last_attempt() -> None:
         FetchError(Reason.OFFLINE, scope=Scope.OURS),
     ],
 )
-@pytest.mark.parametrize("attempts", [1, ATTEMPTS, 100])
+@pytest.mark.parametrize("attempts", [1, MAX_ATTEMPTS, 100])
 def test_our_own_faults_burn_nothing_ever(error: StorageError | FetchError, attempts: int) -> None:
     retry = retry_of(job(attempts, host_tries=HOST_TRIES), error, 0.5)
     assert retry is not None
@@ -72,9 +67,9 @@ def test_a_final_answer_is_not_asked_again() -> None:
 
 def test_an_item_that_kills_its_parser_pays_each_time_and_then_no_more() -> None:
     error = ParseError(Reason.PARSER_TIMEOUT, transient=True)
-    for attempts in range(1, ATTEMPTS):
+    for attempts in range(1, MAX_ATTEMPTS):
         retry = retry_of(job(attempts), error, 0.5)
         assert retry is not None
         assert not retry.refund
         assert retry.delay > 0
-    assert retry_of(job(ATTEMPTS), error, 0.5) is None
+    assert retry_of(job(MAX_ATTEMPTS), error, 0.5) is None

@@ -6,9 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 
 import make
-from ctiscraper.db.queue import MAX_ATTEMPTS, SUSPECT_AFTER, Held
+from ctiscraper.db.queue import SUSPECT_AFTER, Held
 from ctiscraper.errors import Reason
-from ctiscraper.types import Retry
+from ctiscraper.types import MAX_ATTEMPTS, Retry
 from db.stage import Stage
 
 URL = "https://acme.example/a/1"

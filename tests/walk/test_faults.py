@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from ctiscraper.collect import fetch
-from ctiscraper.collect.failing import ATTEMPTS
 from ctiscraper.db.items import Items
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.tasks.work import Worker
-from ctiscraper.types import Discovery
+from ctiscraper.types import MAX_ATTEMPTS, Discovery
 from internet.exchange import Exchange
 from internet.world import FAULTS, FakeInternet
 from walk.walker import Walk, settings_for, walking
@@ -103,7 +102,7 @@ async def test_a_dead_letter_is_listed_with_its_cause_and_a_retry_brings_the_art
         page = await Items(walk.database).page("dead")
         [item] = page.items
         assert item.url == net.sites[0].url("/a/1")
-        assert (item.reason, item.attempts) == ("parser_crash", ATTEMPTS)
+        assert (item.reason, item.attempts) == ("parser_crash", MAX_ATTEMPTS)
         assert item.detail
         assert item.sample
         assert item.title
@@ -200,7 +199,7 @@ async def _kill_its_parser(walk: Walk, path: str, monkeypatch: pytest.MonkeyPatc
 
     with monkeypatch.context() as patch:
         patch.setattr(sandbox, "_exchange", deadly, raising=True)
-        for _ in range(ATTEMPTS):
+        for _ in range(MAX_ATTEMPTS):
             await walk.run("UPDATE fetch_job SET run_after = now()")
             await walk.run("UPDATE host SET work_at = now()")
             await walk.collect()

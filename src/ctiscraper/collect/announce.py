@@ -2,11 +2,10 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from ctiscraper.collect.allow import is_allowed
 from ctiscraper.errors import ParseError, Reason
-from ctiscraper.types import Announced, BadEntry, FeedEntry, SourceSettings
+from ctiscraper.types import Announced, BadEntry, FeedEntry, SourceSettings, host_of
 
 # A feed may hold whole articles; what is kept of one entry is bounded.
 MOST_MARKUP = 500_000
@@ -43,7 +42,7 @@ def _announced(
         guid_hash=_hash(entry.guid or entry.url),
         entry_hash=_hash(*_what_changes(entry)),
         url=entry.url,
-        host=(urlsplit(entry.url).hostname or "").lower(),
+        host=host_of(entry.url),
         entry=_bounded(entry),
         state="pending" if allowed else "filtered",
         reason=None if allowed else Reason.URL_NOT_ALLOWED,

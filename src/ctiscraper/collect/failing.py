@@ -1,12 +1,10 @@
 """What becomes of an item whose page could not be had: pure decisions."""
 
 from ctiscraper.errors import FetchError, ParseError, Scope, StorageError
-from ctiscraper.types import FetchJob, Retry
+from ctiscraper.types import MAX_ATTEMPTS, FetchJob, Retry
 
 # How often a host's own faults may put one item back before its feed text must do.
 HOST_TRIES = 10
-# Parser deaths of one item before it is dead; the queue counts every attempt the same.
-ATTEMPTS = 5
 HOST_DELAY = 60.0
 MOST_DELAY = 6 * 3600.0
 OURS_DELAY = 30.0
@@ -24,7 +22,7 @@ def retry_of(job: FetchJob, error: Failure, jitter: float) -> Retry | None:
     if isinstance(error, StorageError):
         return _ours(error, jitter)
     if isinstance(error, ParseError):
-        if not error.transient or job.attempts >= ATTEMPTS:
+        if not error.transient or job.attempts >= MAX_ATTEMPTS:
             return None
         return Retry(reason=error.reason, detail=error.detail, delay=PARSER_DELAY * job.attempts)
     if error.scope is Scope.OURS:

@@ -14,7 +14,7 @@ from ctiscraper.collect.robots import MAX_BYTES, RobotsRules, to_text
 from ctiscraper.collect.schedule import parse_retry_after
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.http import Client, FetchLimits
-from ctiscraper.types import Page, RobotsRecord, SourceSettings
+from ctiscraper.types import Page, RobotsRecord, SourceSettings, host_of
 
 Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
@@ -73,7 +73,7 @@ class Pace:
         )
         errand.requests += 1
         if gap > 0:
-            host = _host(url)
+            host = host_of(url)
             seconds = await self._ledger.reserve(host, min(gap, MAX_GAP))
             if seconds > 0:
                 await self._sleep(seconds)
@@ -206,10 +206,6 @@ class RobotsBook:
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or ""
 
 
 def _retry_after(page: Page) -> float | None:

@@ -9,9 +9,8 @@ import msgspec
 from ctiscraper.db.hosts import OF_SOURCE, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import Reason
-from ctiscraper.types import FeedEntry, FetchJob, Retry
+from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry
 
-MAX_ATTEMPTS = 5
 # After so many attempts an item is worked on by itself: whoever was leased beside an item that
 # ends its worker pays an attempt with it, and must not be beside it again.
 SUSPECT_AFTER = 2

@@ -1,14 +1,13 @@
 """Sources: their settings, their changes, and where their checks stand."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 import msgspec
 
 from ctiscraper.db.hosts import wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ConflictError, NotFoundError
-from ctiscraper.types import Health, Source, SourceSettings, Tier, Validators
+from ctiscraper.types import Health, Source, SourceSettings, Tier, Validators, host_of
 
 RANK = {Tier.PREMIUM: 0, Tier.STANDARD: 1, Tier.BASIC: 2}
 
@@ -18,11 +17,6 @@ _COLUMNS = """
     t.moved_to, t.moved_count, t.lease_owner
 """
 _settings = msgspec.json.Decoder(SourceSettings)
-
-
-def host_of(url: str) -> str:
-    """Return the host a URL's requests are counted against."""
-    return (urlsplit(url).hostname or "").lower()
 
 
 def checked_url(settings: SourceSettings) -> str:

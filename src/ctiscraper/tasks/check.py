@@ -4,9 +4,9 @@ import asyncio
 from datetime import datetime
 
 from ctiscraper.bootstrap import Services
-from ctiscraper.db.sources import checked_url, host_of
+from ctiscraper.db.sources import checked_url
 from ctiscraper.errors import ConflictError, FetchError
-from ctiscraper.types import Source
+from ctiscraper.types import Source, host_of
 
 PATIENCE = 120.0
 LOOK_AGAIN = 0.3

@@ -14,9 +14,8 @@ from ctiscraper.collect.schedule import breaker_delay
 from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.db.queue import Held
-from ctiscraper.db.sources import host_of
 from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
-from ctiscraper.types import FetchJob, Retry, SourceSettings
+from ctiscraper.types import FetchJob, Retry, SourceSettings, host_of
 
 log = structlog.get_logger()
 
