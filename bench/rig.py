@@ -24,7 +24,7 @@ from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.session import Database
-from ctiscraper.tasks.work import Worker
+from ctiscraper.tasks.run import work
 from ctiscraper.types import SourceSettings, Tier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -211,17 +211,9 @@ async def until_idle(database: Database, *, expected: int, seconds: float) -> fl
     raise SystemExit(f"not done after {seconds} s: {await counts(database)}")
 
 
-async def _work(data: Path, conninfo: str) -> None:
-    async with open_services(load_settings(data_dir=data), conninfo) as parts:
-        worker = Worker(parts)
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, worker.stop)
-        await worker.run()
-
-
 if __name__ == "__main__" and sys.argv[1:2] == ["worker"]:
     import structlog
     import uvloop
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    uvloop.run(_work(Path(sys.argv[2]), sys.argv[3]))
+    uvloop.run(work(load_settings(data_dir=Path(sys.argv[2])), sys.argv[3]))

@@ -1,5 +1,6 @@
 """What search reads of a text, and of what is typed."""
 
+import re
 import time
 
 import pytest
@@ -27,6 +28,14 @@ def test_addresses_are_refanged(written: str, plain: str) -> None:
 def test_parts_of_compounds_are_words_too() -> None:
     words = search_document("It ran powershell.exe from C:\\Users\\Public.").split()
     assert {"powershell.exe", "powershell", "exe", "Public"} <= {w.strip(".") for w in words}
+
+
+@given(st.text("ab.@/-_: \t\n", max_size=200))
+def test_no_compound_is_passed_over(text: str) -> None:
+    found = search_document(text).partition("\n")[2] if "\n" not in text else search_document(text)
+    for chain in re.findall(r"[\w./\\:@-]+", refang(text)):
+        parts = [part for part in re.split(r"[./\\:@_-]+", chain) if part]
+        assert len(parts) < 2 or " ".join(parts) in found
 
 
 def test_operators_keep_their_meaning() -> None:

@@ -41,9 +41,15 @@ def search_document(text: str) -> str:
     compounds follow the text.
     """
     words = refang(_start(text, _LONGEST_TEXT))
-    chains = dict.fromkeys(_CHAIN.findall(words))
-    parts = " ".join(found for chain in chains if (found := _parts(chain)))
+    parts = " ".join(found for chain in _chains(words) if (found := _parts(chain)))
     return f"{words}\n{_start(parts, _LONGEST_PARTS)}" if parts else words
+
+
+def _chains(text: str) -> dict[str, None]:
+    """Return the chains of a text in the order of their first places; plain words are left out."""
+    # A chain holds no space: each distinct word is looked at once, and most words join nothing.
+    compounds = " ".join(word for word in dict.fromkeys(text.split()) if not word.isalnum())
+    return dict.fromkeys(_CHAIN.findall(compounds))
 
 
 def _start(text: str, most: int) -> str:

@@ -5,6 +5,8 @@ import ssl
 from collections import OrderedDict
 from urllib.parse import unquote
 
+# Loaded by httpcore2's first request otherwise, in the middle of the work.
+import anyio._backends._asyncio  # noqa: F401
 import httpcore2
 from ada_url import URL
 

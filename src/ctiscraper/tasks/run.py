@@ -26,6 +26,8 @@ ORPHAN_SECONDS = 10.0
 ORPHANED = 70
 # What starts a worker process that then reads its order.
 COMMAND = (sys.executable, "-m", "ctiscraper.tasks.run")
+# A statement takes milliseconds; each further connection costs memory and a first time of its own.
+CONNECTIONS = 2
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger()
@@ -72,7 +74,7 @@ async def work(
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stopping.set)
-    async with open_services(settings, conninfo) as services:
+    async with open_services(settings, conninfo, connections=CONNECTIONS) as services:
         worker = Worker(services, once=once, source_id=source_id)
         watch = asyncio.create_task(_stop_when(stopping, worker))
         try:
