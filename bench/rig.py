@@ -24,7 +24,7 @@ from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.session import Database
-from ctiscraper.tasks.run import work
+from ctiscraper.tasks.run import WorkOrder, work
 from ctiscraper.types import SourceSettings, Tier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -216,4 +216,4 @@ if __name__ == "__main__" and sys.argv[1:2] == ["worker"]:
     import uvloop
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    uvloop.run(work(load_settings(data_dir=Path(sys.argv[2])), sys.argv[3]))
+    uvloop.run(work(load_settings(data_dir=Path(sys.argv[2])), WorkOrder(conninfo=sys.argv[3])))

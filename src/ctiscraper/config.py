@@ -41,6 +41,15 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL", "CTISCRAPER_DATABASE_URL", "database_url"),
         description="PostgreSQL 15 or newer to use instead of the embedded one.",
     )
+    redis_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("REDIS_URL", "CTISCRAPER_REDIS_URL", "redis_url"),
+        description="Redis 7 or Valkey that wakes the workers; without it they look by themselves.",
+    )
+    redis_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authority that signed the certificate of a rediss:// server.",
+    )
     pg_bin: Path | None = Field(
         default=None, description="Folder with initdb and postgres, instead of the bundled ones."
     )
@@ -84,6 +93,15 @@ class Settings(BaseSettings):
     def _listed(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
 
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        if value is None or not value.strip():
+            return None
+        if not value.startswith(("redis://", "rediss://")):
+            raise ValueError("should read redis://… or, over TLS, rediss://…")
+        return value
+
     @field_validator("egress_host_map", mode="before")
     @classmethod
     def _mapped(cls, value: object) -> object:
@@ -115,6 +133,20 @@ class Settings(BaseSettings):
             ca_bundle=self.ca_bundle,
             proxy=self.proxy,
         )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment for a program that is to have these settings."""
+    values = settings.model_dump(mode="json").items()
+    own = {f"{PREFIX}{name.upper()}": _written(value) for name, value in values if value}
+    return {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}} | own
+
+
+def _written(value: object) -> str:
+    """Return a setting as its variable would hold it."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}={part}" for name, part in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -12,23 +12,24 @@ from typing import Annotated
 import typer
 
 from ctiscraper import __version__
-from ctiscraper.bootstrap import Services, open_services
+from ctiscraper.bootstrap import open_services
 from ctiscraper.cli.display import Display
 from ctiscraper.cli.engine import Engine, open_ready_engine, settings_for
 from ctiscraper.cli.options import Data, Json, Workers
 from ctiscraper.cli.output import counted, print_facts, print_json, print_lines
 from ctiscraper.cli.stopping import until_signal
+from ctiscraper.cli.web import web_services
 from ctiscraper.collect.catalog import default_catalog, load_catalog
 from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.demo import DemoSite
 from ctiscraper.errors import SettingsError
+from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings
 from ctiscraper.web.app import create_app
-from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
 
 HOST = "127.0.0.1"
@@ -148,7 +149,7 @@ async def _everything(start: Start) -> int:
         )
         added = await services.sources.seed(tuple(start.catalog))
         since = await ProgressBoard(services.database).now()
-        app = create_app(_web_services(services))
+        app = create_app(web_services(services, SilentBell()))
         serving = await stack.enter_async_context(_alongside(serve(app, listener)))
         size = settings.workers if start.collect else 0
         crew = Crew(
@@ -184,15 +185,6 @@ async def _alongside(work: Coroutine[object, object, None]) -> AsyncIterator[asy
     finally:
         task.cancel()
         await asyncio.wait({task})
-
-
-def _web_services(services: Services) -> WebServices:
-    return WebServices(
-        database=services.database,
-        version=__version__,
-        contact=services.settings.contact,
-        sourcing=services.sourcing,
-    )
 
 
 def _announce(start: Start, engine: Engine, *, url: str, added: int, total: int) -> None:

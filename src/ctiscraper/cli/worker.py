@@ -1,17 +1,39 @@
-"""`worker`: one worker process."""
+"""`worker`: the worker processes of one machine, for a service supervisor."""
+
+import asyncio
+from typing import Annotated
+
+import typer
 
 from ctiscraper.cli.engine import open_ready_engine, settings_for
-from ctiscraper.cli.options import Data
+from ctiscraper.cli.options import Data, Workers
+from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
+from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.loop import run_async
-from ctiscraper.tasks.run import work
+from ctiscraper.tasks.run import COMMAND, write_order
+from ctiscraper.types import Tier
+
+Tiers = Annotated[
+    list[Tier] | None,
+    typer.Option(
+        "--tier", help="Serve sources of this tier only; may be repeated.", show_default=False
+    ),
+]
 
 
-def worker(data: Data = None) -> None:
-    """Run one worker process until it is told to stop; for service supervisors."""
-    run_async(_work(settings_for(data)))
+def worker(data: Data = None, workers: Workers = None, tier: Tiers = None) -> None:
+    """Run workers until told to stop. With REDIS_URL the bell wakes them, else they look."""
+    run_async(_work(settings_for(data, workers=workers), tuple(tier or ())))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, tiers: tuple[Tier, ...]) -> None:
     async with open_ready_engine(settings) as engine:
-        await work(settings, engine.conninfo)
+        order = write_order(engine.conninfo, settings, tiers=tiers)
+        await until_signal(_crew(Crew(COMMAND, order, settings.workers, None)))
+
+
+async def _crew(crew: Crew) -> int:
+    async with crew:
+        await asyncio.Event().wait()
+    return 0

@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 from psycopg import DataError
 
-from ctiscraper.db.hosts import wake
+from ctiscraper.db.hosts import RANK, wake
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.sources import RANK, to_source
+from ctiscraper.db.sources import to_source
 from ctiscraper.errors import Reason
 from ctiscraper.types import (
     Announced,

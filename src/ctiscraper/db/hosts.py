@@ -1,15 +1,26 @@
 """Hosts: whose turn it is, how fast they may be asked, and which are resting."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.types import RobotsRecord
+from ctiscraper.types import RobotsRecord, Tier
 
+RANK = {Tier.PREMIUM: 0, Tier.STANDARD: 1, Tier.BASIC: 2}
+_TIER = {rank: tier for tier, rank in RANK.items()}
 # A premium host is served as if its work had waited this much longer than a standard one's;
 # basic hosts age past both, so none starves.
 RANK_HEAD_START = "10 minutes"
+# What makes a host worth a visit now.
+READY = """
+    ((lease_owner IS NULL AND work_at <= now()) OR lease_until < now())
+    AND next_allowed_at <= now() + interval '1 second'
+    AND (open_until IS NULL OR open_until <= now())
+"""
+OF_TIERS = """
+    AND host.rank = ANY(%(ranks)s::smallint[])
+"""
 OF_SOURCE = """
     AND host.host IN (SELECT host FROM source_state WHERE source_id = %(source)s
         UNION ALL SELECT host FROM fetch_job WHERE source_id = %(source)s AND state = 'pending')
@@ -25,6 +36,7 @@ class HostLease:
     failures: int = 0
     sources_due: int = 0
     items_due: bool = True
+    tier: Tier = Tier.STANDARD
 
 
 class Hosts:
@@ -34,23 +46,31 @@ class Hosts:
         self._database = database
 
     async def lease(
-        self, worker: UUID, *, limit: int, seconds: float, source_id: int | None = None
+        self,
+        worker: UUID,
+        *,
+        limit: int,
+        seconds: float,
+        source_id: int | None = None,
+        tiers: Sequence[Tier] = (),
     ) -> list[HostLease]:
-        """Return up to `limit` hosts with work due, each now leased to `worker` alone.
+        """Return hosts with work due, the most urgent first, each now leased to `worker` alone.
 
-        With `source_id` only hosts that this source has work at.
+        At most `limit`, and no more than its share among the workers that are alive. With
+        `source_id` only hosts that this source has work at, with `tiers` only hosts of these.
         """
-        only = OF_SOURCE if source_id is not None else ""
+        only = (OF_SOURCE if source_id is not None else "") + (OF_TIERS if tiers else "")
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 f"""
                 WITH ready AS (
-                    SELECT host FROM host
-                    WHERE ((lease_owner IS NULL AND work_at <= now()) OR lease_until < now())
-                        AND next_allowed_at <= now() + interval '1 second'
-                        AND (open_until IS NULL OR open_until <= now()){only}
+                    SELECT host FROM host WHERE {READY}{only}
                     ORDER BY work_at + rank * interval '{RANK_HEAD_START}'
-                    LIMIT %(limit)s FOR UPDATE SKIP LOCKED)
+                    LIMIT (SELECT least(%(limit)s, ceil(count(*)::float8 / greatest(1,
+                            (SELECT count(*) FROM worker_heartbeat
+                                WHERE seen_at > now() - make_interval(secs => %(seconds)s)))))
+                        FROM host WHERE {READY}{only})::bigint
+                    FOR UPDATE SKIP LOCKED)
                 UPDATE host SET lease_owner = gen_random_uuid(), worker = %(worker)s,
                     lease_until = now() + make_interval(secs => %(seconds)s), work_at = 'infinity'
                 FROM ready WHERE host.host = ready.host
@@ -58,11 +78,20 @@ class Hosts:
                     (SELECT count(*)::int FROM source_state s WHERE s.host = host.host
                         AND s.enabled AND s.next_check_at <= now()),
                     EXISTS (SELECT 1 FROM fetch_job j WHERE j.host = host.host
-                        AND j.state = 'pending' AND j.run_after <= now())
+                        AND j.state = 'pending' AND j.run_after <= now()), host.rank
                 """,  # noqa: S608 - constants of this module
-                {"limit": limit, "worker": worker, "seconds": seconds, "source": source_id},
+                {
+                    "limit": limit,
+                    "worker": worker,
+                    "seconds": seconds,
+                    "source": source_id,
+                    "ranks": [RANK[tier] for tier in tiers],
+                },
             )
-            return [HostLease(*row) for row in await cursor.fetchall()]
+            return [
+                HostLease(row[0], row[1], row[2], row[3], row[4], _TIER[row[5]])
+                for row in await cursor.fetchall()
+            ]
 
     async def release(self, lease: HostLease) -> None:
         """Give a host back; its next turn is when its next work is due."""

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ctiscraper.db.hosts import wake
+from ctiscraper.db.hosts import RANK, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ConflictError, NotFoundError
-from ctiscraper.types import Health, Source, SourceSettings, Tier, Validators, host_of
-
-RANK = {Tier.PREMIUM: 0, Tier.STANDARD: 1, Tier.BASIC: 2}
+from ctiscraper.types import Health, Source, SourceSettings, Validators, host_of
 
 _COLUMNS = """
     s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health, t.reason, t.detail,

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +19,10 @@ LONGEST_PAUSE = 30.0
 STEADY_SECONDS = 60.0
 # The time that a worker has from SIGTERM to SIGKILL.
 STOP_SECONDS = 10.0
+# Until its first sign of life a worker loads its parsers and waits for its database.
+START_SECONDS = 120.0
+# Together with the silence that a worker itself calls wedged this makes less than a minute.
+PULSE_SECONDS = 25.0
 LOG_LIMIT = 8 * 1024 * 1024
 
 
@@ -27,14 +31,18 @@ class Crew:
     """`size` worker processes of one command line, each told `order` on its standard input.
 
     With `once` a worker that ends well is done; else, and after any other end, it is started
-    again, later each time. What the workers say goes to the end of `log_file`.
+    again, later each time. A worker that shows no life on its standard output for `pulse_seconds`
+    is ended; None asks for no sign of life. `environment` takes the place of ours. What the
+    workers say goes to the end of `log_file`, or without one to where we say things.
     """
 
     command: Sequence[str]
     order: bytes
     size: int
-    log_file: Path
+    log_file: Path | None
     once: bool = False
+    pulse_seconds: float | None = PULSE_SECONDS
+    environment: Mapping[str, str] | None = None
     restarts: int = 0
     _places: list[asyncio.Task[None]] = field(default_factory=list)
     _processes: set[asyncio.subprocess.Process] = field(default_factory=set)
@@ -46,8 +54,9 @@ class Crew:
 
     async def __aenter__(self) -> Self:
         """Start the workers, and give the crew."""
-        if self.log_file.exists() and self.log_file.stat().st_size > LOG_LIMIT:
-            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        log_file = self.log_file
+        if log_file is not None and log_file.exists() and log_file.stat().st_size > LOG_LIMIT:
+            log_file.replace(log_file.with_suffix(".log.1"))
         self._places = [asyncio.create_task(self._fill_place()) for _ in range(self.size)]
         return self
 
@@ -80,27 +89,47 @@ class Crew:
             if loop.time() - began >= STEADY_SECONDS:
                 pause = FIRST_PAUSE
             self.restarts += 1
-            log.warning("worker_ended", code=code, again_in=pause, log=str(self.log_file))
+            log.warning("worker_ended", code=code, again_in=pause, log=str(self.log_file or ""))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _run_one(self) -> int:
         """Return the code with which a new worker ended."""
-        with self.log_file.open("ab") as sink:
+        with contextlib.ExitStack() as stack:
+            sink = stack.enter_context(self.log_file.open("ab")) if self.log_file else None
             process = await self._start(sink)
         self._processes.add(process)
         # When this is cancelled the process stays in the set, to be ended with the others.
+        await self._watch(process)
         code = await process.wait()
         self._processes.discard(process)
         return code
 
-    async def _start(self, sink: BinaryIO) -> asyncio.subprocess.Process:
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Return when a worker ends; one that falls silent is ended, as its process is no proof."""
+        assert process.stdout is not None, "asked for a pipe"
+        first = None if self.pulse_seconds is None else max(START_SECONDS, self.pulse_seconds)
+        patience = first
+        while True:
+            try:
+                async with asyncio.timeout(patience):
+                    if not await process.stdout.read(64):
+                        return
+            except TimeoutError:
+                log.warning("worker_wedged", pid=process.pid, silent_for=patience)
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                return
+            patience = self.pulse_seconds
+
+    async def _start(self, sink: BinaryIO | None) -> asyncio.subprocess.Process:
         """Start a worker and give it its order; the pipe stays open as long as we live."""
         process = await asyncio.create_subprocess_exec(
             *self.command,
             stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
             stderr=sink,
+            env=self.environment,
             # Ctrl-C on the terminal is for the parent, who ends the workers in order.
             start_new_session=True,
         )

@@ -1,13 +1,16 @@
 """The entry of a worker process: its orders, its event loop, its signals and its end."""
 
 import asyncio
+import contextlib
+import importlib
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from io import FileIO
 
 import msgspec
@@ -17,13 +20,17 @@ from ctiscraper.bootstrap import open_services
 from ctiscraper.config import Settings
 from ctiscraper.db.server import read_server
 from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.tasks.bell import bell_of
 from ctiscraper.tasks.loop import run_async
-from ctiscraper.tasks.work import Tally, Worker
+from ctiscraper.tasks.work import WAKEABLE_SECONDS, Tally, Worker
 from ctiscraper.telemetry import configure_logs
+from ctiscraper.types import Tier
 
 # How long a worker whose parent is gone may still take; after that it ends whatever it does.
 ORPHAN_SECONDS = 10.0
 ORPHANED = 70
+# A worker that did not look for work for so long is wedged, whatever its process seems to do.
+SILENT_SECONDS = 30.0
 # What starts a worker process that then reads its order.
 COMMAND = (sys.executable, "-m", "ctiscraper.tasks.run")
 # A statement takes milliseconds; each further connection costs memory and a first time of its own.
@@ -41,17 +48,28 @@ class WorkOrder:
     """
 
     conninfo: str
-    settings: Mapping[str, object]
+    settings: Mapping[str, object] = field(default_factory=dict)
     once: bool = False
     source_id: int | None = None
+    tiers: tuple[Tier, ...] = ()
 
 
 def write_order(
-    conninfo: str, settings: Settings, *, once: bool = False, source_id: int | None = None
+    conninfo: str,
+    settings: Settings,
+    *,
+    once: bool = False,
+    source_id: int | None = None,
+    tiers: Sequence[Tier] = (),
 ) -> bytes:
     """Return an order as the one line that a worker reads first."""
-    values = settings.model_dump(mode="json")
-    order = WorkOrder(conninfo=conninfo, settings=values, once=once, source_id=source_id)
+    order = WorkOrder(
+        conninfo=conninfo,
+        settings=settings.model_dump(mode="json"),
+        once=once,
+        source_id=source_id,
+        tiers=tuple(tiers),
+    )
     return msgspec.json.encode(order) + b"\n"
 
 
@@ -66,21 +84,48 @@ def read_order(stream: FileIO) -> WorkOrder:
         ) from error
 
 
-async def work(
-    settings: Settings, conninfo: str, *, once: bool = False, source_id: int | None = None
-) -> Tally:
-    """Work until a signal says stop, or with `once` until nothing is due; give what was done."""
+async def work(settings: Settings, order: WorkOrder, *, pulse: int | None = None) -> Tally:
+    """Work until a signal says stop, or with `once` until nothing is due; give what was done.
+
+    With the file number `pulse` a byte goes there every second for as long as all is well.
+    """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stopping.set)
-    async with open_services(settings, conninfo, connections=CONNECTIONS) as services:
-        worker = Worker(services, once=once, source_id=source_id)
-        watch = asyncio.create_task(_stop_when(stopping, worker))
-        try:
-            return await worker.run()
-        finally:
-            watch.cancel()
+    async with AsyncExitStack() as stack:
+        services = await stack.enter_async_context(
+            open_services(settings, order.conninfo, connections=CONNECTIONS)
+        )
+        worker = Worker(services, once=order.once, source_id=order.source_id, tiers=order.tiers)
+        if settings.redis_url is not None and not order.once:
+            await _hear_the_bell(stack, settings, worker)
+        for watch in (_stop_when(stopping, worker), _show_life(worker, pulse)):
+            stack.callback(asyncio.create_task(watch).cancel)
+        return await worker.run()
+
+
+async def _hear_the_bell(stack: AsyncExitStack, settings: Settings, worker: Worker) -> None:
+    """Let the bell wake a worker, which then looks by itself less often."""
+    # Celery costs 30 MB: only workers that listen to it carry it.
+    ears = await asyncio.to_thread(importlib.import_module, "ctiscraper.tasks.ears")
+    worker.bell = bell_of(settings)
+    worker.idle_seconds = WAKEABLE_SECONDS
+    stack.push_async_callback(worker.bell.aclose)
+    await stack.enter_async_context(ears.Ears(settings, worker.serve, worker.tiers))
+
+
+async def _show_life(worker: Worker, pulse: int | None) -> None:
+    """Tell the parent every second that this worker is well; a wedged one falls silent."""
+    if pulse is None:
+        return
+    os.set_blocking(pulse, False)
+    while True:
+        if worker.silence < SILENT_SECONDS:
+            # A parent that does not read is no reason to wait for it.
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                os.write(pulse, b".")
+        await asyncio.sleep(1.0)
 
 
 async def _stop_when(stopping: asyncio.Event, worker: Worker) -> None:
@@ -105,7 +150,7 @@ def work_ordered(stream: FileIO) -> Tally:
 async def _work_on(order: WorkOrder, settings: Settings) -> Tally:
     # Asked once before the pool does, so that a database that is away is named at once.
     await read_server(order.conninfo)
-    return await work(settings, order.conninfo, once=order.once, source_id=order.source_id)
+    return await work(settings, order, pulse=sys.stdout.fileno())
 
 
 def _end_with_parent(stream: FileIO) -> None:

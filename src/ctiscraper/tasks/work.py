@@ -15,14 +15,21 @@ from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.db.queue import Held
 from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
-from ctiscraper.types import FetchJob, Retry, SourceSettings, host_of
+from ctiscraper.tasks.bell import Bell, SilentBell
+from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier, host_of
 
 log = structlog.get_logger()
 
 # How long a worker sleeps when nothing is due; a due source waits this long at most.
 IDLE_SECONDS = 1.0
+# The same where a bell wakes it: then its own looks are for the time when nobody rings.
+WAKEABLE_SECONDS = 5.0
+# How soon it looks again after a look that brought hosts: it took its share, others may not come.
+AGAIN_SECONDS = 0.25
 # The same for a single round, whose end somebody waits for.
 ONCE_SECONDS = 0.05
+# A look at the database that takes longer is given up.
+LOOK_SECONDS = 15.0
 # How long one host may keep its place while others wait.
 DRAIN_SECONDS = 60.0
 # How long current items may run on when the worker is told to stop.
@@ -58,15 +65,22 @@ class _Turn:
 class Worker:
     """One worker of one process; `run` returns when it is told to stop or has nothing left.
 
-    With `source_id` it works only at the hosts where that source has work.
+    With `source_id` it works only at the hosts where that source has work, with `tiers` only at
+    hosts of these. `idle_seconds` is how long it sleeps when nothing is due and nobody wakes it.
     """
 
     services: Services
     once: bool = False
     source_id: int | None = None
+    tiers: tuple[Tier, ...] = ()
+    idle_seconds: float = IDLE_SECONDS
+    bell: Bell = field(default_factory=SilentBell)
     identity: UUID = field(default_factory=uuid4)
     tally: Tally = field(default_factory=Tally)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _rested: asyncio.Event = field(default_factory=asyncio.Event)
+    _looked_at: float = field(default_factory=time.monotonic)
     _suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
     _drains: set[asyncio.Task[None]] = field(default_factory=set)
     _held: Held = field(default_factory=Held)
@@ -75,15 +89,34 @@ class Worker:
     def stop(self) -> None:
         """Claim nothing more; `run` returns once current items are done or given back."""
         self._stopping.set()
+        self._rested.set()
+
+    async def serve(self, seconds: float) -> None:
+        """Look for work at once; return when there is no more, or after so many seconds."""
+        self._rested.clear()
+        self._woken.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._rested.wait()
+
+    @property
+    def silence(self) -> float:
+        """How many seconds ago this worker last looked for work; a healthy one does so often."""
+        return time.monotonic() - self._looked_at
 
     async def run(self) -> Tally:
         """Work until told to stop, or with `once` until nothing is due; give what was done."""
         upkeep = asyncio.create_task(self._keep_up())
         try:
             while not self._stopping.is_set():
-                if not await self._fill() and not self._drains and await self._finished():
-                    break
-                await self._pause()
+                self._woken.clear()
+                found = await self._fill()
+                self._looked_at = time.monotonic()
+                if not found and not self._drains:
+                    self._rested.set()
+                    if await self._finished():
+                        break
+                await self._pause(found)
         finally:
             await self._wind_down(upkeep)
         return self.tally
@@ -104,33 +137,49 @@ class Worker:
         """Start draining more hosts, as many as there is room for; return whether any was due."""
         room = self.services.settings.concurrency - len(self._drains)
         if room <= 0:
-            return True
+            return False
         try:
-            leases = await self.services.hosts.lease(
-                self.identity,
-                limit=room,
-                seconds=self.services.settings.lease_seconds,
-                source_id=self.source_id,
-            )
-        except StorageError as error:
-            log.warning("database_unreachable", detail=error.detail)
-            return True
+            async with asyncio.timeout(LOOK_SECONDS):
+                leases = await self.services.hosts.lease(
+                    self.identity,
+                    limit=room,
+                    seconds=self.services.settings.lease_seconds,
+                    source_id=self.source_id,
+                    tiers=self.tiers,
+                )
+        except (StorageError, TimeoutError) as error:
+            log.warning("database_unreachable", detail=str(error) or "no answer in time")
+            return False
         for lease in leases:
             task = asyncio.create_task(self._drain(lease))
             self._drains.add(task)
             task.add_done_callback(self._drains.discard)
+        # There may be more than our share: whoever is idle comes and looks.
+        for tier in {lease.tier for lease in leases}:
+            self.bell.ring(tier)
         return bool(leases)
 
-    async def _pause(self) -> None:
-        """Wait for a drain to end, for a stop, or for a moment to pass."""
-        waiting = {asyncio.ensure_future(self._stopping.wait())}
+    async def _pause(self, found: bool) -> None:
+        """Wait for a drain to end, for a bell or a stop, or for a moment to pass."""
+        waiting = {
+            asyncio.ensure_future(self._stopping.wait()),
+            asyncio.ensure_future(self._woken.wait()),
+        }
         done, _ = await asyncio.wait(
             waiting | self._drains,
-            timeout=ONCE_SECONDS if self.once else IDLE_SECONDS,
+            timeout=self._patience(found),
             return_when=asyncio.FIRST_COMPLETED,
         )
         for task in waiting - done:
             task.cancel()
+
+    def _patience(self, found: bool) -> float:
+        """Return how long to wait before the next look."""
+        if self.once:
+            return ONCE_SECONDS
+        if found:
+            return AGAIN_SECONDS
+        return IDLE_SECONDS if self._drains else self.idle_seconds
 
     async def _drain(self, lease: HostLease) -> None:
         """Do a host's due work, one request at a time, then give the host back."""

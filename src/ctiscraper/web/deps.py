@@ -1,5 +1,6 @@
 """What the doors are given, and how a route asks for it."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -13,6 +14,8 @@ from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.errors import UnavailableError
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.tasks.bell import Bell, SilentBell
+from ctiscraper.types import Tier
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.recent import Recent
 
@@ -24,8 +27,8 @@ class WebServices:
     """Everything that the web pages and the API work with.
 
     Without `sourcing` this process reads only: sources are not added or previewed.
-    `allowed_hosts` are the names a request may ask for, without port; `contact` is the
-    address that sites see in the User-Agent.
+    `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
+    for, without port; `contact` is the address that sites see in the User-Agent.
     """
 
     database: Database
@@ -33,6 +36,7 @@ class WebServices:
     version: str = ""
     contact: str = ""
     sourcing: Sourcing | None = None
+    bell: Bell = field(default_factory=SilentBell)
 
 
 async def services(request: Request) -> WebServices:
@@ -83,10 +87,15 @@ async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     return report
 
 
-async def forget_answers(request: Request) -> None:
-    """Let what was changed be seen at once."""
+async def after_change(request: Request, given: Services) -> AsyncIterator[None]:
+    """Let what a route changes be seen at once, and wake the workers that it makes work for."""
     request.app.state.accounts.clear()
     request.app.state.recent.clear()
+    yield
+    request.app.state.accounts.clear()
+    request.app.state.recent.clear()
+    for tier in Tier:
+        given.bell.ring(tier)
 
 
 async def _recent(request: Request) -> Recent[bytes]:

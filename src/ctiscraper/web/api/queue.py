@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.views import QueuePage, ReasonCount
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.deps import ItemsDep, QueueDep, forget_answers
+from ctiscraper.web.deps import ItemsDep, QueueDep, after_change
 from ctiscraper.web.schemas import (
     Counted,
     ItemNumbers,
@@ -18,7 +18,7 @@ from ctiscraper.web.schemas import (
 
 router = APIRouter(prefix="/queue", tags=["queue"])
 
-_changes = [Depends(forget_answers)]
+_changes = [Depends(after_change)]
 
 
 @router.get("", response_model=QueuePage, summary="Ended items, newest first")

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ctiscraper.sourcing import ImportReport, Preview, edited
 from ctiscraper.views import SourceDetail, SourceOverview
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, forget_answers
+from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, after_change
 from ctiscraper.web.schemas import (
     ImportParameters,
     Key,
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/sources", tags=["sources"])
 
 SourceKey = Annotated[Key, Path()]
 Nothing = Annotated[NoParameters, Query()]
-_changes = [Depends(forget_answers)]
+_changes = [Depends(after_change)]
 _OPML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/x-opml": {}}}}
 
 
@@ -114,7 +114,13 @@ async def remove_source(
     return Response(status_code=204)
 
 
-@router.post("/{key}/check", status_code=202, response_class=Response, summary="Check it now")
+@router.post(
+    "/{key}/check",
+    status_code=202,
+    response_class=Response,
+    dependencies=_changes,
+    summary="Check it now",
+)
 async def check_source(sources: SourcesDep, key: SourceKey, _: Nothing) -> Response:
     """The source is asked as soon as its host may be."""
     await sources.check_now(key)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
-from ctiscraper.web.deps import AccountsDep, ItemsDep, OverviewDep, QueueDep, forget_answers
+from ctiscraper.web.deps import AccountsDep, ItemsDep, OverviewDep, QueueDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.schemas import ItemsForm, QueuePageFilters
@@ -48,7 +48,7 @@ async def accounting(
     )
 
 
-@router.post("/items", dependencies=[Depends(forget_answers)])
+@router.post("/items", dependencies=[Depends(after_change)])
 async def act_on_items(request: Request, queue: QueueDep) -> Response:
     """Retry, discard or release items, then show the list again with what was done."""
     form = await read_form(request, ItemsForm)

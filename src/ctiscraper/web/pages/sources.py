@@ -17,7 +17,7 @@ from ctiscraper.web.deps import (
     OverviewDep,
     SourcesDep,
     SourcingDep,
-    forget_answers,
+    after_change,
 )
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.problems import told
@@ -73,7 +73,7 @@ async def preview_source(
     return await _add_page(request, overview, form, preview=preview)
 
 
-@router.post("/add", dependencies=[Depends(forget_answers)])
+@router.post("/add", dependencies=[Depends(after_change)])
 async def add_source(request: Request, sourcing: SourcingDep, overview: OverviewDep) -> Response:
     """Save a source as its preview showed it."""
     form = await read_form(request, AddForm)
@@ -111,14 +111,14 @@ async def source(
     )
 
 
-@router.post("/{key}/check")
+@router.post("/{key}/check", dependencies=[Depends(after_change)])
 async def check_source(sources: SourcesDep, key: SourceKey) -> Response:
     """Make a source due at once."""
     await sources.check_now(key)
     return RedirectResponse(f"/sources/{key}?checking=true", 303)
 
 
-@router.post("/{key}/change", dependencies=[Depends(forget_answers)])
+@router.post("/{key}/change", dependencies=[Depends(after_change)])
 async def change_source(request: Request, sources: SourcesDep, key: SourceKey) -> Response:
     """Change what a page can: the tier, and whether the source is collected."""
     form = await read_form(request, ChangeForm)
@@ -128,7 +128,7 @@ async def change_source(request: Request, sources: SourcesDep, key: SourceKey) -
     return RedirectResponse(f"/sources/{key}", 303)
 
 
-@router.post("/{key}/remove", dependencies=[Depends(forget_answers)])
+@router.post("/{key}/remove", dependencies=[Depends(after_change)])
 async def remove_source(request: Request, sources: SourcesDep, key: SourceKey) -> Response:
     """Stop collecting a source; its articles stay."""
     form = await read_form(request, ReasonGiven)

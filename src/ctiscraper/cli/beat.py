@@ -1,0 +1,21 @@
+"""`beat`: the process that rings the bell for all workers."""
+
+import asyncio
+
+from ctiscraper.cli.engine import open_ready_engine, settings_for
+from ctiscraper.cli.options import Data
+from ctiscraper.cli.stopping import until_signal
+from ctiscraper.config import Settings
+from ctiscraper.tasks.beat import Beat
+from ctiscraper.tasks.loop import run_async
+
+
+def beat(data: Data = None) -> None:
+    """Ring the bell on Redis every few seconds until told to stop; more than one does no harm."""
+    run_async(until_signal(_beat(settings_for(data))))
+
+
+async def _beat(settings: Settings) -> int:
+    async with open_ready_engine(settings), Beat(settings):
+        await asyncio.Event().wait()
+    return 0

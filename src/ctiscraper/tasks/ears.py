@@ -1,0 +1,83 @@
+"""The ears of a worker process: Celery in a thread, which wakes the loop when the bell rings."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from celery.worker import WorkController, state
+
+from ctiscraper.config import Settings
+from ctiscraper.tasks.app import SHIFT_SECONDS, make_app
+from ctiscraper.types import Tier
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 3.0
+# How long a message that cannot be served keeps its thread before it looks at the world again.
+_SLACK = 5.0
+
+Serve = Callable[[float], Coroutine[Any, Any, None]]
+
+
+class Ears:
+    """Listens to the bell for as long as the block lasts; what it hears, the loop serves.
+
+    `serve` is awaited in the loop that opened the block, with the seconds that a message may
+    keep the ears busy: a worker that has its hands full leaves the next message to others.
+    """
+
+    def __init__(self, settings: Settings, serve: Serve, tiers: Sequence[Tier] = ()) -> None:
+        self._serve = serve
+        self._tiers = tuple(tiers) or tuple(Tier)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = threading.Event()
+        self._app = make_app(settings, self._hear)
+        self._controller: WorkController | None = None
+        self._thread = threading.Thread(target=self._listen, name="ears", daemon=True)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Hear nothing more; what Redis still holds for us is a bell that others hear."""
+        self._closing.set()
+        # The way in which Celery itself asks its loop to end, with the exit code.
+        state.should_stop = 0  # type: ignore[assignment]  # typed as what it is at first
+        await asyncio.to_thread(self._thread.join, STOP_SECONDS)
+
+    def _listen(self) -> None:
+        """Run Celery until told to stop, anew when it fails: PostgreSQL is looked at meanwhile."""
+        while not self._closing.is_set():
+            self._controller = WorkController(
+                app=self._app,
+                pool_cls="threads",
+                concurrency=1,
+                queues=[tier.value for tier in self._tiers],
+                loglevel="WARNING",
+                without_mingle=True,
+                without_gossip=True,
+            )
+            self._controller.start()
+            if not self._closing.wait(_SLACK):
+                log.warning("ears_restarted", exitcode=self._controller.exitcode)
+
+    def _hear(self, tier: str) -> None:
+        """Serve a message in the event loop, and come back when there is no more to do."""
+        if self._closing.is_set() or self._loop is None:
+            return
+        served = asyncio.run_coroutine_threadsafe(self._serve(SHIFT_SECONDS), self._loop)
+        with contextlib.suppress(TimeoutError, CancelledError):
+            served.result(SHIFT_SECONDS + _SLACK)
+        log.debug("bell_served", tier=tier)

@@ -1,0 +1,139 @@
+"""The doorbell over Redis: rings through Celery, and tells how Redis is."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from kombu.exceptions import OperationalError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from ctiscraper.config import Settings
+from ctiscraper.tasks.app import COLLECT, PATIENCE, TICK_SECONDS, make_app, place_of, tls_options
+from ctiscraper.tasks.bell import BellState
+from ctiscraper.types import Tier
+
+log = structlog.get_logger()
+
+# After a ring that failed the next ones are saved for so long: nobody may wait for Redis.
+PAUSE_SECONDS = 5.0
+_MOST_CAUSES = 8
+
+
+class RedisBell:
+    """The bell over Redis. Rings go out from a thread of their own, one at a time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._app = make_app(settings)
+        self._app.conf.broker_transport_options["socket_timeout"] = PATIENCE
+        self._client = client_of(settings)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="bell")
+        self._ringing: set[Tier] = set()
+        self._silent_until = 0.0
+
+    def ring(self, tier: Tier) -> None:
+        """Say that a tier has work; returns at once, whatever becomes of it."""
+        if tier in self._ringing or time.monotonic() < self._silent_until:
+            return
+        self._ringing.add(tier)
+        self._thread.submit(self._send, tier)
+
+    def _send(self, tier: Tier) -> None:
+        try:
+            self._app.send_task(
+                COLLECT,
+                kwargs={"tier": tier.value},
+                queue=tier.value,
+                expires=TICK_SECONDS,
+                retry=False,
+                ignore_result=True,
+            )
+        except (OperationalError, RedisError, OSError) as error:
+            self._silent_until = time.monotonic() + PAUSE_SECONDS
+            log.warning("bell_not_heard", detail=what_is_wrong(self._settings, error))
+        finally:
+            self._ringing.discard(tier)
+
+    async def look(self) -> BellState:
+        """Return how the bell is, asked of Redis now."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                waiting = {tier.value: await _length(self._client, tier) for tier in Tier}
+        except (RedisError, OSError, TimeoutError) as error:
+            detail = what_is_wrong(self._settings, error)
+            return BellState(configured=True, reachable=False, detail=detail)
+        return BellState(configured=True, reachable=True, waiting=waiting)
+
+    async def aclose(self) -> None:
+        """Let go of its connections; a ring under way is not waited for."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        with suppress(RedisError, OSError):
+            await self._client.aclose()
+        await asyncio.to_thread(self._app.close)
+
+
+async def _length(client: Redis, tier: Tier) -> int:
+    answer = client.llen(tier.value)
+    return answer if isinstance(answer, int) else int(await answer)
+
+
+def client_of(settings: Settings) -> Redis:
+    """Return a client of the settings' Redis; it connects when first asked."""
+    assert settings.redis_url is not None, "asked only with a Redis"
+    options: dict[str, Any] = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
+    if settings.redis_url.startswith("rediss://"):
+        options |= tls_options(settings)
+    client: Redis = Redis.from_url(settings.redis_url, **options)
+    return client
+
+
+def what_is_wrong(settings: Settings, error: BaseException) -> str:
+    """Return what keeps Redis from answering, with the setting that mends it; no secrets."""
+    causes = list(_causes(error))
+    words = " ".join(map(str, causes))
+    saying = next(
+        (say for sign, say in _SIGNS if sign in words or any(_named(c) == sign for c in causes)),
+        "Redis at {place} cannot be reached: {words} (REDIS_URL)",
+    )
+    return saying.format(place=place_of(settings), words=words[:200].strip() or "no reason given")
+
+
+# What a message or the name of an error holds, the first that is found, and what is said of it.
+_SIGNS = (
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        (
+            "the certificate of Redis at {place} is not trusted: set CTISCRAPER_REDIS_CA to the "
+            "file of the authority that signed it, and REDIS_URL to the name that it is for"
+        ),
+    ),
+    (
+        "AuthenticationError",
+        "Redis at {place} refuses user or password: correct them in REDIS_URL",
+    ),
+    ("WRONGPASS", "Redis at {place} refuses user or password: correct them in REDIS_URL"),
+    ("NOAUTH", "Redis at {place} asks for a password: give it in REDIS_URL"),
+    ("OOM", "Redis at {place} is full: give it memory; nothing is lost, work goes on without it"),
+    ("LOADING", "Redis at {place} is still loading its data; it is asked again by itself"),
+    ("ResponseError", "Redis at {place} refuses a command: {words} (REDIS_URL)"),
+    ("TimeoutError", "Redis at {place} does not answer in time: is it reachable? (REDIS_URL)"),
+)
+
+
+def _named(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Return an error and what led to it, the last first."""
+    step: BaseException | None = error
+    for _ in range(_MOST_CAUSES):
+        if step is None:
+            return
+        yield step
+        step = step.__cause__ or step.__context__
