@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from ctiscraper.extract.clean import plain_marks
 from ctiscraper.types import Fingerprint
 
 FINGERPRINT_VERSION = 1
@@ -27,9 +28,10 @@ _Words = npt.NDArray[np.uint64]
 _Signature = npt.NDArray[np.uint32]
 
 _WORD = re.compile(r"\w+")
+_ASCII_FOLDED = {i: c.lower() if _WORD.match(c := chr(i)) else " " for i in range(128)}
 _EDGES = ".,;:!?()\"'`|/-"
 _DIGIT = re.compile(r"\d")
-_CHUNK = 256
+_CHUNK = 512
 _SHIFT = np.uint64(32)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _POLYNOMIAL = np.uint64(0x100000001B3)
@@ -48,12 +50,17 @@ _DETAIL_HASHES = _constants(DETAIL_PERMUTATIONS, 2)
 
 
 def _words(text: str) -> list[str]:
+    """The words, compatibility forms and case folded."""
+    plain = plain_marks(text)
+    # Folding ASCII is lower case alone, and a translation is far cheaper than a pattern.
+    if plain.isascii():
+        return plain.translate(_ASCII_FOLDED).split()
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _hash_words(words: list[str]) -> _Words:
-    known = {w: xxhash.xxh3_64_intdigest(w.encode("utf-8", "replace")) for w in set(words)}
-    return np.fromiter(map(known.__getitem__, words), dtype=np.uint64, count=len(words))
+    digests = b"".join([xxhash.xxh3_64_digest(w.encode("utf-8", "replace")) for w in words])
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
 def _shingles(words: list[str]) -> _Words:
@@ -67,17 +74,28 @@ def _shingles(words: list[str]) -> _Words:
     for place in range(width):
         total = total * _POLYNOMIAL + hashed[place : place + size]
     total ^= total >> _SHIFT
-    return np.unique(total * _MIX)
+    total *= _MIX
+    total.sort()
+    # np.unique goes through a hash table, at several times the cost.
+    fresh = np.ones(size, dtype=np.bool_)
+    np.not_equal(total[1:], total[:-1], out=fresh[1:])
+    return total[fresh]
 
 
 def _minhash(values: _Words, hashes: tuple[_Words, _Words]) -> _Signature:
     """The least value of each hash function over all values (Broder 1997)."""
-    multiply, add = hashes
-    least = np.full(len(multiply), _EMPTY, dtype=np.uint32)
+    multiply, add = hashes[0][:, None], hashes[1]
+    least = np.full(len(add), _EMPTY, dtype=np.uint64)
+    least <<= _SHIFT
+    buffer = np.empty((len(add), min(_CHUNK, len(values))), dtype=np.uint64)
     for start in range(0, len(values), _CHUNK):
-        part = values[start : start + _CHUNK, None] * multiply + add
-        np.minimum(least, (part >> _SHIFT).min(axis=0).astype(np.uint32), out=least)
-    return least
+        chunk = values[start : start + _CHUNK]
+        part = buffer[:, : len(chunk)]
+        np.multiply(chunk, multiply, out=part)
+        part += add[:, None]
+        np.minimum(least, part.min(axis=1), out=least)
+    # The upper halves of the least are the least of the upper halves.
+    return (least >> _SHIFT).astype(np.uint32)
 
 
 def _bands(signature: _Signature) -> tuple[int, ...]:
