@@ -49,21 +49,19 @@ _LABEL = re.compile(
 )
 
 
-def prune(main: Element) -> None:
-    """Take the furniture out of the content."""
-    weights = Weights(main)
-    gone: set[Element] = set()
-    announced: set[Element] = set()
-    for i, element in enumerate(weights.elements):
-        if not i or element in gone or element in announced:
+def prune(weights: Weights) -> None:
+    """Take the furniture out of the content that was weighed."""
+    passed = 1
+    for i in range(len(weights.elements)):
+        if i < passed:
             continue
         if _is_announced_list(weights, i):
-            announced.update(element.iter())
+            passed = weights.ends[i]
             continue
-        doomed = [element] if _is_furniture(weights, i) else _labelled(weights, i)
-        for part in doomed:
-            gone.update(part.iter())
-            drop(part)
+        doomed = [i] if _is_furniture(weights, i) else _labelled(weights, i)
+        for place in doomed:
+            passed = weights.ends[place]
+            drop(weights.elements[place])
 
 
 def drop_repeated_captions(main: Element) -> None:
@@ -156,17 +154,17 @@ def _is_pointer(weights: Weights, i: int) -> bool:
     return shouted and element.tag == "p" and weights.links[i] >= _ALL * total
 
 
-def _labelled(weights: Weights, i: int) -> list[Element]:
+def _labelled(weights: Weights, i: int) -> list[int]:
     """A label such as "You may also like" and the links that follow it, or nothing."""
     element = weights.elements[i]
     if element.tag not in _SHORT_TAGS or not 0 < weights.total[i] <= _MAX_LABEL:
         return []
     if not _LABEL.fullmatch(text_of(element)):
         return []
-    doomed = [element]
+    doomed = [i]
     for part in element.itersiblings():
-        j = weights.index.get(part)
+        j = weights.place(part)
         if j is None or (weights.total[j] and weights.links[j] < _MOST * weights.total[j]):
             break
-        doomed.append(part)
+        doomed.append(j)
     return doomed if len(doomed) > 1 or element.getnext() is None else []
