@@ -69,3 +69,8 @@ def test_words_of_plain_prose_are_counted_as_all_are(text: str) -> None:
 def test_common_marks_are_part_of_no_word(mark: str) -> None:
     for form in ("NFC", "NFKC"):
         assert not re.search(r"\w", unicodedata.normalize(form, mark))
+
+
+@given(ANY)
+def test_a_line_is_the_clean_text_with_its_space_collapsed(text: str) -> None:
+    assert clean_line(text) == re.sub(r"\s+", " ", clean_text(text)).strip()

@@ -27,7 +27,7 @@ def clean_text(text: str) -> str:
 
 def clean_line(text: str, limit: int | None = None) -> str:
     """The text as one line: white space collapsed, at most `limit` characters."""
-    line = _BLANK.sub(" ", clean_text(text)).strip()
+    line = " ".join(clean_text(text).split())
     if limit is not None and len(line) > limit:
         line = line[: limit - 1].rstrip() + "\u2026"
     return line

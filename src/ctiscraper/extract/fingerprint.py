@@ -58,18 +58,23 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
-def _hash_words(words: list[str]) -> _Words:
-    digests = b"".join([xxhash.xxh3_64_digest(w.encode("utf-8", "replace")) for w in words])
+def _encoded(words: list[str]) -> bytes:
+    return " ".join(words).encode("utf-8", "replace")
+
+
+def _hash_words(joined: bytes) -> _Words:
+    """The hash of each word of a text in which one space stands between two."""
+    digests = b"".join(map(xxhash.xxh3_64_digest, joined.split()))
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
-def _shingles(words: list[str]) -> _Words:
+def _shingles(joined: bytes) -> _Words:
     """The distinct hashes of all windows of SHINGLE_WORDS words; a short text is one window."""
-    if not words:
-        return np.empty(0, dtype=np.uint64)
-    hashed = _hash_words(words)
-    width = min(SHINGLE_WORDS, len(words))
-    size = len(words) - width + 1
+    hashed = _hash_words(joined)
+    if not len(hashed):
+        return hashed
+    width = min(SHINGLE_WORDS, len(hashed))
+    size = len(hashed) - width + 1
     total = np.zeros(size, dtype=np.uint64)
     for place in range(width):
         total = total * _POLYNOMIAL + hashed[place : place + size]
@@ -109,7 +114,7 @@ def _bands(signature: _Signature) -> tuple[int, ...]:
 def _details(text: str) -> _Words:
     marked = {t for t in text.split() if not t.isalpha() and _DIGIT.search(t)}
     found = {t.strip(_EDGES).casefold() for t in marked}
-    return _hash_words(sorted(t for t in found if len(t) >= MIN_DETAIL_LENGTH))
+    return _hash_words(_encoded([t for t in found if len(t) >= MIN_DETAIL_LENGTH]))
 
 
 def fingerprint(text: str) -> Fingerprint:
@@ -119,17 +124,17 @@ def fingerprint(text: str) -> Fingerprint:
     DETAIL_PERMUTATIONS values of its details and their number: words with digits (CVE
     numbers, addresses, hashes, versions), which tell two texts on one template apart.
     """
-    words = _words(text)
-    shingles = _shingles(words)
+    joined = _encoded(_words(text))
+    shingles = _shingles(joined)
     details = _details(text)
     by_shingle = _minhash(shingles, _SHINGLE_HASHES)
     counted = np.array([len(details)], dtype=np.uint32)
     signature = np.concatenate([by_shingle, _minhash(details, _DETAIL_HASHES), counted])
     return Fingerprint(
         version=FINGERPRINT_VERSION,
-        text_sha256=hashlib.sha256(" ".join(words).encode("utf-8", "replace")).digest(),
+        text_sha256=hashlib.sha256(joined).digest(),
         signature=signature.astype("<u4").tobytes(),
-        bands=_bands(by_shingle) if words else (),
+        bands=_bands(by_shingle) if len(shingles) else (),
         shingles=len(shingles),
     )
 
