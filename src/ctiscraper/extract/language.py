@@ -32,7 +32,8 @@ she his her
 _ENGLISH = frozenset(_FUNCTION_WORDS.split())
 _ENOUGH_WORDS = 40
 _ENGLISH_SHARE = 0.15
-_PARTS = 3
+_SHARE_OF_PART = 0.08
+_PARTS = 4
 
 # Languages that the model takes for one another in short texts.
 _KINDRED = tuple(
@@ -76,9 +77,11 @@ def _is_plainly_english(sample: str) -> bool:
     if len(words) < _ENOUGH_WORDS or not plain.isascii():
         return False
     told = [w in _ENGLISH for w in words]
+    if sum(told) < _ENGLISH_SHARE * len(words):
+        return False
     size = len(words) // _PARTS
-    least = _ENGLISH_SHARE * size
-    return all(sum(told[part * size : (part + 1) * size]) >= least for part in range(_PARTS))
+    parts = (told[part * size : (part + 1) * size] for part in range(_PARTS))
+    return all(sum(part) >= _SHARE_OF_PART * size for part in parts)
 
 
 def detect_language(text: str, *declared: str | None) -> str | None:

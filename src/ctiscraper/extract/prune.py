@@ -82,12 +82,12 @@ def drop_repeated_captions(main: Element) -> None:
 
 
 def _is_furniture(weights: Weights, i: int) -> bool:
-    element = weights.elements[i]
-    tag = element.tag
+    tag = weights.tags[i]
     if tag in _NEVER or (tag in INLINE and tag not in {"span", "a"}):
         return False
     if weights.total[i] > _MOST * weights.total[0]:
         return False
+    element = weights.elements[i]
     if tag in {"aside", "footer"}:
         return not (_CALLOUT.search(classes(element)) or _holds_data(element))
     sign = weights.sign[i]
@@ -106,20 +106,20 @@ def _holds_data(element: Element) -> bool:
 
 def _is_links(weights: Weights, i: int) -> bool:
     """A list, or a box, of hardly anything but links."""
-    element, total = weights.elements[i], weights.total[i]
-    if element.tag not in _LISTS or not total or weights.good[i]:
+    total = weights.total[i]
+    if weights.tags[i] not in _LISTS or not total or weights.good[i]:
         return False
     if weights.links[i] <= _DENSE * total:
         return False
-    parent = element.getparent()
+    parent = weights.elements[i].getparent()
     return parent is None or parent.tag != "li"
 
 
 def _is_announced_list(weights: Weights, i: int) -> bool:
     """A list of links that a heading or a sentence announces as part of the article."""
-    element = weights.elements[i]
     if weights.sign[i] < 0 or not _is_links(weights, i):
         return False
+    element = weights.elements[i]
     said = _said_before(element)
     if said.endswith(":") or _REFERENCES.search(said):
         return True
@@ -142,23 +142,23 @@ def _said_before(element: Element) -> str:
 
 def _is_pointer(weights: Weights, i: int) -> bool:
     """A short block of links that only sends the reader to another page."""
-    element, total = weights.elements[i], weights.total[i]
-    if element.tag not in _SHORT_TAGS or not 0 < total <= _MAX_POINTER:
+    tag, total = weights.tags[i], weights.total[i]
+    if tag not in _SHORT_TAGS or not 0 < total <= _MAX_POINTER:
         return False
     if weights.links[i] < _MOST * total:
         return False
-    text = text_of(element)
+    text = text_of(weights.elements[i])
     if _POINTER.match(text):
         return True
     shouted = text.isupper() and len(text) > _SHOUTED
-    return shouted and element.tag == "p" and weights.links[i] >= _ALL * total
+    return shouted and tag == "p" and weights.links[i] >= _ALL * total
 
 
 def _labelled(weights: Weights, i: int) -> list[int]:
     """A label such as "You may also like" and the links that follow it, or nothing."""
-    element = weights.elements[i]
-    if element.tag not in _SHORT_TAGS or not 0 < weights.total[i] <= _MAX_LABEL:
+    if weights.tags[i] not in _SHORT_TAGS or not 0 < weights.total[i] <= _MAX_LABEL:
         return []
+    element = weights.elements[i]
     if not _LABEL.fullmatch(text_of(element)):
         return []
     doomed = [i]

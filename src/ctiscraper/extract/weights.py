@@ -118,9 +118,9 @@ class Weights:
         tags, total, links, good, sign = self.tags, self.total, self.links, self.good, self.sign
         own, own_links = total.copy(), links.copy()
         for i in range(len(tags) - 1, -1, -1):
-            tag = tags[i]
+            tag, size = tags[i], total[i]
             if tag == "a":
-                links[i] = total[i]
+                links[i] = size
                 own_links[i] = own[i]
             plain_inline = not good[i] and tag in INLINE
             if own[i] and not plain_inline:
@@ -130,13 +130,16 @@ class Weights:
             if i == 0:
                 return
             j = parents[i]
-            total[j] += total[i] + after[i]
-            links[j] += links[i]
-            good[j] += good[i]
-            own[j] += after[i]
-            if plain_inline:
-                own[j] += own[i]
-                own_links[j] += own_links[i]
+            if size:
+                total[j] += size
+                links[j] += links[i]
+                good[j] += good[i]
+                if plain_inline:
+                    own[j] += own[i]
+                    own_links[j] += own_links[i]
+            if tail := after[i]:
+                total[j] += tail
+                own[j] += tail
 
     def _name(self, i: int) -> None:
         """Let the names of an element tell against it, unless it holds most of the page."""
