@@ -75,11 +75,7 @@ def find_all(path: etree.XPath, root: Element) -> list[Element]:
 
 def classes(element: Element) -> str:
     """Class and id in one lower-case string."""
-    return named(element.get("class"), element.get("id"))
-
-
-def named(name: str | None, key: str | None) -> str:
-    """A class and an id in one lower-case string."""
+    name, key = element.get("class"), element.get("id")
     if name is None:
         return key.lower() if key else ""
     return f"{name} {key}".lower() if key else name.lower()

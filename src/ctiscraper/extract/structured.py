@@ -66,12 +66,10 @@ class Structured:
     body: str = ""
 
 
-def _metas(root: Element) -> dict[str, list[str]]:
+def _metas(elements: list[Element]) -> dict[str, list[str]]:
     """Values of the meta elements that are read, by lower-case name, property or itemprop."""
     found: dict[str, list[str]] = {}
-    for count, meta in enumerate(root.iter("meta")):
-        if count >= _MAX_META:
-            break
+    for meta in elements[:_MAX_META]:
         name = meta.get("property") or meta.get("name") or meta.get("itemprop")
         key = name.strip().lower() if name else ""
         value = meta.get("content") if key in _META_READ else None
@@ -108,10 +106,8 @@ def _is_tag(text: str) -> bool:
     )
 
 
-def _script_texts(root: Element) -> list[str]:
-    return [
-        s.text for s in root.iter("script") if s.text and "ld+json" in (s.get("type") or "").lower()
-    ]
+def _script_texts(scripts: list[Element]) -> list[str]:
+    return [s.text for s in scripts if "ld+json" in (s.get("type") or "").lower() and s.text]
 
 
 def _from_jsonld(found: Structured, all_nodes: list[jsonld.Node]) -> None:
@@ -212,8 +208,9 @@ def _without_site(declared: str, headings: list[str], whole: str) -> str:
 def read_structured(root: Element) -> Structured:
     """All declarations of the page; call before anything is taken out of the tree."""
     found = Structured()
-    _from_jsonld(found, jsonld.nodes(_script_texts(root)))
-    metas = _metas(root)
+    told = list(root.iter("meta", "script"))
+    _from_jsonld(found, jsonld.nodes(_script_texts([e for e in told if e.tag == "script"])))
+    metas = _metas([e for e in told if e.tag == "meta"])
     _from_metas(found, metas)
     _from_elements(found, root)
     _links(found, root)

@@ -1,11 +1,10 @@
 """How much running text each part of a page holds, from one pass over the tree."""
 
-from functools import lru_cache
 from typing import cast
 
 from lxml import etree
 
-from ctiscraper.extract.dom import Element, named
+from ctiscraper.extract.dom import Element
 from ctiscraper.extract.names import FURNITURE, NOTHING, sign_of
 from ctiscraper.extract.render import INLINE
 
@@ -14,6 +13,8 @@ _GOOD_RUN = 60
 _SHELLS = frozenset({"html", "body", "main", "article"})
 _LIGHT = frozenset({"footer", "header", "aside", "figcaption", "h1", "h2", "h3", "h4", "address"})
 _MOST = 0.5
+# As bytes, which lxml need not encode for each element.
+_CLASS, _ID = b"class", b"id"
 
 
 def run_weight(tag: str, size: int, link: int) -> float:
@@ -27,18 +28,13 @@ def run_weight(tag: str, size: int, link: int) -> float:
     return size * 0.2 if tag in _LIGHT else float(size)
 
 
-@lru_cache(maxsize=16_384)
-def _sign(name: str | None, key: str | None) -> int:
-    """What class and id say: a page has few of them, each many times."""
-    return sign_of(named(name, key))
-
-
 def _signs(elements: list[Element]) -> list[int]:
-    """What the names of each element say."""
+    """What class and id of each element say."""
     signs = []
     for element in elements:
-        name, key = element.get("class"), element.get("id")
-        signs.append(_sign(name, key) if name or key else NOTHING)
+        name, key = element.get(_CLASS), element.get(_ID)
+        said = f"{name} {key}" if name and key else name or key
+        signs.append(sign_of(said.lower()) if said else NOTHING)
     return signs
 
 
