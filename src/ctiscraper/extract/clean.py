@@ -61,8 +61,8 @@ def word_count(text: str) -> int:
     """The number of words; a run of CJK characters counts one word for two characters."""
     plain = plain_marks(text)
     if plain.isascii():
-        # A run of what a word may hold is a word once a letter, digit or underscore is in it.
-        return sum(["w" in run for run in plain.translate(_ASCII_SHAPES).split()])
+        # What a word may hold but not begin with goes: words are the runs that are left.
+        return f" {plain.translate(_ASCII_SHAPES)}".count(" w")
     cjk = len(_CJK.findall(text)) if not text.isascii() else 0
     return len(_WORD.findall(_CJK.sub(" ", text) if cjk else text)) + (cjk + 1) // 2
 
@@ -72,6 +72,5 @@ _MARKS = "\u2018\u201c\u201d\u2013\u2014\u2026\u2022\xa0"
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _WORD = re.compile(r"\w[\w'\u2019.:/\[\]@-]*")
 _ASCII_SHAPES = {
-    i: "w" if re.match(r"\w", c := chr(i)) else "-" if re.match(r"['.:/\[\]@-]", c) else " "
-    for i in range(128)
+    i: "w" if re.match(r"\w", c := chr(i)) else None if c in "'.:/[]@-" else " " for i in range(128)
 }

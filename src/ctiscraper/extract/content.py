@@ -1,5 +1,7 @@
 """Where on a page the article is."""
 
+from lxml import etree
+
 from ctiscraper.extract.dom import Element
 from ctiscraper.extract.prune import drop_repeated_captions, prune
 from ctiscraper.extract.tables import is_data_table, table_rows
@@ -96,6 +98,9 @@ def _holds_data(element: Element) -> bool:
 
 def find_content(root: Element) -> list[Element]:
     """The elements that make up the article, furniture taken out; empty when there are none."""
+    # The head has been read, and its many elements are not worth weighing.
+    for head in root.iterchildren("head"):
+        etree.strip_elements(head, "meta", "link", with_tail=False)
     outline = Outline(root)
     place = find_main(Weights(outline))
     if place is None:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ _Words = npt.NDArray[np.uint64]
 _Signature = npt.NDArray[np.uint32]
 
 _WORD = re.compile(r"\w+")
-_ASCII_FOLDED = {i: c.lower() if _WORD.match(c := chr(i)) else " " for i in range(128)}
+_ASCII_FOLDED = bytes(ord(chr(i).lower() if _WORD.match(chr(i)) else " ") for i in range(128)) * 2
 _EDGES = ".,;:!?()\"'`|/-"
 _DIGIT = re.compile(r"\d")
 _CHUNK = 512
@@ -49,32 +50,31 @@ _SHINGLE_HASHES = _constants(PERMUTATIONS, 1)
 _DETAIL_HASHES = _constants(DETAIL_PERMUTATIONS, 2)
 
 
-def _words(text: str) -> list[str]:
+def _words(text: str) -> list[bytes]:
     """The words, compatibility forms and case folded."""
     plain = plain_marks(text)
     # Folding ASCII is lower case alone, and a translation is far cheaper than a pattern.
     if plain.isascii():
-        return plain.translate(_ASCII_FOLDED).split()
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+        return plain.encode("ascii").translate(_ASCII_FOLDED).split()
+    return _encoded(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _encoded(words: list[str]) -> bytes:
-    return " ".join(words).encode("utf-8", "replace")
+def _encoded(words: Iterable[str]) -> list[bytes]:
+    return [w.encode("utf-8", "replace") for w in words]
 
 
-def _hash_words(joined: bytes) -> _Words:
-    """The hash of each word of a text in which one space stands between two."""
-    digests = b"".join(map(xxhash.xxh3_64_digest, joined.split()))
+def _hash_words(words: list[bytes]) -> _Words:
+    digests = b"".join(map(xxhash.xxh3_64_digest, words))
     return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
 
 
-def _shingles(joined: bytes) -> _Words:
+def _shingles(words: list[bytes]) -> _Words:
     """The distinct hashes of all windows of SHINGLE_WORDS words; a short text is one window."""
-    hashed = _hash_words(joined)
-    if not len(hashed):
+    hashed = _hash_words(words)
+    if not words:
         return hashed
-    width = min(SHINGLE_WORDS, len(hashed))
-    size = len(hashed) - width + 1
+    width = min(SHINGLE_WORDS, len(words))
+    size = len(words) - width + 1
     total = np.zeros(size, dtype=np.uint64)
     for place in range(width):
         total = total * _POLYNOMIAL + hashed[place : place + size]
@@ -114,7 +114,7 @@ def _bands(signature: _Signature) -> tuple[int, ...]:
 def _details(text: str) -> _Words:
     marked = {t for t in text.split() if not t.isalpha() and _DIGIT.search(t)}
     found = {t.strip(_EDGES).casefold() for t in marked}
-    return _hash_words(_encoded([t for t in found if len(t) >= MIN_DETAIL_LENGTH]))
+    return _hash_words(_encoded(t for t in found if len(t) >= MIN_DETAIL_LENGTH))
 
 
 def fingerprint(text: str) -> Fingerprint:
@@ -124,17 +124,17 @@ def fingerprint(text: str) -> Fingerprint:
     DETAIL_PERMUTATIONS values of its details and their number: words with digits (CVE
     numbers, addresses, hashes, versions), which tell two texts on one template apart.
     """
-    joined = _encoded(_words(text))
-    shingles = _shingles(joined)
+    words = _words(text)
+    shingles = _shingles(words)
     details = _details(text)
     by_shingle = _minhash(shingles, _SHINGLE_HASHES)
     counted = np.array([len(details)], dtype=np.uint32)
     signature = np.concatenate([by_shingle, _minhash(details, _DETAIL_HASHES), counted])
     return Fingerprint(
         version=FINGERPRINT_VERSION,
-        text_sha256=hashlib.sha256(joined).digest(),
+        text_sha256=hashlib.sha256(b" ".join(words)).digest(),
         signature=signature.astype("<u4").tobytes(),
-        bands=_bands(by_shingle) if len(shingles) else (),
+        bands=_bands(by_shingle) if words else (),
         shingles=len(shingles),
     )
 
