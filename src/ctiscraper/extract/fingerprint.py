@@ -4,6 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import filterfalse
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +78,8 @@ def _shingles(words: list[bytes]) -> _Words:
     size = len(words) - width + 1
     total = np.zeros(size, dtype=np.uint64)
     for place in range(width):
-        total = total * _POLYNOMIAL + hashed[place : place + size]
+        total *= _POLYNOMIAL
+        total += hashed[place : place + size]
     total ^= total >> _SHIFT
     total *= _MIX
     total.sort()
@@ -112,7 +114,7 @@ def _bands(signature: _Signature) -> tuple[int, ...]:
 
 
 def _details(text: str) -> _Words:
-    marked = {t for t in text.split() if not t.isalpha() and _DIGIT.search(t)}
+    marked = set(filter(_DIGIT.search, filterfalse(str.isalpha, text.split())))
     found = {t.strip(_EDGES).casefold() for t in marked}
     return _hash_words(_encoded(t for t in found if len(t) >= MIN_DETAIL_LENGTH))
 

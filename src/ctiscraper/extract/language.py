@@ -76,7 +76,7 @@ def _is_plainly_english(sample: str) -> bool:
     words = plain.lower().split()
     if len(words) < _ENOUGH_WORDS or not plain.isascii():
         return False
-    told = [w in _ENGLISH for w in words]
+    told = list(map(_ENGLISH.__contains__, words))
     if sum(told) < _ENGLISH_SHARE * len(words):
         return False
     size = len(words) // _PARTS
