@@ -97,6 +97,11 @@ def test_a_claim_of_english_changes_no_other_language(code: str) -> None:
     assert detect_language(PROSE[code], "en-US") == detect_language(PROSE[code]) == code
 
 
+def test_plain_english_is_english_whoever_says_so() -> None:
+    for claims in ((), ("en",), ("pt-BR",), ("pt-BR", None, "en-GB"), ("sk", "en")):
+        assert detect_language(PROSE["en"], *claims) == "en"
+
+
 @pytest.mark.parametrize("code", sorted(set(PROSE) - {"en"}))
 def test_a_little_english_makes_no_english_text(code: str) -> None:
     quoted = "The page of the authors who told us that this was from them and by them: "

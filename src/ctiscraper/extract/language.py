@@ -94,7 +94,7 @@ def detect_language(text: str, *declared: str | None) -> str | None:
     fallback = claims[0] if claims else None
     sample = _sample(text)
     # The model is the dear part, and has nothing to decide where text and claim agree.
-    if fallback == "en" and _is_plainly_english(sample):
+    if "en" in claims and _is_plainly_english(sample):
         return "en"
     if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
         return fallback
