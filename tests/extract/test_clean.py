@@ -1,11 +1,15 @@
+import re
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.extract.clean import clean_line, clean_text, key_text, word_count
 
 ANY = st.text(st.characters(), max_size=200)
+MARKS = "\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022\xa0"
+PROSE = st.text(st.sampled_from([*map(chr, range(128)), *MARKS]), max_size=200)
 
 
 @given(ANY)
@@ -52,3 +56,21 @@ def test_words_are_counted_also_without_spaces() -> None:
     assert word_count("One two-part hxxp://evil[.]com/x don't") == 4
     assert word_count("攻撃者はメールを送信") == 5
     assert word_count("") == 0
+
+
+@given(PROSE)
+def test_words_of_plain_prose_are_counted_as_all_are(text: str) -> None:
+    words = re.findall(r"\w[\w'\u2019.:/\[\]@-]*", text)
+    assert word_count(text) == len(words)
+    assert word_count(f"{text} \u00e9") == len(words) + 1
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_common_marks_are_part_of_no_word(mark: str) -> None:
+    for form in ("NFC", "NFKC"):
+        assert not re.search(r"\w", unicodedata.normalize(form, mark))
+
+
+@given(ANY)
+def test_a_line_is_the_clean_text_with_its_space_collapsed(text: str) -> None:
+    assert clean_line(text) == re.sub(r"\s+", " ", clean_text(text)).strip()

@@ -1,7 +1,12 @@
+import hashlib
 import itertools
+import re
+import unicodedata
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,3 +105,51 @@ def test_fingerprints_are_total_and_symmetric(first: str, second: str) -> None:
     assert fingerprint(first) == one
     assert similarity(one, two) == similarity(two, one)
     assert is_near_duplicate(one, two) == is_near_duplicate(two, one)
+
+
+FULL = (1 << 64) - 1
+PLAIN = st.sampled_from([*map(chr, range(128)), *"\u2019\u201c\u2014\u2026\u2022\xa0"])
+ANY_WORD = st.text(st.one_of(PLAIN, st.characters()), max_size=12)
+
+
+def values_of(words: list[str]) -> set[int]:
+    """The distinct shingles, as defined: in plain numbers, one after the other."""
+    hashed = [xxhash.xxh3_64_intdigest(w.encode("utf-8", "replace")) for w in words]
+    found = set()
+    for start in range(max(1, len(words) - 4) if words else 0):
+        total = 0
+        for word in hashed[start : start + 5]:
+            total = (total * 0x100000001B3 + word) & FULL
+        found.add(((total ^ total >> 32) * 0x9E3779B97F4A7C15) & FULL)
+    return found
+
+
+def least_of(values: set[int], count: int, seed: int) -> list[int]:
+    drawn = [xxhash.xxh64_intdigest(i.to_bytes(4, "little"), seed=seed) for i in range(2 * count)]
+    pairs = zip(drawn[:count], drawn[count:], strict=True)
+    return [
+        min(((((v * (m | 1) + a) & FULL) >> 32) for v in values), default=0xFFFFFFFF)
+        for m, a in pairs
+    ]
+
+
+@given(st.one_of(st.text(PLAIN), st.lists(ANY_WORD, max_size=40).map(" ".join)))
+def test_what_is_stored_is_what_the_algorithm_says(text: str) -> None:
+    words = re.findall(r"\w+", unicodedata.normalize("NFKC", text).casefold())
+    marked = (t for t in text.split() if re.search(r"\d", t))
+    edged = {t.strip(".,;:!?()\"'`|/-").casefold() for t in marked}
+    details = {xxhash.xxh3_64_intdigest(t.encode("utf-8", "replace")) for t in edged if len(t) > 3}
+    shingles = values_of(words)
+    signature = [*least_of(shingles, 128, 1), *least_of(details, 64, 2), len(details)]
+    print_ = fingerprint(text)
+    assert np.frombuffer(print_.signature, dtype="<u4").tolist() == signature
+    assert print_.shingles == len(shingles)
+    joined = " ".join(words).encode("utf-8", "replace")
+    assert print_.text_sha256 == hashlib.sha256(joined).digest()
+
+
+def test_a_text_of_several_chunks_is_one_text() -> None:
+    text = prose(3, 2_000)
+    words = text.casefold().split()
+    found = np.frombuffer(fingerprint(text).signature, dtype="<u4")[:128].tolist()
+    assert found == least_of(values_of(re.findall(r"\w+", " ".join(words))), 128, 1)

@@ -1,9 +1,11 @@
 # ruff: noqa: RUF001 - these tests are about letters of other scripts
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.extract.language import detect_language
+from ctiscraper.extract.language import _sample, detect_language
 
 SAMPLES = {
     "en": "The attackers sent a message with an archive, and the archive held a loader.",
@@ -59,3 +61,64 @@ def test_a_close_relative_is_what_it_is_declared_to_be(
 
 def test_a_claim_of_another_family_does_not_count() -> None:
     assert detect_language(SAMPLES["de"], "sk", "ja") == "de"
+
+
+PROSE = {
+    "en": "The attackers sent a message with an archive, and the archive held a loader that"
+    " was written to the disk by the user who had opened it. From there it would start each"
+    " time the machine did, and it asked for the next part over an address which we have seen"
+    " before. This is the same tool that was used in the attacks of the last year, and there"
+    " were more of them than we could count.",
+    "de": "Die Angreifer verschickten eine Nachricht mit einem Anhang, der einen Lader enthielt."
+    " Die Datei wurde auf dem Rechner abgelegt und bei jedem Start geladen. Es war also das"
+    " Programm, das in den Angriffen des letzten Jahres verwendet wurde, und man will hier"
+    " zeigen, wie es die Daten der Opfer an den Server der Gruppe sendet und was dabei hilft.",
+    "nl": "De aanvallers stuurden een bericht met een bijlage, en in de bijlage zat een lader die"
+    " op de schijf werd geschreven. Het programma is van dezelfde groep die we in het vorige"
+    " jaar hebben gezien, of van een groep die haar code had gekocht. Men will weten hoe het"
+    " werkt, want het is niet meer te vinden op de computer van de klant die het had geopend.",
+    "es": "Los atacantes enviaron un mensaje con un archivo que contenia un cargador malicioso."
+    " El programa se guarda en el disco y se inicia con el sistema, como ya se ha visto en los"
+    " ataques del pasado. Se trata de la misma herramienta que usa el grupo para enviar los"
+    " datos de sus victimas a un servidor, y no es la primera vez que la vemos en la region.",
+    "id": "Para penyerang mengirim pesan dengan arsip, dan arsip itu berisi pemuat yang ditulis"
+    " ke dalam disk oleh pengguna yang membukanya. Program ini adalah alat yang sama dengan"
+    " yang dipakai dalam serangan tahun lalu, dan kelompok itu mengirim data korban ke server"
+    " mereka sendiri. Kami tidak tahu berapa banyak orang yang telah menjadi korban sampai kini.",
+    "it": "Gli aggressori hanno inviato un messaggio con un archivio che conteneva un programma"
+    " dannoso. Il programma viene salvato sul disco e parte con il sistema, come si era visto"
+    " negli attacchi del passato. Si tratta dello stesso strumento che il gruppo usa per inviare"
+    " i dati delle vittime a un server, e non e la prima volta che lo vediamo nella regione.",
+}
+
+
+@pytest.mark.parametrize("code", PROSE)
+def test_a_claim_of_english_changes_no_other_language(code: str) -> None:
+    assert detect_language(PROSE[code], "en-US") == detect_language(PROSE[code]) == code
+
+
+def test_plain_english_is_english_whoever_says_so() -> None:
+    for claims in ((), ("en",), ("pt-BR",), ("pt-BR", None, "en-GB"), ("sk", "en")):
+        assert detect_language(PROSE["en"], *claims) == "en"
+
+
+@pytest.mark.parametrize("code", sorted(set(PROSE) - {"en"}))
+def test_a_little_english_makes_no_english_text(code: str) -> None:
+    quoted = "The page of the authors who told us that this was from them and by them: "
+    for text in (quoted + PROSE[code], PROSE[code][:300] + quoted):
+        assert detect_language(text, "en") == detect_language(text) == code
+
+
+def test_words_strewn_in_another_language_or_in_code_are_not_taken_for_english() -> None:
+    assert detect_language("the of and to " * 3 + PROSE["de"], "en") == "de"
+    code = "if (the_value == 0x41) { return of[1]; } // C:\\to\\the\\and "
+    assert detect_language(code * 20, "en") == detect_language(code * 20, None, "en")
+
+
+NOISY = st.text(st.sampled_from([*map(chr, range(128)), *"\xa0\x85\u2019é٣中"]), max_size=90)
+
+
+@given(st.lists(NOISY, max_size=30).map(" ".join))
+def test_noise_is_told_word_by_word_as_in_the_whole_text(text: str) -> None:
+    noise = re.compile(r"[!-~]{25,}|[!-~]{0,24}[\d/\\@\[\]{}<>=_][!-~]{0,24}")
+    assert _sample(text) == " ".join(noise.sub(" ", text[:1200]).split())[:600]

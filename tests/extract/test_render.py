@@ -4,9 +4,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lxml import etree
 
 from ctiscraper.extract.article import clean_fragment
-from ctiscraper.extract.render import decode_cfemail
+from ctiscraper.extract.render import decode_cfemail, render
 
 BASE = "https://b.example/d/p"
 
@@ -96,3 +97,16 @@ def test_protected_addresses_are_read() -> None:
     markup = f"<p>Mail <a class='__cf_email__' data-cfemail='{secret}'>[email protected]</a></p>"
     assert clean_fragment(markup)[0] == "Mail ops@evil.example"
     assert decode_cfemail("zz") == decode_cfemail("") == ""
+
+
+SPACED = st.text(st.sampled_from("ab  \n\t\r\xa0\u2009\u00ad\u200b<&é"), max_size=40)
+
+
+@given(SPACED, SPACED)
+def test_space_in_a_block_is_collapsed_whatever_it_is(first: str, second: str) -> None:
+    block = etree.Element("div")
+    block.text = first
+    etree.SubElement(block, "br").tail = second
+    lines = [re.sub(r"[ \t\r\n\f\v\xa0]+", " ", text) for text in (first, second)]
+    joined = re.sub(r" *\n *", "\n", "\n".join(lines)).strip()
+    assert render([block], "")[0] == re.sub(r"  +", " ", joined)

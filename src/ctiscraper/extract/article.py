@@ -138,7 +138,7 @@ def _fuller_feed(text: str, url: str, entry: FeedEntry | None) -> _Found | None:
 
 def _tree(markup: str, notes: list[str]) -> Element | None:
     """The page's tree, or None when it is beyond what a walk in Python can afford."""
-    if markup.count("<") > _MAX_TAGS:
+    if len(markup) > _MAX_TAGS and markup.count("<") > _MAX_TAGS:
         notes.append("too many elements for the first extractor")
         return None
     return parse_html(markup, notes)

@@ -1,9 +1,11 @@
 """Where on a page the article is."""
 
+from lxml import etree
+
 from ctiscraper.extract.dom import Element
 from ctiscraper.extract.prune import drop_repeated_captions, prune
 from ctiscraper.extract.tables import is_data_table, table_rows
-from ctiscraper.extract.weights import Weights
+from ctiscraper.extract.weights import Outline, Weights
 
 _LEAVES = frozenset(
     {"p", "pre", "ul", "ol", "table", "blockquote", "dl", "figure", "details", "h1", "h2"}
@@ -17,56 +19,54 @@ _RIVAL = 2.0
 _SHARE = 0.15
 
 
-def find_main(root: Element) -> Element | None:
-    """The smallest element that still holds nearly all running text of the article."""
-    weights = Weights(root)
-    body = root.find("body")
-    node = body if body is not None else root
-    if not weights.good[weights.index[node]]:
+def find_main(weights: Weights) -> int | None:
+    """The place of the smallest element that still holds nearly all of the article's text."""
+    body = weights.elements[0].find("body")
+    node = weights.place(body) if body is not None else 0
+    if node is None or not weights.good[node]:
         return None
     return _descend(weights, _start(weights, node))
 
 
-def _start(weights: Weights, body: Element) -> Element:
+def _start(weights: Weights, body: int) -> int:
     """The part that calls itself the article, where one clearly outweighs its rivals."""
     ranked: list[tuple[float, int]] = []
-    taken: set[Element] = set()
-    for i, element in enumerate(weights.elements):
-        if element in taken:
+    passed = 0
+    for i, good in enumerate(weights.good):
+        if i < passed:
             continue
         if weights.sign[i] < 0:
-            taken.update(element.iter())
-            continue
-        named = (
-            weights.sign[i] > 0
-            or element.tag == "article"
-            or element.get("itemprop") == "articleBody"
-        )
-        if named and weights.good[i] >= _MIN_CANDIDATE and element.tag not in ("html", "body"):
-            ranked.append((weights.good[i], i))
-            taken.update(element.iter())
+            passed = weights.ends[i]
+        elif good >= _MIN_CANDIDATE and _is_named(weights, i):
+            ranked.append((good, i))
+            passed = weights.ends[i]
     if not ranked:
         return body
     ranked.sort(reverse=True)
     best, place = ranked[0]
     rival = ranked[1][0] if len(ranked) > 1 else 0.0
-    held = weights.good[weights.index[body]]
-    if best >= _SHARE * held and best >= _RIVAL * rival:
-        return weights.elements[place]
-    return body
+    return place if best >= _SHARE * weights.good[body] and best >= _RIVAL * rival else body
 
 
-def _descend(weights: Weights, node: Element) -> Element:
+def _is_named(weights: Weights, i: int) -> bool:
+    """True for a part of the page that calls itself the article."""
+    tag = weights.tags[i]
+    if tag in {"html", "body"}:
+        return False
+    if weights.sign[i] > 0 or tag == "article":
+        return True
+    return weights.elements[i].get("itemprop") == "articleBody"
+
+
+def _descend(weights: Weights, node: int) -> int:
     while True:
-        best, best_weight = None, 0.0
-        for child in node:
-            i = weights.index.get(child)
-            if i is not None and weights.good[i] > best_weight:
-                best, best_weight = child, weights.good[i]
-        held = weights.good[weights.index[node]]
-        if best is None or best_weight < _DOMINANT * held or _is_leaf(best):
+        children = weights.children(node)
+        best = max(children, key=weights.good.__getitem__, default=node)
+        if best == node or weights.good[best] < _DOMINANT * weights.good[node]:
             return node
-        if any(_belongs(weights, child, best) for child in node if child is not best):
+        if not weights.good[best] or _is_leaf(weights.elements[best]):
+            return node
+        if any(_belongs(weights, child, best) for child in children if child != best):
             return node
         node = best
 
@@ -78,18 +78,18 @@ def _is_leaf(element: Element) -> bool:
     return element.tag in _LEAVES
 
 
-def _belongs(weights: Weights, child: Element, best: Element) -> bool:
+def _belongs(weights: Weights, i: int, best: int) -> bool:
     """True for a part beside the best one that continues it: of the same make, or with data."""
-    i = weights.index.get(child)
-    if i is None or weights.sign[i] < 0 or not weights.good[i]:
+    if weights.sign[i] < 0 or not weights.good[i]:
         return False
+    child, other = weights.elements[i], weights.elements[best]
     if weights.links[i] > _FEW_LINKS * weights.total[i] or child.tag in _FURNITURE_TAGS:
         return False
     if child.tag in _LEAVES:
         return weights.good[i] >= _GOOD_LEAF
-    if child.tag == best.tag and child.get("class") and child.get("class") == best.get("class"):
+    if child.tag == other.tag and child.get("class") and child.get("class") == other.get("class"):
         return True
-    return weights.sign[weights.index[best]] == 0 and _holds_data(child)
+    return weights.sign[best] == 0 and _holds_data(child)
 
 
 def _holds_data(element: Element) -> bool:
@@ -98,9 +98,14 @@ def _holds_data(element: Element) -> bool:
 
 def find_content(root: Element) -> list[Element]:
     """The elements that make up the article, furniture taken out; empty when there are none."""
-    main = find_main(root)
-    if main is None:
+    # The head has been read, and its many elements are not worth weighing.
+    for head in root.iterchildren("head"):
+        etree.strip_elements(head, "meta", "link", with_tail=False)
+    outline = Outline(root)
+    place = find_main(Weights(outline))
+    if place is None:
         return []
-    prune(main)
+    main = outline.elements[place]
+    prune(Weights(outline, place))
     drop_repeated_captions(main)
     return [main]

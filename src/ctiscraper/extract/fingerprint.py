@@ -3,11 +3,14 @@
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
+from itertools import filterfalse
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from ctiscraper.extract.clean import plain_marks
 from ctiscraper.types import Fingerprint
 
 FINGERPRINT_VERSION = 1
@@ -27,9 +30,10 @@ _Words = npt.NDArray[np.uint64]
 _Signature = npt.NDArray[np.uint32]
 
 _WORD = re.compile(r"\w+")
+_ASCII_FOLDED = bytes(ord(chr(i).lower() if _WORD.match(chr(i)) else " ") for i in range(128)) * 2
 _EDGES = ".,;:!?()\"'`|/-"
 _DIGIT = re.compile(r"\d")
-_CHUNK = 256
+_CHUNK = 512
 _SHIFT = np.uint64(32)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _POLYNOMIAL = np.uint64(0x100000001B3)
@@ -47,37 +51,58 @@ _SHINGLE_HASHES = _constants(PERMUTATIONS, 1)
 _DETAIL_HASHES = _constants(DETAIL_PERMUTATIONS, 2)
 
 
-def _words(text: str) -> list[str]:
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+def _words(text: str) -> list[bytes]:
+    """The words, compatibility forms and case folded."""
+    plain = plain_marks(text)
+    # Folding ASCII is lower case alone, and a translation is far cheaper than a pattern.
+    if plain.isascii():
+        return plain.encode("ascii").translate(_ASCII_FOLDED).split()
+    return _encoded(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 
 
-def _hash_words(words: list[str]) -> _Words:
-    known = {w: xxhash.xxh3_64_intdigest(w.encode("utf-8", "replace")) for w in set(words)}
-    return np.fromiter(map(known.__getitem__, words), dtype=np.uint64, count=len(words))
+def _encoded(words: Iterable[str]) -> list[bytes]:
+    return [w.encode("utf-8", "replace") for w in words]
 
 
-def _shingles(words: list[str]) -> _Words:
+def _hash_words(words: list[bytes]) -> _Words:
+    digests = b"".join(map(xxhash.xxh3_64_digest, words))
+    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
+
+
+def _shingles(words: list[bytes]) -> _Words:
     """The distinct hashes of all windows of SHINGLE_WORDS words; a short text is one window."""
-    if not words:
-        return np.empty(0, dtype=np.uint64)
     hashed = _hash_words(words)
+    if not words:
+        return hashed
     width = min(SHINGLE_WORDS, len(words))
     size = len(words) - width + 1
     total = np.zeros(size, dtype=np.uint64)
     for place in range(width):
-        total = total * _POLYNOMIAL + hashed[place : place + size]
+        total *= _POLYNOMIAL
+        total += hashed[place : place + size]
     total ^= total >> _SHIFT
-    return np.unique(total * _MIX)
+    total *= _MIX
+    total.sort()
+    # np.unique goes through a hash table, at several times the cost.
+    fresh = np.ones(size, dtype=np.bool_)
+    np.not_equal(total[1:], total[:-1], out=fresh[1:])
+    return total[fresh]
 
 
 def _minhash(values: _Words, hashes: tuple[_Words, _Words]) -> _Signature:
     """The least value of each hash function over all values (Broder 1997)."""
-    multiply, add = hashes
-    least = np.full(len(multiply), _EMPTY, dtype=np.uint32)
+    multiply, add = hashes[0][:, None], hashes[1]
+    least = np.full(len(add), _EMPTY, dtype=np.uint64)
+    least <<= _SHIFT
+    buffer = np.empty((len(add), min(_CHUNK, len(values))), dtype=np.uint64)
     for start in range(0, len(values), _CHUNK):
-        part = values[start : start + _CHUNK, None] * multiply + add
-        np.minimum(least, (part >> _SHIFT).min(axis=0).astype(np.uint32), out=least)
-    return least
+        chunk = values[start : start + _CHUNK]
+        part = buffer[:, : len(chunk)]
+        np.multiply(chunk, multiply, out=part)
+        part += add[:, None]
+        np.minimum(least, part.min(axis=1), out=least)
+    # The upper halves of the least are the least of the upper halves.
+    return (least >> _SHIFT).astype(np.uint32)
 
 
 def _bands(signature: _Signature) -> tuple[int, ...]:
@@ -89,9 +114,9 @@ def _bands(signature: _Signature) -> tuple[int, ...]:
 
 
 def _details(text: str) -> _Words:
-    marked = {t for t in text.split() if not t.isalpha() and _DIGIT.search(t)}
+    marked = set(filter(_DIGIT.search, filterfalse(str.isalpha, text.split())))
     found = {t.strip(_EDGES).casefold() for t in marked}
-    return _hash_words(sorted(t for t in found if len(t) >= MIN_DETAIL_LENGTH))
+    return _hash_words(_encoded(t for t in found if len(t) >= MIN_DETAIL_LENGTH))
 
 
 def fingerprint(text: str) -> Fingerprint:
@@ -109,7 +134,7 @@ def fingerprint(text: str) -> Fingerprint:
     signature = np.concatenate([by_shingle, _minhash(details, _DETAIL_HASHES), counted])
     return Fingerprint(
         version=FINGERPRINT_VERSION,
-        text_sha256=hashlib.sha256(" ".join(words).encode("utf-8", "replace")).digest(),
+        text_sha256=hashlib.sha256(b" ".join(words)).digest(),
         signature=signature.astype("<u4").tobytes(),
         bands=_bands(by_shingle) if words else (),
         shingles=len(shingles),

@@ -21,7 +21,7 @@ _MAX_POINTER = 250
 _MAX_LABEL = 60
 _BOXES = 3
 _MIN_CAPTION = 20
-_CAPTIONS = etree.XPath(".//figcaption | .//*[contains(@class,'caption')]")
+_CAPTIONS = etree.XPath("descendant::figcaption | descendant::*/@class[contains(.,'caption')]/..")
 _TALK = re.compile(r"comment|repl(?:y|ies)|respond|disqus|related|recommend|recirc|sidebar")
 _CALLOUT = re.compile(r"callout|note|warning|alert|info|tip|highlight|summary|key|takeaway")
 _REFERENCES = re.compile(
@@ -49,21 +49,19 @@ _LABEL = re.compile(
 )
 
 
-def prune(main: Element) -> None:
-    """Take the furniture out of the content."""
-    weights = Weights(main)
-    gone: set[Element] = set()
-    announced: set[Element] = set()
-    for i, element in enumerate(weights.elements):
-        if not i or element in gone or element in announced:
+def prune(weights: Weights) -> None:
+    """Take the furniture out of the content that was weighed."""
+    passed = 1
+    for i in range(len(weights.elements)):
+        if i < passed:
             continue
         if _is_announced_list(weights, i):
-            announced.update(element.iter())
+            passed = weights.ends[i]
             continue
-        doomed = [element] if _is_furniture(weights, i) else _labelled(weights, i)
-        for part in doomed:
-            gone.update(part.iter())
-            drop(part)
+        doomed = [i] if _is_furniture(weights, i) else _labelled(weights, i)
+        for place in doomed:
+            passed = weights.ends[place]
+            drop(weights.elements[place])
 
 
 def drop_repeated_captions(main: Element) -> None:
@@ -84,12 +82,12 @@ def drop_repeated_captions(main: Element) -> None:
 
 
 def _is_furniture(weights: Weights, i: int) -> bool:
-    element = weights.elements[i]
-    tag = element.tag
+    tag = weights.tags[i]
     if tag in _NEVER or (tag in INLINE and tag not in {"span", "a"}):
         return False
     if weights.total[i] > _MOST * weights.total[0]:
         return False
+    element = weights.elements[i]
     if tag in {"aside", "footer"}:
         return not (_CALLOUT.search(classes(element)) or _holds_data(element))
     sign = weights.sign[i]
@@ -108,20 +106,20 @@ def _holds_data(element: Element) -> bool:
 
 def _is_links(weights: Weights, i: int) -> bool:
     """A list, or a box, of hardly anything but links."""
-    element, total = weights.elements[i], weights.total[i]
-    if element.tag not in _LISTS or not total or weights.good[i]:
+    total = weights.total[i]
+    if weights.tags[i] not in _LISTS or not total or weights.good[i]:
         return False
     if weights.links[i] <= _DENSE * total:
         return False
-    parent = element.getparent()
+    parent = weights.elements[i].getparent()
     return parent is None or parent.tag != "li"
 
 
 def _is_announced_list(weights: Weights, i: int) -> bool:
     """A list of links that a heading or a sentence announces as part of the article."""
-    element = weights.elements[i]
     if weights.sign[i] < 0 or not _is_links(weights, i):
         return False
+    element = weights.elements[i]
     said = _said_before(element)
     if said.endswith(":") or _REFERENCES.search(said):
         return True
@@ -144,29 +142,29 @@ def _said_before(element: Element) -> str:
 
 def _is_pointer(weights: Weights, i: int) -> bool:
     """A short block of links that only sends the reader to another page."""
-    element, total = weights.elements[i], weights.total[i]
-    if element.tag not in _SHORT_TAGS or not 0 < total <= _MAX_POINTER:
+    tag, total = weights.tags[i], weights.total[i]
+    if tag not in _SHORT_TAGS or not 0 < total <= _MAX_POINTER:
         return False
     if weights.links[i] < _MOST * total:
         return False
-    text = text_of(element)
+    text = text_of(weights.elements[i])
     if _POINTER.match(text):
         return True
     shouted = text.isupper() and len(text) > _SHOUTED
-    return shouted and element.tag == "p" and weights.links[i] >= _ALL * total
+    return shouted and tag == "p" and weights.links[i] >= _ALL * total
 
 
-def _labelled(weights: Weights, i: int) -> list[Element]:
+def _labelled(weights: Weights, i: int) -> list[int]:
     """A label such as "You may also like" and the links that follow it, or nothing."""
-    element = weights.elements[i]
-    if element.tag not in _SHORT_TAGS or not 0 < weights.total[i] <= _MAX_LABEL:
+    if weights.tags[i] not in _SHORT_TAGS or not 0 < weights.total[i] <= _MAX_LABEL:
         return []
+    element = weights.elements[i]
     if not _LABEL.fullmatch(text_of(element)):
         return []
-    doomed = [element]
+    doomed = [i]
     for part in element.itersiblings():
-        j = weights.index.get(part)
+        j = weights.place(part)
         if j is None or (weights.total[j] and weights.links[j] < _MOST * weights.total[j]):
             break
-        doomed.append(part)
+        doomed.append(j)
     return doomed if len(doomed) > 1 or element.getnext() is None else []

@@ -44,6 +44,9 @@ def _proofpoint(url: str) -> str | None:
 
 
 def _from_parameter(url: str) -> str | None:
+    # Most links have no query: the patterns need not be tried.
+    if "?" not in url:
+        return None
     parts = urlsplit(url)
     place = parts.netloc + parts.path
     for pattern, names in _BY_PARAMETER:

@@ -47,7 +47,10 @@ class Renderer:
         if not text or self.size > MAX_TEXT:
             return
         self.size += len(text)
-        text = _SPACE.sub(" ", text[:MAX_TEXT])
+        text = text[:MAX_TEXT]
+        # Every space but the plain one is unprintable: most runs need no substitution.
+        if "  " in text or not text.isprintable():
+            text = _SPACE.sub(" ", text)
         self._text.append(text)
         self._markup.append(
             escape(text, quote=False) if "<" in text or "&" in text or ">" in text else text
@@ -58,9 +61,7 @@ class Renderer:
         if not self._text:
             self._markup.clear()
             return
-        text = _SPACE_LINES.sub("\n", "".join(self._text)).strip()
-        text = _DOUBLE.sub(" ", text)
-        if text:
+        if text := _tidy("".join(self._text)):
             self._block(text)
             inner = "".join(self._markup).strip()
             self.html.append(f"<{tag}>{inner}</{tag}>" if tag else inner)
@@ -257,6 +258,16 @@ class Renderer:
 
 _SPACE_LINES = re.compile(r" *\n *")
 _DOUBLE = re.compile(r"  +")
+
+
+def _tidy(text: str) -> str:
+    """The text of a block without spaces that mean nothing."""
+    if "\n" in text:
+        text = _SPACE_LINES.sub("\n", text)
+    text = text.strip()
+    return _DOUBLE.sub(" ", text) if "  " in text else text
+
+
 _BLOCKS = {
     **dict.fromkeys(_HEADINGS, Renderer._heading),  # noqa: SLF001 - the table of its own methods
     **dict.fromkeys(("pre", "listing", "xmp"), Renderer._pre),  # noqa: SLF001

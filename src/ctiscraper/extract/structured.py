@@ -33,11 +33,20 @@ _META_MODIFIED = (
     "article:modified_time", "og:updated_time", "datemodified", "last-modified",
     "dcterms.modified", "dc.date.modified", "article:modified", "lastmod",
 )  # fmt: skip
+_META_LANGUAGE = ("og:locale", "language", "dc.language")
+_META_URL = ("og:url",)
+_META_READ = frozenset(
+    (*_META_TITLE, *_META_SUMMARY, *_META_AUTHOR, *_META_TAGS, *_META_PUBLISHED, *_META_MODIFIED,
+     *_META_LANGUAGE, *_META_URL)
+)  # fmt: skip
+# By attribute and back, which is cheaper than a condition asked of every element.
 _DATED = etree.XPath(
-    "descendant-or-self::*[self::time[@datetime or @pubdate]"
-    " or @itemprop[.='datePublished' or .='dateModified']]"
+    "descendant-or-self::time[@datetime or @pubdate]"
+    " | descendant-or-self::*/@itemprop[.='datePublished' or .='dateModified']/.."
 )
-_AUTHORS = etree.XPath("descendant-or-self::*[@itemprop='author' or @rel='author']")
+_AUTHORS = etree.XPath(
+    "descendant-or-self::*/@itemprop[.='author']/.. | descendant-or-self::*/@rel[.='author']/.."
+)
 _TITLE_TAIL = re.compile(r"\s+(?:[|\u2013\u2014\u00bb\u00b7]|-{1,2}|::)\s+")
 _LANGUAGE = re.compile(r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")
 
@@ -57,16 +66,15 @@ class Structured:
     body: str = ""
 
 
-def _metas(root: Element) -> dict[str, list[str]]:
-    """Values of the meta elements by lower-case name, property or itemprop."""
+def _metas(elements: list[Element]) -> dict[str, list[str]]:
+    """Values of the meta elements that are read, by lower-case name, property or itemprop."""
     found: dict[str, list[str]] = {}
-    for count, meta in enumerate(root.iter("meta")):
-        if count >= _MAX_META:
-            break
+    for meta in elements[:_MAX_META]:
         name = meta.get("property") or meta.get("name") or meta.get("itemprop")
-        value = meta.get("content")
-        if name and value and (value := clean_line(unescape(value), 4096)):
-            found.setdefault(name.strip().lower(), []).append(value)
+        key = name.strip().lower() if name else ""
+        value = meta.get("content") if key in _META_READ else None
+        if value and (value := clean_line(unescape(value), 4096)):
+            found.setdefault(key, []).append(value)
     return found
 
 
@@ -98,10 +106,8 @@ def _is_tag(text: str) -> bool:
     )
 
 
-def _script_texts(root: Element) -> list[str]:
-    return [
-        s.text for s in root.iter("script") if s.text and "ld+json" in (s.get("type") or "").lower()
-    ]
+def _script_texts(scripts: list[Element]) -> list[str]:
+    return [s.text for s in scripts if "ld+json" in (s.get("type") or "").lower() and s.text]
 
 
 def _from_jsonld(found: Structured, all_nodes: list[jsonld.Node]) -> None:
@@ -131,7 +137,7 @@ def _from_metas(found: Structured, metas: dict[str, list[str]]) -> None:
         for value in metas.get(name, ()):
             found.tags += value.split(",")
     found.summary = _first(metas, _META_SUMMARY) or found.summary
-    found.language = found.language or _first(metas, ("og:locale", "language", "dc.language"))
+    found.language = found.language or _first(metas, _META_LANGUAGE)
 
 
 def _from_elements(found: Structured, root: Element) -> None:
@@ -202,8 +208,9 @@ def _without_site(declared: str, headings: list[str], whole: str) -> str:
 def read_structured(root: Element) -> Structured:
     """All declarations of the page; call before anything is taken out of the tree."""
     found = Structured()
-    _from_jsonld(found, jsonld.nodes(_script_texts(root)))
-    metas = _metas(root)
+    told = list(root.iter("meta", "script"))
+    _from_jsonld(found, jsonld.nodes(_script_texts([e for e in told if e.tag == "script"])))
+    metas = _metas([e for e in told if e.tag == "meta"])
     _from_metas(found, metas)
     _from_elements(found, root)
     _links(found, root)
@@ -218,5 +225,5 @@ def read_structured(root: Element) -> Structured:
         [re.sub(r"^by\s+", "", a, flags=re.IGNORECASE) for a in found.authors], 20
     )
     found.tags = clean_tags(found.tags)
-    found.canonical = found.canonical or _first(metas, ("og:url",))
+    found.canonical = found.canonical or _first(metas, _META_URL)
     return found

@@ -4,8 +4,8 @@ from typing import cast
 
 from lxml import etree
 
-from ctiscraper.extract.dom import Element, classes, raw_text
-from ctiscraper.extract.names import FURNITURE, sign_of
+from ctiscraper.extract.dom import Element
+from ctiscraper.extract.names import FURNITURE, NOTHING, sign_of
 from ctiscraper.extract.render import INLINE
 
 _LINK_LIMIT = 0.35
@@ -13,6 +13,8 @@ _GOOD_RUN = 60
 _SHELLS = frozenset({"html", "body", "main", "article"})
 _LIGHT = frozenset({"footer", "header", "aside", "figcaption", "h1", "h2", "h3", "h4", "address"})
 _MOST = 0.5
+# As bytes, which lxml need not encode for each element.
+_CLASS, _ID = b"class", b"id"
 
 
 def run_weight(tag: str, size: int, link: int) -> float:
@@ -26,59 +28,118 @@ def run_weight(tag: str, size: int, link: int) -> float:
     return size * 0.2 if tag in _LIGHT else float(size)
 
 
-class Weights:
-    """Sizes by element: `total` and `links` in characters, `good` in weighted running text.
+def _signs(elements: list[Element]) -> list[int]:
+    """What class and id of each element say."""
+    signs = []
+    for element in elements:
+        name, key = element.get(_CLASS), element.get(_ID)
+        said = f"{name} {key}" if name and key else name or key
+        signs.append(sign_of(said.lower()) if said else NOTHING)
+    return signs
 
-    `sign` is what the element's own names say (names.sign_of).
+
+def _sizes(texts: list[str | None]) -> list[int]:
+    """The characters of each text; a blank one has none."""
+    return [len(t) if t and not t.isspace() else 0 for t in texts]
+
+
+def _length(texts: list[str | None]) -> int:
+    return sum(map(len, filter(None, texts)))
+
+
+class Outline:
+    """A tree read into lists, one entry for each element in document order.
+
+    Every look into the tree costs more than the sums themselves, and the tree is
+    weighed twice: as a page and as an article. It must not change in between.
     """
 
     def __init__(self, root: Element) -> None:
-        """Weigh `root` and every element below it."""
-        self.elements = list(root.iter(etree.Element))
-        self.index = {e: i for i, e in enumerate(self.elements)}
-        count = len(self.elements)
-        self.total = [0] * count
-        self.links = [0] * count
-        self.good = [0.0] * count
-        self.sign = [0] * count
-        self._weigh(len(raw_text(root)) * _MOST)
+        """Read `root` and every element below it."""
+        self.elements = elements = list(root.iter(etree.Element))
+        self.index = index = {e: i for i, e in enumerate(elements)}
+        self.tags = [e.tag for e in elements]
+        self.texts = [e.text for e in elements]
+        self.tails = [e.tail for e in elements]
+        self.signs = _signs(elements)
+        self.parents = [0, *[index[cast("Element", e.getparent())] for e in elements[1:]]]
+        self.ends = self._ends()
 
-    def _weigh(self, most: float) -> None:
-        own, own_links = [0] * len(self.elements), [0] * len(self.elements)
-        total, links, good, index = self.total, self.links, self.good, self.index
-        for i in range(len(self.elements) - 1, -1, -1):
-            element = self.elements[i]
-            tag = element.tag
-            text = element.text
-            if text and not text.isspace():
-                own[i] += len(text)
-                total[i] += len(text)
+    def _ends(self) -> list[int]:
+        """For each element the place after the last one inside it."""
+        ends, parents = list(range(1, len(self.elements) + 1)), self.parents
+        for i in range(len(ends) - 1, 0, -1):
+            # Backwards, the last child is the first to tell.
+            if ends[parents[i]] == parents[i] + 1:
+                ends[parents[i]] = ends[i]
+        return ends
+
+
+class Weights:
+    """Sizes by element: `total` and `links` in characters, `good` in weighted running text.
+
+    `sign` is what the element's own names say (names.sign_of), `ends` the place after the
+    last element inside.
+    """
+
+    def __init__(self, outline: Outline, start: int = 0) -> None:
+        """Weigh the element at a place of the outline and every element below it."""
+        part = slice(start, outline.ends[start])
+        texts, tails = outline.texts[part], outline.tails[part]
+        tails[0] = None
+        self._index, self._start = outline.index, start
+        self.elements, self.tags = outline.elements[part], outline.tags[part]
+        self.ends = [e - start for e in outline.ends[part]]
+        self.total = _sizes(texts)
+        self.links = [0] * len(texts)
+        self.good = [0.0] * len(texts)
+        self.sign = outline.signs[part]
+        self._most = _MOST * (_length(texts) + _length(tails))
+        self._weigh([p - start for p in outline.parents[part]], _sizes(tails))
+
+    def place(self, element: Element) -> int | None:
+        """Where an element stands in the lists; None for one that was not weighed."""
+        i = self._index.get(element)
+        return None if i is None else i - self._start
+
+    def children(self, i: int) -> list[int]:
+        """The places of an element's children."""
+        found, place = [], i + 1
+        while place < self.ends[i]:
+            found.append(place)
+            place = self.ends[place]
+        return found
+
+    def _weigh(self, parents: list[int], after: list[int]) -> None:
+        tags, total, links, good, sign = self.tags, self.total, self.links, self.good, self.sign
+        own, own_links = total.copy(), links.copy()
+        for i in range(len(tags) - 1, -1, -1):
+            tag, size = tags[i], total[i]
             if tag == "a":
-                links[i] = total[i]
+                links[i] = size
                 own_links[i] = own[i]
-            plain_inline = tag in INLINE and not good[i]
-            if not plain_inline:
+            plain_inline = not good[i] and tag in INLINE
+            if own[i] and not plain_inline:
                 good[i] += run_weight(tag, own[i], own_links[i])
-            if name := classes(element):
-                self._name(i, name, most)
+            if sign[i] < 0:
+                self._name(i)
             if i == 0:
                 return
-            j = index[cast("Element", element.getparent())]
-            tail = element.tail
-            after = len(tail) if tail and not tail.isspace() else 0
-            total[j] += total[i] + after
-            links[j] += links[i]
-            good[j] += good[i]
-            own[j] += after
-            if plain_inline:
-                own[j] += own[i]
-                own_links[j] += own_links[i]
+            j = parents[i]
+            if size:
+                total[j] += size
+                links[j] += links[i]
+                good[j] += good[i]
+                if plain_inline:
+                    own[j] += own[i]
+                    own_links[j] += own_links[i]
+            if tail := after[i]:
+                total[j] += tail
+                own[j] += tail
 
-    def _name(self, i: int, name: str, most: float) -> None:
-        """Let the names of an element tell, unless it holds most of the page."""
-        sign = sign_of(name)
-        if sign < 0:
-            if self.elements[i].tag in _SHELLS or self.total[i] > most:
-                return
-            self.good[i] *= 0.1 if sign == FURNITURE else 0.5
-        self.sign[i] = sign
+    def _name(self, i: int) -> None:
+        """Let the names of an element tell against it, unless it holds most of the page."""
+        if self.tags[i] in _SHELLS or self.total[i] > self._most:
+            self.sign[i] = NOTHING
+        else:
+            self.good[i] *= 0.1 if self.sign[i] == FURNITURE else 0.5
