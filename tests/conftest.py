@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
+from ctiscraper.tasks.valkey import EmbeddedValkey
 
 # Nothing of a test cluster has to outlive the machine.
 VOLATILE = {
@@ -93,6 +94,13 @@ def database(postgres: str, template: str) -> Iterator[str]:
     _administer(postgres, copy.format(sql.Identifier(name), sql.Identifier(template)))
     yield make_conninfo(postgres, dbname=name)
     _administer(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest_asyncio.fixture
+async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
+    """A Redis of this test's own."""
+    async with EmbeddedValkey(tmp_path / "valkey") as server:
+        yield server
 
 
 def _administer(conninfo: str, statement: sql.Composed) -> None:

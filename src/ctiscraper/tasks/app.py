@@ -76,7 +76,8 @@ def make_app(settings: Settings, shift: Callable[[str], None] | None = None) -> 
     if settings.redis_url.startswith("rediss://"):
         app.conf.broker_use_ssl = tls_options(settings)
     if shift is not None:
-        app.task(name=COLLECT, ignore_result=True)(shift)
+        # Not shared: what is shared of one application answers in every other of this process.
+        app.task(name=COLLECT, ignore_result=True, shared=False, lazy=False)(shift)
     return app
 
 

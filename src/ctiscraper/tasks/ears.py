@@ -42,6 +42,9 @@ class Ears:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        state.should_stop = None
+        # Celery's threads look their tasks up in the default application.
+        self._app.set_default()
         self._thread.start()
         return self
 
