@@ -40,7 +40,7 @@ def test_every_setting_is_described_as_the_program_describes_it() -> None:
     rows = {row[1]: row[3] for line in page.splitlines() if len(row := line.split("|")) == 5}
 
     for name, field in Settings.model_fields.items():
-        variable = "DATABASE_URL" if name == "database_url" else PREFIX + name.upper()
+        variable = name.upper() if name in {"database_url", "redis_url"} else PREFIX + name.upper()
         assert rows[f" `{variable}` "].strip() == field.description
     assert len(rows) == len(Settings.model_fields) + 2
 
@@ -94,4 +94,4 @@ def test_every_exit_code_and_command_is_documented() -> None:
     commands = set(re.findall(r"^\| `(\w+)", read("reference/cli.md"), flags=re.MULTILINE))
 
     assert [int(code) for code in codes] == [code.value for code in Exit]
-    assert set(PLACES) - {"worker"} <= commands
+    assert set(PLACES) <= commands

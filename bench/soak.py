@@ -1,0 +1,110 @@
+"""Half an hour of 200 sources with every fault of the local internet: memory, and the accounts.
+
+Run: .venv/bin/python bench/soak.py [--minutes 30] [--hosts 200] [--workers 2]
+
+Each fault is the feed of one host and the pages of another; the rest are well. Every half minute
+all feeds have new items and all sources are due. A worker's memory is the proportional set size
+of its process, sampled after each round; its slope is that of the straight line nearest to the
+samples of the second half, when every host has had its turn.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import psutil
+
+import rig
+from ctiscraper.config import load_settings
+from ctiscraper.db.session import Database
+from ctiscraper.db.sources import Sources
+from ctiscraper.tasks.beat import Beat
+from ctiscraper.tasks.valkey import EmbeddedValkey
+
+ROUND_SECONDS = 30.0
+MOST_SLOPE = 1.0
+ITEMS = 5
+
+
+def profiles(faults: list[str], hosts: int) -> dict[str, str]:
+    """Return a fault for each host, until the faults or the hosts are used up."""
+    places = [
+        fault if fault.startswith("robots_") else f"{kind}_{fault}"
+        for fault in faults
+        for kind in (("",) if fault.startswith("robots_") else ("feed", "page"))
+    ]
+    return {str(host): place for host, place in enumerate(places[: hosts - hosts // 4])}
+
+
+def slope(samples: list[tuple[float, float]]) -> float:
+    """Return the slope (MB an hour) of samples (seconds, MB), by least squares."""
+    times, sizes = zip(*samples, strict=True)
+    return statistics.linear_regression(times, sizes).slope * 3600
+
+
+async def due_again(database: Database) -> None:
+    async with database.connection() as conn:
+        await conn.execute("UPDATE source_state SET next_check_at = now() WHERE enabled")
+        await conn.execute("UPDATE host SET work_at = now()")
+
+
+async def soak(made: rig.Installation, database: Database, options: argparse.Namespace) -> bool:
+    """Return whether memory stood still and the accounts were exact all the time."""
+    memory: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    began = time.monotonic()
+    exact = True
+    while (now := time.monotonic() - began) < options.minutes * 60:
+        rig.control("/bump?n=1")
+        await due_again(database)
+        await asyncio.sleep(ROUND_SECONDS)
+        for worker in made.workers:
+            if worker.poll() is not None:
+                raise SystemExit(f"a worker ended with {worker.returncode}")
+            size = psutil.Process(worker.pid).memory_full_info().pss / 1e6
+            memory[worker.pid].append((now, size))
+        counts = await rig.counts(database)
+        exact = exact and counts["discovered"] == sum(counts.values()) - counts["discovered"]
+        sizes = ", ".join(f"{samples[-1][1]:.1f}" for samples in memory.values())
+        print(f"{now / 60:5.1f} min: {sizes} MB; {counts}", flush=True)
+    slopes = [slope(samples[len(samples) // 2 :]) for samples in memory.values()]
+    print("slope, MB an hour and worker:", ", ".join(f"{value:.2f}" for value in slopes))
+    requests = rig.control("/stats")["req"]
+    assert isinstance(requests, dict)
+    canary = requests.get("canary 0", 0)
+    print(f"canary hits {canary},", "accounts exact" if exact else "ACCOUNTS WRONG")
+    return exact and not canary and max(slopes) < MOST_SLOPE
+
+
+async def main(options: argparse.Namespace) -> int:
+    with rig.internet("--hosts", "1", "--items", "1"):
+        faults = [str(name) for name in rig.control("/faults")["list"]]  # type: ignore[attr-defined]  # a JSON list
+    with tempfile.TemporaryDirectory() as folder:
+        listed = Path(folder) / "profiles.json"
+        listed.write_text(json.dumps(profiles(faults, options.hosts)), "utf-8")
+        arguments = ["--hosts", str(options.hosts), "--items", str(ITEMS)]
+        with rig.internet(*arguments, "--profiles", str(listed), "--prerender"):
+            async with EmbeddedValkey(Path(folder) / "valkey") as server:
+                settings = load_settings(redis_url=server.url)
+                environment = {"REDIS_URL": server.url, "CTISCRAPER_MIN_GAP": "0.1"}
+                async with (
+                    Beat(settings),
+                    rig.installation(environment) as made,
+                    Database(made.conninfo) as database,
+                ):
+                    await Sources(database).seed(tuple(rig.sources(options.hosts)))
+                    for _ in range(options.workers):
+                        made.start_worker()
+                    return 0 if await soak(made, database, options) else 1
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--hosts", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2)
+    raise SystemExit(asyncio.run(main(parser.parse_args())))

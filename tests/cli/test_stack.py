@@ -1,0 +1,90 @@
+"""Production's commands: each by itself, and all of them together on one machine."""
+
+import json
+import socket
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+
+from cli.terminal import Background, Terminal, catalogue_of, environment
+from internet.world import FakeInternet
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def test_all_services_together_collect_and_end_cleanly(database: str, tmp_path: Path) -> None:
+    with Background(FakeInternet(hosts=2, items=3)) as net:
+        terminal = Terminal(environment(database, tmp_path, net))
+        terminal.run("sources", "import", catalogue_of(net, tmp_path))
+        port = str(free_port())
+        with terminal.running("stack", "--port", port, "--workers", "1", "--json") as running:
+            url = running.until("ready")["url"]
+            running.until("progress", stored=6, pending=0)
+            assert httpx2.get(f"{url}health/ready").json() == {"status": "ok"}
+            services = psutil.Process(running.process.pid).children(recursive=True)
+            said = [" ".join(service.cmdline()) for service in services]
+            for part in ("ctiscraper.cli web", "ctiscraper.cli worker", "ctiscraper.cli beat"):
+                assert any(part in words for words in said), said
+            assert any("valkey-server" in words for words in said)
+            assert not any(database in words for words in said)
+            ended = running.stop()
+        assert ended.code == 0
+        gone, alive = psutil.wait_procs(services, timeout=30)
+        assert (len(gone), alive) == (len(services), [])
+
+
+def test_the_pages_work_without_redis(database: str, tmp_path: Path) -> None:
+    settings = environment(database, tmp_path) | {"REDIS_URL": "redis://127.0.0.1:1/0"}
+    terminal = Terminal(settings)
+    terminal.run(
+        "sources", "add", "https://acme.example/", "--unchecked", "--yes", "--set", "key=acme"
+    )
+    with terminal.running("web", "--port", "0", "--json") as running:
+        url = running.until("ready")["url"]
+        origin = {"Origin": url.rstrip("/"), "Sec-Fetch-Site": "same-origin"}
+        for page in ("", "sources", "accounting", "api/v1/articles"):
+            assert httpx2.get(f"{url}{page}").status_code == 200
+        for _ in range(3):
+            answer = httpx2.post(f"{url}api/v1/sources/acme/check", headers=origin)
+            assert answer.status_code == 202
+        assert httpx2.get(f"{url}health/ready").status_code == 200
+        running.stop()
+
+
+def test_a_beat_without_redis_says_what_to_set(terminal: Terminal) -> None:
+    ended = terminal.run("beat", code=3)
+    assert "REDIS_URL" in ended.err
+
+
+def test_a_redis_that_is_no_redis_is_refused_at_the_start(terminal: Terminal) -> None:
+    terminal = Terminal({**terminal.environment, "REDIS_URL": "http://cache.example/"})
+    ended = terminal.run("worker", code=3)
+    assert "REDIS_URL" in ended.err
+    assert "rediss://" in ended.err
+
+
+def test_pages_are_refused_to_other_machines(terminal: Terminal) -> None:
+    assert "no login" in terminal.run("web", "--host", "0.0.0.0", code=3).err
+
+
+@pytest.mark.parametrize("tier", ["premium", "basic"])
+def test_workers_may_be_kept_to_a_tier(database: str, tmp_path: Path, tier: str) -> None:
+    with Background(FakeInternet(hosts=2, items=2)) as net:
+        terminal = Terminal(environment(database, tmp_path, net))
+        terminal.run("sources", "import", catalogue_of(net, tmp_path))
+        terminal.run("sources", "edit", "site-0", "--set", "tier=premium")
+        terminal.run("sources", "edit", "site-1", "--set", "tier=basic")
+        kept, other = ("site-0", "site-1") if tier == "premium" else ("site-1", "site-0")
+        with terminal.running("worker", "--workers", "1", "--tier", tier):
+            while not json.loads(terminal.run("sources", "show", kept, "--json").out)[
+                "overview"
+            ]["last_success_at"]:
+                pass
+        shown = json.loads(terminal.run("sources", "show", other, "--json").out)
+        assert shown["overview"]["last_success_at"] is None
