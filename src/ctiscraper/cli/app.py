@@ -29,6 +29,8 @@ PLACES = {
     "accounting": "ctiscraper.cli.accounting:accounting",
     "db": "ctiscraper.cli.schema:app",
     "doctor": "ctiscraper.cli.doctor:doctor",
+    "health": "ctiscraper.cli.health:health",
+    "secrets": "ctiscraper.cli.secrets:app",
 }
 
 
