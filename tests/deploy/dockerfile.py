@@ -73,7 +73,7 @@ class Stage:
 def instructions(text: str) -> Iterator[Instruction]:
     """Every instruction of a Dockerfile. Raises ValueError for a line that is none."""
     kept = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\\n\s*", " ", "\n".join(kept))
+    joined = re.sub(r"\s*\\\n\s*", " ", "\n".join(kept))
     for line in joined.splitlines():
         if not line.strip():
             continue

@@ -2,19 +2,21 @@
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from deploy.dockerfile import ROOT, product_stages
+from web.shelf import Shelf
 
 FOLDER = ROOT / "deploy" / "nginx"
 TEMPLATES = sorted(FOLDER.glob("*.template"))
@@ -64,7 +66,10 @@ def render(folder: Path, **given: str) -> Path:
 def check(file: Path) -> str:
     """What `nginx -t` says about a file. Raises AssertionError when it refuses it."""
     done = subprocess.run(
-        [nginx(), "-t", "-c", str(file), "-g", directives()], capture_output=True, text=True
+        [nginx(), "-t", "-c", str(file), "-g", directives()],
+        check=False,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     return done.stderr
@@ -82,6 +87,14 @@ def free_port() -> int:
         port = listening.getsockname()[1]
     assert isinstance(port, int)
     return port
+
+
+@dataclass(frozen=True)
+class Site:
+    """A web process that runs over a database."""
+
+    port: int
+    shelf: Shelf
 
 
 @dataclass(frozen=True)
@@ -157,18 +170,73 @@ def process_wait(process: "subprocess.Popen[bytes]") -> None:
         return
 
 
-def exchange(port: int, sent: bytes, *, source: str = "127.0.0.1") -> bytes:
-    """All that comes back for these bytes, until the other side hangs up."""
+@dataclass(frozen=True)
+class Answered:
+    """An answer as it stood on the wire."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a header."""
+        return [value for key, value in self.headers if key == name]
+
+    def one(self, name: str) -> str:
+        """The value of a header that stands there exactly once."""
+        values = self.all(name)
+        assert len(values) == 1, (name, values)
+        return values[0]
+
+
+def answered(received: bytes) -> Answered:
+    """The first answer of what was received."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").split("\r\n")
+    pairs = [line.partition(": ") for line in lines]
+    return Answered(int(first.split()[1]), [(k.lower(), v) for k, _, v in pairs], body)
+
+
+def ask(
+    port: int, path: str, *, method: str = "GET", source: str = "127.0.0.1", **headers: str
+) -> Answered:
+    """The answer to one request without a body."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Connection: close"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return answered(exchange(port, ("\r\n".join(lines) + "\r\n\r\n").encode(), source=source))
+
+
+def exchange(
+    port: int, sent: bytes, *, source: str = "127.0.0.1", until: bytes | None = None
+) -> bytes:
+    """All that comes back for these bytes, until the other side hangs up or says this."""
     received = b""
     with socket.create_connection(
         ("127.0.0.1", port), timeout=PATIENCE, source_address=(source, 0)
     ) as connection:
         connection.sendall(sent)
         try:
-            while block := connection.recv(65_536):
+            while (until is None or until not in received) and (block := connection.recv(65_536)):
                 received += block
         except ConnectionResetError:
             pass
     return received
 
 
+def connected(stack: ExitStack, port: int, source: str) -> socket.socket:
+    """A connection that is closed with the stack."""
+    return stack.enter_context(
+        socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
+    )
+
+
+def readable(
+    connections: list[socket.socket], wanted: int, seconds: float = 20
+) -> set[socket.socket]:
+    """Those of the connections where something came, at least so many unless time is up."""
+    found: set[socket.socket] = set()
+    deadline = time.monotonic() + seconds
+    while len(found) < wanted and time.monotonic() < deadline:
+        waiting = [each for each in connections if each not in found]
+        found |= set(select.select(waiting, [], [], 0.5)[0])
+    return found
