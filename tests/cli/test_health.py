@@ -27,7 +27,7 @@ def test_a_pulse_counts_while_it_is_fresh(tmp_path: Path, role: str) -> None:
     assert terminal.run("health", role, code=1).out == f"{role}: no pulse in {file}\n"
     Pulse(file).beat()
     assert terminal.run("health", role).out == f"{role}: well\n"
-    file.write_text("0.5\n", "ascii")
+    file.write_text("1\n", "ascii")
     assert "silent for" in terminal.run("health", role, code=1).out
     assert terminal.run("health", role, "--within", "1e9").out == f"{role}: well\n"
 

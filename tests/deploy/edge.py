@@ -27,7 +27,7 @@ def nginx() -> str:
     """The path of Nginx; skips the test where there is none."""
     found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        pytest.skip("nginx is not installed here (Debian: apt-get install nginx-light)")
+        pytest.skip("nginx is not installed here (Debian: apt-get install nginx)")
     return found
 
 

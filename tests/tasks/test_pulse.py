@@ -26,14 +26,14 @@ def test_without_a_file_nothing_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", ["", "soon", "-1e400x"])
+@pytest.mark.parametrize("content", ["", "soon", "1.5"])
 def test_what_is_no_pulse_counts_as_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "pulse").write_text(content, "ascii")
     assert Pulse(tmp_path / "pulse").age() is None
 
 
 def test_a_pulse_of_before_the_last_start_counts_as_none(tmp_path: Path) -> None:
-    (tmp_path / "pulse").write_text(f"{time.monotonic() + 1000:.3f}\n", "ascii")
+    (tmp_path / "pulse").write_text(f"{time.monotonic_ns() + 10**12}\n", "ascii")
     assert Pulse(tmp_path / "pulse").age() is None
 
 

@@ -34,7 +34,7 @@ class Pulse:
             descriptor = os.open(self._file, flags, 0o600)
             try:
                 # One short write over the last: a reader sees either.
-                os.pwrite(descriptor, b"%020.3f\n" % time.monotonic(), 0)
+                os.pwrite(descriptor, b"%020d\n" % time.monotonic_ns(), 0)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -48,11 +48,11 @@ class Pulse:
         if self._file is None:
             return None
         try:
-            then = float(self._file.read_bytes())
+            then = int(self._file.read_bytes())
         except (OSError, ValueError):
             return None
         # A pulse of before the machine's last start counts as none.
-        age = time.monotonic() - then
+        age = (time.monotonic_ns() - then) / 1e9
         return age if age >= 0 else None
 
     async def keep(self, is_well: Callable[[], bool] = lambda: True) -> None:
