@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 import yaml
 
+from ctiscraper.cli.app import PLACES
 from ctiscraper.cli.secrets import DATABASE, REDIS, REDIS_SETTINGS
 from ctiscraper.config import Settings
 from deploy.dockerfile import ROOT, product_stages
 
 FILES = ("compose.yaml", "deploy/compose.tls.yaml")
 OURS = ("secrets", "migrate", "web", "worker", "beat", "nginx")
+# What the stack's processes are started with beyond what one process of `up` needs.
+STACK_SETTINGS = {
+    "CTISCRAPER_RAW_STORE",
+    "CTISCRAPER_TRUSTED_PROXIES",
+    "CTISCRAPER_WEB_ALLOWED_HOSTS",
+}
+STACK_COMMANDS = {"beat", "migrate", "web"}
 CREDENTIAL = re.compile(r"(?i)(password|secret|token|key)")
 
 
@@ -175,7 +183,6 @@ def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> No
 
 
 def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, Any]]) -> None:
-    """Those of other branches of the work come with them: these are there already."""
     known = {
         str(choice)
         for name, field in Settings.model_fields.items()
@@ -183,8 +190,12 @@ def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, A
             getattr(field.validation_alias, "choices", None) or [f"CTISCRAPER_{name.upper()}"]
         )
     }
-    given = set(services["worker"]["environment"])
-    assert {"DATABASE_PASSWORD_FILE", "REDIS_PASSWORD_FILE", "REDIS_URL"} <= given & known
+    given = {
+        name
+        for service in ("migrate", "web", "worker", "beat")
+        for name in services[service]["environment"]
+    }
+    assert given - known <= STACK_SETTINGS
     # What an operator leaves unset must stay unset, not become an empty text.
     assert services["worker"]["environment"]["CTISCRAPER_CONTACT"] is None
 
@@ -198,6 +209,7 @@ def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> N
         "worker": "worker",
         "beat": "beat",
     }
+    assert set(commands.values()) - set(PLACES) <= STACK_COMMANDS
     roles = {name: services[name]["healthcheck"]["test"][-1] for name in ("web", "worker", "beat")}
     assert roles == {"web": "web", "worker": "worker", "beat": "beat"}
 

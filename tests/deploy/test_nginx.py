@@ -152,7 +152,10 @@ def test_answers_of_its_own_carry_the_headers_once(door: Edge) -> None:
 
 
 def test_what_is_internal_is_hidden_unless_set(door: Edge, web: Echo, tmp_path: Path) -> None:
-    for path in ("/metrics", "/api/v1/openapi.json"):
+    for path in (
+        *("/metrics", "/metrics/", "//metrics", "/%6detrics", "/x/../metrics"),
+        *("/api/v1/openapi.json", "/api//v1/openapi.json", "/api/v1/./openapi.json"),
+    ):
         assert ask(door.port, path).status == 404
     assert web.asked == []
     opened = tmp_path / "opened"
