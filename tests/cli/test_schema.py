@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from cli.terminal import Terminal, environment
 from ctiscraper.db.migrate import downgrade
 
@@ -11,11 +13,14 @@ def test_a_current_schema_is_left_alone(terminal: Terminal) -> None:
     assert "nothing to do" in terminal.run("db", "upgrade").out
 
 
-def test_a_missing_schema_is_said_and_made(database: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("db", "upgrade"), ("migrate",)])
+def test_a_missing_schema_is_said_and_made(
+    database: str, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     terminal = Terminal(environment(database, tmp_path))
     downgrade(database)
     assert "run 'ctiscraper db upgrade'" in terminal.run("db", "check", code=3).out
     assert "run 'ctiscraper db upgrade'" in terminal.run("sources", "list", code=3).err
-    assert "was empty and is" in terminal.run("db", "upgrade").out
+    assert "was empty and is" in terminal.run(*command).out
     assert terminal.run("sources", "list", "--json").json == []
     assert "current" in terminal.run("db", "check").out

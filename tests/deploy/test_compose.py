@@ -22,7 +22,7 @@ STACK_SETTINGS = {
     "CTISCRAPER_TRUSTED_PROXIES",
     "CTISCRAPER_WEB_ALLOWED_HOSTS",
 }
-STACK_COMMANDS = {"beat", "migrate", "web"}
+STACK_COMMANDS = {"beat", "web"}
 CREDENTIAL = re.compile(r"(?i)(password|secret|token|key)")
 
 
