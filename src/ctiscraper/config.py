@@ -43,34 +43,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("DATABASE_URL", "CTISCRAPER_DATABASE_URL", "database_url"),
         description="PostgreSQL 15 or newer to use instead of the embedded one.",
     )
-    database_password_file: Path | None = Field(
-        default=None,
-        validation_alias=AliasChoices(
-            "DATABASE_PASSWORD_FILE",
-            "CTISCRAPER_DATABASE_PASSWORD_FILE",
-            "database_password_file",
-        ),
-        description="File with the password for DATABASE_URL, in place of one in the URL.",
-    )
     redis_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("REDIS_URL", "CTISCRAPER_REDIS_URL", "redis_url"),
         description="Redis 7 or Valkey that wakes the workers; without it they look by themselves.",
     )
-    redis_password_file: Path | None = Field(
-        default=None,
-        validation_alias=AliasChoices(
-            "REDIS_PASSWORD_FILE", "CTISCRAPER_REDIS_PASSWORD_FILE", "redis_password_file"
-        ),
-        description="File with the password for REDIS_URL, in place of one in the URL.",
-    )
     redis_ca: Path | None = Field(
         default=None,
         description="PEM file of the authority that signed the certificate of a rediss:// server.",
-    )
-    pulse_file: Path | None = Field(
-        default=None,
-        description="File that `worker` and `beat` renew while they are well; `health` reads it.",
     )
     pg_bin: Path | None = Field(
         default=None, description="Folder with initdb and postgres, instead of the bundled ones."
@@ -109,6 +89,26 @@ class Settings(BaseSettings):
         default=None, description="PEM file of further certificate authorities to trust."
     )
     proxy: str | None = Field(default=None, description="Outbound HTTP proxy, http://host:port.")
+    database_password_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "DATABASE_PASSWORD_FILE",
+            "CTISCRAPER_DATABASE_PASSWORD_FILE",
+            "database_password_file",
+        ),
+        description="File with the password for DATABASE_URL, in place of one in the URL.",
+    )
+    redis_password_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "REDIS_PASSWORD_FILE", "CTISCRAPER_REDIS_PASSWORD_FILE", "redis_password_file"
+        ),
+        description="File with the password for REDIS_URL, in place of one in the URL.",
+    )
+    pulse_file: Path | None = Field(
+        default=None,
+        description="File that `worker` and `beat` renew while they are well; `health` reads it.",
+    )
 
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod
