@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from cli.terminal import Terminal, environment
+from ctiscraper.collect.catalog import default_catalog
 from ctiscraper.db.migrate import downgrade
 
 
@@ -24,3 +25,13 @@ def test_a_missing_schema_is_said_and_made(
     assert "was empty and is" in terminal.run(*command).out
     assert terminal.run("sources", "list", "--json").json == []
     assert "current" in terminal.run("db", "check").out
+
+
+def test_a_deployment_starts_with_the_catalogue(database: str, tmp_path: Path) -> None:
+    terminal = Terminal(environment(database, tmp_path))
+    assert terminal.run("migrate", "--json").json["added"] == 0
+    first = terminal.run("migrate", "--seed", "--json").json
+    assert first["before"] == first["after"]
+    assert first["added"] == len(default_catalog())
+    assert terminal.run("migrate", "--seed").out.count("\n") == 1
+    assert len(terminal.run("sources", "list", "--json").json) == first["added"]
