@@ -58,6 +58,8 @@ async def postgres(shared_tmp: Path) -> AsyncIterator[str]:
     owned = server.is_owner
     if owned:
         fcntl.flock(users, fcntl.LOCK_EX)
+        # A worker that needs a database only now starts a server of its own, without ours.
+        (shared_tmp / "template-database").unlink(missing_ok=True)
     await server.stop()
     os.close(users)
     if owned:

@@ -40,7 +40,8 @@ def test_every_setting_is_described_as_the_program_describes_it() -> None:
     rows = {row[1]: row[3] for line in page.splitlines() if len(row := line.split("|")) == 5}
 
     for name, field in Settings.model_fields.items():
-        variable = name.upper() if name in {"database_url", "redis_url"} else PREFIX + name.upper()
+        choices = getattr(field.validation_alias, "choices", None)
+        variable = choices[0] if choices else PREFIX + name.upper()
         assert rows[f" `{variable}` "].strip() == field.description
     assert len(rows) == len(Settings.model_fields) + 2
 

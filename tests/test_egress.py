@@ -53,6 +53,7 @@ WITHIN = {
     "demo/server.py": {"socket.socket"},
     "web/serve.py": {"socket.socket"},
     "cli/up.py": {"socket.socket"},
+    "cli/health.py": {"socket.create_connection", "create_connection"},
 }
 
 

@@ -1,9 +1,11 @@
 """Settings: the only reader of the environment; everything below gets plain values."""
 
 import os
+import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -87,6 +89,26 @@ class Settings(BaseSettings):
         default=None, description="PEM file of further certificate authorities to trust."
     )
     proxy: str | None = Field(default=None, description="Outbound HTTP proxy, http://host:port.")
+    database_password_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "DATABASE_PASSWORD_FILE",
+            "CTISCRAPER_DATABASE_PASSWORD_FILE",
+            "database_password_file",
+        ),
+        description="File with the password for DATABASE_URL, in place of one in the URL.",
+    )
+    redis_password_file: Path | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "REDIS_PASSWORD_FILE", "CTISCRAPER_REDIS_PASSWORD_FILE", "redis_password_file"
+        ),
+        description="File with the password for REDIS_URL, in place of one in the URL.",
+    )
+    pulse_file: Path | None = Field(
+        default=None,
+        description="File that `worker` and `beat` renew while they are well; `health` reads it.",
+    )
 
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod
@@ -155,9 +177,52 @@ def load_settings(**overrides: object) -> Settings:
     Raises SettingsError that names every fault and its variable.
     """
     try:
-        return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
+        settings = Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
         faults = [
             f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
         ]
         raise SettingsError("these settings are wrong:\n  " + "\n  ".join(faults)) from error
+    return _with_passwords(settings)
+
+
+def _with_passwords(settings: Settings) -> Settings:
+    """Return the settings with the passwords of files in their URLs. Raises SettingsError."""
+    found: dict[str, str] = {}
+    faults: list[str] = []
+    for server in ("database", "redis"):
+        url: str | None = getattr(settings, f"{server}_url")
+        file: Path | None = getattr(settings, f"{server}_password_file")
+        if file is None:
+            continue
+        if url is None:
+            faults.append(f"{server.upper()}_PASSWORD_FILE needs {server.upper()}_URL beside it")
+            continue
+        try:
+            found[f"{server}_url"] = with_password(url, _password_in(file))
+        except (OSError, ValueError) as error:
+            faults.append(f"{server.upper()}_PASSWORD_FILE: {error}")
+    if faults:
+        raise SettingsError("these settings are wrong:\n  " + "\n  ".join(faults))
+    return settings.model_copy(update=found)
+
+
+def _password_in(file: Path) -> str:
+    """Return the one line of a file. Raises OSError, and ValueError for any other content."""
+    lines = file.read_text("utf-8").splitlines()
+    if len(lines) != 1 or not lines[0].strip() or "\0" in lines[0]:
+        raise ValueError(f"{file} should hold the password, on one line")
+    return lines[0]
+
+
+def with_password(url: str, password: str) -> str:
+    """Return a connection URL, or libpq's words, with this password instead of any other."""
+    scheme, sign, rest = url.partition("://")
+    if not sign:
+        escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+        return f"{url} password='{escaped}'"
+    end = re.search(r"[/?#]|$", rest)
+    assert end is not None, "an end is always found"
+    login, _, place = rest[: end.start()].rpartition("@")
+    user = login.partition(":")[0]
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}{rest[end.start() :]}"

@@ -82,9 +82,9 @@ def test_workers_may_be_kept_to_a_tier(database: str, tmp_path: Path, tier: str)
         terminal.run("sources", "edit", "site-1", "--set", "tier=basic")
         kept, other = ("site-0", "site-1") if tier == "premium" else ("site-1", "site-0")
         with terminal.running("worker", "--workers", "1", "--tier", tier):
-            while not json.loads(terminal.run("sources", "show", kept, "--json").out)[
-                "overview"
-            ]["last_success_at"]:
+            while not json.loads(terminal.run("sources", "show", kept, "--json").out)["overview"][
+                "last_success_at"
+            ]:
                 pass
         shown = json.loads(terminal.run("sources", "show", other, "--json").out)
         assert shown["overview"]["last_success_at"] is None

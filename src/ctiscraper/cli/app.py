@@ -31,7 +31,10 @@ PLACES = {
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "db": "ctiscraper.cli.schema:app",
+    "migrate": "ctiscraper.cli.schema:upgrade",
     "doctor": "ctiscraper.cli.doctor:doctor",
+    "health": "ctiscraper.cli.health:health",
+    "secrets": "ctiscraper.cli.secrets:app",
 }
 
 

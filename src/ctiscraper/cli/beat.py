@@ -1,13 +1,12 @@
 """`beat`: the process that rings the bell for all workers."""
 
-import asyncio
-
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.pulse import Pulse
 
 
 def beat(data: Data = None) -> None:
@@ -17,5 +16,5 @@ def beat(data: Data = None) -> None:
 
 async def _beat(settings: Settings) -> int:
     async with open_ready_engine(settings), Beat(settings):
-        await asyncio.Event().wait()
+        await Pulse(settings.pulse_file).keep()
     return 0

@@ -1,36 +1,54 @@
 """`db`: the schema of the database."""
 
 import asyncio
+from typing import Annotated
 
 import typer
 
 from ctiscraper.cli.engine import open_engine, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
-from ctiscraper.cli.output import print_json, print_lines
+from ctiscraper.cli.output import counted, print_json, print_lines
+from ctiscraper.collect.catalog import default_catalog
 from ctiscraper.db.migrate import upgrade as migrate
 from ctiscraper.db.server import read_server, schema_wanted
+from ctiscraper.db.session import Database
+from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.loop import run_async
 
 app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 
 
+Seed = Annotated[
+    bool,
+    typer.Option("--seed", help="Then add the new sources of the catalogue that comes along."),
+]
+
+
 @app.command()
-def upgrade(data: Data = None, json: Json = False) -> None:
+def upgrade(seed: Seed = False, data: Data = None, json: Json = False) -> None:
     """Bring the database up to this version of the program; safe when started twice."""
 
-    async def act() -> tuple[str | None, str | None]:
+    async def act() -> tuple[str | None, str | None, int]:
         async with open_engine(settings_for(data)) as engine:
             await asyncio.to_thread(migrate, engine.conninfo)
-            return engine.facts.revision, (await read_server(engine.conninfo)).revision
+            added = await _seed(engine.conninfo) if seed else 0
+            return engine.facts.revision, (await read_server(engine.conninfo)).revision, added
 
-    before, after = run_async(act())
+    before, after, added = run_async(act())
     if json:
-        print_json({"before": before, "after": after})
-    elif before == after:
-        print_lines([f"The schema is {after}: nothing to do."])
-    else:
-        print_lines([f"The schema was {before or 'empty'} and is {after} now."])
+        print_json({"before": before, "after": after, "added": added})
+        return
+    changed = f"was {before or 'empty'} and is {after} now." if before != after else ""
+    print_lines([f"The schema {changed or f'is {after}: nothing to do.'}"])
+    if added:
+        print_lines([f"Added {counted(added, 'source')}."])
+
+
+async def _seed(conninfo: str) -> int:
+    """Return how many sources of the catalogue were not known yet."""
+    async with Database(conninfo, size=1) as database:
+        return await Sources(database).seed(default_catalog())
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """`worker`: the worker processes of one machine, for a service supervisor."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.pulse import Pulse
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import Tier
 
@@ -30,10 +30,11 @@ def worker(data: Data = None, workers: Workers = None, tier: Tiers = None) -> No
 async def _work(settings: Settings, tiers: tuple[Tier, ...]) -> None:
     async with open_ready_engine(settings) as engine:
         order = write_order(engine.conninfo, settings, tiers=tiers)
-        await until_signal(_crew(Crew(COMMAND, order, settings.workers, None)))
+        crew = Crew(COMMAND, order, settings.workers, None)
+        await until_signal(_run(crew, Pulse(settings.pulse_file)))
 
 
-async def _crew(crew: Crew) -> int:
+async def _run(crew: Crew, pulse: Pulse) -> int:
     async with crew:
-        await asyncio.Event().wait()
+        await pulse.keep(lambda: bool(crew.pids))
     return 0

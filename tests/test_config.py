@@ -1,0 +1,86 @@
+"""Settings that are more than a value: passwords that stand in files."""
+
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+
+from ctiscraper.config import load_settings, with_password
+from ctiscraper.errors import SettingsError
+
+HARD = "p@ss:/?#[] %'\\\"é"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine counts."""
+    for name in ("DATABASE_URL", "REDIS_URL", "DATABASE_PASSWORD_FILE", "REDIS_PASSWORD_FILE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"CTISCRAPER_{name}", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "rest"),
+    [
+        ("postgresql://cti@db:5432/articles", {"user": "cti", "host": "db", "port": "5432"}),
+        ("postgresql://cti:old@db/articles?sslmode=verify-full", {"sslmode": "verify-full"}),
+        ("postgres://cti@[::1]:5433/articles", {"host": "::1", "port": "5433"}),
+        ("postgresql://cti@one:1,two:2/articles", {"host": "one,two", "port": "1,2"}),
+        ("postgresql://cti@db?dbname=articles", {"host": "db"}),
+        ("host=db user=cti dbname=articles", {"host": "db"}),
+        ("host=db password=old user=cti dbname=articles", {"host": "db"}),
+    ],
+)
+def test_a_password_is_put_into_every_form_of_connection(url: str, rest: dict[str, str]) -> None:
+    found = conninfo_to_dict(with_password(url, HARD))
+    assert found["password"] == HARD
+    assert found["user"] == "cti"
+    assert found["dbname"] == "articles"
+    assert rest.items() <= found.items()
+
+
+def test_passwords_of_files_are_put_into_the_urls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for server in ("database", "redis"):
+        (tmp_path / server).write_text(f"{server}-word/1\n", "utf-8")
+        monkeypatch.setenv(f"{server.upper()}_PASSWORD_FILE", str(tmp_path / server))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://cti@db/articles")
+    monkeypatch.setenv("REDIS_URL", "rediss://redis:6379/0")
+    settings = load_settings()
+    assert settings.database_url == "postgresql://cti:database-word%2F1@db/articles"
+    assert settings.redis_url == "rediss://:redis-word%2F1@redis:6379/0"
+
+
+def test_without_files_urls_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://cti:own@db/articles")
+    monkeypatch.setenv("REDIS_URL", " ")
+    settings = load_settings()
+    assert settings.database_url == "postgresql://cti:own@db/articles"
+    assert settings.redis_url is None
+
+
+@pytest.mark.parametrize("content", ["", "\n", "  \n", "one\ntwo\n", "with\0nul\n"])
+def test_a_file_that_holds_no_password_is_named(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "password"
+    file.write_text(content, "utf-8")
+    with pytest.raises(SettingsError, match=r"DATABASE_PASSWORD_FILE.*on one line") as refused:
+        load_settings(database_url="postgresql://cti@db/articles", database_password_file=file)
+    assert str(file) in str(refused.value)
+
+
+def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(
+            database_password_file=tmp_path / "none",
+            redis_url="redis://redis:6379/0",
+            redis_password_file=tmp_path / "none",
+        )
+    said = str(refused.value)
+    assert "DATABASE_PASSWORD_FILE needs DATABASE_URL beside it" in said
+    assert "REDIS_PASSWORD_FILE: [Errno 2] No such file" in said
+
+
+def test_a_redis_url_says_what_it_is() -> None:
+    with pytest.raises(SettingsError, match="rediss://"):
+        load_settings(redis_url="http://redis:6379")
