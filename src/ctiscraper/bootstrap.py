@@ -97,8 +97,9 @@ def _s3_store(settings: Settings, bucket: str, prefix: str) -> "S3Store":
     try:
         module = importlib.import_module("ctiscraper.db.raw_s3")
     except ModuleNotFoundError as error:
+        package = (error.name or "boto3").partition(".")[0]
         raise SettingsError(
-            f"CTISCRAPER_RAW_STORE is in S3, but the package {error.name} is missing: "
+            f"CTISCRAPER_RAW_STORE is in S3, but the package {package} is missing: "
             "install ctiscraper[aws], or unset it to keep raw bytes in the data folder"
         ) from error
     store: S3Store = module.S3Store(

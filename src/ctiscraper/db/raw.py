@@ -109,7 +109,7 @@ def unpack(packed: bytes, sha256: bytes) -> bytes | None:
     """Return what was packed, None when it is not the bytes of this hash."""
     try:
         body = zstandard.ZstdDecompressor().decompress(packed)
-    except (zstandard.ZstdError, MemoryError):
+    except (zstandard.ZstdError, MemoryError, OverflowError):
         # A damaged head may claim any size.
         return None
     return body if hashlib.sha256(body).digest() == sha256 else None

@@ -25,7 +25,6 @@ from botocore.exceptions import (
     PartialCredentialsError,
     SSLError,
 )
-from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from ctiscraper.db.raw import digest_of, name_of, pack, unpack
@@ -46,7 +45,10 @@ _CREDENTIALS = (
     "give the task a role, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY: "
     "credentials are never read from our own settings"
 )
-_REGION = "set CTISCRAPER_S3_REGION to the region of the bucket"
+_REGION = (
+    "set CTISCRAPER_S3_REGION to the region of the bucket, and CTISCRAPER_S3_ENDPOINT, if at all, "
+    "to an address that does not redirect"
+)
 _RENEW = "renew the credentials, or use a task role, which renews them by itself"
 _UNKNOWN_KEY = "check the AWS credentials, and that CTISCRAPER_S3_ENDPOINT is where they are for"
 _KMS = "check that CTISCRAPER_S3_KMS_KEY is an enabled key of the bucket's region, and its policy"
@@ -59,10 +61,8 @@ _WAYS_OUT = {
     ),
     "NoSuchBucket": "make the bucket, or name another in CTISCRAPER_RAW_STORE",
     "InvalidBucketName": "mend the name of the bucket in CTISCRAPER_RAW_STORE",
-    "PermanentRedirect": _REGION,
     "AuthorizationHeaderMalformed": _REGION,
     "IllegalLocationConstraintException": _REGION,
-    "301": _REGION,
     "ExpiredToken": _RENEW,
     "TokenRefreshRequired": _RENEW,
     "InvalidToken": _RENEW,
@@ -196,7 +196,7 @@ class S3Store:
         """Raise StorageError, with the way out, for whatever the SDK raises."""
         try:
             yield
-        except (BotoCoreError, ClientError, HTTPError, ResponseParserError) as error:
+        except (BotoCoreError, ClientError, HTTPError) as error:
             raise _fault_of(error, str(self)) from error
 
 
@@ -216,7 +216,7 @@ def _client(endpoint: str, region: str) -> "S3Client":
     )
     try:
         # A session is no good to several threads, the client that it makes is.
-        return Session().client(
+        client = Session().client(
             "s3", endpoint_url=endpoint or None, region_name=region or None, config=config
         )
     except (BotoCoreError, ValueError) as error:
@@ -224,6 +224,18 @@ def _client(endpoint: str, region: str) -> "S3Client":
             f"no S3 client can be made: {error}; check CTISCRAPER_S3_ENDPOINT, "
             "CTISCRAPER_S3_REGION and the AWS_… variables"
         ) from error
+    if endpoint:
+        client.meta.events.register("before-call.s3", _stay_here)
+    return client
+
+
+def _stay_here(context: dict[str, dict[str, object]], **_: object) -> None:
+    """Say that a request was redirected already.
+
+    The SDK would ask which region a redirect means, and where every answer is a redirect ask
+    that again without end.
+    """
+    context.setdefault("s3_redirect", {})["redirected"] = True
 
 
 def _fault_of(error: Exception, place: str) -> StorageError:
@@ -232,7 +244,7 @@ def _fault_of(error: Exception, place: str) -> StorageError:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         passing = _passes(code, status)
-        way_out = _KMS if code.startswith("KMS.") else _WAYS_OUT.get(code, "")
+        way_out = _way_out_of_answer(code, status)
     else:
         passing = isinstance(error, _PASSING) and not isinstance(error, SSLError)
         way_out = _way_out_of(error)
@@ -254,6 +266,12 @@ def _passes(code: str, status: int) -> bool:
     )
 
 
+def _way_out_of_answer(code: str, status: int) -> str:
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return _REGION
+    return _KMS if code.startswith("KMS.") else _WAYS_OUT.get(code, "")
+
+
 def _way_out_of(error: Exception) -> str:
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return _CREDENTIALS
@@ -261,4 +279,4 @@ def _way_out_of(error: Exception) -> str:
         return "for a private certificate authority set AWS_CA_BUNDLE to its PEM file"
     if isinstance(error, ParamValidationError):
         return "check the bucket in CTISCRAPER_RAW_STORE"
-    return _NOT_S3 if isinstance(error, ResponseParserError) else ""
+    return ""
