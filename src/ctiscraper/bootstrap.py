@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from ctiscraper.db.raw_s3 import S3Store
 
 
+# Some hours of collecting; what does not fit is refunded and tried again.
+OUTBOX_BYTES = 2 << 30
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The parts of one process."""
@@ -89,7 +93,7 @@ def open_raw_store(settings: Settings) -> Iterator[FolderStore | OutboxStore]:
         yield FolderStore(settings.raw_dir)
         return
     with closing(_s3_store(settings, *bucket)) as remote:
-        yield OutboxStore(remote, settings.outbox_dir)
+        yield OutboxStore(remote, settings.outbox_dir, limit=OUTBOX_BYTES)
 
 
 def _s3_store(settings: Settings, bucket: str, prefix: str) -> "S3Store":

@@ -15,6 +15,7 @@ from ctiscraper.http import EgressPolicy
 
 PREFIX = "CTISCRAPER_"
 AGENT = "CTIScraper"
+MAX_PORT = 65535
 
 # The rules of S3 for names of buckets; a prefix that needs no escaping anywhere.
 _BUCKET_URL = re.compile(
@@ -22,7 +23,7 @@ _BUCKET_URL = re.compile(
     r"(?:/(?P<prefix>\w[\w.-]*(?:/\w[\w.-]*)*))?/?",
     re.ASCII,
 )
-_ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?/?")
+_ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?/?")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)*")
 
 
@@ -130,7 +131,8 @@ class Settings(BaseSettings):
     @field_validator("s3_endpoint")
     @classmethod
     def _endpoint_named(cls, value: str) -> str:
-        if value and not _ENDPOINT.fullmatch(value):
+        found = _ENDPOINT.fullmatch(value)
+        if value and (found is None or int(found["port"] or 0) > MAX_PORT):
             raise ValueError(f"{value!r} should read https://host or https://host:port")
         return value.rstrip("/")
 

@@ -13,6 +13,8 @@ from ctiscraper.db.raw_s3 import S3Store
 from ctiscraper.telemetry import configure_logs
 from s3_server import REGION
 
+LIMIT = 1 << 30
+
 
 def body(seed: int, number: int) -> bytes:
     """A body of some size that nobody else makes."""
@@ -23,7 +25,8 @@ def body(seed: int, number: int) -> bytes:
 def main() -> None:
     configure_logs(json=True)
     task, folder, bucket, endpoint, seed = sys.argv[1:]
-    outbox = OutboxStore(S3Store(bucket, "raw", endpoint=endpoint, region=REGION), Path(folder))
+    remote = S3Store(bucket, "raw", endpoint=endpoint, region=REGION)
+    outbox = OutboxStore(remote, Path(folder), limit=LIMIT)
     if task == "flush":
         say("ready")
         sys.stdin.readline()

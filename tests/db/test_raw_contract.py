@@ -17,6 +17,7 @@ from ctiscraper.db.raw_s3 import S3Store
 from s3_server import REGION, S3Server, s3_server
 
 PAGE = b"<p>a page</p>" * 1000
+LIMIT = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, server: S3Server, remot
         return in_folder(tmp_path)
     for digest in remote.hashes():
         remote.delete(digest)
-    outbox = OutboxStore(remote, tmp_path / "outbox")
+    outbox = OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
     return in_bucket(server, outbox if request.param == "outbox" else remote)
 
 

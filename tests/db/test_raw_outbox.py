@@ -24,8 +24,16 @@ from db.raw_child import body
 from s3_server import REGION, Harm, HarmfulProxy, Request, S3Server, harmful_proxy, s3_server
 
 TESTS = Path(__file__).parents[1]
+LIMIT = 1 << 30
 DENIED = Harm(403, "AccessDenied")
 BUSY = Harm(503, "SlowDown")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine changes nothing: who rests does so throughout, who ends has the time."""
+    monkeypatch.setattr(raw_outbox, "REST_SECONDS", 600.0)
+    monkeypatch.setattr(raw_outbox, "STOP_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +62,7 @@ def remote(server: S3Server, proxy: HarmfulProxy) -> Iterator[S3Store]:
 
 @pytest.fixture
 def outbox(remote: S3Store, tmp_path: Path) -> OutboxStore:
-    return OutboxStore(remote, tmp_path / "outbox")
+    return OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
 
 
 def fill(outbox: OutboxStore, proxy: HarmfulProxy, count: int, harm: Harm = BUSY) -> list[bytes]:
@@ -176,7 +184,7 @@ def test_s3_dies_under_load_and_comes_back_with_everything_arriving(tmp_path: Pa
         closing(S3Store(server.bucket, "raw", endpoint=server.url, region=REGION)) as remote,
         ThreadPoolExecutor(4) as threads,
     ):
-        outbox = OutboxStore(remote, tmp_path / "outbox")
+        outbox = OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
         puts = [threads.submit(outbox.put, body(2, n)) for n in range(60)]
         puts[20].result()
         server.stop()
@@ -241,7 +249,7 @@ def test_a_folder_that_cannot_be_used_is_our_own_fault(
     remote: S3Store, proxy: HarmfulProxy, tmp_path: Path
 ) -> None:
     (tmp_path / "outbox").write_text("a file where the folder should be")
-    outbox = OutboxStore(remote, tmp_path / "outbox")
+    outbox = OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
     proxy.harm = lambda _: BUSY
     for ask in (lambda: outbox.put(b"a page"), outbox.waiting, outbox.flush):
         with pytest.raises(StorageError, match="outbox") as caught:
@@ -303,7 +311,7 @@ def test_the_background_sends_what_waits(
     remote: S3Store, proxy: HarmfulProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(raw_outbox, "REST_SECONDS", 0.0)
-    outbox = OutboxStore(remote, tmp_path / "outbox")
+    outbox = OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
     digests = fill(outbox, proxy, 3)
     sent = threading.Event()
 
@@ -322,7 +330,7 @@ def test_the_background_outlives_a_store_that_is_away(
     remote: S3Store, proxy: HarmfulProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(raw_outbox, "REST_SECONDS", 0.0)
-    outbox = OutboxStore(remote, tmp_path / "outbox")
+    outbox = OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
     fill(outbox, proxy, 3)
     failed = threading.Event()
 
@@ -359,7 +367,7 @@ def test_an_upload_that_hangs_does_not_hold_up_the_end(
 def test_an_outbox_stands_before_any_store(tmp_path: Path) -> None:
     place = tmp_path / "raw"
     place.write_text("a disk that is away")
-    outbox = OutboxStore(FolderStore(place), tmp_path / "outbox")
+    outbox = OutboxStore(FolderStore(place), tmp_path / "outbox", limit=LIMIT)
     digest = outbox.put(b"a page")
     assert outbox.get(digest) == b"a page"
     place.unlink()

@@ -16,7 +16,6 @@ import structlog
 from ctiscraper.db.raw import RawStore, pack, unpack, write_whole
 from ctiscraper.errors import Reason, StorageError
 
-LIMIT_BYTES = 2 << 30
 FLUSH_SECONDS = 5.0
 # How long a store that failed is let be: every process asks it once in that time.
 REST_SECONDS = 10.0
@@ -52,7 +51,7 @@ class OutboxStore:
     the file once the remote store has the bytes: they are always in one of the two.
     """
 
-    def __init__(self, remote: RawStore, folder: Path, *, limit: int = LIMIT_BYTES) -> None:
+    def __init__(self, remote: RawStore, folder: Path, *, limit: int) -> None:
         self.remote = remote
         self._folder = folder
         self._limit = limit
