@@ -102,7 +102,7 @@ def test_a_bucket_that_is_away_stops_nothing(tmp_path: Path) -> None:
         ("RAW_STORE", "bucket/prefix"),
         ("RAW_STORE", "s3://"),
         ("RAW_STORE", "s3://Bucket"),
-        ("RAW_STORE", "s3://bu"),
+        ("RAW_STORE", "s3://ab"),
         ("RAW_STORE", "s3://bucket//raw"),
         ("RAW_STORE", "s3://bucket/../raw"),
         ("RAW_STORE", "s3://bucket/a b"),

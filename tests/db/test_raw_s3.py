@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
+from botocore.utils import ContainerMetadataFetcher
 
 from ctiscraper.db import raw_s3
 from ctiscraper.db.raw import name_of, pack
@@ -172,8 +174,34 @@ def test_missing_credentials_are_named(server: S3Server, monkeypatch: pytest.Mon
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with closing(S3Store(server.bucket, endpoint=server.url, region=REGION)) as store:
         error = fault(lambda: store.put(PAGE))
-    assert not error.transient
-    assert "AWS_ACCESS_KEY_ID" in error.detail
+        assert not error.transient
+        assert "AWS_ACCESS_KEY_ID" in error.detail
+        # They may come later, as those of a machine's role do.
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.setenv(name, "testing")
+        assert store.get(store.put(PAGE)) == PAGE
+
+
+def test_a_role_that_cannot_be_had_at_the_start_is_had_later(
+    server: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)
+    with harmful_proxy(server.port) as role:
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{role.url}/role")
+        role.harm = always(Harm(500, body=b"{}"))
+        with closing(S3Store(server.bucket, endpoint=server.url, region=REGION)) as store:
+            assert fault(lambda: store.put(PAGE)).transient
+            key = {"AccessKeyId": "A", "SecretAccessKey": "B", "Token": "C"}
+            lasting = {**key, "Expiration": "2199-01-01T00:00:00Z"}
+            role.harm = always(Harm(200, body=json.dumps(lasting).encode()))
+            assert store.get(store.put(PAGE)) == PAGE
+
+
+def test_a_store_of_ones_own_needs_no_region(server: S3Server) -> None:
+    with closing(S3Store(server.bucket, endpoint=server.url)) as store:
+        assert store.get(store.put(PAGE)) == PAGE
 
 
 def test_nobody_there_passes_and_is_told_soon() -> None:
@@ -238,7 +266,7 @@ def test_what_is_not_s3_is_not_taken_for_it(store: S3Store, proxy: HarmfulProxy)
         error = fault(lambda: store.put(PAGE))
         assert (error.transient, "CTISCRAPER_S3_ENDPOINT" in error.detail) == (False, True)
         assert store.get(SHA) is None
-    proxy.harm = lambda _: Harm(200, body=b"<html>Wel")
+    proxy.harm = lambda _: Harm(200, body=b"<html>Welcome")
     fault(lambda: store.put(PAGE))
     fault(lambda: list(store.hashes()))
 

@@ -5,6 +5,7 @@ Importing it costs half a second and 30 MB, so it is imported only where a bucke
 
 import base64
 import hashlib
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -117,8 +118,20 @@ class S3Store:
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
         self._kms_key = kms_key
-        self._aes = not endpoint
-        self._client = _client(endpoint, region)
+        self._endpoint = endpoint
+        self._region = region
+        self._making = threading.Lock()
+        self._made: S3Client | None = None
+        try:
+            self._client()
+        except CredentialRetrievalError:
+            # The role of a task may be had a moment later, like the bucket itself.
+            pass
+        except (BotoCoreError, ValueError) as error:
+            raise SettingsError(
+                f"no S3 client can be made: {error}; check CTISCRAPER_S3_ENDPOINT, "
+                "CTISCRAPER_S3_REGION and the AWS_… variables"
+            ) from error
 
     def __str__(self) -> str:
         return f"s3://{self._bucket}/{self._prefix}"
@@ -132,7 +145,7 @@ class S3Store:
         digest = hashlib.sha256(body).digest()
         request = self._request(digest, pack(body))
         with self._told():
-            answer = self._client.put_object(**request)
+            answer = self._client().put_object(**request)
         if not answer.get("ETag"):
             raise StorageError(
                 Reason.STORAGE,
@@ -144,9 +157,10 @@ class S3Store:
     def get(self, sha256: bytes) -> bytes | None:
         """Return the bytes of a hash, None when they are gone or damaged. Raises StorageError."""
         with self._told():
+            client = self._client()
             try:
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._key(sha256))
-            except self._client.exceptions.NoSuchKey:
+                answer = client.get_object(Bucket=self._bucket, Key=self._key(sha256))
+            except client.exceptions.NoSuchKey:
                 return None
             packed = answer["Body"].read()
         return unpack(packed, sha256)
@@ -154,15 +168,13 @@ class S3Store:
     def delete(self, sha256: bytes) -> None:
         """Let the bytes of a hash go, if they are here. Raises StorageError."""
         with self._told():
-            self._client.delete_object(Bucket=self._bucket, Key=self._key(sha256))
+            self._client().delete_object(Bucket=self._bucket, Key=self._key(sha256))
 
     def hashes(self) -> Iterator[bytes]:
         """Return every hash that is kept, in order. Raises StorageError."""
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=self._bucket, Prefix=self._prefix
-        )
         with self._told():
-            for page in pages:
+            pages = self._client().get_paginator("list_objects_v2")
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
                 for item in page.get("Contents", ()):
                     digest = digest_of(item["Key"].removeprefix(self._prefix))
                     if digest is not None:
@@ -170,7 +182,17 @@ class S3Store:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        with self._making:
+            if self._made is not None:
+                self._made.close()
+                self._made = None
+
+    def _client(self) -> "S3Client":
+        """Return the client, made once for all threads."""
+        with self._making:
+            if self._made is None:
+                self._made = _make_client(self._endpoint, self._region)
+            return self._made
 
     def _key(self, digest: bytes) -> str:
         return self._prefix + name_of(digest)
@@ -187,7 +209,7 @@ class S3Store:
         if self._kms_key:
             request["ServerSideEncryption"] = "aws:kms"
             request["SSEKMSKeyId"] = self._kms_key
-        elif self._aes:
+        elif not self._endpoint:
             request["ServerSideEncryption"] = "AES256"
         return request
 
@@ -197,10 +219,13 @@ class S3Store:
         try:
             yield
         except (BotoCoreError, ClientError, HTTPError) as error:
+            if isinstance(error, NoCredentialsError):
+                # The SDK looks for them when a client is made, and then never again.
+                self.close()
             raise _fault_of(error, str(self)) from error
 
 
-def _client(endpoint: str, region: str) -> "S3Client":
+def _make_client(endpoint: str, region: str) -> "S3Client":
     """Return a client that gives up soon and takes no proxy from the environment."""
     config = Config(
         connect_timeout=CONNECT_SECONDS,
@@ -214,16 +239,10 @@ def _client(endpoint: str, region: str) -> "S3Client":
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )
-    try:
-        # A session is no good to several threads, the client that it makes is.
-        client = Session().client(
-            "s3", endpoint_url=endpoint or None, region_name=region or None, config=config
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise SettingsError(
-            f"no S3 client can be made: {error}; check CTISCRAPER_S3_ENDPOINT, "
-            "CTISCRAPER_S3_REGION and the AWS_… variables"
-        ) from error
+    # A session is no good to several threads, the client that it makes is.
+    client = Session().client(
+        "s3", endpoint_url=endpoint or None, region_name=region or None, config=config
+    )
     if endpoint:
         client.meta.events.register("before-call.s3", _stay_here)
     return client
