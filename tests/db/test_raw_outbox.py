@@ -1,5 +1,6 @@
 """The outbox: whatever happens to S3, to the disk or to us, no body is lost or harmed."""
 
+import fcntl
 import hashlib
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -305,6 +307,31 @@ def test_bytes_can_be_read_while_they_are_sent_and_what_is_deleted_stays_gone(
     assert outbox.get(digest) is None
     assert digest not in set(outbox.hashes())
     assert outbox.waiting() == Waiting()
+
+
+@pytest.mark.parametrize("put_again", [False, True])
+def test_what_another_sent_between_the_opening_and_the_lock_is_let_be(
+    outbox: OutboxStore,
+    proxy: HarmfulProxy,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    put_again: bool,
+) -> None:
+    [digest] = fill(outbox, proxy, 1)
+    path = tmp_path / "outbox" / f"{digest.hex()}.zst"
+    lock = fcntl.flock
+
+    def late(file: BinaryIO, operation: int) -> None:
+        path.unlink()
+        if put_again:
+            outbox.put(body(0, 0))
+        lock(file, operation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", late)
+        assert outbox.flush() == 0
+    assert uploads(proxy) == []
+    assert outbox.flush() == int(put_again)
 
 
 def test_the_background_sends_what_waits(
