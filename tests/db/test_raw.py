@@ -1,5 +1,6 @@
 import hashlib
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,22 @@ def test_a_write_that_fails_leaves_nothing_behind(
     assert files(tmp_path) == []
     monkeypatch.undo()
     assert store.get(store.put(b"a page")) == b"a page"
+
+
+def test_bytes_and_their_name_are_on_the_disk_before_they_are_promised(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[tuple[str, int]] = []
+    force = os.fsync
+
+    def record(opened: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(opened).st_mode) else "file"
+        forced.append((kind, sum(path.suffix == ".zst" for path in files(tmp_path))))
+        force(opened)
+
+    monkeypatch.setattr(os, "fsync", record)
+    store.put(b"a page")
+    assert forced == [("folder", 0), ("file", 0), ("folder", 1)]
 
 
 def test_the_folder_is_for_its_owner_alone(store: FolderStore, tmp_path: Path) -> None:

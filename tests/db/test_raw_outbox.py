@@ -5,8 +5,6 @@ import hashlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,10 +20,9 @@ from ctiscraper.db.raw import FolderStore, name_of
 from ctiscraper.db.raw_outbox import OutboxStore, Waiting
 from ctiscraper.db.raw_s3 import S3Store
 from ctiscraper.errors import Reason, StorageError
-from db.raw_child import body
+from db.raw_child import body, child, lines
 from s3_server import REGION, Harm, HarmfulProxy, Request, S3Server, harmful_proxy, s3_server
 
-TESTS = Path(__file__).parents[1]
 LIMIT = 1 << 30
 DENIED = Harm(403, "AccessDenied")
 BUSY = Harm(503, "SlowDown")
@@ -247,6 +244,17 @@ def test_a_body_that_was_harmed_on_the_disk_is_set_aside(
     assert outbox.waiting() == Waiting()
 
 
+def test_what_else_lies_in_the_folder_is_let_be(
+    outbox: OutboxStore, proxy: HarmfulProxy, tmp_path: Path
+) -> None:
+    fill(outbox, proxy, 1)
+    for name in ("notes.zst", f"{'0' * 63}.zst", "old.damaged"):
+        (tmp_path / "outbox" / name).write_bytes(b"ours")
+    assert outbox.waiting().items == 1
+    assert outbox.flush() == 1
+    assert len(files(tmp_path)) == 3
+
+
 def test_a_folder_that_cannot_be_used_is_our_own_fault(
     remote: S3Store, proxy: HarmfulProxy, tmp_path: Path
 ) -> None:
@@ -400,28 +408,6 @@ def test_an_outbox_stands_before_any_store(tmp_path: Path) -> None:
     place.unlink()
     assert outbox.flush() == 1
     assert FolderStore(place).get(digest) == b"a page"
-
-
-@contextmanager
-def child(
-    task: str, folder: Path, bucket: str, url: str, seed: int = 0
-) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, TESTS / "db" / "raw_child.py", task, folder, bucket, url, str(seed)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def lines(process: subprocess.Popen[str], count: int) -> list[str]:
-    assert process.stdout is not None
-    return [process.stdout.readline().strip() for _ in range(count)]
 
 
 def test_what_a_process_said_is_kept_survives_its_kill(

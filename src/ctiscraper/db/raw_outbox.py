@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ COUNT_SECONDS = 1.0
 # No write takes so long: a part that is older was left by a process that was killed.
 PART_SECONDS = 3600.0
 
-_SUFFIX = ".zst"
+_NAME = re.compile(r"[0-9a-f]{64}\.zst")
 
 log = structlog.get_logger()
 
@@ -225,7 +226,7 @@ class OutboxStore:
             if not self._folder.exists():
                 return
             for path in self._folder.iterdir():
-                if path.suffix == _SUFFIX:
+                if _NAME.fullmatch(path.name):
                     # Another process may have sent it by now.
                     with suppress(FileNotFoundError):
                         yield path, path.stat()
@@ -248,7 +249,7 @@ class OutboxStore:
             ) from error
 
     def _path(self, digest: bytes) -> Path:
-        return self._folder / f"{digest.hex()}{_SUFFIX}"
+        return self._folder / f"{digest.hex()}.zst"
 
 
 class _Standing:
