@@ -193,7 +193,7 @@ _WORDS: dict[str, Words] = {
     ),
     Reason.STORAGE: Words(
         "The disk or the raw store of this installation did not take or give bytes.",
-        "Free disk space, or do what `ctiscraper doctor` says of the raw store; work then goes on.",
+        "Free disk space, or do what 'ctiscraper doctor' says of the raw store; work then goes on.",
     ),
     Reason.DATABASE: Words(
         "The database of this installation did not answer.", "Work goes on once it is back."

@@ -153,10 +153,10 @@ def test_a_bucket_that_is_away_is_said_with_what_waits(s3: S3Server, tmp_path: P
         store.put(b"a page")
     away = examine_raw_store(settings)
     assert (away.verdict, bool(away.advice)) == (Verdict.WARN, True)
-    assert "1 bodies" in away.words
+    assert "waiting in the outbox: 1 (" in away.words
     back = examine_raw_store(in_bucket(s3, tmp_path))
     assert (back.verdict, bool(back.advice)) == (Verdict.WARN, True)
-    assert "takes and gives bytes; 1 bodies" in back.words
+    assert "takes and gives bytes; waiting in the outbox: 1 (" in back.words
 
 
 def test_a_bucket_that_somebody_has_to_mend_fails_with_the_way_out(

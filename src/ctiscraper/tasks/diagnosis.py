@@ -120,7 +120,7 @@ def _bucket(store: OutboxStore) -> Finding:
     try:
         waiting = store.waiting()
         if waiting.items:
-            held = f"; {waiting.items} bodies, {waiting.size:,} bytes, wait in the outbox"
+            held = f"; waiting in the outbox: {waiting.items} ({waiting.size:,} bytes)"
         kept = store.remote.get(store.remote.put(b""))
     except StorageError as error:
         verdict = Verdict.WARN if error.transient else Verdict.FAIL
