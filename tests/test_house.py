@@ -22,6 +22,8 @@ ROOMLESS_TESTS = {"corpus", "deploy", "walk", "web_site", "internet", "shared"}
 # Which rooms may import which library; everything else reaches it through them.
 KEPT_TO = {
     "alembic": {"db"},
+    "boto3": {"db"},
+    "botocore": {"db"},
     "fastapi": {"web"},
     "httpcore2": {"http"},
     "httpx2": {"http"},

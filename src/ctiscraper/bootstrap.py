@@ -1,8 +1,10 @@
 """Settings become the parts that the doors use, opened and closed together."""
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+import importlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import Finder
@@ -12,14 +14,23 @@ from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
+from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.sourcing import Sourcing
+
+if TYPE_CHECKING:
+    from ctiscraper.db.raw_s3 import S3Store
+
+
+# Some hours of collecting; what does not fit is refunded and tried again.
+OUTBOX_BYTES = 2 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +56,9 @@ async def open_services(
     Raises StorageError and SettingsError.
     """
     async with AsyncExitStack() as stack:
+        raw = stack.enter_context(open_raw_store(settings))
+        if isinstance(raw, OutboxStore):
+            stack.enter_context(raw.flushing())
         database = await stack.enter_async_context(Database(conninfo, size=connections))
         client = Client(settings.egress_policy())
         stack.push_async_callback(client.aclose)
@@ -65,7 +79,38 @@ async def open_services(
             queue=queue,
             store=Store(database),
             links=Links(database),
-            raw=FolderStore(settings.raw_dir),
+            raw=raw,
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
         yield Services(settings, database, hosts, sources, queue, checks, pipeline, sourcing)
+
+
+@contextmanager
+def open_raw_store(settings: Settings) -> Iterator[FolderStore | OutboxStore]:
+    """Yield where raw bytes are kept; a bucket need not answer yet. Raises SettingsError."""
+    bucket = settings.bucket
+    if bucket is None:
+        yield FolderStore(settings.raw_dir)
+        return
+    with closing(_s3_store(settings, *bucket)) as remote:
+        yield OutboxStore(remote, settings.outbox_dir, limit=OUTBOX_BYTES)
+
+
+def _s3_store(settings: Settings, bucket: str, prefix: str) -> "S3Store":
+    """Return the store in a bucket: the SDK is slow to import, so only here and only then."""
+    try:
+        module = importlib.import_module("ctiscraper.db.raw_s3")
+    except ModuleNotFoundError as error:
+        package = (error.name or "boto3").partition(".")[0]
+        raise SettingsError(
+            f"CTISCRAPER_RAW_STORE is in S3, but the package {package} is missing: "
+            "install ctiscraper[aws], or unset it to keep raw bytes in the data folder"
+        ) from error
+    store: S3Store = module.S3Store(
+        bucket,
+        prefix,
+        endpoint=settings.s3_endpoint,
+        region=settings.s3_region,
+        kms_key=settings.s3_kms_key,
+    )
+    return store

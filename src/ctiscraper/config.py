@@ -16,6 +16,16 @@ from ctiscraper.http import EgressPolicy
 
 PREFIX = "CTISCRAPER_"
 AGENT = "CTIScraper"
+MAX_PORT = 65535
+
+# The rules of S3 for names of buckets; a prefix that needs no escaping anywhere.
+_BUCKET_URL = re.compile(
+    r"s3://(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])"
+    r"(?:/(?P<prefix>\w[\w.-]*(?:/\w[\w.-]*)*))?/?",
+    re.ASCII,
+)
+_ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?/?")
+_REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)*")
 
 
 def _default_data_dir() -> Path:
@@ -109,6 +119,19 @@ class Settings(BaseSettings):
         default=None,
         description="File that `worker` and `beat` renew while they are well; `health` reads it.",
     )
+    raw_store: str = Field(
+        default="",
+        description="Where raw bytes are kept: s3://bucket/prefix, or empty for the data folder.",
+    )
+    s3_endpoint: str = Field(
+        default="", description="URL of an S3 API that is not that of AWS, http://host:port."
+    )
+    s3_region: str = Field(
+        default="", description="AWS region of the bucket, where the SDK's own setting is not used."
+    )
+    s3_kms_key: str = Field(
+        default="", description="KMS key that encrypts raw bytes in S3, by id, alias or ARN."
+    )
 
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod
@@ -134,6 +157,31 @@ class Settings(BaseSettings):
             raise ValueError(f"{wrong[0]!r} should read name=address")
         return {name.lower(): address for name, _, address in pairs}
 
+    @field_validator("raw_store")
+    @classmethod
+    def _bucket_named(cls, value: str) -> str:
+        if value and not _BUCKET_URL.fullmatch(value):
+            raise ValueError(
+                f"{value!r} should read s3://bucket or s3://bucket/prefix, the bucket in lower "
+                "case, the prefix of letters, digits, and _ . - /"
+            )
+        return value
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _endpoint_named(cls, value: str) -> str:
+        found = _ENDPOINT.fullmatch(value)
+        if value and (found is None or int(found["port"] or 0) > MAX_PORT):
+            raise ValueError(f"{value!r} should read https://host or https://host:port")
+        return value.rstrip("/")
+
+    @field_validator("s3_region")
+    @classmethod
+    def _region_named(cls, value: str) -> str:
+        if value and not _REGION.fullmatch(value):
+            raise ValueError(f"{value!r} should read like eu-central-1")
+        return value
+
     @property
     def user_agent(self) -> str:
         """The honest name every request carries."""
@@ -144,6 +192,17 @@ class Settings(BaseSettings):
     def raw_dir(self) -> Path:
         """The folder of the raw store."""
         return self.data_dir / "raw"
+
+    @property
+    def outbox_dir(self) -> Path:
+        """The folder of raw bytes that wait for their bucket."""
+        return self.data_dir / "raw-outbox"
+
+    @property
+    def bucket(self) -> tuple[str, str] | None:
+        """Bucket and prefix of the raw store, None when it is a folder."""
+        found = _BUCKET_URL.fullmatch(self.raw_store)
+        return (found["bucket"], found["prefix"] or "") if found else None
 
     def egress_policy(self) -> EgressPolicy:
         """Return what the outbound client may do. Raises SettingsError."""

@@ -157,8 +157,9 @@ class ParseError(CTIScraperError):
 class StorageError(CTIScraperError):
     """Our own database or disk failed: never counted against a source or an item."""
 
-    def __init__(self, reason: Reason, detail: str = "") -> None:
-        """Name which part failed."""
+    def __init__(self, reason: Reason, detail: str = "", *, transient: bool = True) -> None:
+        """Name which part failed; one that is not transient lasts until somebody mends it."""
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
+        self.transient = transient

@@ -192,7 +192,8 @@ _WORDS: dict[str, Words] = {
         "Retry once; if it comes back, keep its address for a report.",
     ),
     Reason.STORAGE: Words(
-        "The disk of this installation refused to write.", "Free disk space; work then goes on."
+        "The disk or the raw store of this installation did not take or give bytes.",
+        "Free disk space, or do what 'ctiscraper doctor' says of the raw store; work then goes on.",
     ),
     Reason.DATABASE: Words(
         "The database of this installation did not answer.", "Work goes on once it is back."

@@ -1,13 +1,17 @@
 """What a doctor finds."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
+from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.tasks.diagnosis import (
     Verdict,
@@ -15,8 +19,10 @@ from ctiscraper.tasks.diagnosis import (
     examine_database,
     examine_machine,
     examine_network,
+    examine_raw_store,
 )
 from internet.world import FakeInternet
+from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
 
 
 class Usage(NamedTuple):
@@ -115,3 +121,71 @@ async def test_the_network_is_tried_without_counting(tmp_path: Path) -> None:
         alone = await examine_network(settings, origins[:1])
         assert (alone.verdict, bool(alone.advice)) == (Verdict.WARN, True)
         assert (await examine_network(settings, [])).verdict is Verdict.WARN
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+def in_bucket(server: S3Server, folder: Path, **changes: str) -> Settings:
+    values = {
+        "raw_store": f"s3://{server.bucket}/raw",
+        "s3_endpoint": server.url,
+        "s3_region": REGION,
+    }
+    return Settings(data_dir=folder, **{**values, **changes})  # type: ignore[arg-type]  # a builder
+
+
+def test_a_raw_store_that_is_well_is_said_where(s3: S3Server, tmp_path: Path) -> None:
+    folder = examine_raw_store(Settings(data_dir=tmp_path))
+    assert (folder.verdict, folder.words) == (Verdict.OK, f"the folder {tmp_path / 'raw'}")
+    s3.make_bucket()
+    bucket = examine_raw_store(in_bucket(s3, tmp_path))
+    assert (bucket.verdict, bucket.advice) == (Verdict.OK, "")
+    assert f"s3://{s3.bucket}/raw/ takes and gives bytes" in bucket.words
+
+
+def test_a_bucket_that_is_away_is_said_with_what_waits(s3: S3Server, tmp_path: Path) -> None:
+    settings = in_bucket(s3, tmp_path, s3_endpoint="http://127.0.0.1:1")
+    with open_raw_store(settings) as store:
+        store.put(b"a page")
+    away = examine_raw_store(settings)
+    assert (away.verdict, bool(away.advice)) == (Verdict.WARN, True)
+    assert "waiting in the outbox: 1 (" in away.words
+    back = examine_raw_store(in_bucket(s3, tmp_path))
+    assert (back.verdict, bool(back.advice)) == (Verdict.WARN, True)
+    assert "takes and gives bytes; waiting in the outbox: 1 (" in back.words
+
+
+def test_a_bucket_that_somebody_has_to_mend_fails_with_the_way_out(
+    s3: S3Server, tmp_path: Path
+) -> None:
+    lost = examine_raw_store(in_bucket(s3, tmp_path, raw_store="s3://no-such-bucket"))
+    assert lost.verdict is Verdict.FAIL
+    assert "NoSuchBucket" in lost.words
+    assert "CTISCRAPER_RAW_STORE" in lost.words
+
+
+def test_a_bucket_where_others_write_is_found_out(s3: S3Server, tmp_path: Path) -> None:
+    s3.make_bucket()
+    key = f"raw/{name_of(sha256(b'').digest())}"
+    with harmful_proxy(s3.port) as proxy:
+
+        def overwrite(request: Request) -> None:
+            if request.method == "GET":
+                s3.client.put_object(Bucket=s3.bucket, Key=key, Body=b"theirs")
+
+        proxy.harm = overwrite
+        found = examine_raw_store(in_bucket(s3, tmp_path, s3_endpoint=proxy.url))
+    assert (found.verdict, "who else writes" in found.advice) == (Verdict.FAIL, True)
+
+
+def test_a_raw_store_that_cannot_be_made_fails(
+    s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    found = examine_raw_store(in_bucket(s3, tmp_path))
+    assert (found.verdict, bool(found.advice)) == (Verdict.FAIL, True)
+    assert "AWS_…" in found.words

@@ -1,5 +1,6 @@
 """`doctor`: what is well, what is not, and what to do."""
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from ctiscraper.tasks.diagnosis import (
     examine_database,
     examine_machine,
     examine_network,
+    examine_raw_store,
 )
 from ctiscraper.tasks.loop import run_async
 
@@ -51,6 +53,7 @@ def doctor(no_network: NoNetwork = False, data: Data = None, json: Json = False)
 
 async def _examine(settings: Settings, *, network: bool) -> list[Finding]:
     findings = examine_machine(settings, LOCK)
+    findings.append(await asyncio.to_thread(examine_raw_store, settings))
     origins: list[str] = []
     try:
         async with open_engine(settings) as engine:

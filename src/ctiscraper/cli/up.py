@@ -118,7 +118,7 @@ async def _demo(folder: Path, *, port: int, workers: int | None, as_json: bool) 
             egress_allow_cidrs=f"{HOST}/32",
             egress_allow_ports=f"80,{site.port}",
             egress_host_map=",".join(f"{name}={at}" for name, at in site.host_map.items()),
-        ).model_copy(update={"database_url": None, "proxy": None})
+        ).model_copy(update={"database_url": None, "proxy": None, "raw_store": ""})
         start = Start(
             settings=settings,
             catalog=site.sources,

@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import re
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 from uuid import uuid4
@@ -13,6 +15,10 @@ from ctiscraper.errors import Reason, StorageError
 
 LEVEL = 3
 
+_NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{62})\.zst")
+# A compressor serves one thread at a time.
+_of_thread = threading.local()
+
 
 class RawStore(Protocol):
     """Keeps bytes by the SHA-256 of their content."""
@@ -22,7 +28,15 @@ class RawStore(Protocol):
         ...
 
     def get(self, sha256: bytes) -> bytes | None:
-        """Return the bytes of a hash, None when they are gone or damaged."""
+        """Return the bytes of a hash, None when they are gone or damaged. Raises StorageError."""
+        ...
+
+    def delete(self, sha256: bytes) -> None:
+        """Let the bytes of a hash go, if they are here. Raises StorageError."""
+        ...
+
+    def hashes(self) -> Iterator[bytes]:
+        """Return every hash that is kept. Raises StorageError."""
         ...
 
 
@@ -31,8 +45,9 @@ class FolderStore:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        # A compressor serves one thread at a time.
-        self._held = threading.local()
+
+    def __str__(self) -> str:
+        return str(self._folder)
 
     def put(self, body: bytes) -> bytes:
         """Return the hash under which `body` now stands, safe from a crash. Raises StorageError."""
@@ -41,7 +56,7 @@ class FolderStore:
         if path.exists():
             return digest
         try:
-            _write(path, self._compressor().compress(body))
+            write_whole(path, pack(body))
         except OSError as error:
             raise StorageError(
                 Reason.STORAGE, f"cannot write to the raw store {self._folder}: {error.strerror}"
@@ -52,31 +67,87 @@ class FolderStore:
         """Return the bytes of a hash, None when they are gone or damaged."""
         try:
             packed = self._path(sha256).read_bytes()
-            body = zstandard.ZstdDecompressor().decompress(packed)
-        except (OSError, zstandard.ZstdError):
+        except OSError:
             return None
-        return body if hashlib.sha256(body).digest() == sha256 else None
+        return unpack(packed, sha256)
 
-    def _compressor(self) -> zstandard.ZstdCompressor:
-        made: zstandard.ZstdCompressor | None = getattr(self._held, "compressor", None)
-        if made is None:
-            made = self._held.compressor = zstandard.ZstdCompressor(level=LEVEL)
-        return made
+    def delete(self, sha256: bytes) -> None:
+        """Let the bytes of a hash go, if they are here. Raises StorageError."""
+        try:
+            self._path(sha256).unlink(missing_ok=True)
+        except OSError as error:
+            raise StorageError(
+                Reason.STORAGE, f"the raw store {self._folder} lets nothing go: {error.strerror}"
+            ) from error
+
+    def hashes(self) -> Iterator[bytes]:
+        """Return every hash that is kept, in order. Raises StorageError."""
+        try:
+            for folder in sorted(self._folder.iterdir()) if self._folder.exists() else ():
+                for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+                    digest = digest_of(f"{folder.name}/{file.name}")
+                    if digest is not None:
+                        yield digest
+        except OSError as error:
+            raise StorageError(
+                Reason.STORAGE, f"cannot list the raw store {self._folder}: {error.strerror}"
+            ) from error
 
     def _path(self, digest: bytes) -> Path:
-        name = digest.hex()
-        return self._folder / name[:2] / f"{name[2:]}.zst"
+        return self._folder / name_of(digest)
 
 
-def _write(path: Path, packed: bytes) -> None:
-    """Put a whole file in place or none: readers never see a part."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def pack(body: bytes) -> bytes:
+    """Return bytes as they are stored."""
+    made: zstandard.ZstdCompressor | None = getattr(_of_thread, "compressor", None)
+    if made is None:
+        made = _of_thread.compressor = zstandard.ZstdCompressor(level=LEVEL)
+    return made.compress(body)
+
+
+def unpack(packed: bytes, sha256: bytes) -> bytes | None:
+    """Return what was packed, None when it is not the bytes of this hash."""
+    try:
+        body = zstandard.ZstdDecompressor().decompress(packed)
+    except (zstandard.ZstdError, MemoryError, OverflowError):
+        # A damaged head may claim any size.
+        return None
+    return body if hashlib.sha256(body).digest() == sha256 else None
+
+
+def name_of(digest: bytes) -> str:
+    """Return the name under which every store keeps a hash: one can be copied to another."""
+    name = digest.hex()
+    return f"{name[:2]}/{name[2:]}.zst"
+
+
+def digest_of(name: str) -> bytes | None:
+    """Return the hash that a name stands for, None for what is not one of ours."""
+    found = _NAME.fullmatch(name)
+    return bytes.fromhex(found[1] + found[2]) if found else None
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put a whole file in place or none: readers never see a part, and a crash leaves it there."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync_folder(path.parent.parent)
     part = path.with_name(f".{uuid4().hex}")
     try:
         with part.open("wb") as file:
-            file.write(packed)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        # The name is in the folder, which is written in its own time.
+        _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)

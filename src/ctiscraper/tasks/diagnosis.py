@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
+from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
-from ctiscraper.errors import FetchError, Scope, SettingsError
+from ctiscraper.errors import FetchError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
 
 LEAST_DISK = 1 << 30
@@ -97,6 +99,44 @@ async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding
         "check the network, CTISCRAPER_PROXY and CTISCRAPER_CA_BUNDLE; collection goes on "
         "by itself once there is a way out",
     )
+
+
+def examine_raw_store(settings: Settings) -> Finding:
+    """Return whether raw bytes can be kept and read; a bucket is tried with an empty body.
+
+    That one stays, under its own hash like any other.
+    """
+    try:
+        with open_raw_store(settings) as store:
+            if not isinstance(store, OutboxStore):
+                return _finding("raw store", Verdict.OK, f"the folder {store}")
+            return _bucket(store)
+    except SettingsError as error:
+        return _finding("raw store", Verdict.FAIL, str(error), "mend the setting it names")
+
+
+def _bucket(store: OutboxStore) -> Finding:
+    held = ""
+    try:
+        waiting = store.waiting()
+        if waiting.items:
+            held = f"; waiting in the outbox: {waiting.items} ({waiting.size:,} bytes)"
+        kept = store.remote.get(store.remote.put(b""))
+    except StorageError as error:
+        verdict = Verdict.WARN if error.transient else Verdict.FAIL
+        advice = "mend what it names; until it answers new bytes wait in the outbox"
+        return _finding("raw store", verdict, error.detail + held, advice)
+    if kept is None:
+        return _finding(
+            "raw store",
+            Verdict.FAIL,
+            f"{store.remote} does not give back what was put there",
+            "see who else writes to this bucket under this prefix",
+        )
+    words = f"{store.remote} takes and gives bytes{held}"
+    if not held:
+        return _finding("raw store", Verdict.OK, words)
+    return _finding("raw store", Verdict.WARN, words, "keep a worker running: it sends them")
 
 
 def _finding(part: str, verdict: Verdict, words: str, advice: str = "") -> Finding:
