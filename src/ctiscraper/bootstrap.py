@@ -20,6 +20,7 @@ from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.tracing import exporting
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,21 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, conninfo: str, *, connections: int = 4, warm: bool = True
+    settings: Settings,
+    conninfo: str,
+    *,
+    connections: int = 4,
+    warm: bool = True,
+    service: str = "ctiscraper",
 ) -> AsyncIterator[Services]:
     """Yield the parts of a process that collects; unless `warm` parsers start when first needed.
 
+    Its traces, if any are kept, go under the name `service`.
     Raises StorageError and SettingsError.
     """
     async with AsyncExitStack() as stack:
+        # First in, last out: what the others do at their end is still sent.
+        await stack.enter_async_context(exporting(settings.collector(service)))
         database = await stack.enter_async_context(Database(conninfo, size=connections))
         client = Client(settings.egress_policy())
         stack.push_async_callback(client.aclose)

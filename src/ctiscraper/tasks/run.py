@@ -28,6 +28,7 @@ ORPHANED = 70
 COMMAND = (sys.executable, "-m", "ctiscraper.tasks.run")
 # A statement takes milliseconds; each further connection costs memory and a first time of its own.
 CONNECTIONS = 2
+SERVICE = "ctiscraper-worker"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger()
@@ -74,7 +75,7 @@ async def work(
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stopping.set)
-    async with open_services(settings, conninfo, connections=CONNECTIONS) as services:
+    async with open_services(settings, conninfo, connections=CONNECTIONS, service=SERVICE) as services:
         worker = Worker(services, once=once, source_id=source_id)
         watch = asyncio.create_task(_stop_when(stopping, worker))
         try:
@@ -98,6 +99,7 @@ def work_ordered(stream: FileIO) -> Tally:
     order = read_order(stream)
     # All of them, those that are None too: the environment has been read by the parent.
     settings = Settings.model_validate(order.settings)
+    configure_logs(json=settings.json_logs, level=settings.log_level or "info")
     _end_with_parent(stream)
     return run_async(_work_on(order, settings))
 
@@ -124,7 +126,7 @@ def _end_with_parent(stream: FileIO) -> None:
 
 def main() -> None:
     """Be a worker process."""
-    configure_logs(json=True)
+    configure_logs()
     try:
         work_ordered(FileIO(0, closefd=False))
     except CTIScraperError as error:

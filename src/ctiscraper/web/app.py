@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, problems
+from ctiscraper.web.access import Access
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import accounting, articles, queue, sources
 from ctiscraper.web.deps import WebServices
@@ -83,6 +84,8 @@ def create_app(services: WebServices) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
+    # Added last, it stands outermost: what the guard refuses is told as well.
+    app.add_middleware(Access)
     return app
 
 
