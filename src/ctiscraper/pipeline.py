@@ -159,10 +159,10 @@ class Pipeline:
 
     async def process(self, job: FetchJob, settings: SourceSettings) -> Result:
         """Return what became of an item; our own outages leave it to be claimed again."""
-        ids = {"source": settings.key, "job": job.id, "attempt": job.attempts}
+        key, attempt = settings.key, job.attempts
         with (
-            bound_contextvars(**ids, article=job.article_id),
-            span("process", link=job.trace, **ids) as at,
+            bound_contextvars(source=key, job=job.id, attempt=attempt, article=job.article_id),
+            span("process", link=job.trace, source=key, job=job.id, attempt=attempt) as at,
         ):
             result = await self._process(job, settings)
             became = result.outcome or ("given_back" if result.error else "lost")

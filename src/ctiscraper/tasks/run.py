@@ -75,7 +75,9 @@ async def work(
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stopping.set)
-    async with open_services(settings, conninfo, connections=CONNECTIONS, service=SERVICE) as services:
+    async with open_services(
+        settings, conninfo, connections=CONNECTIONS, service=SERVICE
+    ) as services:
         worker = Worker(services, once=once, source_id=source_id)
         watch = asyncio.create_task(_stop_when(stopping, worker))
         try:

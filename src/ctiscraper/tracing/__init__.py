@@ -70,7 +70,9 @@ class Span:
 class Tracer(Protocol):
     """What makes spans when a collector is named."""
 
-    def span(self, name: str, kind: str, link: str | None, attributes: Mapping[str, object]) -> Span:
+    def span(
+        self, name: str, kind: str, link: str | None, attributes: Mapping[str, object]
+    ) -> Span:
         """Return a span that begins now."""
 
     def describe(self, attributes: Mapping[str, object]) -> None:
@@ -101,7 +103,9 @@ class _Process:
 _OFF = Span()
 
 
-def span(name: str, *, kind: str = "internal", link: str | None = None, **attributes: object) -> Span:
+def span(
+    name: str, *, kind: str = "internal", link: str | None = None, **attributes: object
+) -> Span:
     """Return a span to be entered; `link` is a `traceparent` that led to it.
 
     `kind` is that of OpenTelemetry: internal, server, client, producer or consumer.

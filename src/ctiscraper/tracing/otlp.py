@@ -1,4 +1,4 @@
-"""OpenTelemetry with the ids of AWS X-Ray, sent over OTLP/HTTP to the operator's collector alone."""
+"""OpenTelemetry with AWS X-Ray ids, sent over OTLP/HTTP to the operator's collector alone."""
 
 import logging
 import re
@@ -179,7 +179,9 @@ class OtlpTracer:
             if not any(isinstance(known, _Seldom) for known in logger.filters):
                 logger.addFilter(_Seldom())
 
-    def span(self, name: str, kind: str, link: str | None, attributes: Mapping[str, object]) -> Span:
+    def span(
+        self, name: str, kind: str, link: str | None, attributes: Mapping[str, object]
+    ) -> Span:
         """Return a span that begins now."""
         begun = self._tracer.start_span(
             name, kind=trace.SpanKind[kind.upper()], links=self._links(link)
@@ -229,7 +231,7 @@ class OtlpTracer:
         ending.join(CLOSE_SECONDS)
         if ending.is_alive():
             # Wakes the sender from its next try.
-            self._exporter.shutdown()
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]  # the library types it not
             ending.join(_LET_GO_SECONDS)
 
     def _links(self, traceparent: str | None) -> list[trace.Link]:

@@ -73,6 +73,8 @@ def create_app(services: WebServices) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
+        # What is sent to a collector, and when, is for our own spans to say.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
     app.state.recent = Recent[bytes](LIST_SECONDS)
