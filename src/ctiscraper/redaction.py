@@ -78,7 +78,7 @@ _TOKENS = re.compile(
     | \bcti_[A-Za-z0-9]++_[A-Za-z0-9_]{20,}+
     | \bgh[opsur]_[A-Za-z0-9]{20,}+
     | \bxox[a-z]-[\w-]{10,}+
-    | -----BEGIN\ [A-Z ]{0,40}+PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z ]{0,40}+KEY-----|\Z)
+    | -----BEGIN\ [A-Z\ ]{0,40}?PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z\ ]{0,40}+-----|\Z)
     """,
     re.VERBOSE,
 )
