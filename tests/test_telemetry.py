@@ -193,6 +193,17 @@ def test_an_operator_chooses_how_much(
     assert ('"event": "request"' in ended.err) is told
 
 
+def test_a_worker_by_itself_says_what_it_does(database: str, tmp_path: Path) -> None:
+    with Background(FakeInternet(hosts=1, items=1)) as net:
+        terminal = Terminal(environment(database, tmp_path, net))
+        terminal.run("sources", "import", catalogue_of(net, tmp_path))
+        with terminal.running("worker") as running:
+            assert running.process.stderr is not None
+            events = (json.loads(line)["event"] for line in running.process.stderr)
+            assert "processed" in events
+            assert running.stop(signal.SIGTERM).code == 0
+
+
 def test_a_form_that_there_is_not_is_named(tmp_path: Path) -> None:
     wrong = environment("postgresql://localhost/none", tmp_path) | {"CTISCRAPER_LOG_FORMAT": "xml"}
     ended = Terminal(wrong).run("accounting", code=3)

@@ -18,6 +18,8 @@ DEPTH_MOST = 6
 # How much of a long text is looked at: a secret that begins in what is kept ends before this.
 _LOOK = 64_000
 _INTEGER_BITS = 63
+# A single word shorter than this is no token of any kind.
+_TOKEN_LEAST = 14
 _NAME_MOST = 200
 _PAIR = 2
 
@@ -94,6 +96,8 @@ def redact(value: object, depth: int = 0) -> Plain:
 
 def redact_text(text: str, most: int = TEXT_MOST) -> str:
     """Return the head of a text with what looks like a secret blacked out."""
+    if len(text) < _TOKEN_LEAST and text.isidentifier():
+        return text
     blackened = blacken(text[: max(_LOOK, most * 2)])
     return blackened if len(blackened) <= most else blackened[:most] + CUT
 
