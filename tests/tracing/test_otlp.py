@@ -7,12 +7,15 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from celery import Celery, Task
+from celery.contrib.testing.worker import start_worker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,6 +137,25 @@ async def _shift(message: dict[str, object]) -> list[dict[str, object]]:
     _, said = await process.communicate(json.dumps(message).encode())
     assert process.returncode == 0, said
     return [json.loads(line) for line in said.splitlines()]
+
+
+async def test_a_message_of_celery_carries_the_trace(receiver: Receiver) -> None:
+    rung = threading.Event()
+    bell = Celery("bell", broker="memory://", set_as_current=False)
+    bell.conf.update(task_ignore_result=True)
+
+    @bell.task(bind=True, name="ring")
+    def ring(self: "Task[..., None]") -> None:
+        with resume(self.request.headers or {}), span("shift", kind="consumer"):
+            rung.set()
+
+    async with exporting(to(receiver)):
+        with span("page"):
+            ring.apply_async(headers=carrier())
+        with start_worker(bell, pool="solo", perform_ping_check=False):
+            assert rung.wait(30)
+    page, shift = receiver.one("page"), receiver.one("shift")
+    assert (shift.trace, shift.parent) == (page.trace, page.id)
 
 
 async def test_a_trace_begun_here_has_an_id_that_begins_with_the_time(receiver: Receiver) -> None:

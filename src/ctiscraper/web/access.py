@@ -18,6 +18,7 @@ _HEALTH = "/health"
 # The only headers of a stranger that say something of the trace.
 _TRACE_HEADERS = ("x-amzn-trace-id", "traceparent", "tracestate")
 UNMATCHED = "(none)"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Access:
@@ -40,7 +41,7 @@ class Access:
             known = {"http.request.method": scope["method"], "url.path": scope["path"]}
             with (
                 resume(_carrier(Headers(scope=scope))),
-                span(scope["method"], kind="server", request_id=request_id, **known) as at,
+                span(_method(scope), kind="server", request_id=request_id, **known) as at,
             ):
                 await self._tell(scope, receive, send, at)
 
@@ -51,7 +52,7 @@ class Access:
             await self.app(scope, receive, answer.send)
         finally:
             route = route_of(scope)
-            at.rename(f"{scope['method']} {route}")
+            at.rename(f"{_method(scope)} {route}")
             at.set(**{"http.route": route, "http.response.status_code": answer.status})
             if answer.status is None or answer.status >= _FAULT:
                 at.fail()
@@ -97,6 +98,12 @@ def route_of(scope: Scope) -> str:
         return path
     root = scope.get("root_path", "")
     return f"{root}/*" if root else UNMATCHED
+
+
+def _method(scope: Scope) -> str:
+    """Return the method for the name of a span, of which there must be few."""
+    method: str = scope["method"]
+    return method if method in _METHODS else "_OTHER"
 
 
 def _is_probe(scope: Scope) -> bool:
