@@ -24,6 +24,7 @@ from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.tracing import exporting
 
 if TYPE_CHECKING:
     from ctiscraper.db.raw_s3 import S3Store
@@ -49,13 +50,21 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, conninfo: str, *, connections: int = 4, warm: bool = True
+    settings: Settings,
+    conninfo: str,
+    *,
+    connections: int = 4,
+    warm: bool = True,
+    service: str = "ctiscraper",
 ) -> AsyncIterator[Services]:
     """Yield the parts of a process that collects; unless `warm` parsers start when first needed.
 
+    Its traces, if any are kept, go under the name `service`.
     Raises StorageError and SettingsError.
     """
     async with AsyncExitStack() as stack:
+        # First in, last out: what the others do at their end is still sent.
+        await stack.enter_async_context(exporting(settings.collector(service)))
         raw = stack.enter_context(open_raw_store(settings))
         if isinstance(raw, OutboxStore):
             stack.enter_context(raw.flushing())

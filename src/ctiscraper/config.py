@@ -4,7 +4,7 @@ import os
 import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from ctiscraper import __version__
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.tracing import Collector
 
 PREFIX = "CTISCRAPER_"
 AGENT = "CTIScraper"
@@ -39,10 +40,29 @@ def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class Settings(BaseSettings):
-    """What an operator sets, from variables named CTISCRAPER_… (and DATABASE_URL)."""
+class LogSettings(BaseSettings):
+    """What a process must know before it can say anything."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    log_format: Literal["json", "plain"] | None = Field(
+        default=None,
+        description="Form of the log lines: json or plain; by itself plain on a terminal only.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None,
+        description="The least that is logged: debug, info, warning or error; "
+        "by itself info in workers and error in commands.",
+    )
+
+    @property
+    def json_logs(self) -> bool | None:
+        """Whether log lines are JSON; None leaves it to where they go."""
+        return None if self.log_format is None else self.log_format == "json"
+
+
+class Settings(LogSettings):
+    """What an operator sets, from variables named CTISCRAPER_… (and DATABASE_URL)."""
 
     data_dir: Path = Field(
         default_factory=_default_data_dir,
@@ -132,6 +152,17 @@ class Settings(BaseSettings):
     s3_kms_key: str = Field(
         default="", description="KMS key that encrypts raw bytes in S3, by id, alias or ARN."
     )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices(
+            "OTEL_EXPORTER_OTLP_ENDPOINT", "CTISCRAPER_OTLP_ENDPOINT", "otlp_endpoint"
+        ),
+        description="OTLP/HTTP collector that traces go to; "
+        "OTEL_EXPORTER_OTLP_ENDPOINT names it as well. Without it there are none.",
+    )
+    trace_ratio: float = Field(
+        default=1.0, ge=0, le=1, description="Part of the traces begun here that is sent."
+    )
 
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod
@@ -215,6 +246,20 @@ class Settings(BaseSettings):
             proxy=self.proxy,
         )
 
+    def collector(self, service: str) -> Collector | None:
+        """Return where the traces of this process go, under a service's name."""
+        if not self.otlp_endpoint:
+            return None
+        return Collector(endpoint=self.otlp_endpoint, service=service, ratio=self.trace_ratio)
+
+
+def load_log_settings() -> LogSettings:
+    """Return what is set of the log alone. Raises SettingsError."""
+    try:
+        return LogSettings()
+    except ValidationError as error:
+        raise _wrong(error) from error
+
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """Return the environment for a program that is to have these settings."""
@@ -238,10 +283,7 @@ def load_settings(**overrides: object) -> Settings:
     try:
         settings = Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
-        faults = [
-            f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()
-        ]
-        raise SettingsError("these settings are wrong:\n  " + "\n  ".join(faults)) from error
+        raise _wrong(error) from error
     return _with_passwords(settings)
 
 
@@ -285,3 +327,9 @@ def with_password(url: str, password: str) -> str:
     login, _, place = rest[: end.start()].rpartition("@")
     user = login.partition(":")[0]
     return f"{scheme}://{user}:{quote(password, safe='')}@{place}{rest[end.start() :]}"
+
+
+def _wrong(error: ValidationError) -> SettingsError:
+    """Return the error that names every fault and its variable."""
+    faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+    return SettingsError("these settings are wrong:\n  " + "\n  ".join(faults))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import structlog
+from structlog.contextvars import bind_contextvars, bound_contextvars
 
 from ctiscraper.collect.announce import announce
 from ctiscraper.collect.failing import Failure, retry_of
@@ -34,6 +35,7 @@ from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
 from ctiscraper.messages import PageMessage
 from ctiscraper.sandbox import Sandbox
+from ctiscraper.tracing import describe, span
 from ctiscraper.types import (
     ArticleContent,
     CheckSummary,
@@ -80,6 +82,14 @@ class Pipeline:
 
         The summary is None when another worker took the check over meanwhile.
         """
+        key = lease.source.settings.key
+        with bound_contextvars(source=key), span("check", source=key) as at:
+            kept, error = await self._check(lease)
+            if kept is not None:
+                at.set(announced=kept.announced, discovered=kept.discovered, reason=kept.reason)
+            return kept, error
+
+    async def _check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
         source = lease.source
         try:
             found = await self.finder.find(source)
@@ -149,6 +159,19 @@ class Pipeline:
 
     async def process(self, job: FetchJob, settings: SourceSettings) -> Result:
         """Return what became of an item; our own outages leave it to be claimed again."""
+        key, attempt = settings.key, job.attempts
+        with (
+            bound_contextvars(source=key, job=job.id, attempt=attempt, article=job.article_id),
+            span("process", link=job.trace, source=key, job=job.id, attempt=attempt) as at,
+        ):
+            result = await self._process(job, settings)
+            became = result.outcome or ("given_back" if result.error else "lost")
+            reason = result.error.reason if result.error else None
+            at.set(outcome=became, reason=reason)
+            log.info("processed", outcome=became, reason=reason)
+            return result
+
+    async def _process(self, job: FetchJob, settings: SourceSettings) -> Result:
         snapshot = None
         try:
             page, snapshot = await self._page(job, settings)
@@ -228,6 +251,8 @@ class Pipeline:
         kept = await self.store.keep(job, settings, content, url_key(content.url), snapshot)
         if kept is None:
             return None
+        bind_contextvars(article=kept.article_id)
+        describe(article=kept.article_id, revision=kept.revision, changed=kept.changed)
         return Outcome.STORED if kept.created else Outcome.DUPLICATE
 
     async def _without_page(
@@ -249,7 +274,7 @@ class Pipeline:
             try:
                 content = await self._read(job, settings, None)
             except ParseError as unreadable:
-                log.info("feed_text_unreadable", job=job.id, reason=unreadable.reason)
+                log.info("feed_text_unreadable", reason=unreadable.reason)
             else:
                 note = f"feed text: the page was refused ({error})"
                 content = replace(content, notes=(*content.notes, note))

@@ -18,6 +18,7 @@ from typing import Self
 
 from ctiscraper.errors import CTIScraperError, ParseError, Reason
 from ctiscraper.nursery import HEADER, ORDER, REPLY, STATUS, Answer, Limits, Order, receive
+from ctiscraper.tracing import span
 
 _IMPORT_SECONDS = 60.0
 _ORDER_SECONDS = 10.0
@@ -122,6 +123,10 @@ class Sandbox:
         Raises the parser's own `ParseError`, or one with the reason `parser_timeout`,
         `parser_memory`, `parser_crash`, or for any other exception `parser_error`.
         """
+        with span("parse", parser=name, bytes=len(payload)):
+            return await self._call(name, payload)
+
+    async def _call(self, name: str, payload: bytes) -> bytes:
         async with self._places:
             worker = await self._worker()
             worker.calls += 1

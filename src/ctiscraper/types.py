@@ -295,7 +295,8 @@ class FetchJob:
     """One announced item to be fetched and kept, as claimed by a worker.
 
     `snapshot_id` is set when the kept answer is to be read again instead of fetching;
-    `released` when its gates were overruled.
+    `released` when its gates were overruled; `trace` is the `traceparent` of the check that
+    announced it, when that is traced.
     """
 
     id: int
@@ -308,6 +309,7 @@ class FetchJob:
     article_id: int | None = None
     snapshot_id: int | None = None
     released: bool = False
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

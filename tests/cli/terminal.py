@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -55,8 +56,8 @@ class Terminal:
     def run(self, *arguments: str, stdin: bytes = b"", code: int | None = 0) -> Ended:
         """How a command ends that runs in this process, on pipes."""
         out, err, keyboard = (io.TextIOWrapper(io.BytesIO(body)) for body in (b"", b"", stdin))
-        logging = structlog.get_config()
         with (
+            _own_logs(),
             mock.patch.dict(os.environ, self.environment),
             mock.patch.object(sys, "argv", ["ctiscraper", *arguments]),
             mock.patch.object(sys, "stdin", keyboard),
@@ -65,7 +66,6 @@ class Terminal:
             pytest.raises(SystemExit) as ending,
         ):
             main()
-        structlog.configure(**logging)
         ended = Ended(int(ending.value.code or 0), _written(out), _written(err))
         assert code is None or ended.code == code, ended
         return ended
@@ -143,6 +143,22 @@ class Background:
         async with self.net:
             self._ready.set()
             await self._over.wait()
+
+
+@contextmanager
+def _own_logs() -> Iterator[None]:
+    """A command configures the log of its process, which here is that of the tests."""
+    root, config = logging.getLogger(), structlog.get_config()
+    level, handlers = root.level, list(root.handlers)
+    hooks = sys.excepthook, threading.excepthook
+    try:
+        yield
+    finally:
+        structlog.configure(**config)
+        root.setLevel(level)
+        root.handlers[:] = handlers
+        sys.excepthook, threading.excepthook = hooks
+        logging.captureWarnings(capture=False)
 
 
 def _written(stream: io.TextIOWrapper) -> str:

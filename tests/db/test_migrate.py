@@ -47,6 +47,32 @@ def test_a_schema_is_made_brought_down_and_made_again(empty: str) -> None:
     assert tables(empty) == made
 
 
+def columns(conninfo: str, table: str) -> set[str]:
+    with psycopg.connect(conninfo) as connection:
+        rows = connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = %s", (table,)
+        ).fetchall()
+    return {row[0] for row in rows}
+
+
+async def test_items_from_before_traces_stay_as_they_are(empty: str) -> None:
+    migrate.upgrade(empty, "20261122_1800")
+    before = columns(empty, "fetch_job")
+    async with Database(empty) as opened:
+        stage = Stage(opened)
+        await stage.sources.add(make.settings(), actor="test")
+        await stage.run(
+            "INSERT INTO fetch_job (url_hash, url, host, source_id, entry) "
+            "SELECT 'x', 'https://acme.example/1', 'acme.example', id, "
+            """'{"guid": "1", "url": "https://acme.example/1"}' FROM source"""
+        )
+        migrate.upgrade(empty, "20261126_0710")
+        assert columns(empty, "fetch_job") - before == {"trace"}
+        assert (await stage.claim()).trace is None
+    migrate.downgrade(empty, "20261122_1800")
+    assert columns(empty, "fetch_job") == before
+
+
 def test_processes_that_start_at_once_migrate_once(empty: str) -> None:
     failures: list[BaseException] = []
 

@@ -1,9 +1,8 @@
 """The program: its commands, its log, and how errors end it."""
 
 import importlib
-import logging
 import sys
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -14,6 +13,9 @@ from ctiscraper.cli.exits import Exit, exit_of
 from ctiscraper.cli.output import print_error
 from ctiscraper.errors import CTIScraperError
 from ctiscraper.telemetry import configure_logs
+
+if TYPE_CHECKING:
+    from ctiscraper.config import LogSettings
 
 # Only what a command needs is imported: a worker must not carry the web pages in its memory.
 PLACES = {
@@ -36,6 +38,8 @@ PLACES = {
     "health": "ctiscraper.cli.health:health",
     "secrets": "ctiscraper.cli.secrets:app",
 }
+# What runs for long without a person before it says what it does.
+SERVICES = frozenset({"worker"})
 
 
 class Commands(TyperGroup):
@@ -73,15 +77,24 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _load_log_settings() -> "LogSettings":
+    """Return what is set of the log; settings are loaded by a command, not by a first help."""
+    found: LogSettings = importlib.import_module("ctiscraper.config").load_log_settings()
+    return found
+
+
 @app.callback()
 def program(
+    ctx: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log to standard error.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Collects what security researchers publish, keeps it and lets you read it."""
-    configure_logs(json=False, level=logging.INFO if verbose else logging.ERROR)
+    settings = _load_log_settings()
+    level = "info" if verbose or ctx.invoked_subcommand in SERVICES else "error"
+    configure_logs(json=settings.json_logs, level=settings.log_level or level)
 
 
 def main() -> NoReturn:

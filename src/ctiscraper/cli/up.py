@@ -145,7 +145,7 @@ async def _everything(start: Start) -> int:
         listener = stack.enter_context(listen(HOST, start.port))
         engine = await stack.enter_async_context(open_ready_engine(settings, migrate=True))
         services = await stack.enter_async_context(
-            open_services(settings, engine.conninfo, warm=False)
+            open_services(settings, engine.conninfo, warm=False, service="ctiscraper-web")
         )
         added = await services.sources.seed(tuple(start.catalog))
         since = await ProgressBoard(services.database).now()

@@ -11,6 +11,7 @@ from ctiscraper.db.hosts import RANK, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
 from ctiscraper.errors import Reason
+from ctiscraper.tracing import here
 from ctiscraper.types import (
     Announced,
     CheckSummary,
@@ -210,9 +211,9 @@ async def _insert_jobs(
 ) -> dict[bytes, int]:
     cursor = await conn.execute(
         """
-        INSERT INTO fetch_job (url_hash, url, host, source_id, rank, state, reason, detail,
+        INSERT INTO fetch_job (url_hash, url, host, source_id, rank, trace, state, reason, detail,
             entry, finished_at)
-        SELECT url_hash, url, host, %s, %s, state, reason, detail, entry::jsonb,
+        SELECT url_hash, url, host, %s, %s, %s, state, reason, detail, entry::jsonb,
             CASE WHEN state <> 'pending' THEN now() END
         FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
             %s::text[]) AS item (url_hash, url, host, state, reason, detail, entry)
@@ -222,6 +223,7 @@ async def _insert_jobs(
         (
             source_id,
             rank,
+            here(),
             [item.url_hash for item in jobs],
             [item.url for item in jobs],
             [item.host for item in jobs],
@@ -308,7 +310,7 @@ async def _revisit(conn: Conn, source_id: int, changed: dict[int, Announced]) ->
         UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
             run_after = greatest(now(), j.finished_at
                 + (2 ^ least(j.fruitless, 10) - 1) * interval '{REVISIT_AFTER}'),
-            from_snapshot = false, entry = item.entry::jsonb
+            from_snapshot = false, entry = item.entry::jsonb, trace = %s
         FROM item
         WHERE j.id = item.id AND item.wanted AND j.url <> ''
             AND NOT (j.state = 'filtered' AND j.reason = 'discarded')
@@ -321,6 +323,7 @@ async def _revisit(conn: Conn, source_id: int, changed: dict[int, Announced]) ->
             [item.entry_hash for item in changed.values()],
             [item.state == "pending" for item in changed.values()],
             source_id,
+            here(),
         ),
     )
     return {str(row[0]) for row in await cursor.fetchall()}

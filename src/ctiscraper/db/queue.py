@@ -54,7 +54,7 @@ class Queue:
                 WHERE j.id = next.id
                 RETURNING j.id, j.source_id, j.url, j.entry::text, j.attempts, j.host_tries,
                     j.lease_owner, j.article_id, j.released,
-                    CASE WHEN j.from_snapshot THEN j.snapshot_id END
+                    CASE WHEN j.from_snapshot THEN j.snapshot_id END, j.trace
                 """,
                 (worker, seconds, host, suspects, SUSPECT_AFTER),
             )
@@ -72,6 +72,7 @@ class Queue:
             article_id=row[7],
             released=row[8],
             snapshot_id=row[9],
+            trace=row[10],
         )
 
     async def give_back(self, job: FetchJob, retry: Retry) -> bool:

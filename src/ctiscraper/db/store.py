@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ctiscraper.db.queue import fenced
 from ctiscraper.db.search import CONFIG, search_document
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.tracing import traced
 from ctiscraper.types import ArticleContent, FetchJob, Fingerprint, SourceSettings
 
 TOPIC = "article"
@@ -76,6 +77,7 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @traced("store")
     async def keep(
         self,
         job: FetchJob,

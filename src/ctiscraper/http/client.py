@@ -17,6 +17,7 @@ from ctiscraper.http.decode import decoder_for, too_large
 from ctiscraper.http.faults import exchange_error, offline
 from ctiscraper.http.guard import EgressPolicy, Target, check_url
 from ctiscraper.http.network import Network, Resolver, SystemResolver
+from ctiscraper.tracing import span
 from ctiscraper.types import Page, Redirect
 
 BeforeHop = Callable[[str], Awaitable[None]]
@@ -97,7 +98,7 @@ class Client:
         while True:
             if before_hop is not None:
                 await before_hop(target.href)
-            answer = await self._within(walk, target, sent)
+            answer = await self._hop(walk, target, sent)
             location = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not location:
                 break
@@ -122,6 +123,15 @@ class Client:
         await self._connections.aclose()
         if self._threads is not None:
             self._threads.close()
+
+    async def _hop(self, walk: "_Walk", target: Target, headers: Mapping[str, str]) -> _Answer:
+        """Return one hop's answer, in a span; no header of it goes to strangers."""
+        known = {"http.request.method": "GET", "url.full": target.href}
+        with span(f"GET {target.host}", kind="client", **known) as at:
+            at.set(**{"server.address": target.host, "http.request.resend_count": len(walk.hops)})
+            answer = await self._within(walk, target, headers)
+            at.set(**{"http.response.status_code": answer.status, "wire_bytes": answer.wire_bytes})
+            return answer
 
     async def _within(self, walk: "_Walk", target: Target, headers: Mapping[str, str]) -> _Answer:
         began = time.monotonic()

@@ -35,6 +35,7 @@ SILENT_SECONDS = 30.0
 COMMAND = (sys.executable, "-m", "ctiscraper.tasks.run")
 # A statement takes milliseconds; each further connection costs memory and a first time of its own.
 CONNECTIONS = 2
+SERVICE = "ctiscraper-worker"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger()
@@ -95,7 +96,7 @@ async def work(settings: Settings, order: WorkOrder, *, pulse: int | None = None
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         services = await stack.enter_async_context(
-            open_services(settings, order.conninfo, connections=CONNECTIONS)
+            open_services(settings, order.conninfo, connections=CONNECTIONS, service=SERVICE)
         )
         worker = Worker(services, once=order.once, source_id=order.source_id, tiers=order.tiers)
         if settings.redis_url is not None and not order.once:
@@ -143,6 +144,7 @@ def work_ordered(stream: FileIO) -> Tally:
     order = read_order(stream)
     # All of them, those that are None too: the environment has been read by the parent.
     settings = Settings.model_validate(order.settings)
+    configure_logs(json=settings.json_logs, level=settings.log_level or "info")
     _end_with_parent(stream)
     return run_async(_work_on(order, settings))
 
@@ -169,7 +171,7 @@ def _end_with_parent(stream: FileIO) -> None:
 
 def main() -> None:
     """Be a worker process."""
-    configure_logs(json=True)
+    configure_logs()
     try:
         work_ordered(FileIO(0, closefd=False))
     except CTIScraperError as error:

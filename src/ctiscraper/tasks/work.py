@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from ctiscraper.bootstrap import Services
 from ctiscraper.collect.schedule import breaker_delay
@@ -16,6 +17,7 @@ from ctiscraper.db.hosts import HostLease
 from ctiscraper.db.queue import Held
 from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
 from ctiscraper.tasks.bell import Bell, SilentBell
+from ctiscraper.tracing import describe, traced
 from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier, host_of
 
 log = structlog.get_logger()
@@ -106,6 +108,7 @@ class Worker:
 
     async def run(self) -> Tally:
         """Work until told to stop, or with `once` until nothing is due; give what was done."""
+        bind_contextvars(worker=str(self.identity))
         upkeep = asyncio.create_task(self._keep_up())
         try:
             while not self._stopping.is_set():
@@ -181,8 +184,11 @@ class Worker:
             return AGAIN_SECONDS
         return IDLE_SECONDS if self._drains else self.idle_seconds
 
+    @traced("drain")
     async def _drain(self, lease: HostLease) -> None:
         """Do a host's due work, one request at a time, then give the host back."""
+        bind_contextvars(host=lease.host)
+        describe(host=lease.host, worker=self.identity)
         self._held.hosts.add(lease.owner)
         try:
             if await self._check_sources(lease) or lease.items_due:

@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, problems
+from ctiscraper.web.access import Access
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import accounting, articles, queue, sources
 from ctiscraper.web.deps import WebServices
@@ -72,6 +73,8 @@ def create_app(services: WebServices) -> FastAPI:
         openapi_url=None,
         generate_unique_id_function=_operation_id,
         redirect_slashes=False,
+        # What is sent to a collector, and when, is for our own spans to say.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
     app.state.recent = Recent[bytes](LIST_SECONDS)
@@ -83,6 +86,8 @@ def create_app(services: WebServices) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
+    # Added last, it stands outermost: what the guard refuses is told as well.
+    app.add_middleware(Access)
     return app
 
 

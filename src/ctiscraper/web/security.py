@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
@@ -46,7 +45,7 @@ class BodyTooLargeError(Exception):
 
 
 class Guard:
-    """The outermost layer: refuses what must not be answered and marks what is."""
+    """The layer below the access log: refuses what must not be answered and marks what is."""
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Iterable[str]) -> None:
         self.app = app
@@ -57,9 +56,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = uuid4().hex
-        scope.setdefault("state", {})["request_id"] = request_id
-        marked = _Marked(send, request_id)
+        marked = _Marked(send, scope["state"]["request_id"])
         refusal = self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, marked.send)
