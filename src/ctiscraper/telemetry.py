@@ -1,4 +1,4 @@
-"""Structured logs: one JSON line, or a plain one for a person, for each thing worth knowing."""
+"""Structured logs, one line for each thing worth knowing, and the metrics beside them."""
 
 import logging
 import re
@@ -40,3 +40,9 @@ def redact(
         if isinstance(value, str):
             event[name] = _QUERY_SECRET.sub(r"\1***", _USERINFO.sub("***@", value))
     return event
+
+
+def write_metrics(line: str) -> None:
+    """Write one line of metrics to standard output, where an agent collects it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
