@@ -192,6 +192,7 @@ def _web_services(services: Services) -> WebServices:
         version=__version__,
         contact=services.settings.contact,
         sourcing=services.sourcing,
+        lease_seconds=services.settings.lease_seconds,
     )
 
 

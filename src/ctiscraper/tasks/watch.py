@@ -1,7 +1,7 @@
 """Looking at operations: what the database tells, what robots.txt adds, and what is amiss."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ctiscraper.collect.robots import RobotsRules
@@ -21,6 +21,36 @@ MANY_REFUNDS = 20
 MANY_HOSTS = 10
 
 _MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsReport:
+    """The state of operations and what is to be said of it, the worst first."""
+
+    degraded: bool
+    findings: tuple[Finding, ...]
+    database: DatabaseState
+    work: Work | None
+
+
+async def report(board: OperationsBoard) -> OperationsReport:
+    """Return the state of operations with its findings."""
+    return _report(await observe(board))
+
+
+def report_away(detail: str) -> OperationsReport:
+    """Return what is to be said when no database could be opened at all."""
+    return _report(Operations(database=DatabaseState(reachable=False, detail=detail)))
+
+
+def _report(seen: Operations) -> OperationsReport:
+    found = findings(seen)
+    return OperationsReport(
+        degraded=any(finding.verdict is not Verdict.OK for finding in found),
+        findings=found,
+        database=seen.database,
+        work=seen.work,
+    )
 
 
 async def observe(board: OperationsBoard) -> Operations:
@@ -47,17 +77,22 @@ def findings(seen: Operations) -> tuple[Finding, ...]:
     return tuple(sorted(found, key=lambda finding: order.index(finding.verdict)))
 
 
-def is_degraded(found: Iterable[Finding]) -> bool:
-    """Return whether anything is not as it should be."""
-    return any(finding.verdict is not Verdict.OK for finding in found)
-
-
 def span(seconds: float) -> str:
     """Return a length of time in its largest unit."""
     for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}"
     return f"{int(seconds)} s"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in its largest unit."""
+    unit = "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):  # noqa: B007 - the unit that it ends with is said
+        if count < 1000:  # noqa: PLR2004 - the step from a unit to the next
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"  # noqa: PLR2004 - three digits
 
 
 @lru_cache(maxsize=64)
@@ -80,7 +115,7 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
         yield _finding(
             "database",
             Verdict.FAIL,
-            f"it does not answer: {state.detail}",
+            state.detail,
             "start it, or mend DATABASE_URL; workers go on by themselves once it answers",
         )
         return

@@ -7,12 +7,14 @@ from fastapi import Depends, Request
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.items import Items
+from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.errors import UnavailableError
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.tasks.watch import OperationsReport, report
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.recent import Recent
 
@@ -25,7 +27,7 @@ class WebServices:
 
     Without `sourcing` this process reads only: sources are not added or previewed.
     `allowed_hosts` are the names a request may ask for, without port; `contact` is the
-    address that sites see in the User-Agent.
+    address that sites see in the User-Agent; a worker silent for `lease_seconds` is gone.
     """
 
     database: Database
@@ -33,6 +35,7 @@ class WebServices:
     version: str = ""
     contact: str = ""
     sourcing: Sourcing | None = None
+    lease_seconds: float = 60.0
 
 
 async def services(request: Request) -> WebServices:
@@ -83,9 +86,20 @@ async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     return report
 
 
+async def operations(request: Request) -> OperationsReport:
+    """Return the state of operations, for all who ask within a moment the same."""
+    kept, board = request.app.state.operations, request.app.state.board
+    assert isinstance(kept, Recent)
+    assert isinstance(board, OperationsBoard)
+    found = await kept.get("all", lambda: report(board))
+    assert isinstance(found, OperationsReport)
+    return found
+
+
 async def forget_answers(request: Request) -> None:
     """Let what was changed be seen at once."""
     request.app.state.accounts.clear()
+    request.app.state.operations.clear()
     request.app.state.recent.clear()
 
 
@@ -101,4 +115,5 @@ RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(_queue)]
 SourcesDep = Annotated[Sources, Depends(_sources)]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
+OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
