@@ -254,6 +254,27 @@ async def test_what_is_summed_over_many_rows_is_summed_seldom(stage: Stage) -> N
     assert seen.work.standing.dead == 1
 
 
+async def test_what_takes_long_to_count_is_counted_less_often(stage: Stage) -> None:
+    """By this clock a look takes seven seconds, so what it counted holds for 140 more."""
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 7.0
+        return now
+
+    board = OperationsBoard(stage.database, clock=clock)
+    waiting = []
+    for _ in range(30):
+        seen = await board.read()
+        assert seen.work is not None
+        waiting.append(seen.work.waiting)
+        if len(waiting) == 1:
+            await announce(stage, 1)
+    assert waiting[0] == 0
+    assert 5 < waiting.count(0) < 25
+
+
 async def test_a_schema_without_the_counters_is_said_to_be_behind(database: str) -> None:
     downgrade(database, "20261122_1800")
     async with Database(database, size=1) as opened:

@@ -32,6 +32,8 @@ HOSTS_SHOWN = 20
 WORKERS_SHOWN = 100
 # How many due items are looked at for the oldest whose host may be asked.
 LOOKED_AT = 1000
+# Counting what waits may take this share of the time; with a long queue it is done less often.
+RECENT_SHARE = 0.05
 # What has to be summed over many rows is summed this seldom, and this share of the time at most.
 SLOW_SECONDS = 30.0
 SLOW_SHARE = 0.02
@@ -166,6 +168,7 @@ class OperationsBoard:
         self._alive_seconds = alive_seconds
         self._patience = patience
         self._clock = clock
+        self._recent: tuple[Work, float] | None = None
         self._slow: _Slow | None = None
 
     async def read(self) -> Operations:
@@ -175,7 +178,7 @@ class OperationsBoard:
                 state = await _database_state(conn)
                 if state.behind:
                     return Operations(database=state)
-                fresh = await self._fresh(conn)
+                fresh = await self._recently(conn)
             slow = await self._slowly()
         except TimeoutError:
             return _away(f"no answer within {self._patience:g} s")
@@ -192,6 +195,16 @@ class OperationsBoard:
         async with self._database.connection() as conn:
             cursor = await conn.execute(_ROBOTS, (list(hosts),))
             return {str(row[0]): str(row[1]) for row in await cursor.fetchall()}
+
+    async def _recently(self, conn: Conn) -> Work:
+        """Return what is counted at each look; where that takes long it is done less often."""
+        began = self._clock()
+        if self._recent is not None and began < self._recent[1]:
+            return self._recent[0]
+        fresh = await self._fresh(conn)
+        ended = self._clock()
+        self._recent = (fresh, ended + (ended - began) / RECENT_SHARE)
+        return fresh
 
     async def _fresh(self, conn: Conn) -> Work:
         """Return all that is cheap to ask for."""

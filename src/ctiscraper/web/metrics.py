@@ -19,11 +19,11 @@ router = APIRouter()
 async def metrics(report: OperationsDep) -> Response:
     """The same figures as the operations page, in Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Families(report.database, report.work))
+    registry.register(MetricFamilies(report.database, report.work))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
-class _Families(Collector):
+class MetricFamilies(Collector):
     """The metrics of one look."""
 
     def __init__(self, database: DatabaseState, work: Work | None) -> None:
