@@ -37,6 +37,8 @@ RECENT_SHARE = 0.05
 # What has to be summed over many rows is summed this seldom, and this share of the time at most.
 SLOW_SECONDS = 30.0
 SLOW_SHARE = 0.02
+# How much longer than for the rest is waited for it: on a large, busy database it takes seconds.
+SLOW_PATIENCE = 4
 # An application-wide number that admits one process at a time to folding the counters.
 FOLD_KEY = 0x63746F70
 
@@ -254,7 +256,8 @@ class OperationsBoard:
         began = self._clock()
         if self._slow is not None and began < self._slow.until:
             return self._slow
-        async with asyncio.timeout(self._patience), self._database.connection() as conn:
+        patience = SLOW_PATIENCE * self._patience
+        async with asyncio.timeout(patience), self._database.connection() as conn:
             dead, failed, filtered = (await _rows(conn, _STANDING, most=COUNTED_MOST))[0]
             day = (await _rows(conn, _DAY))[0]
         balanced = await self._balanced()
