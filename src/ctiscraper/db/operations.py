@@ -54,9 +54,6 @@ SELECT t.rank,
     (SELECT count(*) FROM (SELECT 1 FROM fetch_job j WHERE j.state = 'pending'
         AND j.rank = t.rank AND j.run_after > now() LIMIT %(most)s) l),
     (SELECT count(*) FROM fetch_job j WHERE j.state = 'leased' AND j.rank = t.rank),
-    (SELECT count(*) FROM (SELECT 1 FROM host h JOIN fetch_job j ON j.host = h.host
-        WHERE h.open_until > now() AND j.state = 'pending' AND j.rank = t.rank
-            AND j.run_after <= now() LIMIT %(most)s) r),
     (SELECT extract(epoch FROM now() - coalesce(
             min(o.run_after) FILTER (WHERE NOT EXISTS (SELECT 1 FROM host h
                 WHERE h.host = o.host AND h.open_until > now())),
@@ -65,6 +62,11 @@ SELECT t.rank,
             AND j.rank = t.rank AND j.run_after <= now()
             ORDER BY j.run_after LIMIT %(looked_at)s) o)
 FROM generate_series(0, 2) AS t (rank)
+"""
+_RESTING = """
+SELECT rank, count(*) FROM (SELECT j.rank FROM host h JOIN fetch_job j ON j.host = h.host
+    WHERE h.open_until > now() AND j.state = 'pending' AND j.run_after <= now()
+    LIMIT %(most)s) r GROUP BY rank
 """
 _SOURCES = """
 SELECT s.tier, count(*), extract(epoch FROM now() - min(t.next_check_at))::float8
@@ -347,10 +349,12 @@ def _away(detail: str) -> Operations:
 async def _tiers(conn: Conn, hosts_due: Mapping[int, int]) -> tuple[TierWork, ...]:
     rows = await _rows(conn, _TIERS, most=COUNTED_MOST, looked_at=LOOKED_AT)
     counted = {row[0]: row[1:] for row in rows}
+    resting_by_rank = {row[0]: row[1] for row in await _rows(conn, _RESTING, most=COUNTED_MOST)}
     sources = {row[0]: row[1:] for row in await _rows(conn, _SOURCES)}
     tiers = []
     for tier, rank in RANK.items():
-        due, later, in_flight, resting, oldest_item = counted[rank]
+        due, later, in_flight, oldest_item = counted[rank]
+        resting = resting_by_rank.get(rank, 0)
         sources_due, oldest_check = sources.get(str(tier), (0, 0.0))
         workable = max(0, due - resting)
         tiers.append(
