@@ -194,6 +194,10 @@ class OperationsBoard:
         work = replace(fresh, standing=slow.standing, balanced=slow.balanced, traffic=traffic)
         return Operations(database=state, work=work)
 
+    def forget(self) -> None:
+        """Count and sum everything anew at the next look: something was changed by hand."""
+        self._recent = self._slow = None
+
     async def robots(self, hosts: Iterable[str]) -> Mapping[str, str]:
         """Return the robots.txt of those hosts whose is known."""
         async with self._database.connection() as conn:

@@ -100,6 +100,7 @@ async def forget_answers(request: Request) -> None:
     """Let what was changed be seen at once."""
     request.app.state.accounts.clear()
     request.app.state.operations.clear()
+    request.app.state.board.forget()
     request.app.state.recent.clear()
 
 
