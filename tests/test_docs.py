@@ -4,17 +4,23 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
+import make_operations as made
 from ctiscraper.cli.app import PLACES
 from ctiscraper.cli.exits import Exit
 from ctiscraper.collect.catalog import load_catalog
 from ctiscraper.collect.schedule import TIER_BOUNDS
 from ctiscraper.config import PREFIX, Settings
+from ctiscraper.emf import MetricPlace, metric_documents
 from ctiscraper.errors import Reason
+from ctiscraper.operations import HostState
 from ctiscraper.reasons import words_of
 from ctiscraper.types import SourceSettings, Tier
+from ctiscraper.web.metrics import MetricFamilies
+from make import NOW
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -96,3 +102,31 @@ def test_every_exit_code_and_command_is_documented() -> None:
 
     assert [int(code) for code in codes] == [code.value for code in Exit]
     assert set(PLACES) <= commands
+
+
+def test_every_metric_is_described_as_the_program_describes_it() -> None:
+    rest = HostState(host="acme.example", seconds=1.0, reason="dns", robots_delay=3.0)
+    work = made.work(workers=(made.worker(),), hosts=made.hosts(rests=(rest,)))
+    page = read("reference/metrics.md")
+    written = {line for line in page.splitlines() if line.startswith("| `")}
+    said = {
+        f"| `{family.name}{'_total' if family.type == 'counter' else ''}` | {family.type} | "
+        f"{', '.join(f'`{name}`' for name in labels)} | {family.documentation} |"
+        for family in MetricFamilies(made.database(), work).collect()
+        for labels in [list(family.samples[0].labels) if family.samples else ["host"]]
+    }
+    prometheus = {line for line in written if line.startswith("| `ctiscraper_")}
+    assert prometheus == said
+
+
+def test_every_metric_of_cloudwatch_is_described() -> None:
+    seen = made.operations(workers=(made.worker(),))
+    place = MetricPlace(namespace="CTIScraper", environment="test")
+    lines = [msgspec.to_builtins(line) for line in metric_documents(seen, place, NOW)]
+    published = {
+        (metric["Name"], metric["Unit"])
+        for line in lines
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    }
+    rows = re.findall(r"^\| `([A-Z]\w+)` \| (\w+) \|", read("reference/metrics.md"), re.MULTILINE)
+    assert sorted(rows) == sorted(published)

@@ -163,6 +163,19 @@ class Settings(LogSettings):
     trace_ratio: float = Field(
         default=1.0, ge=0, le=1, description="Part of the traces begun here that is sent."
     )
+    metrics_namespace: str = Field(
+        default="CTIScraper",
+        pattern=r"^[A-Za-z0-9._/#-]{1,255}$",
+        description="CloudWatch namespace of the published metrics.",
+    )
+    metrics_seconds: float = Field(
+        default=30.0, ge=1, le=3600, description="Seconds from one line of metrics to the next."
+    )
+    environment: str = Field(
+        default="local",
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="Name of this deployment, for instance prod: a dimension of its metrics.",
+    )
 
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod

@@ -181,3 +181,9 @@ def _last_words_of_thread(ended: threading.ExceptHookArgs) -> None:
             exc_info=(ended.exc_type, ended.exc_value, ended.exc_traceback),
             thread=ended.thread.name if ended.thread else None,
         )
+
+
+def write_metrics(line: str) -> None:
+    """Write one line of metrics to standard output, where an agent collects it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

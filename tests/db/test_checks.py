@@ -140,3 +140,23 @@ async def test_settings_changed_during_a_check_win(stage: Stage) -> None:
     await stage.sources.update("acme", make.settings(active=False), actor="test")
     assert await stage.checks.record(lease, make.summary(), make.standing()) is None
     assert (await stage.sources.get("acme")).health is Health.PAUSED
+
+
+async def test_an_answer_of_304_saves_what_the_last_full_one_weighed(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+
+    async def check(status: int | None, wire_bytes: int, *, unchanged: bool = False) -> None:
+        await stage.run("UPDATE source_state SET next_check_at = now()")
+        lease = await stage.checks.claim("acme.example", seconds=60)
+        assert lease is not None
+        summary = replace(make.summary(), status=status, wire_bytes=wire_bytes, unchanged=unchanged)
+        assert await stage.checks.record(lease, summary, make.standing()) is not None
+
+    await check(304, 0, unchanged=True)
+    await check(200, 5000)
+    await check(304, 20, unchanged=True)
+    await check(None, 0)
+    await check(200, 6000, unchanged=True)
+    await check(304, 0, unchanged=True)
+    rows = await stage.rows("SELECT saved_bytes FROM source_check ORDER BY id")
+    assert rows == [(0,), (0,), (4980,), (0,), (0,), (6000,)]

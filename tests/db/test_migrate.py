@@ -122,6 +122,27 @@ async def test_upgrading_a_database_in_use_keeps_its_rows_and_waits_for_no_reade
         assert (await stage.accounting()).balanced
 
 
+async def test_counters_come_to_a_database_with_work_under_way(database: str) -> None:
+    """What an older program has leased is counted when it ends; the program's own SQL is old."""
+    migrate.downgrade(database, "20261122_1800")
+    async with Database(database) as opened:
+        stage = Stage(opened)
+        await stage.run(
+            """
+            INSERT INTO source (key, settings) VALUES ('acme', '{"name": "", "tier": "basic",
+                "active": true}');
+            INSERT INTO fetch_job (url_hash, url, host, source_id, state, entry)
+            SELECT sha256(n::text::bytea), '', '', 1, 'leased', '{}' FROM generate_series(1, 3) n
+            """
+        )
+        migrate.upgrade(database)
+        await stage.run("UPDATE fetch_job SET state = 'stored' WHERE id < 3")
+        assert await stage.value("SELECT sum(stored)::int FROM work_count") == 2
+        migrate.downgrade(database, "20261122_1800")
+        await stage.run("UPDATE fetch_job SET state = 'stored'")
+        assert await stage.value("SELECT count(*) FROM fetch_job") == 3
+
+
 @pytest.mark.parametrize("version", sorted(VERSIONS.glob("2*.py")), ids=lambda path: path.stem)
 def test_every_migration_gives_up_rather_than_block_readers(version: Path) -> None:
     steps = version.read_text("utf-8").split("\ndef ")[1:]

@@ -192,6 +192,9 @@ async def test_keys_lead_through_the_reader(page: Page, site: str, shelf: Shelf)
     await page.keyboard.press("g")
     await page.keyboard.press("a")
     await page.wait_for_url("**/accounting")
+    await page.keyboard.press("g")
+    await page.keyboard.press("o")
+    await page.wait_for_url("**/operations")
     assert watch.faults == []
 
 
@@ -246,14 +249,33 @@ async def test_nothing_hangs_over_the_edge_of_a_phone(
     )
     shelf.revision(number, 1, long + "x", long)
     shelf.job("acme", f"https://acme.example/{long}", "dead", title=long, summary=long, detail=long)
+    resting(shelf, long)
     context = await browser.new_context(base_url=site, viewport={"width": 360, "height": 640})
     page = await context.new_page()
     paths = ("/", "/articles/1", "/articles/1/changes", "/sources", "/sources/acme")
-    for path in (*paths, "/accounting", "/sources/add", "/nothing"):
+    for path in (*paths, "/accounting", "/operations", "/sources/add", "/nothing"):
         await page.goto(path)
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert (over, path) == (0, path)
     await context.close()
+
+
+def resting(shelf: Shelf, words: str) -> None:
+    """A host that rests and one that waits for its pace, every field of them these words."""
+    shelf.run(
+        """
+        INSERT INTO host (host, open_until, failures, reason, detail)
+        VALUES (%s, now() + interval '9 days', 9, 'timeout', %s) ON CONFLICT DO NOTHING
+        """,
+        (words, words),
+    )
+    shelf.run(
+        """
+        INSERT INTO host (host, next_allowed_at) VALUES (%s, now() + interval '1 h')
+        ON CONFLICT DO NOTHING
+        """,
+        (f"{words}.pace",),
+    )
 
 
 def hostile(shelf: Shelf, key: str, payload: str, url: str) -> int:
@@ -289,8 +311,17 @@ async def test_hostile_words_stay_words(page: Page, site: str, shelf: Shelf) -> 
     ]
     given += [hostile(shelf, f"u{n}", url, url) for n, url in enumerate(_URLS)]
     last = hostile(shelf, "all", "\n".join(_MARKUP), "https://x.example/all")
+    for words in (*_MARKUP, *_URLS):
+        resting(shelf, words)
     watch = Watch(page, site)
-    lists = ("/", "/sources", "/accounting", "/sources/all", f"/articles/{last}/changes")
+    lists = (
+        "/",
+        "/sources",
+        "/accounting",
+        "/operations",
+        "/sources/all",
+        f"/articles/{last}/changes",
+    )
     search = "/?q=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E"
     for path in (*lists, *(f"/articles/{number}" for number in given), search):
         await page.goto(path, wait_until="domcontentloaded")

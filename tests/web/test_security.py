@@ -14,7 +14,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
-from ctiscraper.web.pages import accounting, articles, sources, theme
+from ctiscraper.web.pages import accounting, articles, operations, sources, theme
 from ctiscraper.web.pages.theme import local_path
 from ctiscraper.web.security import BODY_MOST, HEADERS, is_same_origin
 from ctiscraper.web.serve import listen
@@ -27,7 +27,7 @@ def changing_routes(app: FastAPI) -> set[tuple[str, str]]:
     """Every method and path that changes something, described or not."""
     described = app.openapi()["paths"].items()
     found = {(method.upper(), path) for path, methods in described for method in methods}
-    for page in (articles, sources, accounting, theme):
+    for page in (articles, sources, accounting, operations, theme):
         for route in page.router.routes:
             assert isinstance(route, APIRoute)
             found |= {(method, route.path) for method in route.methods or ()}
@@ -40,6 +40,8 @@ ASKED = (
     "/articles/9",
     "/sources",
     "/accounting",
+    "/operations",
+    "/metrics",
     "/nothing",
     "/static/base.css",
     "/static/../app.py",

@@ -32,6 +32,7 @@ PLACES = {
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "accounting": "ctiscraper.cli.accounting:accounting",
+    "status": "ctiscraper.cli.status:status",
     "db": "ctiscraper.cli.schema:app",
     "migrate": "ctiscraper.cli.schema:upgrade",
     "doctor": "ctiscraper.cli.doctor:doctor",

@@ -26,6 +26,7 @@ class Exit(IntEnum):
     CONFLICT = 6  # what was asked for contradicts what is stored
     BAD_FILE = 7  # a catalogue, import file or value has faults; all of them are listed
     STORAGE = 8  # the database or the disk cannot be used
+    DEGRADED = 9  # something is not as it should be; what it is and what to do was said
     INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
 
 

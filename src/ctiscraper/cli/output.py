@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -45,8 +45,8 @@ def print_text(text: str) -> None:
     console().print(Text(plain(text, lines=True)), soft_wrap=False)
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers are set to the right."""
+def made_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+    """Return a table; numbers are set to the right."""
     body = [list(row) for row in rows]
     table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for at, head in enumerate(heads):
@@ -54,14 +54,25 @@ def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         table.add_column(head, justify="right" if numbers else "left", overflow="fold")
     for row in body:
         table.add_row(*map(_cell, row))
+    return table
+
+
+def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; numbers are set to the right."""
+    print_parts([made_table(heads, rows)])
+
+
+def print_parts(parts: Iterable[RenderableType]) -> None:
+    """Print tables and texts one below the other, no line longer than it has to be."""
     screen = console()
-    if screen.is_terminal:
-        screen.print(table, soft_wrap=False)
-        return
-    with screen.capture() as capture:
-        screen.print(table, soft_wrap=False)
-    for line in capture.get().splitlines():
-        sys.stdout.write(line.rstrip() + "\n")
+    for part in parts:
+        if screen.is_terminal:
+            screen.print(part, soft_wrap=False)
+            continue
+        with screen.capture() as capture:
+            screen.print(part, soft_wrap=False)
+        for line in capture.get().splitlines():
+            sys.stdout.write(line.rstrip() + "\n")
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:

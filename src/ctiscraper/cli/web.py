@@ -59,4 +59,5 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         contact=services.settings.contact,
         sourcing=services.sourcing,
         bell=bell,
+        lease_seconds=services.settings.lease_seconds,
     )

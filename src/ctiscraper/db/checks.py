@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from uuid import UUID
 
 import msgspec
@@ -113,13 +114,16 @@ async def _stand(
                 failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
                 body_sha256 = %(body)s, items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
                 moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
-                last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END
+                last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END,
+                full_bytes = CASE WHEN %(full)s THEN %(wire_bytes)s ELSE full_bytes END
             WHERE source_id = %(id)s AND lease_owner = %(owner)s
-            RETURNING source_id)
+            RETURNING source_id, full_bytes)
         INSERT INTO source_check (source_id, status, reason, detail, announced, discovered,
-            changed, unchanged, requests, wire_bytes)
+            changed, unchanged, requests, wire_bytes, saved_bytes)
         SELECT source_id, %(status)s, %(reason)s, %(detail)s, %(announced)s, %(discovered)s,
-            %(changed)s, %(unchanged)s, %(requests)s, %(wire_bytes)s
+            %(changed)s, %(unchanged)s, %(requests)s, %(wire_bytes)s,
+            CASE WHEN %(saved)s THEN greatest(0, coalesce(full_bytes, 0) - %(wire_bytes)s)
+                ELSE 0 END
         FROM stood
         """,
         {
@@ -145,6 +149,8 @@ async def _stand(
             "unchanged": summary.unchanged,
             "requests": summary.requests,
             "wire_bytes": summary.wire_bytes,
+            "full": summary.status == HTTPStatus.OK,
+            "saved": summary.status == HTTPStatus.NOT_MODIFIED,
         },
     )
     return cursor.rowcount == 1

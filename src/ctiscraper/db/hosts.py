@@ -114,9 +114,9 @@ class Hosts:
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
-                INSERT INTO host AS h (host, next_allowed_at, work_at)
-                VALUES (%(host)s, clock_timestamp() + make_interval(secs => %(gap)s), 'infinity')
-                ON CONFLICT (host) DO UPDATE SET next_allowed_at =
+                INSERT INTO host AS h (host, next_allowed_at, work_at, requests)
+                VALUES (%(host)s, clock_timestamp() + make_interval(secs => %(gap)s), 'infinity', 1)
+                ON CONFLICT (host) DO UPDATE SET requests = h.requests + 1, next_allowed_at =
                     greatest(h.next_allowed_at, clock_timestamp())
                         + make_interval(secs => %(gap)s)
                 RETURNING extract(epoch FROM

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from ctiscraper.db.hosts import OF_SOURCE, wake
+from ctiscraper.db.operations import fold_counts
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import Reason
 from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry
@@ -183,6 +184,7 @@ class Queue:
                 """,
                 (worker, pid, done),
             )
+        await fold_counts(self._database)
 
     async def retire(self, worker: UUID) -> None:
         """Give back all that a stopping worker still holds, its attempts refunded."""

@@ -9,14 +9,17 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from ctiscraper.db.operations import OperationsBoard
+from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
-from ctiscraper.web import health, problems
+from ctiscraper.web import health, metrics, problems
 from ctiscraper.web.access import Access
 from ctiscraper.web.answers import JsonAnswer
-from ctiscraper.web.api import accounting, articles, queue, sources
+from ctiscraper.web.api import accounting, articles, operations, queue, sources
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import theme
 from ctiscraper.web.recent import Recent
@@ -25,6 +28,7 @@ from ctiscraper.web.security import Guard
 
 LIST_SECONDS = 1.0
 ACCOUNTS_SECONDS = 5.0
+OPERATIONS_SECONDS = 2.0
 
 _DESCRIPTION = """
 What security researchers publish, collected, kept faithfully and ready to read.
@@ -79,10 +83,13 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.services = services
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
+    app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
+    app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)
     app.include_router(_api())
     app.include_router(health.router)
-    for page in (article_pages, source_pages, accounting_page, theme):
+    app.include_router(metrics.router)
+    for page in (article_pages, source_pages, accounting_page, operations_page, theme):
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
@@ -93,7 +100,7 @@ def create_app(services: WebServices) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS)
-    for resource in (articles, sources, accounting, queue):
+    for resource in (articles, sources, accounting, operations, queue):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.items import Items
+from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.session import Database
@@ -15,6 +16,7 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.errors import UnavailableError
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks.bell import Bell, SilentBell
+from ctiscraper.tasks.watch import OperationsReport, report
 from ctiscraper.types import Tier
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.recent import Recent
@@ -28,7 +30,8 @@ class WebServices:
 
     Without `sourcing` this process reads only: sources are not added or previewed.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
-    for, without port; `contact` is the address that sites see in the User-Agent.
+    for, without port; `contact` is the address that sites see in the User-Agent; a worker
+    silent for `lease_seconds` is gone.
     """
 
     database: Database
@@ -37,6 +40,7 @@ class WebServices:
     contact: str = ""
     sourcing: Sourcing | None = None
     bell: Bell = field(default_factory=SilentBell)
+    lease_seconds: float = 60.0
 
 
 async def services(request: Request) -> WebServices:
@@ -87,15 +91,30 @@ async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     return report
 
 
+async def operations(request: Request) -> OperationsReport:
+    """Return the state of operations, for all who ask within a moment the same."""
+    kept, board = request.app.state.operations, request.app.state.board
+    assert isinstance(kept, Recent)
+    assert isinstance(board, OperationsBoard)
+    found = await kept.get("all", lambda: report(board))
+    assert isinstance(found, OperationsReport)
+    return found
+
+
 async def after_change(request: Request, given: Services) -> AsyncIterator[None]:
     """Let what a route changes be seen at once, and wake the workers that it makes work for."""
-    request.app.state.accounts.clear()
-    request.app.state.recent.clear()
+    _forget(request)
     yield
-    request.app.state.accounts.clear()
-    request.app.state.recent.clear()
+    _forget(request)
     for tier in Tier:
         given.bell.ring(tier)
+
+
+def _forget(request: Request) -> None:
+    request.app.state.accounts.clear()
+    request.app.state.operations.clear()
+    request.app.state.board.forget()
+    request.app.state.recent.clear()
 
 
 async def _recent(request: Request) -> Recent[bytes]:
@@ -110,4 +129,5 @@ RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(_queue)]
 SourcesDep = Annotated[Sources, Depends(_sources)]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
+OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from ctiscraper.reasons import health_words, words_of
+from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
 
 THEMES = ("auto", "light", "dark")
@@ -152,6 +153,8 @@ def _environment() -> Environment:
         "number": number,
         "per_day": per_day,
         "reason_words": words_of,
+        "size": size,
+        "span": span,
         "health_words": lambda health: health_words(Health(health)),
     }
     environment.tests["web_link"] = is_web_link

@@ -169,6 +169,14 @@ class QueuePageFilters(BaseModel):
     count: Annotated[int | None, _Open, Field(ge=0, le=200)] = None
 
 
+class OperationsPageFilters(BaseModel):
+    """How often the operations page loads itself anew, in seconds; by default never."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    every: Annotated[int | None, _Open, Field(ge=2, le=3600)] = None
+
+
 class ItemsForm(BaseModel):
     """Which items a form acts on: the ticked ones by `action`, or `one` by its own button."""
 

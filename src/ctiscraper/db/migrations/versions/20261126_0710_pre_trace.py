@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261126_0710"
-down_revision = "20261122_1800"
+down_revision = "20261126_0700"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,200 @@
+"""`status`: what waits, who works, how it goes, and what is amiss."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from ctiscraper.cli.engine import open_engine, settings_for
+from ctiscraper.cli.exits import Exit
+from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.output import console, made_table, plain, print_json, print_lines, print_parts
+from ctiscraper.cli.stopping import until_signal
+from ctiscraper.config import Settings
+from ctiscraper.db.operations import OperationsBoard
+from ctiscraper.db.session import Database
+from ctiscraper.errors import SettingsError, StorageError
+from ctiscraper.operations import COUNTED_MOST, HostsState, Work
+from ctiscraper.tasks.diagnosis import Finding, Verdict
+from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.watch import OperationsReport, report, report_away, size, span
+
+STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
+HOSTS_SHOWN = 5
+NONE = "-"
+
+Watching = Annotated[bool, typer.Option("--watch", help="Go on and show it anew, until Ctrl-C.")]
+Every = Annotated[
+    float, typer.Option("--every", min=0.5, max=3600, help="Seconds between looks of --watch.")
+]
+
+
+def status(
+    watch: Watching = False, every: Every = 2.0, data: Data = None, json: Json = False
+) -> None:
+    """What waits, who works, how it goes, and what is amiss; ends with 9 when something is."""
+    settings = settings_for(data)
+    if watch:
+        run_async(until_signal(_watch(settings, every, as_json=json)))
+        return
+    seen = run_async(_once(settings))
+    if json:
+        print_json(seen)
+    else:
+        print_parts(_screen(seen))
+    if seen.degraded:
+        raise typer.Exit(Exit.DEGRADED)
+
+
+async def _once(settings: Settings) -> OperationsReport:
+    try:
+        async with _board(settings) as board:
+            return await report(board)
+    except StorageError as error:
+        return report_away(error.detail)
+    except SettingsError as error:
+        return report_away(str(error))
+
+
+async def _watch(settings: Settings, every: float, *, as_json: bool) -> int:
+    """Show the state again and again; a database that is away is shown as such."""
+    async with _board(settings) as board:
+        if as_json or not console().is_terminal:
+            while True:
+                seen = await report(board)
+                if as_json:
+                    print_json(seen)
+                else:
+                    print_lines([_one_line(seen)])
+                await asyncio.sleep(every)
+        with Live(console=console(), auto_refresh=False, screen=False) as live:
+            while True:
+                live.update(Group(*_screen(await report(board))), refresh=True)
+                await asyncio.sleep(every)
+
+
+@asynccontextmanager
+async def _board(settings: Settings) -> AsyncIterator[OperationsBoard]:
+    """Yield what tells the state, whatever schema the database has."""
+    async with open_engine(settings) as engine, Database(engine.conninfo, size=1) as database:
+        yield OperationsBoard(database, alive_seconds=settings.lease_seconds)
+
+
+def _one_line(seen: OperationsReport) -> str:
+    amiss = "; ".join(f"{f.part}: {f.words}" for f in seen.findings if f.verdict is not Verdict.OK)
+    if seen.work is None:
+        return amiss
+    work = seen.work
+    line = (
+        f"{_count(work.waiting)} waiting, {_count(work.in_flight)} in flight, "
+        f"{work.flow.per_minute:.1f} ended a minute, {len(work.workers)} at work, "
+        f"{_count(work.standing.dead)} dead"
+    )
+    return f"{line}; {amiss}" if amiss else line
+
+
+def _screen(seen: OperationsReport) -> Iterable[RenderableType]:
+    """Yield the parts of the whole picture, the findings first."""
+    yield made_table(["", "part", "found", "what to do"], map(_finding, seen.findings))
+    if seen.work is None:
+        return
+    yield Text()
+    yield _tiers(seen.work)
+    yield Text()
+    for words in _facts(seen.work):
+        yield Text(plain(words))
+    if seen.work.workers:
+        yield Text()
+        yield _workers(seen.work)
+    if seen.work.hosts.rests or seen.work.hosts.paces:
+        yield Text()
+        yield _hosts(seen.work.hosts)
+
+
+def _finding(finding: Finding) -> tuple[object, ...]:
+    mark = Text(finding.verdict, style=STYLES[finding.verdict])
+    return (mark, finding.part, finding.words, finding.advice)
+
+
+def _tiers(work: Work) -> RenderableType:
+    heads = ["tier", "due", "in flight", "sources due", "hosts due", "later", "resting", "oldest"]
+    return made_table(
+        heads,
+        (
+            (
+                tier.tier,
+                _cell(tier.due),
+                _cell(tier.in_flight),
+                _cell(tier.sources_due),
+                _cell(tier.hosts_due),
+                _cell(tier.later),
+                _cell(tier.resting),
+                span(tier.oldest_seconds) if tier.waiting else NONE,
+            )
+            for tier in work.tiers
+        ),
+    )
+
+
+def _facts(work: Work) -> Iterable[str]:
+    flow, ended, standing, traffic = work.flow, work.flow.ended, work.standing, work.traffic
+    yield f"Ended     {flow.per_minute:.1f} a minute, {flow.ended_hour:,} in the last hour"
+    yield (
+        f"So far    {ended.stored:,} stored, {ended.duplicate:,} duplicate, "
+        f"{ended.filtered:,} filtered, {ended.failed:,} failed, {ended.dead:,} dead"
+    )
+    yield (
+        f"Standing  {_count(standing.dead)} dead, {_count(standing.failed)} failed, "
+        f"{_count(standing.filtered)} quarantined"
+    )
+    yield f"Attempts  {flow.refunds:,} given back, {flow.burnt:,} burnt"
+    yield (
+        f"24 hours  {traffic.requests_day:,} requests; {traffic.checks:,} checks, "
+        f"{traffic.unchanged:,} unchanged, {size(traffic.check_bytes)} received, "
+        f"{size(traffic.saved_bytes)} saved; {traffic.pages:,} pages, {size(traffic.page_bytes)}"
+    )
+
+
+def _workers(work: Work) -> RenderableType:
+    return made_table(
+        ["worker", "last sign", "last item", "items"],
+        (
+            (
+                w.pid,
+                f"{span(w.silent_seconds)} ago",
+                f"{span(w.idle_seconds)} ago" if w.done else NONE,
+                w.done,
+            )
+            for w in work.workers
+        ),
+    )
+
+
+def _hosts(hosts: HostsState) -> RenderableType:
+    rests = [(h, f"rests {span(h.seconds)}: {h.reason}") for h in hosts.rests]
+    paces = [(h, f"next request in {span(h.seconds)}") for h in hosts.paces]
+    return made_table(
+        ["host", "state", "failures", "robots.txt"],
+        (
+            (
+                h.host,
+                state,
+                h.failures,
+                NONE if h.robots_delay is None else f"{span(h.robots_delay)} apart",
+            )
+            for h, state in (*rests[:HOSTS_SHOWN], *paces[:HOSTS_SHOWN])
+        ),
+    )
+
+
+def _count(number: int) -> str:
+    return f"{number:,}+" if number >= COUNTED_MOST else f"{number:,}"
+
+
+def _cell(number: int) -> int | str:
+    return _count(number) if number >= COUNTED_MOST else number

@@ -1,0 +1,397 @@
+"""What operations are watched by, each question answered from an index, a counter or a sample."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from ctiscraper.db.hosts import RANK
+from ctiscraper.db.server import schema_wanted
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import Reason, StorageError
+from ctiscraper.operations import (
+    COUNTED_MOST,
+    DatabaseState,
+    Ended,
+    Flow,
+    HostsState,
+    HostState,
+    Operations,
+    Standing,
+    TierWork,
+    Traffic,
+    Work,
+    WorkerState,
+)
+
+# Who asks has been told by then that the database does not answer.
+PATIENCE_SECONDS = 5.0
+HOSTS_SHOWN = 20
+WORKERS_SHOWN = 100
+# How many due items are looked at for the oldest whose host may be asked.
+LOOKED_AT = 1000
+# Counting what waits may take this share of the time; with a long queue it is done less often.
+RECENT_SHARE = 0.05
+# What has to be summed over many rows is summed this seldom, and this share of the time at most.
+SLOW_SECONDS = 30.0
+SLOW_SHARE = 0.02
+# How much longer than for the rest is waited for it: on a large, busy database it takes seconds.
+SLOW_PATIENCE = 4
+# An application-wide number that admits one process at a time to folding the counters.
+FOLD_KEY = 0x63746F70
+
+_FACTS = """
+SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+    current_setting('server_version'), clock_timestamp(),
+    to_regclass('alembic_version') IS NOT NULL
+"""
+_TIERS = """
+SELECT t.rank,
+    (SELECT count(*) FROM (SELECT 1 FROM fetch_job j WHERE j.state = 'pending'
+        AND j.rank = t.rank AND j.run_after <= now() LIMIT %(most)s) d),
+    (SELECT count(*) FROM (SELECT 1 FROM fetch_job j WHERE j.state = 'pending'
+        AND j.rank = t.rank AND j.run_after > now() LIMIT %(most)s) l),
+    (SELECT count(*) FROM fetch_job j WHERE j.state = 'leased' AND j.rank = t.rank),
+    (SELECT extract(epoch FROM now() - coalesce(
+            min(o.run_after) FILTER (WHERE NOT EXISTS (SELECT 1 FROM host h
+                WHERE h.host = o.host AND h.open_until > now())),
+            max(o.run_after)))::float8
+        FROM (SELECT j.run_after, j.host FROM fetch_job j WHERE j.state = 'pending'
+            AND j.rank = t.rank AND j.run_after <= now()
+            ORDER BY j.run_after LIMIT %(looked_at)s) o)
+FROM generate_series(0, 2) AS t (rank)
+"""
+_RESTING = """
+SELECT rank, count(*) FROM (SELECT j.rank FROM host h JOIN fetch_job j ON j.host = h.host
+    WHERE h.open_until > now() AND j.state = 'pending' AND j.run_after <= now()
+    LIMIT %(most)s) r GROUP BY rank
+"""
+_SOURCES = """
+SELECT s.tier, count(*), extract(epoch FROM now() - min(t.next_check_at))::float8
+FROM source_state t JOIN source s ON s.id = t.source_id LEFT JOIN host h ON h.host = t.host
+WHERE t.enabled AND t.next_check_at <= now() AND (h.open_until IS NULL OR h.open_until <= now())
+GROUP BY s.tier
+"""
+_HOSTS = """
+SELECT rank, count(*), count(*) FILTER (WHERE lease_until > now()),
+    count(*) FILTER (WHERE open_until > now()), sum(requests)::bigint,
+    count(*) FILTER (WHERE work_at <= now() AND (lease_owner IS NULL OR lease_until < now())
+        AND (open_until IS NULL OR open_until <= now()))
+FROM host GROUP BY rank
+"""
+_RESTS = """
+SELECT host, extract(epoch FROM open_until - now())::float8, reason, detail, failures
+FROM host WHERE open_until > now() ORDER BY open_until DESC, host LIMIT %(shown)s
+"""
+_PACES = """
+SELECT host, extract(epoch FROM next_allowed_at - now())::float8, reason, detail, failures
+FROM host WHERE next_allowed_at > now() AND next_allowed_at < 'infinity'
+    AND (open_until IS NULL OR open_until <= now())
+ORDER BY next_allowed_at DESC, host LIMIT %(shown)s
+"""
+_RECENT = "date_trunc('minute', now() - interval '5 minutes')"
+_HOUR = "date_trunc('minute', now() - interval '1 hour')"
+_FLOW = f"""
+SELECT coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
+    coalesce(sum(filtered), 0)::bigint, coalesce(sum(failed), 0)::bigint,
+    coalesce(sum(dead), 0)::bigint, coalesce(sum(refunds), 0)::bigint,
+    coalesce(sum(burnt), 0)::bigint,
+    coalesce(sum(stored + duplicate + filtered + failed + dead)
+        FILTER (WHERE minute >= {_RECENT}), 0)::bigint,
+    extract(epoch FROM now() - {_RECENT})::float8,
+    coalesce(sum(stored + duplicate + filtered + failed + dead)
+        FILTER (WHERE minute >= {_HOUR}), 0)::bigint,
+    coalesce(sum(dead) FILTER (WHERE minute >= {_HOUR}), 0)::bigint,
+    coalesce(sum(refunds) FILTER (WHERE minute >= {_HOUR}), 0)::bigint,
+    coalesce(sum(burnt) FILTER (WHERE minute >= {_HOUR}), 0)::bigint,
+    coalesce(sum(pages) FILTER (WHERE minute > now() - interval '24 hours'), 0)::bigint,
+    coalesce(sum(page_bytes) FILTER (WHERE minute > now() - interval '24 hours'), 0)::bigint
+FROM work_count
+"""  # noqa: S608 - constants of this module
+_WORKERS = """
+SELECT pid, started_at, extract(epoch FROM now() - seen_at)::float8,
+    extract(epoch FROM now() - progressed_at)::float8, done
+FROM worker_heartbeat WHERE seen_at > now() - make_interval(secs => %(alive)s)
+ORDER BY started_at, pid LIMIT %(workers)s
+"""
+_MARK = """
+SELECT coalesce((SELECT requests FROM request_mark WHERE hour <= now() - interval '24 hours'
+    ORDER BY hour DESC LIMIT 1), 0)
+"""
+_DAY = """
+SELECT count(*), count(*) FILTER (WHERE unchanged), coalesce(sum(wire_bytes), 0)::bigint,
+    coalesce(sum(saved_bytes), 0)::bigint
+FROM source_check WHERE checked_at > now() - interval '24 hours'
+"""
+_STANDING = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'dead' LIMIT %(most)s) d),
+    (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'failed' LIMIT %(most)s) f),
+    (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'filtered' LIMIT %(most)s) q)
+"""
+_BALANCED = """
+SELECT coalesce(
+    bool_and(discovered = stored + duplicate + filtered + failed + dead + pending), true)
+FROM accounting
+"""
+_ROBOTS = """
+SELECT h.host, left(coalesce(r.body, r.good_body), 65536)
+FROM unnest(%s::text[]) AS h (host)
+JOIN robots r ON r.origin IN ('https://' || h.host, 'http://' || h.host)
+WHERE coalesce(r.body, r.good_body) IS NOT NULL
+ORDER BY r.origin
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Slow:
+    """What is summed over many rows, and when it is summed anew."""
+
+    standing: Standing
+    day: tuple[int, int, int, int]
+    balanced: bool | None
+    until: float
+
+
+class OperationsBoard:
+    """The state of operations, for whoever looks at it again and again.
+
+    A worker that is silent for `alive_seconds`, the length of a lease, is held to be gone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        alive_seconds: float = 60.0,
+        patience: float = PATIENCE_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database = database
+        self._alive_seconds = alive_seconds
+        self._patience = patience
+        self._clock = clock
+        self._recent: tuple[Work, float] | None = None
+        self._slow: _Slow | None = None
+
+    async def read(self) -> Operations:
+        """Return the state; a database that does not answer in time is one as well."""
+        try:
+            async with asyncio.timeout(self._patience), self._database.connection() as conn:
+                state = await _database_state(conn)
+                if state.behind:
+                    return Operations(database=state)
+                fresh = await self._recently(conn)
+            slow = await self._slowly()
+        except TimeoutError:
+            return _away(f"no answer within {self._patience:g} s")
+        except StorageError as error:
+            return _away(error.detail)
+        checks, unchanged, check_bytes, saved = slow.day
+        day = {"checks": checks, "unchanged": unchanged, "saved_bytes": saved}
+        traffic = replace(fresh.traffic, check_bytes=check_bytes, **day)
+        work = replace(fresh, standing=slow.standing, balanced=slow.balanced, traffic=traffic)
+        return Operations(database=state, work=work)
+
+    def forget(self) -> None:
+        """Count and sum everything anew at the next look: something was changed by hand."""
+        self._recent = self._slow = None
+
+    async def robots(self, hosts: Iterable[str]) -> Mapping[str, str]:
+        """Return the robots.txt of those hosts whose is known."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_ROBOTS, (list(hosts),))
+            return {str(row[0]): str(row[1]) for row in await cursor.fetchall()}
+
+    async def _recently(self, conn: Conn) -> Work:
+        """Return what is counted at each look; where that takes long it is done less often."""
+        began = self._clock()
+        if self._recent is not None and began < self._recent[1]:
+            return self._recent[0]
+        fresh = await self._fresh(conn)
+        ended = self._clock()
+        self._recent = (fresh, ended + (ended - began) / RECENT_SHARE)
+        return fresh
+
+    async def _fresh(self, conn: Conn) -> Work:
+        """Return all that is cheap to ask for."""
+        hosts = await _rows(conn, _HOSTS)
+        flow = (await _rows(conn, _FLOW))[0]
+        requests = sum(int(row[4]) for row in hosts)
+        return Work(
+            tiers=await _tiers(conn, {row[0]: row[5] for row in hosts}),
+            flow=_flow(flow),
+            standing=Standing(dead=0, failed=0, filtered=0),
+            traffic=Traffic(
+                requests=requests,
+                requests_day=max(0, requests - int((await _rows(conn, _MARK))[0][0])),
+                checks=0,
+                unchanged=0,
+                check_bytes=0,
+                saved_bytes=0,
+                pages=flow[13],
+                page_bytes=flow[14],
+            ),
+            workers=await self._workers(conn),
+            hosts=HostsState(
+                known=sum(row[1] for row in hosts),
+                leased=sum(row[2] for row in hosts),
+                resting=sum(row[3] for row in hosts),
+                rests=_hosts(await _rows(conn, _RESTS, shown=HOSTS_SHOWN)),
+                paces=_hosts(await _rows(conn, _PACES, shown=HOSTS_SHOWN)),
+            ),
+            balanced=None,
+        )
+
+    async def _workers(self, conn: Conn) -> tuple[WorkerState, ...]:
+        rows = await _rows(conn, _WORKERS, alive=self._alive_seconds, workers=WORKERS_SHOWN)
+        return tuple(
+            WorkerState(
+                pid=row[0],
+                started_at=row[1],
+                silent_seconds=max(0.0, row[2]),
+                idle_seconds=max(0.0, row[3]),
+                done=row[4],
+            )
+            for row in rows
+        )
+
+    async def _slowly(self) -> _Slow:
+        """Return what is summed over many rows, as old as its cost allows."""
+        began = self._clock()
+        if self._slow is not None and began < self._slow.until:
+            return self._slow
+        patience = SLOW_PATIENCE * self._patience
+        async with asyncio.timeout(patience), self._database.connection() as conn:
+            dead, failed, filtered = (await _rows(conn, _STANDING, most=COUNTED_MOST))[0]
+            day = (await _rows(conn, _DAY))[0]
+        balanced = await self._balanced()
+        ended = self._clock()
+        self._slow = _Slow(
+            standing=Standing(dead=dead, failed=failed, filtered=filtered),
+            day=(day[0], day[1], day[2], day[3]),
+            balanced=balanced,
+            until=ended + max(SLOW_SECONDS, (ended - began) / SLOW_SHARE),
+        )
+        return self._slow
+
+    async def _balanced(self) -> bool | None:
+        """Return whether every account holds, None when there is too much to add up in time."""
+        try:
+            async with asyncio.timeout(self._patience), self._database.connection() as conn:
+                return bool((await _rows(conn, _BALANCED))[0][0])
+        except (TimeoutError, StorageError):
+            return None
+
+
+async def fold_counts(database: Database) -> None:
+    """Sum what is older than an hour by hours, what is older than a day into one row.
+
+    Called by every worker again and again; one at a time does it, the others pass by.
+    """
+    async with database.transaction() as conn:
+        if not (await _rows(conn, f"SELECT pg_try_advisory_xact_lock({FOLD_KEY})"))[0][0]:
+            return
+        await conn.execute(
+            """
+            WITH old AS (
+                DELETE FROM work_count
+                WHERE (lane <> 0 AND minute < date_trunc('hour', now()) - interval '1 hour')
+                    OR (minute > '-infinity' AND minute < now() - interval '26 hours')
+                RETURNING CASE WHEN minute < now() - interval '26 hours' THEN '-infinity'
+                    ELSE date_trunc('hour', minute) END AS start, work_count.*)
+            INSERT INTO work_count AS w (minute, lane, stored, duplicate, filtered, failed, dead,
+                refunds, burnt, pages, page_bytes)
+            SELECT start, 0, sum(stored), sum(duplicate), sum(filtered), sum(failed), sum(dead),
+                sum(refunds), sum(burnt), sum(pages), sum(page_bytes)
+            FROM old GROUP BY start
+            ON CONFLICT (minute, lane) DO UPDATE SET stored = w.stored + excluded.stored,
+                duplicate = w.duplicate + excluded.duplicate,
+                filtered = w.filtered + excluded.filtered, failed = w.failed + excluded.failed,
+                dead = w.dead + excluded.dead, refunds = w.refunds + excluded.refunds,
+                burnt = w.burnt + excluded.burnt, pages = w.pages + excluded.pages,
+                page_bytes = w.page_bytes + excluded.page_bytes
+            """
+        )
+        await conn.execute(
+            """
+            INSERT INTO request_mark (hour, requests)
+            SELECT date_trunc('hour', now()), coalesce(sum(requests), 0) FROM host
+            HAVING NOT EXISTS
+                (SELECT 1 FROM request_mark WHERE hour = date_trunc('hour', now()))
+            ON CONFLICT (hour) DO NOTHING
+            """
+        )
+        await conn.execute("DELETE FROM request_mark WHERE hour < now() - interval '3 days'")
+
+
+async def _rows(conn: Conn, query: str, **values: object) -> list[tuple[Any, ...]]:
+    cursor = await conn.execute(query, values or None)
+    return await cursor.fetchall()
+
+
+async def _database_state(conn: Conn) -> DatabaseState:
+    read_only, version, there, has_schema = (await _rows(conn, _FACTS))[0]
+    here = datetime.now(UTC)
+    found = await _rows(conn, "SELECT version_num FROM alembic_version") if has_schema else []
+    return DatabaseState(
+        reachable=True,
+        writable=not read_only,
+        version=str(version).partition(" ")[0],
+        schema=str(found[0][0]) if found else None,
+        schema_wanted=schema_wanted(),
+        clock_apart=(there - here).total_seconds(),
+    )
+
+
+def _away(detail: str) -> Operations:
+    known = detail or str(Reason.DATABASE)
+    return Operations(database=DatabaseState(reachable=False, detail=known))
+
+
+async def _tiers(conn: Conn, hosts_due: Mapping[int, int]) -> tuple[TierWork, ...]:
+    rows = await _rows(conn, _TIERS, most=COUNTED_MOST, looked_at=LOOKED_AT)
+    counted = {row[0]: row[1:] for row in rows}
+    resting_by_rank = {row[0]: row[1] for row in await _rows(conn, _RESTING, most=COUNTED_MOST)}
+    sources = {row[0]: row[1:] for row in await _rows(conn, _SOURCES)}
+    tiers = []
+    for tier, rank in RANK.items():
+        due, later, in_flight, oldest_item = counted[rank]
+        resting = resting_by_rank.get(rank, 0)
+        sources_due, oldest_check = sources.get(str(tier), (0, 0.0))
+        workable = max(0, due - resting)
+        tiers.append(
+            TierWork(
+                tier=str(tier),
+                due=workable,
+                resting=resting,
+                later=later,
+                in_flight=in_flight,
+                sources_due=sources_due,
+                hosts_due=hosts_due.get(rank, 0),
+                oldest_seconds=max(oldest_item if workable else 0.0, oldest_check, 0.0),
+            )
+        )
+    return tuple(tiers)
+
+
+def _flow(row: tuple[Any, ...]) -> Flow:
+    return Flow(
+        ended=Ended(stored=row[0], duplicate=row[1], filtered=row[2], failed=row[3], dead=row[4]),
+        refunds=row[5],
+        burnt=row[6],
+        ended_recently=row[7],
+        recent_seconds=row[8],
+        ended_hour=row[9],
+        dead_hour=row[10],
+        refunds_hour=row[11],
+        burnt_hour=row[12],
+    )
+
+
+def _hosts(rows: Iterable[tuple[Any, ...]]) -> tuple[HostState, ...]:
+    return tuple(
+        HostState(host=row[0], seconds=row[1], reason=row[2], detail=row[3], failures=row[4])
+        for row in rows
+    )

@@ -1,0 +1,245 @@
+"""Looking at operations: what the database tells, what robots.txt adds, and what is amiss."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from ctiscraper.collect.robots import RobotsRules
+from ctiscraper.config import AGENT
+from ctiscraper.db.operations import OperationsBoard
+from ctiscraper.errors import StorageError
+from ctiscraper.operations import DatabaseState, HostState, Operations, Work
+from ctiscraper.tasks.diagnosis import CLOCK_FAIL, CLOCK_WARN, Finding, Verdict
+
+# Work that waits longer is more than its hosts' pace explains.
+LONG_WAIT = 3600.0
+# A worker that ended nothing for so long while items wait does not work.
+STALLED_SECONDS = 600.0
+# Fewer refunds than this in an hour are single faults, not an outage.
+MANY_REFUNDS = 20
+# Of fewer hosts than this the half may well rest.
+MANY_HOSTS = 10
+
+_MINUTE, _HOUR, _DAY = 60.0, 3600.0, 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationsReport:
+    """The state of operations and what is to be said of it, the worst first."""
+
+    degraded: bool
+    findings: tuple[Finding, ...]
+    database: DatabaseState
+    work: Work | None
+
+
+async def report(board: OperationsBoard) -> OperationsReport:
+    """Return the state of operations with its findings."""
+    return _report(await observe(board))
+
+
+def report_away(detail: str) -> OperationsReport:
+    """Return what is to be said when no database could be opened at all."""
+    return _report(Operations(database=DatabaseState(reachable=False, detail=detail)))
+
+
+def _report(seen: Operations) -> OperationsReport:
+    found = findings(seen)
+    return OperationsReport(
+        degraded=any(finding.verdict is not Verdict.OK for finding in found),
+        findings=found,
+        database=seen.database,
+        work=seen.work,
+    )
+
+
+async def observe(board: OperationsBoard) -> Operations:
+    """Return the state of operations, with the delays that the hosts' robots.txt ask for."""
+    seen = await board.read()
+    if seen.work is None:
+        return seen
+    hosts = seen.work.hosts
+    try:
+        robots = await board.robots({host.host for host in (*hosts.rests, *hosts.paces)})
+    except StorageError:
+        return seen
+    delays = {host: _crawl_delay(body) for host, body in robots.items()}
+    rests, paces = _delayed(hosts.rests, delays), _delayed(hosts.paces, delays)
+    return replace(seen, work=replace(seen.work, hosts=replace(hosts, rests=rests, paces=paces)))
+
+
+def findings(seen: Operations) -> tuple[Finding, ...]:
+    """Return how each part is, the worst first, with advice where something can be done."""
+    found = list(_database(seen.database))
+    if seen.work is not None:
+        found += [judge(seen.work) for judge in _JUDGES]
+    order = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
+    return tuple(sorted(found, key=lambda finding: order.index(finding.verdict)))
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in its largest unit."""
+    for size, unit in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in its largest unit."""
+    unit = "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):  # noqa: B007 - the unit that it ends with is said
+        if count < 1000:  # noqa: PLR2004 - the step from a unit to the next
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" or count >= 100 else f"{count:.1f} {unit}"  # noqa: PLR2004 - three digits
+
+
+@lru_cache(maxsize=64)
+def _crawl_delay(body: str) -> float | None:
+    return RobotsRules.parse(body).crawl_delay(AGENT)
+
+
+def _delayed(
+    hosts: tuple[HostState, ...], delays: dict[str, float | None]
+) -> tuple[HostState, ...]:
+    return tuple(replace(host, robots_delay=delays.get(host.host)) for host in hosts)
+
+
+def _finding(part: str, verdict: Verdict, words: str, advice: str = "") -> Finding:
+    return Finding(part=part, verdict=verdict, words=words, advice=advice)
+
+
+def _database(state: DatabaseState) -> Iterable[Finding]:
+    if not state.reachable:
+        yield _finding(
+            "database",
+            Verdict.FAIL,
+            state.detail,
+            "start it, or mend DATABASE_URL; workers go on by themselves once it answers",
+        )
+        return
+    if not state.writable:
+        yield _finding(
+            "database",
+            Verdict.FAIL,
+            "it is read-only: nothing can be collected",
+            "name the primary server in DATABASE_URL, or make room and let it be written to",
+        )
+    else:
+        yield _finding("database", Verdict.OK, f"PostgreSQL {state.version}, writable")
+    apart = abs(state.clock_apart)
+    if apart >= CLOCK_WARN:
+        yield _finding(
+            "clock",
+            Verdict.FAIL if apart >= CLOCK_FAIL else Verdict.WARN,
+            f"the database's clock is {apart:.1f} s apart from ours",
+            "let both machines keep time by NTP",
+        )
+    if state.behind:
+        yield _finding(
+            "schema",
+            Verdict.FAIL,
+            f"it is {state.schema or 'empty'}, this program needs {state.schema_wanted}",
+            "run 'ctiscraper db upgrade'",
+        )
+
+
+def _workers(work: Work) -> Finding:
+    if not work.workers:
+        if not (work.waiting or work.in_flight):
+            return _finding("workers", Verdict.OK, "none at work, and nothing to do")
+        what = f"{_counted(work.waiting, 'item or check', 'items and checks')} wait"
+        if not work.waiting:
+            what = f"{_counted(work.in_flight, 'item', 'items')} were left in hand"
+        return _finding(
+            "workers",
+            Verdict.FAIL,
+            f"{what} and no worker is at work",
+            "run 'ctiscraper worker', or 'ctiscraper up' for everything",
+        )
+    idle = min(worker.idle_seconds for worker in work.workers)
+    due = sum(tier.due for tier in work.tiers)
+    if due and idle > STALLED_SECONDS and not work.flow.ended_recently:
+        return _finding(
+            "workers",
+            Verdict.WARN,
+            f"{len(work.workers)} at work, but none has ended an item for {span(idle)}",
+            "look into their log, then start them anew: what they hold is taken back",
+        )
+    return _finding("workers", Verdict.OK, f"{len(work.workers)} at work")
+
+
+def _queue(work: Work) -> Finding:
+    words = f"{work.waiting:,} waiting, {work.in_flight:,} in flight"
+    if not work.waiting:
+        return _finding("queue", Verdict.OK, words)
+    words += f", the oldest for {span(work.oldest_seconds)}"
+    if work.oldest_seconds < LONG_WAIT or not work.workers:
+        return _finding("queue", Verdict.OK, words)
+    return _finding(
+        "queue",
+        Verdict.WARN,
+        words,
+        "if hosts are due in number, run more workers (CTISCRAPER_WORKERS); "
+        "if it is one host, its pace is the limit and only time helps",
+    )
+
+
+def _dead_letters(work: Work) -> Finding:
+    standing, hour = work.standing.dead, work.flow.dead_hour
+    if not hour:
+        return _finding("dead letters", Verdict.OK, f"{standing:,} stand, none in the last hour")
+    return _finding(
+        "dead letters",
+        Verdict.WARN,
+        f"{hour:,} in the last hour, {standing:,} stand",
+        "see their causes with 'ctiscraper dead list' or on the Accounting page, "
+        "then retry or discard them",
+    )
+
+
+def _refunds(work: Work) -> Finding:
+    hour, ended = work.flow.refunds_hour, work.flow.ended_hour
+    words = f"{hour:,} given back in the last hour, {work.flow.burnt_hour:,} burnt"
+    if hour < max(MANY_REFUNDS, ended):
+        return _finding("attempts", Verdict.OK, words)
+    return _finding(
+        "attempts",
+        Verdict.WARN,
+        f"{words}, {ended:,} items ended",
+        "this is a fault on our side, or of the network: see 'ctiscraper doctor'; no item is lost",
+    )
+
+
+def _hosts(work: Work) -> Finding:
+    hosts = work.hosts
+    words = f"{hosts.resting:,} of {hosts.known:,} rest after failures"
+    if hosts.known < MANY_HOSTS or hosts.resting * 2 < hosts.known:
+        return _finding("hosts", Verdict.OK, words)
+    return _finding(
+        "hosts",
+        Verdict.WARN,
+        words,
+        "so many at once are hardly their fault: check the way out with 'ctiscraper doctor'",
+    )
+
+
+def _accounting(work: Work) -> Finding:
+    if work.balanced is None:
+        return _finding("accounting", Verdict.OK, "not added up: that took too long")
+    if work.balanced:
+        return _finding("accounting", Verdict.OK, "every announced item stands somewhere")
+    return _finding(
+        "accounting",
+        Verdict.FAIL,
+        "the sum does not hold for at least one source",
+        "this is a fault of the program: report it with the output of 'ctiscraper accounting'",
+    )
+
+
+_JUDGES = (_workers, _queue, _dead_letters, _refunds, _hosts, _accounting)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,22 @@
+"""Operations: what waits, who works, how it goes, and what is amiss."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from ctiscraper.tasks.watch import OperationsReport
+from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.deps import OperationsDep
+from ctiscraper.web.schemas import NoParameters
+
+router = APIRouter(prefix="/operations", tags=["operations"])
+
+
+@router.get("", response_model=OperationsReport, summary="The work as it stands, and what is amiss")
+async def get_operations(report: OperationsDep, _: Annotated[NoParameters, Query()]) -> Response:
+    """May be two seconds old; sums over a day and of ended items half a minute or more.
+
+    A database that does not answer is told here too: then there is no `work`.
+    """
+    return JsonAnswer(report)

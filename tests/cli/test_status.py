@@ -1,0 +1,88 @@
+"""`status`: the state in a terminal, for programs, and as an exit code."""
+
+from pathlib import Path
+
+import psycopg
+
+from cli.conftest import Collected
+from cli.terminal import Terminal, environment
+from ctiscraper.db.migrate import downgrade
+
+
+def test_after_a_collection_all_ends_are_counted(collected: Collected) -> None:
+    told = collected.terminal.run("status", "--json", code=None).json
+    total = collected.terminal.run("accounting", "--json").json["total"]
+    ended = told["work"]["flow"]["ended"]
+    assert sum(ended.values()) == total["discovered"] - total["pending"]
+    assert ended["failed"] == total["failed"] > 0
+    assert told["work"]["balanced"] is True
+    traffic = told["work"]["traffic"]
+    assert traffic["checks"] == 5
+    assert traffic["pages"] > 0
+    assert traffic["page_bytes"] > 1000
+
+
+def test_a_person_sees_tiers_and_findings(collected: Collected) -> None:
+    shown = collected.terminal.run("status", code=None).out.splitlines()
+    heads = [line.split() for line in shown]
+    assert heads[0] == ["part", "found", "what", "to", "do"]
+    assert any(line[:2] == ["tier", "due"] for line in heads)
+    assert any(line[:1] == ["standard"] for line in heads)
+    assert any(line.startswith("24 hours") for line in shown)
+
+
+def test_an_idle_installation_is_well(terminal: Terminal) -> None:
+    assert terminal.run("status").err == ""
+
+
+def test_work_without_workers_is_degraded(terminal: Terminal, database: str) -> None:
+    _due_source(database)
+    ended = terminal.run("status", code=9)
+    assert "1 item or check wait" in ended.out
+    assert "run 'ctiscraper worker'" in ended.out
+    told = terminal.run("status", "--json", code=9).json
+    assert told["degraded"] is True
+
+
+def test_a_schema_that_is_behind_is_said(database: str, terminal: Terminal) -> None:
+    downgrade(database, "20261122_1800")
+    assert "run 'ctiscraper db upgrade'" in terminal.run("status", code=9).out
+
+
+def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:
+    away = environment("postgresql://nobody:secret@127.0.0.1:1/none", tmp_path)
+    ended = Terminal(away).run("status", code=9)
+    assert "127.0.0.1:1/none cannot be used" in ended.out
+    assert "secret" not in ended.out + ended.err
+
+
+def test_watching_goes_on_until_it_is_stopped(terminal: Terminal, database: str) -> None:
+    with terminal.running("status", "--watch", "--every", "0.5", "--json") as running:
+        assert running.process.stdout is not None
+        assert '"sources_due":0' in running.process.stdout.readline()
+        _due_source(database)
+        while '"sources_due":1' not in running.process.stdout.readline():
+            assert running.process.poll() is None
+        assert running.stop().code == 0
+
+
+def test_watching_through_a_pipe_gives_a_line_a_look(terminal: Terminal, database: str) -> None:
+    _due_source(database)
+    with terminal.running("status", "--watch", "--every", "0.5") as running:
+        assert running.process.stdout is not None
+        line = running.process.stdout.readline()
+        assert line.startswith("1 waiting, 0 in flight, 0.0 ended a minute, 0 at work, 0 dead; ")
+        assert "no worker is at work" in line
+
+
+def _due_source(database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            """
+            WITH s AS (
+                INSERT INTO source (key, settings)
+                VALUES ('acme', '{"name": "Acme", "tier": "standard", "active": true}')
+                RETURNING id)
+            INSERT INTO source_state (source_id, host) SELECT id, 'acme.example' FROM s
+            """
+        )
