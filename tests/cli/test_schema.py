@@ -14,8 +14,8 @@ def test_a_current_schema_is_left_alone(terminal: Terminal) -> None:
 def test_a_missing_schema_is_said_and_made(database: str, tmp_path: Path) -> None:
     terminal = Terminal(environment(database, tmp_path))
     downgrade(database)
-    assert "run 'ctiscraper db upgrade'" in terminal.run("db", "check", code=3).out
-    assert "run 'ctiscraper db upgrade'" in terminal.run("sources", "list", code=3).err
+    assert "run 'ctiscraper migrate'" in terminal.run("db", "check", code=3).out
+    assert "run 'ctiscraper migrate'" in terminal.run("sources", "list", code=3).err
     assert "was empty and is" in terminal.run("db", "upgrade").out
     assert terminal.run("sources", "list", "--json").json == []
     assert "current" in terminal.run("db", "check").out

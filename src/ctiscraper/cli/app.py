@@ -28,6 +28,10 @@ PLACES = {
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "db": "ctiscraper.cli.schema:app",
+    "migrate": "ctiscraper.cli.schema:migrate",
+    "retention": "ctiscraper.cli.retention:retention",
+    "backup": "ctiscraper.cli.backup:backup",
+    "restore": "ctiscraper.cli.backup:restore",
     "doctor": "ctiscraper.cli.doctor:doctor",
 }
 
