@@ -11,7 +11,7 @@ from ctiscraper.db.checks import Checks
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
-from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.raw import FolderStore, RawStore
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
@@ -34,6 +34,11 @@ class Services:
     checks: Checks
     pipeline: Pipeline
     sourcing: Sourcing
+
+
+def raw_store(settings: Settings) -> RawStore:
+    """Return where raw bodies are kept."""
+    return FolderStore(settings.raw_dir)
 
 
 @asynccontextmanager
@@ -65,7 +70,7 @@ async def open_services(
             queue=queue,
             store=Store(database),
             links=Links(database),
-            raw=FolderStore(settings.raw_dir),
+            raw=raw_store(settings),
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
         yield Services(settings, database, hosts, sources, queue, checks, pipeline, sourcing)

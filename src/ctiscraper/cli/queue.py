@@ -118,13 +118,28 @@ def reprocess(
     if source is None and not article and not every:
         raise typer.BadParameter("say what to read again: --source KEY, --article ID or --all")
 
-    async def queue() -> int:
+    async def queue() -> tuple[int, int]:
         async with open_database(settings_for(data)) as database:
             if source is not None:
                 await Sources(database).get(source)
-            return await Queue(database).reprocess(source_key=source, article_ids=article or None)
+            items = Queue(database)
+            gone = await items.without_page(source_key=source, article_ids=article or None)
+            return await items.reprocess(source_key=source, article_ids=article or None), gone
 
-    _report(run_async(queue()), "queued to be read again", json=json)
+    queued, gone = run_async(queue())
+    if json:
+        print_json({"count": queued, "without_page": gone})
+        return
+    print_lines([f"{counted(queued, 'item')} queued to be read again."])
+    if gone:
+        print_lines(
+            [
+                (
+                    f"{counted(gone, 'article')} cannot be read again and will stay as now: the page "
+                    "was never fetched, or is no longer kept (CTISCRAPER_KEEP_RAW_DAYS)."
+                )
+            ]
+        )
 
 
 def _list(

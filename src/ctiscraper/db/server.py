@@ -53,7 +53,7 @@ async def read_server(conninfo: str) -> ServerFacts:
     if facts.major < OLDEST_MAJOR:
         raise SettingsError(
             f"PostgreSQL at {place} is version {facts.version}, at least {OLDEST_MAJOR} is "
-            "needed: upgrade it, name another in DATABASE_URL, or unset that to use the embedded one"
+            "needed: upgrade it, or name another in DATABASE_URL (unset, the embedded one is used)"
         )
     if facts.read_only:
         raise SettingsError(
