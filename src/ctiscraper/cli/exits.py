@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from ctiscraper.errors import (
+    ArchiveError,
     CatalogError,
     ConflictError,
     CTIScraperError,
@@ -36,6 +37,7 @@ _BY_ERROR: dict[type[CTIScraperError], Exit] = {
     NotFoundError: Exit.NOT_FOUND,
     ConflictError: Exit.CONFLICT,
     CatalogError: Exit.BAD_FILE,
+    ArchiveError: Exit.BAD_FILE,
     StorageError: Exit.STORAGE,
 }
 

@@ -31,6 +31,7 @@ State = Annotated[
 ]
 Numbers = Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)]
 Every = Annotated[bool, typer.Option("--all", help="All that --source and --cause leave.")]
+NO_PAGE = "no page was fetched, or it is no longer kept (CTISCRAPER_KEEP_RAW_DAYS)"
 Action = Literal["retry", "discard", "release"]
 
 
@@ -132,14 +133,7 @@ def reprocess(
         return
     print_lines([f"{counted(queued, 'item')} queued to be read again."])
     if gone:
-        print_lines(
-            [
-                (
-                    f"{counted(gone, 'article')} cannot be read again and will stay as now: the page "
-                    "was never fetched, or is no longer kept (CTISCRAPER_KEEP_RAW_DAYS)."
-                )
-            ]
-        )
+        print_lines([f"{counted(gone, 'article')} cannot be read again: {NO_PAGE}."])
 
 
 def _list(

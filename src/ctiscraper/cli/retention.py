@@ -64,12 +64,10 @@ def _show_removed(removed: Removed, *, json: bool) -> None:
         print_json(removed)
         return
     lines = [
-        (
-            f"{counted(removed.checks, 'record')} of checks, "
-            f"{counted(removed.revisions, 'earlier text')} and {counted(removed.snapshots, 'page')} "
-            "deleted."
-        ),
-        f"Raw bodies deleted: {removed.bodies}. Heartbeats deleted: {removed.workers}.",
+        f"Deleted: {counted(removed.checks, 'record')} of checks,",
+        f"{counted(removed.revisions, 'earlier text')},",
+        f"{counted(removed.snapshots, 'page')} and {removed.bodies} raw bodies,",
+        f"{counted(removed.workers, 'heartbeat')} of dead workers.",
     ]
     if not removed.done:
         lines.append("The time was up before the end: the next run goes on from here.")
