@@ -73,7 +73,11 @@ async def test_an_existing_folder_gets_the_archive_under_its_date(
     place, manifest = await installation.archive(tmp_path / "archives")
     assert place.parent == tmp_path / "archives"
     assert place.name.startswith(f"ctiscraper-{manifest.made_at[:10].replace('-', '')}-")
-    assert sorted(path.name for path in place.iterdir()) == ["database.dump", "manifest.json", "raw"]
+    assert sorted(path.name for path in place.iterdir()) == [
+        "database.dump",
+        "manifest.json",
+        "raw",
+    ]
     assert place.stat().st_mode & 0o077 == 0
 
 

@@ -9,7 +9,15 @@ from datetime import datetime
 from pathlib import Path
 
 from ctiscraper import __version__
-from ctiscraper.archive.manifest import DUMP, FORMAT, RAW, Manifest, hash_file, write_manifest
+from ctiscraper.archive.manifest import (
+    DUMP,
+    FORMAT,
+    MANIFEST,
+    RAW,
+    Manifest,
+    hash_file,
+    write_manifest,
+)
 from ctiscraper.db.contents import Moment, TableContent, open_moment
 from ctiscraper.db.dump import DumpPrograms, find_programs
 from ctiscraper.db.raw import FolderStore, RawStore
@@ -71,7 +79,7 @@ async def make_archive(original: Original, target: Path, told: Told) -> tuple[Pa
 def _place(target: Path, now: datetime) -> Path:
     """Return where the archive goes. Raises ConflictError when something is there."""
     target = target.absolute()
-    if target.is_dir():
+    if target.is_dir() and not (target / MANIFEST).exists():
         target /= f"ctiscraper-{now:%Y%m%d-%H%M%S}"
     if target.exists():
         raise ConflictError(f"{target} is there already: name another file or folder")
