@@ -76,7 +76,9 @@ class Settings(BaseSettings):
         description="PostgreSQL 15 or newer to use instead of the embedded one.",
     )
     pg_bin: Path | None = Field(
-        default=None, description="Folder with initdb and postgres, instead of the bundled ones."
+        default=None, 
+        description="Folder with initdb, postgres, pg_dump and pg_restore, "
+        "instead of the bundled ones.",
     )
     contact: str = Field(
         default="",

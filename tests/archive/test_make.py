@@ -46,6 +46,13 @@ class Writer(threading.Thread):
                     self.enough.set()
 
 
+def wait_for_dump(conninfo: str) -> None:
+    with psycopg.connect(conninfo, autocommit=True) as watcher:
+        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+        while not watcher.execute(query).fetchone():
+            pass
+
+
 async def test_an_archive_made_while_rows_are_written_is_of_one_moment(
     installation: Installation, tmp_path: Path
 ) -> None:
@@ -95,11 +102,7 @@ async def test_a_backup_that_fails_leaves_nothing_that_looks_whole(
         other.execute("LOCK TABLE article")
         other.execute("SET idle_in_transaction_session_timeout = '60s'")
         made = asyncio.create_task(installation.archive(tmp_path / "archives" / "one"))
-        with psycopg.connect(installation.conninfo, autocommit=True) as watcher:
-            while not watcher.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
-            ).fetchone():
-                await asyncio.sleep(0)
+        await asyncio.to_thread(wait_for_dump, installation.conninfo)
         made.cancel()
         with pytest.raises(asyncio.CancelledError):
             await made
@@ -128,7 +131,7 @@ async def test_a_place_that_cannot_be_written_is_named(
     installation: Installation, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="cannot write the archive .*file/archive"):
+    with pytest.raises(StorageError, match=r"cannot write the archive .*file/archive"):
         await installation.archive(tmp_path / "file" / "archive")
 
 
@@ -142,5 +145,5 @@ async def test_programs_that_are_too_old_or_missing_are_said(
         raw=installation.raw,
         pg_bin=tmp_path / "bin",
     )
-    with pytest.raises(SettingsError, match="CTISCRAPER_PG_BIN .* has none"):
+    with pytest.raises(SettingsError, match=r"CTISCRAPER_PG_BIN .* has none"):
         await make_archive(original, tmp_path / "archive", print)

@@ -1,4 +1,4 @@
-"""An archive comes back whole into an empty place, or not at all, and says what is wrong with it."""
+"""An archive comes back whole into an empty place or not at all, and says what is wrong."""
 
 from collections.abc import Callable
 from pathlib import Path

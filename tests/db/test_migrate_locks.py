@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import pytest
@@ -62,7 +63,7 @@ class Watcher(threading.Thread):
                 self.turns += 1
                 self.started.set()
 
-    def __enter__(self) -> "Watcher":
+    def __enter__(self) -> Self:
         self.start()
         assert self.started.wait(20)
         self.longest = 0.0

@@ -25,7 +25,7 @@ async def test_an_empty_database_has_no_revision(database: str) -> None:
 async def test_a_read_only_server_is_refused(database: str) -> None:
     read_only = make_conninfo(database, options="-c default_transaction_read_only=on")
     with pytest.raises(
-        SettingsError, match="read-only .default_transaction_read_only is on.: .* DATABASE_URL"
+        SettingsError, match=r"read-only .default_transaction_read_only is on.: .* DATABASE_URL"
     ):
         await read_server(read_only)
 

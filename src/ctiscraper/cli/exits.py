@@ -25,7 +25,7 @@ class Exit(IntEnum):
     SOURCES_FAILED = 4  # it was done, but not every source answered well
     NOT_FOUND = 5  # what was named does not exist
     CONFLICT = 6  # what was asked for contradicts what is stored
-    BAD_FILE = 7  # a catalogue, import file or value has faults; all of them are listed
+    BAD_FILE = 7  # a catalogue, import file, value or archive has faults; all are listed
     STORAGE = 8  # the database or the disk cannot be used
     INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from ctiscraper.bootstrap import Services
+from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import RawStore
 from ctiscraper.db.retention import BATCH, Batch, Outlived, Retention
 from ctiscraper.db.session import Database
@@ -55,6 +56,8 @@ async def remove_outlived(
     Any number may run at once. Raises StorageError.
     """
     rows, bodies = Retention(database), _Bodies()
+    # Whoever was frozen since it put a body may not write down any more that it did.
+    await Queue(database).reap()
     share = seconds / 4
     checks = await _until_over(lambda: rows.drop_checks(keep.checks), share)
     revisions = await _until_over(lambda: rows.drop_revisions(keep.revisions), share)
