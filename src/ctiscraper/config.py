@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         description="PostgreSQL 15 or newer to use instead of the embedded one.",
     )
     pg_bin: Path | None = Field(
-        default=None, 
+        default=None,
         description="Folder with initdb, postgres, pg_dump and pg_restore, "
         "instead of the bundled ones.",
     )

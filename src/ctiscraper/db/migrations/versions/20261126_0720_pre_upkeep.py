@@ -1,4 +1,9 @@
-"""What retention needs: references to raw bytes by their hash, and where it went on."""
+"""What retention needs, and indexes that let every check and renewal update its row in place.
+
+PostgreSQL updates a row in place, without touching any index, only when no indexed column changes.
+`next_check_at` changes with every check and `lease_until` with every renewal; few rows share a
+host or a worker, so an index without them finds as much.
+"""
 
 from alembic import op
 
@@ -7,12 +12,30 @@ down_revision = "20261122_1800"
 branch_labels = None
 depends_on = None
 
+MADE = {
+    "snapshot_sha256": "snapshot (sha256)",
+    "source_state_host": "source_state (host) WHERE enabled",
+    "fetch_job_held": "fetch_job (worker) WHERE state = 'leased'",
+}
+GONE = {
+    "source_state_due": "source_state (host, next_check_at) WHERE enabled",
+    "fetch_job_leased": "fetch_job (lease_until) WHERE state = 'leased'",
+}
+
+
+def replace(made: dict[str, str], gone: dict[str, str]) -> None:
+    """Make and drop indexes beside writers; what a failed try left is made anew."""
+    with op.get_context().autocommit_block():
+        for name, what in made.items():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {what}")
+        for name in gone:
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
 
 def upgrade() -> None:
-    """Make the index beside writers, then the small rest; begun anew after a failed try."""
-    with op.get_context().autocommit_block():
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS snapshot_sha256")
-        op.execute("CREATE INDEX CONCURRENTLY snapshot_sha256 ON snapshot (sha256)")
+    """Change the indexes beside writers, then the small rest."""
+    replace(MADE, GONE)
     op.execute("SET LOCAL lock_timeout = '400ms'")
     op.execute(
         """
@@ -26,8 +49,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them."""
-    with op.get_context().autocommit_block():
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS snapshot_sha256")
+    """Put the indexes back, drop the rest."""
+    replace(GONE, MADE)
     op.execute("SET LOCAL lock_timeout = '400ms'")
     op.execute("DROP TABLE retention_position")
