@@ -1,6 +1,9 @@
 """`backup` and `restore` as an operator runs them."""
 
+import signal
 from pathlib import Path
+
+import psycopg
 
 from cli.conftest import Collected
 from cli.terminal import Terminal, environment
@@ -25,7 +28,7 @@ def test_a_collected_installation_goes_into_an_archive_and_back(
     assert "is restored and whole" in back.out
     elsewhere = Terminal({"CTISCRAPER_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": ""})
     assert elsewhere.run("accounting", "--json").json["total"] == total
-    number = elsewhere.run("articles", "list", "--json").json["items"][0]["id"]
+    number = elsewhere.run("articles", "list", "--json").json["articles"][0]["id"]
     assert elsewhere.run("articles", "show", str(number), "--json").json["snapshot"]
 
 
@@ -43,6 +46,28 @@ def test_a_damaged_archive_and_a_full_target_end_with_their_codes(
     assert "database.dump is damaged" in said
 
 
-def test_an_empty_database_is_not_backed_up(database: str, tmp_path: Path) -> None:
+def test_a_killed_backup_leaves_nothing_that_looks_whole_and_its_dump_ends_too(
+    collected: Collected, tmp_path: Path
+) -> None:
+    database = collected.terminal.environment["DATABASE_URL"]
+    dumping = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+    with (
+        psycopg.connect(database) as holder,
+        psycopg.connect(database, autocommit=True) as watcher,
+        collected.terminal.running("backup", str(tmp_path / "all" / "one")) as running,
+    ):
+        holder.execute("LOCK TABLE article")
+        while not watcher.execute(dumping).fetchone():
+            assert running.process.poll() is None
+        running.stop(signal.SIGKILL)
+        assert [path.name for path in (tmp_path / "all").iterdir()] == [".one.part"]
+        holder.rollback()
+        while watcher.execute(dumping).fetchone():
+            pass
+    collected.terminal.run("backup", str(tmp_path / "all" / "one"))
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["one"]
+
+
+def test_a_folder_that_is_no_archive_is_said(database: str, tmp_path: Path) -> None:
     terminal = Terminal(environment(database, tmp_path))
     assert "is no archive" in terminal.run("backup", "--verify", str(tmp_path), code=7).err

@@ -1,8 +1,12 @@
 """What a server is asked first."""
 
+from pathlib import Path
+
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import downgrade, newest
 from ctiscraper.db.server import describe_place, read_server, schema_wanted
 from ctiscraper.errors import SettingsError, StorageError
@@ -28,6 +32,15 @@ async def test_a_read_only_server_is_refused(database: str) -> None:
         SettingsError, match=r"read-only .default_transaction_read_only is on.: .* DATABASE_URL"
     ):
         await read_server(read_only)
+
+
+async def test_a_standby_is_refused(tmp_path: Path) -> None:
+    options = {"fsync": "off"}
+    async with EmbeddedPostgres(tmp_path / "pg", find_binaries(), options=options):
+        (tmp_path / "pg" / "cluster" / "standby.signal").touch()
+    async with EmbeddedPostgres(tmp_path / "pg", find_binaries(), options=options) as server:
+        with pytest.raises(SettingsError, match=r"read-only \(a standby\): .* DATABASE_URL"):
+            await read_server(server.conninfo)
 
 
 async def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

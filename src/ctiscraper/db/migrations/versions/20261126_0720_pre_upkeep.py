@@ -23,16 +23,6 @@ GONE = {
 }
 
 
-def replace(made: dict[str, str], gone: dict[str, str]) -> None:
-    """Make and drop indexes beside writers; what a failed try left is made anew."""
-    with op.get_context().autocommit_block():
-        for name, what in made.items():
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {what}")
-        for name in gone:
-            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
-
-
 def upgrade() -> None:
     """Change the indexes beside writers, then the small rest."""
     replace(MADE, GONE)
@@ -53,3 +43,13 @@ def downgrade() -> None:
     replace(GONE, MADE)
     op.execute("SET LOCAL lock_timeout = '400ms'")
     op.execute("DROP TABLE retention_position")
+
+
+def replace(made: dict[str, str], gone: dict[str, str]) -> None:
+    """Make and drop indexes beside writers; what a failed try left is made anew."""
+    with op.get_context().autocommit_block():
+        for name, what in made.items():
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+            op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {what}")
+        for name in gone:
+            op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
