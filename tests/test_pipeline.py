@@ -339,7 +339,20 @@ async def test_kept_bytes_that_are_gone_leave_the_article_as_it_is(bench: Bench)
     result = await bench.pipeline.process(await bench.claim(), SITE)
     assert isinstance(result.error, ParseError)
     assert result.error.reason is Reason.STORAGE
+    assert "CTISCRAPER_KEEP_RAW_DAYS" in result.error.detail
     assert await bench.job("state") == ("stored",)
+    assert len(bench.fetcher.asked) == 1
+
+
+async def test_a_released_item_whose_page_is_gone_is_fetched_anew(bench: Bench) -> None:
+    await bench.process(make.settings(min_length=10**6))
+    for file in (bench.folder / "raw").rglob("*.zst"):
+        file.unlink()
+    await bench.queue.release([1])
+    result = await bench.pipeline.process(await bench.claim(), SITE)
+    assert (result.outcome, result.error) == (Outcome.STORED, None)
+    assert len(bench.fetcher.asked) == 2
+    assert await bench.value("SELECT count(*) FROM snapshot") == 2
 
 
 async def test_a_full_disk_is_raised_and_the_item_put_back_with_its_attempt(

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ctiscraper import __version__
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
 from ctiscraper.tracing import Collector
+from ctiscraper.types import Keep, Tier
 
 PREFIX = "CTISCRAPER_"
 AGENT = "CTIScraper"
@@ -27,6 +28,7 @@ _BUCKET_URL = re.compile(
 )
 _ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?/?")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)*")
+MOST_DAYS = 36_500
 
 
 def _default_data_dir() -> Path:
@@ -38,6 +40,38 @@ def _default_data_dir() -> Path:
 
 def _parts(value: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _by_tier(*, premium: int, standard: int, basic: int) -> dict[Tier, int]:
+    return {Tier.PREMIUM: premium, Tier.STANDARD: standard, Tier.BASIC: basic}
+
+
+def _days_given(value: str) -> dict[str, str]:
+    """Return the days that a text like premium=365,basic=90 gives each tier."""
+    pairs = [part.partition("=") for part in _parts(value)]
+    names = [name.strip() for name, _, _ in pairs]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise ValueError(f"{wrong[0]!r} should read tier=days, such as premium=365")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]!r} is given twice")
+    return dict(zip(names, (days.strip() for _, _, days in pairs), strict=True))
+
+
+def _tier(name: str) -> Tier:
+    try:
+        return Tier(name)
+    except ValueError:
+        raise ValueError(f"{name!r} is no tier: {', '.join(Tier)}") from None
+
+
+def _whole(days: object) -> int:
+    try:
+        number = int(str(days))
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MOST_DAYS:
+        raise ValueError(f"{days!r} is no number of days: 0 for ever, else 1 to {MOST_DAYS}")
+    return number
 
 
 class LogSettings(BaseSettings):
@@ -83,7 +117,9 @@ class Settings(LogSettings):
         description="PEM file of the authority that signed the certificate of a rediss:// server.",
     )
     pg_bin: Path | None = Field(
-        default=None, description="Folder with initdb and postgres, instead of the bundled ones."
+        default=None,
+        description="Folder with initdb, postgres, pg_dump and pg_restore, "
+        "instead of the bundled ones.",
     )
     contact: str = Field(
         default="",
@@ -177,6 +213,19 @@ class Settings(LogSettings):
         description="Name of this deployment, for instance prod: a dimension of its metrics.",
     )
 
+    keep_raw_days: Annotated[dict[Tier, int], NoDecode] = Field(
+        default_factory=lambda: _by_tier(premium=365, standard=180, basic=90),
+        description="Days that raw pages are kept, for each tier; 0 is for ever.",
+    )
+    keep_revisions_days: Annotated[dict[Tier, int], NoDecode] = Field(
+        default_factory=lambda: _by_tier(premium=0, standard=730, basic=365),
+        description="Days that earlier texts are kept beyond the last five; 0 is for ever.",
+    )
+    keep_checks_days: Annotated[dict[Tier, int], NoDecode] = Field(
+        default_factory=lambda: _by_tier(premium=90, standard=90, basic=30),
+        description="Days that records of checks are kept, for each tier; 0 is for ever.",
+    )
+
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
@@ -226,6 +275,18 @@ class Settings(LogSettings):
             raise ValueError(f"{value!r} should read like eu-central-1")
         return value
 
+    @field_validator("keep_raw_days", "keep_revisions_days", "keep_checks_days", mode="before")
+    @classmethod
+    def _days(cls, value: object, info: ValidationInfo) -> object:
+        """Return days by tier; a tier that is not named keeps its default."""
+        given = _days_given(value) if isinstance(value, str) else value
+        if not isinstance(given, dict):
+            return given
+        default: dict[Tier, int] = cls.model_fields[str(info.field_name)].get_default(
+            call_default_factory=True
+        )
+        return default | {_tier(name): _whole(days) for name, days in given.items()}
+
     @property
     def user_agent(self) -> str:
         """The honest name every request carries."""
@@ -247,6 +308,12 @@ class Settings(LogSettings):
         """Bucket and prefix of the raw store, None when it is a folder."""
         found = _BUCKET_URL.fullmatch(self.raw_store)
         return (found["bucket"], found["prefix"] or "") if found else None
+
+    def keep(self) -> Keep:
+        """Return for how long what is kept."""
+        return Keep(
+            raw=self.keep_raw_days, revisions=self.keep_revisions_days, checks=self.keep_checks_days
+        )
 
     def egress_policy(self) -> EgressPolicy:
         """Return what the outbound client may do. Raises SettingsError."""

@@ -93,6 +93,10 @@ class CatalogError(CTIScraperError):
         self.problems = problems
 
 
+class ArchiveError(CTIScraperError):
+    """An archive of the installation is damaged, or is none."""
+
+
 class NotFoundError(CTIScraperError):
     """What was asked for does not exist."""
 

@@ -185,7 +185,9 @@ class Pipeline:
     ) -> tuple[Page | None, SnapshotRecord | None]:
         """Return the page and its record in the raw store; both None when only feeds are read."""
         if job.snapshot_id is not None:
-            return await self._page_again(job), None
+            page = await self._page_again(job)
+            if page is not None:
+                return page, None
         if not settings.fetch_pages:
             return None, None
         page = await self.fetcher.fetch_page(settings, job.url)
@@ -198,14 +200,22 @@ class Pipeline:
             size=len(page.body),
         )
 
-    async def _page_again(self, job: FetchJob) -> Page:
-        """Return a page from the raw store, or anew when its bytes are gone."""
+    async def _page_again(self, job: FetchJob) -> Page | None:
+        """Return a page from the raw store, None when it is gone and may be fetched anew.
+
+        Raises ParseError for an article: reading it again asks no site.
+        """
         assert job.snapshot_id is not None, "asked only with a snapshot"
         record = await self.store.snapshot(job.snapshot_id)
         body = await asyncio.to_thread(self.raw.get, record.sha256) if record else None
         if record is None or body is None:
+            log.warning("kept_page_gone", job=job.id, url=job.url, article=job.article_id)
+            if job.article_id is None:
+                return None
             raise ParseError(
-                Reason.STORAGE, "the kept bytes are gone or damaged; retry fetches them anew"
+                Reason.STORAGE,
+                "the page is no longer kept (CTISCRAPER_KEEP_RAW_DAYS) or damaged: "
+                "the article stays as it is",
             )
         return Page(
             url=job.url,

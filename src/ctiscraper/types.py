@@ -19,6 +19,18 @@ class Tier(StrEnum):
     BASIC = "basic"
 
 
+Days = Mapping[Tier, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """For how many days each tier's things are kept; 0 is for ever."""
+
+    raw: Days
+    revisions: Days
+    checks: Days
+
+
 class Tlp(StrEnum):
     """Traffic Light Protocol 2.0 marking (FIRST)."""
 

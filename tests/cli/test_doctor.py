@@ -19,7 +19,7 @@ def test_a_good_installation_has_no_failure(collected: Collected) -> None:
 def test_an_empty_database_is_said(database: str, tmp_path: Path) -> None:
     downgrade(database)
     ended = Terminal(environment(database, tmp_path)).run("doctor", "--no-network", code=1)
-    assert "run 'ctiscraper db upgrade'" in ended.out
+    assert "run 'ctiscraper migrate'" in ended.out
 
 
 def test_a_database_that_is_away_is_a_finding(tmp_path: Path) -> None:

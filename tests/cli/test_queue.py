@@ -42,7 +42,10 @@ def test_items_get_another_go(database: str, tmp_path: Path) -> None:
         assert terminal.run("accounting", "--json").json["total"]["stored"] == 3
         assert net.requests == []
 
-        assert terminal.run("reprocess", "--all", "--json").json == {"count": 3}
+        assert terminal.run("reprocess", "--all", "--json").json == {
+            "count": 3,
+            "without_page": 0,
+        }
         terminal.run("collect", "--once")
         assert net.requests == []
         assert terminal.run("accounting", "--json").json["total"]["stored"] == 3

@@ -46,7 +46,7 @@ def test_work_without_workers_is_degraded(terminal: Terminal, database: str) -> 
 
 def test_a_schema_that_is_behind_is_said(database: str, terminal: Terminal) -> None:
     downgrade(database, "20261122_1800")
-    assert "run 'ctiscraper db upgrade'" in terminal.run("status", code=9).out
+    assert "run 'ctiscraper migrate'" in terminal.run("status", code=9).out
 
 
 def test_a_database_that_is_away_is_said(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def store(tmp_path: Path) -> FolderStore:
 
 
 def files(tmp_path: Path) -> list[Path]:
-    return [path for path in (tmp_path / "raw").rglob("*") if path.is_file()]
+    found = (tmp_path / "raw").rglob("*")
+    return [path for path in found if path.is_file() and path.name != ".lock"]
 
 
 def test_what_is_kept_already_is_not_written_again(store: FolderStore, tmp_path: Path) -> None:
@@ -97,3 +99,52 @@ def test_the_folder_is_for_its_owner_alone(store: FolderStore, tmp_path: Path) -
     store.put(b"a page")
     modes = {path.stat().st_mode & 0o077 for path in (tmp_path / "raw").iterdir()}
     assert modes == {0}
+
+
+def aged(tmp_path: Path, days: float = 2) -> None:
+    for path in files(tmp_path):
+        moment = path.stat().st_mtime - days * 86_400
+        os.utime(path, (moment, moment))
+
+
+def test_bytes_that_nobody_put_for_a_day_are_deleted(store: FolderStore, tmp_path: Path) -> None:
+    digest, other = store.put(b"a page"), store.put(b"another")
+    assert not store.delete(digest)
+    assert store.get(digest) == b"a page"
+    aged(tmp_path)
+    assert store.delete(digest)
+    assert store.get(digest) is None
+    assert store.delete(digest)
+    assert store.get(other) == b"another"
+
+
+def test_bytes_that_are_put_again_are_not_deleted(store: FolderStore, tmp_path: Path) -> None:
+    digest = store.put(b"a page")
+    aged(tmp_path)
+    store.put(b"a page")
+    assert not store.delete(digest)
+    assert store.get(digest) == b"a page"
+
+
+def test_a_put_and_a_delete_at_the_same_time_leave_the_bytes(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    """Whichever comes first, what `put` returned is there afterwards."""
+    for n in range(100):
+        body = b"page %d" % n
+        digest = store.put(body)
+        aged(tmp_path)
+        with ThreadPoolExecutor(3) as threads:
+            puts = [threads.submit(store.put, body) for _ in range(2)]
+            threads.submit(store.delete, digest).result()
+            assert [put.result() for put in puts] == [digest] * 2
+        assert store.get(digest) == body
+
+
+def test_hashes_are_listed_in_order_from_anywhere(store: FolderStore, tmp_path: Path) -> None:
+    assert list(store.hashes()) == []
+    kept = sorted(store.put(b"page %d" % n) for n in range(600))
+    (tmp_path / "raw" / kept[0].hex()[:2] / ".part").write_bytes(b"")
+    assert list(store.hashes()) == kept
+    assert list(store.hashes(kept[300])) == kept[301:]
+    assert list(store.hashes(kept[-1])) == []

@@ -110,10 +110,23 @@ def test_what_was_never_kept_is_not_there(kept: Kept) -> None:
     assert list(kept.store.hashes()) == []
 
 
+def test_what_was_put_a_moment_ago_is_not_deleted(kept: Kept) -> None:
+    digest = kept.store.put(PAGE)
+    assert not kept.store.delete(digest)
+    assert kept.store.get(digest) == PAGE
+
+
+def test_a_listing_goes_on_after_any_hash(kept: Kept) -> None:
+    digests = sorted(kept.store.put(bytes([n]) * 10) for n in range(6))
+    assert list(kept.store.hashes()) == digests
+    assert list(kept.store.hashes(digests[2])) == digests[3:]
+    assert list(kept.store.hashes(digests[-1])) == []
+
+
 def test_what_is_deleted_is_gone_and_the_rest_stays(kept: Kept) -> None:
     one, other = kept.store.put(b"one"), kept.store.put(b"other")
     for _ in range(2):
-        kept.store.delete(one)
+        assert kept.store.delete(one, untouched=0)
         assert kept.store.get(one) is None
         assert list(kept.store.hashes()) == [other]
     assert kept.store.get(other) == b"other"

@@ -1,8 +1,12 @@
 """What a server is asked first."""
 
+from pathlib import Path
+
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import downgrade, newest
 from ctiscraper.db.server import describe_place, read_server, schema_wanted
 from ctiscraper.errors import SettingsError, StorageError
@@ -12,7 +16,7 @@ async def test_a_server_says_what_it_is(database: str) -> None:
     facts = await read_server(database)
     assert facts.major >= 15
     assert facts.version.startswith(str(facts.major))
-    assert facts.writable
+    assert facts.read_only == ""
     assert "plpgsql" in facts.extensions
     assert facts.revision == schema_wanted() == newest()
 
@@ -24,8 +28,19 @@ async def test_an_empty_database_has_no_revision(database: str) -> None:
 
 async def test_a_read_only_server_is_refused(database: str) -> None:
     read_only = make_conninfo(database, options="-c default_transaction_read_only=on")
-    with pytest.raises(SettingsError, match="read-only"):
+    with pytest.raises(
+        SettingsError, match=r"read-only .default_transaction_read_only is on.: .* DATABASE_URL"
+    ):
         await read_server(read_only)
+
+
+async def test_a_standby_is_refused(tmp_path: Path) -> None:
+    options = {"fsync": "off"}
+    async with EmbeddedPostgres(tmp_path / "pg", find_binaries(), options=options):
+        (tmp_path / "pg" / "cluster" / "standby.signal").touch()
+    async with EmbeddedPostgres(tmp_path / "pg", find_binaries(), options=options) as server:
+        with pytest.raises(SettingsError, match=r"read-only \(a standby\): .* DATABASE_URL"):
+            await read_server(server.conninfo)
 
 
 async def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

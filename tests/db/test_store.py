@@ -104,3 +104,11 @@ async def test_names_with_an_ending_are_found_by_their_stem(stage: Stage) -> Non
     for word in ("powershell", "powershell.exe", "evil.example"):
         found = f"SELECT search @@ websearch_to_tsquery('english', '{word}') FROM article"
         assert await stage.value(found), word
+
+
+async def test_a_snapshot_of_a_lost_lease_is_not_written(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    job = await stage.claim()
+    await stage.queue.retire(stage.worker)
+    assert await stage.store.keep_snapshot(job, stage.snapshot("a page")) is None
+    assert await stage.value("SELECT count(*) FROM snapshot") == 0

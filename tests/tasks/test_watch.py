@@ -96,7 +96,7 @@ def test_what_is_well_needs_no_advice() -> None:
             Operations(database=made.database(schema="1")),
             "schema",
             "it is 1, this program needs 2",
-            "ctiscraper db upgrade",
+            "ctiscraper migrate",
         ),
         (
             Operations(database=made.database(clock_apart=-7.0), work=made.work()),

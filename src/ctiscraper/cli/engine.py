@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import structlog
+
 from ctiscraper.config import Settings, load_settings
 from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres
-from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
+from ctiscraper.db.server import ServerFacts, is_newer, read_server, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,8 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 async def open_ready_engine(settings: Settings, *, migrate: bool = False) -> AsyncIterator[Engine]:
     """Yield the database with the schema that this program needs.
 
-    The embedded one is brought up to date in passing, the operator's only when asked.
+    The embedded one is brought up to date in passing, the operator's only when asked. A newer
+    one is taken as it is: migrations only add, so that an older program can be put back.
     Raises SettingsError and StorageError.
     """
     loaded: asyncio.Task[ModuleType] | None = None
@@ -56,11 +61,14 @@ async def open_ready_engine(settings: Settings, *, migrate: bool = False) -> Asy
         loaded = asyncio.create_task(_load_migrations())
     async with open_engine(settings) as engine:
         wanted = schema_wanted()
-        if engine.facts.revision != wanted:
+        found = engine.facts.revision
+        if is_newer(found):
+            log.warning("schema_newer", found=found, wanted=wanted)
+        elif found != wanted:
             if not (engine.embedded or migrate):
                 raise SettingsError(
-                    f"the database's schema is {engine.facts.revision or 'empty'}, this program "
-                    f"needs {wanted}: run 'ctiscraper db upgrade' first"
+                    f"the database's schema is {found or 'empty'}, this program "
+                    f"needs {wanted}: run 'ctiscraper migrate' first"
                 )
             migrations = await (loaded or _load_migrations())
             await asyncio.to_thread(migrations.upgrade, engine.conninfo)

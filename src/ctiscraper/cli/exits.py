@@ -3,6 +3,7 @@
 from enum import IntEnum
 
 from ctiscraper.errors import (
+    ArchiveError,
     CatalogError,
     ConflictError,
     CTIScraperError,
@@ -24,7 +25,7 @@ class Exit(IntEnum):
     SOURCES_FAILED = 4  # it was done, but not every source answered well
     NOT_FOUND = 5  # what was named does not exist
     CONFLICT = 6  # what was asked for contradicts what is stored
-    BAD_FILE = 7  # a catalogue, import file or value has faults; all of them are listed
+    BAD_FILE = 7  # a catalogue, import file, value or archive has faults; all are listed
     STORAGE = 8  # the database or the disk cannot be used
     DEGRADED = 9  # something is not as it should be; what it is and what to do was said
     INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
@@ -37,6 +38,7 @@ _BY_ERROR: dict[type[CTIScraperError], Exit] = {
     NotFoundError: Exit.NOT_FOUND,
     ConflictError: Exit.CONFLICT,
     CatalogError: Exit.BAD_FILE,
+    ArchiveError: Exit.BAD_FILE,
     StorageError: Exit.STORAGE,
 }
 

@@ -96,6 +96,11 @@ def print_error(error: CTIScraperError, *, as_json: bool) -> None:
     console(stderr=True).print(Text.assemble(("ctiscraper: ", "bold red"), str(error)))
 
 
+def print_note(words: str) -> None:
+    """Print what a command that takes its time is at, to standard error."""
+    console(stderr=True).print(Text(plain(f"ctiscraper: {words}")))
+
+
 def counted(number: int, word: str) -> str:
     """Return a number with its noun."""
     return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -31,6 +31,7 @@ State = Annotated[
 ]
 Numbers = Annotated[list[int] | None, typer.Argument(metavar="ID...", show_default=False)]
 Every = Annotated[bool, typer.Option("--all", help="All that --source and --cause leave.")]
+NO_PAGE = "no page was fetched, or it is no longer kept (CTISCRAPER_KEEP_RAW_DAYS)"
 Action = Literal["retry", "discard", "release"]
 
 
@@ -118,13 +119,21 @@ def reprocess(
     if source is None and not article and not every:
         raise typer.BadParameter("say what to read again: --source KEY, --article ID or --all")
 
-    async def queue() -> int:
+    async def queue() -> tuple[int, int]:
         async with open_database(settings_for(data)) as database:
             if source is not None:
                 await Sources(database).get(source)
-            return await Queue(database).reprocess(source_key=source, article_ids=article or None)
+            items = Queue(database)
+            gone = await items.without_page(source_key=source, article_ids=article or None)
+            return await items.reprocess(source_key=source, article_ids=article or None), gone
 
-    _report(run_async(queue()), "queued to be read again", json=json)
+    queued, gone = run_async(queue())
+    if json:
+        print_json({"count": queued, "without_page": gone})
+        return
+    print_lines([f"{counted(queued, 'item')} queued to be read again."])
+    if gone:
+        print_lines([f"{counted(gone, 'article')} cannot be read again: {NO_PAGE}."])
 
 
 def _list(

@@ -1,4 +1,4 @@
-"""`db`: the schema of the database."""
+"""`migrate` and `db`: the schema of the database."""
 
 import asyncio
 from typing import Annotated
@@ -8,10 +8,11 @@ import typer
 from ctiscraper.cli.engine import open_engine, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
-from ctiscraper.cli.output import counted, print_json, print_lines
+from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.collect.catalog import default_catalog
-from ctiscraper.db.migrate import upgrade as migrate
-from ctiscraper.db.server import read_server, schema_wanted
+from ctiscraper.db.migrate import Patience
+from ctiscraper.db.migrate import upgrade as apply
+from ctiscraper.db.server import is_newer, read_server, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.loop import run_async
@@ -25,13 +26,15 @@ Seed = Annotated[
 ]
 
 
-@app.command()
-def upgrade(seed: Seed = False, data: Data = None, json: Json = False) -> None:
-    """Bring the database up to this version of the program; safe when started twice."""
+def migrate(seed: Seed = False, data: Data = None, json: Json = False) -> None:
+    """Bring the database up to this version of the program; safe when started twice.
+
+    Tables are locked for less than a second at a time, and only tried for when others hold them.
+    """
 
     async def act() -> tuple[str | None, str | None, int]:
         async with open_engine(settings_for(data)) as engine:
-            await asyncio.to_thread(migrate, engine.conninfo)
+            await asyncio.to_thread(apply, engine.conninfo, patience=Patience(told=print_note))
             added = await _seed(engine.conninfo) if seed else 0
             return engine.facts.revision, (await read_server(engine.conninfo)).revision, added
 
@@ -51,6 +54,9 @@ async def _seed(conninfo: str) -> int:
         return await Sources(database).seed(default_catalog())
 
 
+app.command("upgrade", help="The same as 'migrate'.")(migrate)
+
+
 @app.command()
 def check(data: Data = None, json: Json = False) -> None:
     """Say whether the database is what this program needs; change nothing."""
@@ -65,7 +71,15 @@ def check(data: Data = None, json: Json = False) -> None:
         facts = {"postgresql": version, "schema": revision, "wanted": wanted}
         print_json({**facts, "current": revision == wanted})
     else:
-        state = "current" if revision == wanted else f"not {wanted}: run 'ctiscraper db upgrade'"
-        print_lines([f"PostgreSQL {version}, schema {revision or 'empty'}, {state}"])
+        print_lines([f"PostgreSQL {version}, schema {revision or 'empty'}, {_state(revision)}"])
     if revision != wanted:
         raise typer.Exit(Exit.SETTINGS)
+
+
+def _state(revision: str | None) -> str:
+    wanted = schema_wanted()
+    if revision == wanted:
+        return "current"
+    if is_newer(revision):
+        return f"newer than {wanted}: update the program"
+    return f"not {wanted}: run 'ctiscraper migrate'"

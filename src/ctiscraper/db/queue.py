@@ -271,7 +271,8 @@ class Queue:
                 """
                 UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
                     run_after = now(), from_snapshot = true
-                WHERE j.state IN ('stored', 'duplicate') AND j.snapshot_id IS NOT NULL
+                WHERE j.state IN ('stored', 'duplicate')
+                    AND EXISTS (SELECT 1 FROM snapshot p WHERE p.id = j.snapshot_id)
                     AND (%(key)s::text IS NULL OR j.source_id =
                         (SELECT id FROM source WHERE key = %(key)s))
                     AND (%(ids)s::bigint[] IS NULL OR j.article_id = ANY(%(ids)s))
@@ -283,6 +284,25 @@ class Queue:
             if rows:
                 await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
         return len(rows)
+
+    async def without_page(
+        self, *, source_key: str | None, article_ids: Sequence[int] | None
+    ) -> int:
+        """Return how many of these articles cannot be read again: no page of theirs is kept."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT count(*) FROM article a LEFT JOIN fetch_job j ON j.id = a.job_id
+                WHERE NOT EXISTS (SELECT 1 FROM snapshot p WHERE p.id = j.snapshot_id)
+                    AND (%(key)s::text IS NULL OR a.source_id =
+                        (SELECT id FROM source WHERE key = %(key)s))
+                    AND (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
+                """,
+                {"key": source_key, "ids": list(article_ids) if article_ids is not None else None},
+            )
+            row = await cursor.fetchone()
+        assert row is not None, "a count is one row"
+        return int(row[0])
 
 
 async def fenced(conn: Conn, job: FetchJob) -> bool:

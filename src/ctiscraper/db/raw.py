@@ -1,5 +1,7 @@
 """The raw store: bytes as they were answered, compressed, under their own hash."""
 
+import contextlib
+import fcntl
 import hashlib
 import os
 import re
@@ -14,6 +16,9 @@ import zstandard
 from ctiscraper.errors import Reason, StorageError
 
 LEVEL = 3
+# Bytes that were put so short a time ago are not deleted: whoever put them may not have written
+# down yet that it did. It takes minutes at most; docs/adr/0012-retention.md has the reasoning.
+UNTOUCHED_SECONDS = 86_400.0
 
 _NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{62})\.zst")
 # A compressor serves one thread at a time.
@@ -31,12 +36,18 @@ class RawStore(Protocol):
         """Return the bytes of a hash, None when they are gone or damaged. Raises StorageError."""
         ...
 
-    def delete(self, sha256: bytes) -> None:
-        """Let the bytes of a hash go, if they are here. Raises StorageError."""
+    def delete(self, sha256: bytes, *, untouched: float = UNTOUCHED_SECONDS) -> bool:
+        """Return whether the bytes of a hash are gone; those put within `untouched` seconds stay.
+
+        Raises StorageError.
+        """
         ...
 
-    def hashes(self) -> Iterator[bytes]:
-        """Return every hash that is kept. Raises StorageError."""
+    def hashes(self, after: bytes = b"") -> Iterator[bytes]:
+        """Return the hashes that are kept, in order, from the first past `after` on.
+
+        Raises StorageError.
+        """
         ...
 
 
@@ -53,14 +64,11 @@ class FolderStore:
         """Return the hash under which `body` now stands, safe from a crash. Raises StorageError."""
         digest = hashlib.sha256(body).digest()
         path = self._path(digest)
-        if path.exists():
-            return digest
         try:
-            write_whole(path, pack(body))
+            if not self._freshened(path):
+                write_whole(path, pack(body))
         except OSError as error:
-            raise StorageError(
-                Reason.STORAGE, f"cannot write to the raw store {self._folder}: {error.strerror}"
-            ) from error
+            raise self._refused(error) from error
         return digest
 
     def get(self, sha256: bytes) -> bytes | None:
@@ -71,27 +79,74 @@ class FolderStore:
             return None
         return unpack(packed, sha256)
 
-    def delete(self, sha256: bytes) -> None:
-        """Let the bytes of a hash go, if they are here. Raises StorageError."""
+    def delete(self, sha256: bytes, *, untouched: float = UNTOUCHED_SECONDS) -> bool:
+        """Return whether the bytes of a hash are gone; those put within `untouched` seconds stay.
+
+        A put that comes at the same time keeps them. Raises StorageError.
+        """
+        path = self._path(sha256)
         try:
-            self._path(sha256).unlink(missing_ok=True)
+            if not path.exists():
+                return True
+            with self._locked(fcntl.LOCK_EX) as now:
+                if now - path.stat().st_mtime < untouched:
+                    return False
+                path.unlink()
+        except FileNotFoundError:
+            return True
         except OSError as error:
             raise StorageError(
                 Reason.STORAGE, f"the raw store {self._folder} lets nothing go: {error.strerror}"
             ) from error
+        return True
 
-    def hashes(self) -> Iterator[bytes]:
-        """Return every hash that is kept, in order. Raises StorageError."""
+    def hashes(self, after: bytes = b"") -> Iterator[bytes]:
+        """Return the hashes that are kept, in order, from the first past `after` on.
+
+        Raises StorageError.
+        """
+        last = name_of(after) if after else ""
         try:
             for folder in sorted(self._folder.iterdir()) if self._folder.exists() else ():
-                for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-                    digest = digest_of(f"{folder.name}/{file.name}")
-                    if digest is not None:
+                if folder.name < last[:2] or not folder.is_dir():
+                    continue
+                for file in sorted(folder.iterdir()):
+                    name = f"{folder.name}/{file.name}"
+                    digest = digest_of(name)
+                    if digest is not None and name > last:
                         yield digest
         except OSError as error:
             raise StorageError(
                 Reason.STORAGE, f"cannot list the raw store {self._folder}: {error.strerror}"
             ) from error
+
+    def _freshened(self, path: Path) -> bool:
+        """Whether the file is there, and not to be deleted for half a day at least."""
+        if not path.exists():
+            return False
+        try:
+            with self._locked(fcntl.LOCK_SH) as now:
+                if now - path.stat().st_mtime > UNTOUCHED_SECONDS / 2:
+                    os.utime(path)
+        except FileNotFoundError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _locked(self, kind: int) -> Iterator[float]:
+        """Hold the store's lock, and yield the time by the clock that dates its files."""
+        lock = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, kind)
+            os.utime(lock)
+            yield os.fstat(lock).st_mtime
+        finally:
+            os.close(lock)
+
+    def _refused(self, error: OSError) -> StorageError:
+        return StorageError(
+            Reason.STORAGE, f"cannot write to the raw store {self._folder}: {error.strerror}"
+        )
 
     def _path(self, digest: bytes) -> Path:
         return self._folder / name_of(digest)

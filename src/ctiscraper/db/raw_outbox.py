@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import heapq
 import os
 import re
 import threading
@@ -14,7 +15,7 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from ctiscraper.db.raw import RawStore, pack, unpack, write_whole
+from ctiscraper.db.raw import UNTOUCHED_SECONDS, RawStore, pack, unpack, write_whole
 from ctiscraper.errors import Reason, StorageError
 
 FLUSH_SECONDS = 5.0
@@ -86,20 +87,31 @@ class OutboxStore:
             body = unpack(self._path(sha256).read_bytes(), sha256)
         return body if body is not None else self._ask(lambda: self.remote.get(sha256))
 
-    def delete(self, sha256: bytes) -> None:
-        """Let the bytes of a hash go, here and there. Raises StorageError."""
-        with self._disk(), _held(self._path(sha256), wait=True):
-            # Nobody uploads it now, nor will anybody who waits for the lock.
-            self._path(sha256).unlink(missing_ok=True)
-        self._ask(lambda: self.remote.delete(sha256))
+    def delete(self, sha256: bytes, *, untouched: float = UNTOUCHED_SECONDS) -> bool:
+        """Return whether the bytes of a hash are gone, here and there.
 
-    def hashes(self) -> Iterator[bytes]:
-        """Return every hash that is kept, here and there. Raises StorageError."""
-        here = {bytes.fromhex(path.stem) for path in self._oldest_first()}
-        yield from sorted(here)
-        for digest in self.remote.hashes():
-            if digest not in here:
+        What still waits to be sent was put a short time ago: it stays, unless `untouched` is 0.
+        Raises StorageError.
+        """
+        path = self._path(sha256)
+        with self._disk(), _held(path, wait=True):
+            if untouched and path.exists():
+                return False
+            # Nobody uploads it now, nor will anybody who waits for the lock.
+            path.unlink(missing_ok=True)
+        return self._ask(lambda: self.remote.delete(sha256, untouched=untouched))
+
+    def hashes(self, after: bytes = b"") -> Iterator[bytes]:
+        """Return the hashes that are kept here and there, in order, from the first past `after`.
+
+        Raises StorageError.
+        """
+        here = sorted({bytes.fromhex(path.stem) for path in self._oldest_first()})
+        last = None
+        for digest in heapq.merge((one for one in here if one > after), self.remote.hashes(after)):
+            if digest != last:
                 yield digest
+            last = digest
 
     def waiting(self) -> Waiting:
         """Return what waits here. Raises StorageError."""

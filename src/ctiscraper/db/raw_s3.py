@@ -8,6 +8,8 @@ import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from ctiscraper.db.raw import digest_of, name_of, pack, unpack
+from ctiscraper.db.raw import UNTOUCHED_SECONDS, digest_of, name_of, pack, unpack
 from ctiscraper.errors import Reason, SettingsError, StorageError
 
 if TYPE_CHECKING:
@@ -165,16 +167,41 @@ class S3Store:
             packed = answer["Body"].read()
         return unpack(packed, sha256)
 
-    def delete(self, sha256: bytes) -> None:
-        """Let the bytes of a hash go, if they are here. Raises StorageError."""
-        with self._told():
-            self._client().delete_object(Bucket=self._bucket, Key=self._key(sha256))
+    def delete(self, sha256: bytes, *, untouched: float = UNTOUCHED_SECONDS) -> bool:
+        """Return whether the bytes of a hash are gone; those put within `untouched` seconds stay.
 
-    def hashes(self) -> Iterator[bytes]:
-        """Return every hash that is kept, in order. Raises StorageError."""
+        S3 has no lock: a put in the moment between the look and the deletion is undone by it.
+        Raises StorageError.
+        """
+        bucket, key = self._bucket, self._key(sha256)
+        with self._told():
+            client = self._client()
+            try:
+                found = client.head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+                if status == HTTPStatus.NOT_FOUND and _is_missing_key(error):
+                    return True
+                raise
+            # By the clock of the store, which dates what it keeps.
+            headers = found["ResponseMetadata"]["HTTPHeaders"]
+            now = parsedate_to_datetime(headers["date"]) if "date" in headers else None
+            age = ((now or datetime.now(UTC)) - found["LastModified"]).total_seconds()
+            if age < untouched:
+                return False
+            client.delete_object(Bucket=bucket, Key=key)
+        return True
+
+    def hashes(self, after: bytes = b"") -> Iterator[bytes]:
+        """Return the hashes that are kept, in order, from the first past `after` on.
+
+        Raises StorageError.
+        """
+        # The prefix itself comes before every key under it.
+        start = self._key(after) if after else self._prefix
         with self._told():
             pages = self._client().get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix, StartAfter=start):
                 for item in page.get("Contents", ()):
                     digest = digest_of(item["Key"].removeprefix(self._prefix))
                     if digest is not None:
@@ -223,6 +250,11 @@ class S3Store:
                 # The SDK looks for them when a client is made, and then never again.
                 self.close()
             raise _fault_of(error, str(self)) from error
+
+
+def _is_missing_key(error: ClientError) -> bool:
+    """Return whether it is the object that is missing: an answer to HEAD has no words for more."""
+    return error.response.get("Error", {}).get("Code") in {"404", "NoSuchKey"}
 
 
 def _make_client(endpoint: str, region: str) -> "S3Client":

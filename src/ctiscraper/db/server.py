@@ -17,11 +17,14 @@ _REVISION_LENGTH = 13
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
-    """A server as it answered; `now` is its clock, `revision` the schema's or None."""
+    """A server as it answered; `now` is its clock, `revision` the schema's or None.
+
+    `read_only` says why it takes no writes, empty when it does.
+    """
 
     version: str
     major: int
-    writable: bool
+    read_only: str
     now: datetime
     extensions: tuple[str, ...]
     revision: str | None
@@ -50,11 +53,12 @@ async def read_server(conninfo: str) -> ServerFacts:
     if facts.major < OLDEST_MAJOR:
         raise SettingsError(
             f"PostgreSQL at {place} is version {facts.version}, at least {OLDEST_MAJOR} is "
-            "needed: upgrade it, or unset DATABASE_URL to use the embedded one"
+            "needed: upgrade it, or name another in DATABASE_URL (unset, the embedded one is used)"
         )
-    if not facts.writable:
+    if facts.read_only:
         raise SettingsError(
-            f"PostgreSQL at {place} is read-only: name the primary server in DATABASE_URL"
+            f"PostgreSQL at {place} is read-only ({facts.read_only}): name a server in "
+            "DATABASE_URL that takes writes, the primary one"
         )
     return facts
 
@@ -66,6 +70,11 @@ def schema_wanted() -> str:
     """
     names = (file.name for file in files("ctiscraper.db.migrations.versions").iterdir())
     return max(name[:_REVISION_LENGTH] for name in names if name.startswith("2"))
+
+
+def is_newer(revision: str | None) -> bool:
+    """Return whether a schema was made by a later version of this program."""
+    return revision is not None and revision > schema_wanted()
 
 
 def describe_place(conninfo: str) -> str:
@@ -87,14 +96,16 @@ async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts
     cursor = await connection.execute(
         """
         SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-            NOT pg_is_in_recovery() AND current_setting('transaction_read_only') = 'off',
+            CASE WHEN pg_is_in_recovery() THEN 'a standby'
+                WHEN current_setting('transaction_read_only') = 'on'
+                THEN 'default_transaction_read_only is on' ELSE '' END,
             clock_timestamp(), ARRAY(SELECT extname::text FROM pg_extension ORDER BY 1),
             to_regclass('alembic_version') IS NOT NULL
         """
     )
     row = await cursor.fetchone()
     assert row is not None, "a query without FROM has one row"
-    number, version, writable, now, extensions, has_schema = row
+    number, version, read_only, now, extensions, has_schema = row
     assert isinstance(number, int)
     assert isinstance(now, datetime)
     assert isinstance(extensions, list)
@@ -106,7 +117,7 @@ async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts
     return ServerFacts(
         version=str(version).partition(" ")[0],
         major=number // 10_000,
-        writable=bool(writable),
+        read_only=str(read_only),
         now=now,
         extensions=tuple(extensions),
         revision=revision,

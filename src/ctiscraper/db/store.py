@@ -112,10 +112,13 @@ class Store:
             await _end(conn, job, job.article_id, changed=False)
         return True
 
-    async def keep_snapshot(self, job: FetchJob, snapshot: SnapshotRecord) -> int:
-        """Return the number of a snapshot kept for an item that became no article."""
+    async def keep_snapshot(self, job: FetchJob, snapshot: SnapshotRecord) -> int | None:
+        """Return the number of a snapshot kept for an item that became no article.
+
+        None when the lease was lost meanwhile: then nothing is written.
+        """
         async with self._database.connection() as conn:
-            return await _insert_snapshot(conn, job.id, snapshot)
+            return await _insert_snapshot(conn, job, snapshot)
 
     async def snapshot(self, snapshot_id: int) -> SnapshotRecord | None:
         """Return a page as it was answered, None when it was thrown away."""
@@ -186,24 +189,25 @@ def _print_values(mark: Fingerprint) -> dict[str, object]:
     }
 
 
-async def _insert_snapshot(conn: Conn, job_id: int, snapshot: SnapshotRecord) -> int:
+async def _insert_snapshot(conn: Conn, job: FetchJob, snapshot: SnapshotRecord) -> int | None:
     cursor = await conn.execute(
         """
         INSERT INTO snapshot (job_id, sha256, url, status, content_type, bytes, fetched_at)
-        VALUES (%s, %s, %s, %s, %s, %s, now()) RETURNING id
+        SELECT id, %s, %s, %s, %s, %s, now() FROM fetch_job
+        WHERE id = %s AND lease_owner = %s AND state = 'leased' RETURNING id
         """,
         (
-            job_id,
             snapshot.sha256,
             snapshot.url,
             snapshot.status,
             snapshot.content_type,
             snapshot.size,
+            job.id,
+            job.lease_owner,
         ),
     )
     row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0])
+    return int(row[0]) if row else None
 
 
 async def _keep_again(

@@ -16,7 +16,7 @@ from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.db.raw_outbox import OutboxStore
-from ctiscraper.db.server import ServerFacts, schema_wanted
+from ctiscraper.db.server import ServerFacts, is_newer, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
@@ -262,11 +262,18 @@ def _schema(facts: ServerFacts) -> Finding:
     wanted = schema_wanted()
     if facts.revision == wanted:
         return _finding("schema", Verdict.OK, wanted)
+    if is_newer(facts.revision):
+        return _finding(
+            "schema",
+            Verdict.WARN,
+            f"{facts.revision}, newer than the {wanted} of this program",
+            "update the program: it goes on with what it knows of the schema",
+        )
     return _finding(
         "schema",
         Verdict.FAIL,
         f"{facts.revision or 'empty'}, {wanted} is needed",
-        "run 'ctiscraper db upgrade'",
+        "run 'ctiscraper migrate'",
     )
 
 

@@ -141,7 +141,7 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
             "schema",
             Verdict.FAIL,
             f"it is {state.schema or 'empty'}, this program needs {state.schema_wanted}",
-            "run 'ctiscraper db upgrade'",
+            "run 'ctiscraper migrate'",
         )
 
 

@@ -9,12 +9,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply, waiting at most two seconds for any lock."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    """Apply: in well under a second, or in parts; what is CONCURRENTLY comes first, by itself."""
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     ${upgrades if upgrades else "raise NotImplementedError"}
 
 
 def downgrade() -> None:
     """Undo."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     ${downgrades if downgrades else "raise NotImplementedError"}

@@ -1,0 +1,101 @@
+"""An installation to back up, with ten thousand items, and places to restore it to."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from ctiscraper.archive.make import Original, make_archive
+from ctiscraper.archive.manifest import Manifest
+from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.server import read_server
+
+ROWS = 10_000
+
+FILL = """
+INSERT INTO source (key, settings)
+    VALUES ('acme', '{"key": "acme", "name": "Acme", "tier": "standard", "active": true}');
+INSERT INTO source_state (source_id, host) SELECT id, 'acme.example' FROM source;
+INSERT INTO fetch_job (url_hash, url, host, source_id, state, entry, finished_at)
+SELECT sha256(('u' || n)::bytea), 'https://acme.example/' || n, 'acme.example', s.id,
+    CASE WHEN n % 10 = 0 THEN 'failed' ELSE 'stored' END, '{"guid": "g", "url": "u"}', now()
+FROM source s, generate_series(1, %(rows)s) AS n;
+INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first)
+SELECT source_id, url_hash, id, url_hash, true FROM fetch_job;
+INSERT INTO article (job_id, url_hash, source_id, tier, url, canonical_url, title, text, html,
+    sort_at, word_count, reading_minutes, method, text_sha256, similarity, search)
+SELECT id, url_hash, source_id, 'standard', url, url, 'Title ' || id, 'Tëxt' || id, '<p>x</p>',
+    now() - id * interval '1 minute', 1, 1, 'general', url_hash, random(),
+    to_tsvector('english', 'title ' || id)
+FROM fetch_job WHERE state = 'stored';
+UPDATE fetch_job j SET article_id = a.id FROM article a WHERE a.job_id = j.id;
+"""
+
+
+@dataclass
+class Installation:
+    """A database and a raw store."""
+
+    conninfo: str
+    raw: FolderStore
+
+    def run(self, statement: str, *values: object) -> None:
+        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(statement.encode(), values or None)
+
+    def count(self, table: str) -> int:
+        with psycopg.connect(self.conninfo) as connection:
+            query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+            row = connection.execute(query).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def keep_page(self, body: bytes) -> bytes:
+        """Keep a raw page of the first item."""
+        digest = self.raw.put(body)
+        self.run(
+            """
+            INSERT INTO snapshot (job_id, sha256, url, status, bytes, fetched_at)
+            SELECT min(id), %s, 'u', 200, 1, now() FROM fetch_job
+            """,
+            digest,
+        )
+        return digest
+
+    async def archive(self, target: Path) -> tuple[Path, Manifest]:
+        original = Original(
+            conninfo=self.conninfo, facts=await read_server(self.conninfo), raw=self.raw
+        )
+        return await make_archive(original, target, print)
+
+
+@pytest.fixture
+def installation(database: str, tmp_path: Path) -> Installation:
+    made = Installation(database, FolderStore(tmp_path / "raw"))
+    with psycopg.connect(database) as connection, psycopg.ClientCursor(connection) as cursor:
+        cursor.execute(FILL.replace("%(rows)s", str(ROWS)).encode())
+    for n in range(3):
+        made.keep_page(b"page %d" % n)
+    return made
+
+
+@pytest.fixture
+def empty_database(postgres: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases."""
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"empty_{uuid.uuid4().hex[:12]}"
+        made.append(name)
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return make_conninfo(postgres, dbname=name)
+
+    with psycopg.connect(postgres, autocommit=True) as admin:
+        yield make
+        for name in made:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
