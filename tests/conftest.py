@@ -17,9 +17,14 @@ import pytest_asyncio
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
+from servers import VARIABLE, chosen_binaries
+
+# What the tests start as an operator would has the same server.
+if VARIABLE in os.environ:
+    os.environ["CTISCRAPER_PG_BIN"] = os.environ[VARIABLE]
 
 # Nothing of a test cluster has to outlive the machine.
 VOLATILE = {
@@ -33,6 +38,37 @@ VOLATILE = {
 }
 
 
+def pytest_report_header() -> str:
+    binaries = chosen_binaries()
+    return f"PostgreSQL {binaries.version} of {binaries.bin_dir}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that has a PostgreSQL, so that all of them can be run on another one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "binaries" in item.fixturenames:
+            item.add_marker("postgres")
+
+
+@pytest.fixture(scope="session")
+def binaries() -> PgBinaries:
+    """The PostgreSQL programs that this run tests with."""
+    return chosen_binaries()
+
+
+@pytest.fixture
+def place(binaries: PgBinaries, tmp_path: Path) -> Iterator[Path]:
+    """A folder for a server of the test's own; an unprivileged user can reach it, as root's must."""
+    del binaries
+    if os.geteuid() != 0:
+        yield tmp_path
+        return
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def shared_tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all workers of this run have in common."""
@@ -41,7 +77,7 @@ def shared_tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres(shared_tmp: Path) -> AsyncIterator[str]:
+async def postgres(shared_tmp: Path, binaries: PgBinaries) -> AsyncIterator[str]:
     """The connection string of a server whose user may make databases, one for all workers."""
     given = os.environ.get("CTISCRAPER_TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
     if given:
@@ -51,7 +87,7 @@ async def postgres(shared_tmp: Path) -> AsyncIterator[str]:
     # Held by every worker that uses the server; its owner waits for the last to let go.
     users = os.open(shared_tmp / "postgres-users.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(users, fcntl.LOCK_SH)
-    server = EmbeddedPostgres(data_dir, find_binaries(), options=VOLATILE)
+    server = EmbeddedPostgres(data_dir, binaries, options=VOLATILE)
     await server.start()
     yield server.conninfo
     owned = server.is_owner

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
-from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from internet.world import FakeInternet
@@ -25,15 +23,6 @@ from walk.walker import Walk, walking
 
 HASTE = {"fsync": "off", "shared_buffers": "16MB", "log_min_messages": "error"}
 LEASE = 2.0
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that an unprivileged user can reach, as root's server needs."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
 
 
 async def until(happened: Callable[[], Awaitable[bool] | bool], seconds: float = 60.0) -> None:
@@ -57,10 +46,10 @@ async def all_once(walk: Walk, items: int) -> None:
 
 
 async def test_immediate_restarts_of_the_server_lose_and_double_nothing(
-    place: Path, tmp_path: Path
+    place: Path, binaries: PgBinaries, tmp_path: Path
 ) -> None:
     async with (
-        EmbeddedPostgres(place / "data", find_binaries(), options=HASTE) as server,
+        EmbeddedPostgres(place / "data", binaries, options=HASTE) as server,
         FakeInternet(hosts=4, items=8, latency=0.02) as net,
     ):
         await asyncio.to_thread(upgrade, server.conninfo)
@@ -181,9 +170,8 @@ def _read_only(conninfo: str, *, read_only: bool) -> None:
 
 
 async def test_a_dump_restored_elsewhere_is_whole_and_goes_on(
-    database: str, tmp_path: Path
+    database: str, binaries: PgBinaries, tmp_path: Path
 ) -> None:
-    binaries = find_binaries()
     programs = binaries.bin_dir
     if not (programs / "pg_dump").exists():
         pytest.skip(f"there is no pg_dump in {programs}")
