@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
-from servers import VARIABLE, chosen_binaries
+from servers import VARIABLE, chosen_binaries, reachable_folder
 
 # What the tests start as an operator would has the same server.
 if VARIABLE in os.environ:
@@ -57,16 +57,11 @@ def binaries() -> PgBinaries:
 
 
 @pytest.fixture
-def place(binaries: PgBinaries, tmp_path: Path) -> Iterator[Path]:
-    """A folder for a server of the test's own; an unprivileged user can reach it, as root's must."""
+def place(binaries: PgBinaries) -> Iterator[Path]:
+    """A folder for a server of the test's own."""
     del binaries
-    if os.geteuid() != 0:
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    with reachable_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

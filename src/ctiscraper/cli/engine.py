@@ -55,12 +55,11 @@ async def open_ready_engine(settings: Settings, *, migrate: bool = False) -> Asy
     if not settings.database_url and not (settings.data_dir / "cluster").exists():
         loaded = asyncio.create_task(_load_migrations())
     async with open_engine(settings) as engine:
-        wanted = schema_wanted()
-        if engine.facts.revision != wanted:
+        if not engine.facts.has_schema:
             if not (engine.embedded or migrate):
                 raise SettingsError(
-                    f"the database's schema is {engine.facts.revision or 'empty'}, this program "
-                    f"needs {wanted}: run 'ctiscraper db upgrade' first"
+                    f"the schema of DATABASE_URL is {engine.facts.revision or 'empty'}, this "
+                    f"program needs {schema_wanted()}: run 'ctiscraper db upgrade' first"
                 )
             migrations = await (loaded or _load_migrations())
             await asyncio.to_thread(migrations.upgrade, engine.conninfo)

@@ -9,7 +9,7 @@ from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import print_json, print_lines
 from ctiscraper.db.migrate import upgrade as migrate
-from ctiscraper.db.server import read_server, schema_wanted
+from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
 from ctiscraper.tasks.loop import run_async
 
 app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
@@ -21,7 +21,8 @@ def upgrade(data: Data = None, json: Json = False) -> None:
 
     async def act() -> tuple[str | None, str | None]:
         async with open_engine(settings_for(data)) as engine:
-            await asyncio.to_thread(migrate, engine.conninfo)
+            if not engine.facts.has_schema:
+                await asyncio.to_thread(migrate, engine.conninfo)
             return engine.facts.revision, (await read_server(engine.conninfo)).revision
 
     before, after = run_async(act())
@@ -37,17 +38,17 @@ def upgrade(data: Data = None, json: Json = False) -> None:
 def check(data: Data = None, json: Json = False) -> None:
     """Say whether the database is what this program needs; change nothing."""
 
-    async def read() -> tuple[str, str | None]:
+    async def read() -> ServerFacts:
         async with open_engine(settings_for(data)) as engine:
-            return engine.facts.version, engine.facts.revision
+            return engine.facts
 
-    version, revision = run_async(read())
+    facts = run_async(read())
     wanted = schema_wanted()
     if json:
-        facts = {"postgresql": version, "schema": revision, "wanted": wanted}
-        print_json({**facts, "current": revision == wanted})
+        said = {"postgresql": facts.version, "schema": facts.revision, "wanted": wanted}
+        print_json({**said, "current": facts.has_schema})
     else:
-        state = "current" if revision == wanted else f"not {wanted}: run 'ctiscraper db upgrade'"
-        print_lines([f"PostgreSQL {version}, schema {revision or 'empty'}, {state}"])
-    if revision != wanted:
+        state = "current" if facts.has_schema else f"not {wanted}: run 'ctiscraper db upgrade'"
+        print_lines([f"PostgreSQL {facts.version}, schema {facts.revision or 'empty'}, {state}"])
+    if not facts.has_schema:
         raise typer.Exit(Exit.SETTINGS)

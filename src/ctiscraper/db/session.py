@@ -5,10 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
-from psycopg.errors import ProgramLimitExceeded
+from psycopg.errors import InsufficientPrivilege, ProgramLimitExceeded
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from ctiscraper.db.clock import ServerClock
 from ctiscraper.errors import Reason, StorageError
 
 Conn = AsyncConnection[TupleRow]
@@ -27,8 +28,9 @@ _PATIENCE = {
     "tcp_user_timeout": 30_000,
 }
 
-# The server is away, full, read-only or restarting: its fault, never the statement's.
-_OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout)
+# The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
+# a statement, and so of no item.
+_OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
 
 
 class Database:
@@ -36,12 +38,14 @@ class Database:
 
     def __init__(self, conninfo: str, *, size: int = 8, statement_seconds: float = 30.0) -> None:
         self.conninfo = conninfo
+        self.clock = ServerClock()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
             conninfo,
             min_size=min(2, size),
             max_size=size,
             timeout=10.0,
             open=False,
+            configure=self._tell_time,
             kwargs={
                 "autocommit": True,
                 **_PATIENCE,
@@ -57,6 +61,13 @@ class Database:
             await self._pool.close()
             raise StorageError(Reason.DATABASE, f"cannot connect to PostgreSQL: {error}") from error
         return self
+
+    async def _tell_time(self, conn: Conn) -> None:
+        """Read the server's clock on every new connection: at least once an hour."""
+        cursor = await conn.execute("SELECT clock_timestamp()")
+        row = await cursor.fetchone()
+        assert row is not None, "a query without FROM has one row"
+        self.clock.set(row[0])
 
     async def close(self) -> None:
         """Give every connection back to the server."""
