@@ -260,7 +260,13 @@ def test_a_runtime_folder_of_someone_else_is_refused(tmp_path: Path) -> None:
 
 
 async def test_the_watcher_stops_the_server_where_the_kernel_does_not() -> None:
-    server = await asyncio.create_subprocess_exec("/bin/sleep", "60", start_new_session=True)
+    # A run in the background of a shell ignores SIGINT, and so would a child that sets nothing.
+    waits = "import signal; signal.signal(2, signal.SIG_DFL); print(flush=True); signal.pause()"
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", waits), start_new_session=True, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    await server.stdout.readline()
     watcher = await watch_parent(server.pid)
     assert watcher.stdin is not None
     watcher.stdin.close()

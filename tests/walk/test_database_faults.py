@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
+from ctiscraper.db.overview import Overview
 from internet.world import FakeInternet
 from walk.fault_proxy import fault_proxy
 from walk.walker import Walk, walking
@@ -110,7 +111,7 @@ async def test_a_full_disk_burns_no_attempt_and_all_is_stored_once_there_is_room
 ) -> None:
     """The server's own error for a full tablespace, raised by a trigger: quotas need root."""
     async with (
-        FakeInternet(hosts=2, items=4) as net,
+        FakeInternet(hosts=8, items=1) as net,
         walking(database, net, tmp_path) as walk,
     ):
         await walk.add(*net.sources())
@@ -125,11 +126,16 @@ async def test_a_full_disk_burns_no_attempt_and_all_is_stored_once_there_is_room
             ]
             assert await walk.value("SELECT bool_or(reason = 'database') FROM fetch_job")
             assert (await walk.accounting()).pending == 8
+            trouble = await Overview(walk.database).storage_trouble()
+            assert trouble is not None
+            assert trouble.items == 8
+            assert trouble.detail.startswith("could not extend file: No space left on device")
             await walk.run("UPDATE fetch_job SET run_after = now()")
             await walk.run("UPDATE host SET work_at = now(), open_until = NULL")
         assert await walk.value("SELECT sum(failures) FROM host") == 0
         await walk.run("DROP TRIGGER full_disk ON article")
         await walk.collect()
+        assert await Overview(walk.database).storage_trouble() is None
         await all_once(walk, 8)
 
 

@@ -31,9 +31,9 @@ class ServerFacts:
     now: datetime
     extensions: tuple[str, ...]
     revision: str | None
-    standby: bool = False
-    connections: int = 0
-    most_connections: int = 0
+    standby: bool
+    connections: int
+    most_connections: int
 
     @property
     def has_schema(self) -> bool:
