@@ -78,7 +78,7 @@ def refused(conninfo: str, folder: Path, code: int) -> str:
         ),
         ({"dbname": "postgres"}, 3, "pg_hba.conf rejects", "let its pg_hba.conf admit"),
         ({"sslmode": "require"}, 3, "does not support SSL", "mend sslmode or sslrootcert"),
-        ({"sslmode": "alsways"}, 3, "invalid sslmode value", "that part of DATABASE_URL"),
+        ({"sslmode": "surely"}, 3, "invalid sslmode value", "that part of DATABASE_URL"),
         ({"port": "1"}, 8, "Connection refused", "start it, or mend DATABASE_URL"),
         ({"host": "no-such.invalid"}, 8, "no-such.invalid", "mend the host in DATABASE_U"),
     ],

@@ -55,6 +55,7 @@ async def test_idle_connections_that_a_restart_broke_cost_no_more_than_one_error
         "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'disk_full'; END $$",
         "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'too_many_connections'; END $$",
         "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'out_of_memory'; END $$",
+        "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'insufficient_privilege'; END $$",
         "BEGIN READ ONLY; CREATE TABLE it (n int); COMMIT",
         "BEGIN; SET LOCAL statement_timeout = 10; SELECT pg_sleep(60); COMMIT",
     ],
