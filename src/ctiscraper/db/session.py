@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ctiscraper.db.clock import ServerClock
+from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import Reason, StorageError
 
 Conn = AsyncConnection[TupleRow]
@@ -54,12 +55,22 @@ class Database:
         )
 
     async def open(self) -> Self:
-        """Return the database once a first connection stands."""
+        """Return the database once its first connections stand.
+
+        Raises StorageError and SettingsError.
+        """
         try:
             await self._pool.open(wait=True, timeout=30.0)
         except PoolTimeout as error:
             await self._pool.close()
-            raise StorageError(Reason.DATABASE, f"cannot connect to PostgreSQL: {error}") from error
+            # The pool does not say why; who asks by himself is told.
+            await read_server(self.conninfo)
+            raise StorageError(
+                Reason.DATABASE,
+                f"PostgreSQL at {describe_place(self.conninfo)} does not give the "
+                f"{self._pool.min_size} connections that a process begins with: raise "
+                "max_connections there, or run less here (CTISCRAPER_WORKERS)",
+            ) from error
         return self
 
     async def _tell_time(self, conn: Conn) -> None:
