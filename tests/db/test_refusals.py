@@ -15,6 +15,7 @@ from ctiscraper.db.refusals import explain_refusal
         ('FATAL:  too many connections for role "me"', "raise max_connections", False),
         ('FATAL:  role "me" is not permitted to log in', "mend the user", True),
         ('FATAL:  database "x" is not currently accepting connections', "connect to this", True),
+        ("failed to resolve host 'db.invalid': [Errno -2] Name or s", "mend the host in D", False),
         ("something that no server says yet", "start it, or mend DATABASE_URL", False),
     ],
 )

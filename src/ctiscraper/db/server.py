@@ -57,6 +57,8 @@ async def read_server(conninfo: str) -> ServerFacts:
         if refusal.lasting:
             raise SettingsError(said) from error
         raise StorageError(Reason.DATABASE, said) from error
+    except UnicodeError as error:
+        raise SettingsError(f"the host of {place} is no name: mend it in DATABASE_URL") from error
     except Error as error:
         raise SettingsError(
             f"PostgreSQL at {place} refused a first question: {_cause(error)}; "
