@@ -17,10 +17,15 @@ import pytest_asyncio
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.tasks.valkey import EmbeddedValkey
+from servers import VARIABLE, chosen_binaries, reachable_folder
+
+# What the tests start as an operator would has the same server.
+if VARIABLE in os.environ:
+    os.environ["CTISCRAPER_PG_BIN"] = os.environ[VARIABLE]
 
 # Nothing of a test cluster has to outlive the machine.
 VOLATILE = {
@@ -34,6 +39,32 @@ VOLATILE = {
 }
 
 
+def pytest_report_header() -> str:
+    binaries = chosen_binaries()
+    return f"PostgreSQL {binaries.version} of {binaries.bin_dir}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that has a PostgreSQL, so that all of them can be run on another one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "binaries" in item.fixturenames:
+            item.add_marker("postgres")
+
+
+@pytest.fixture(scope="session")
+def binaries() -> PgBinaries:
+    """The PostgreSQL programs that this run tests with."""
+    return chosen_binaries()
+
+
+@pytest.fixture
+def place(binaries: PgBinaries) -> Iterator[Path]:
+    """A folder for a server of the test's own."""
+    del binaries
+    with reachable_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def shared_tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all workers of this run have in common."""
@@ -42,7 +73,7 @@ def shared_tmp(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def postgres(shared_tmp: Path) -> AsyncIterator[str]:
+async def postgres(shared_tmp: Path, binaries: PgBinaries) -> AsyncIterator[str]:
     """The connection string of a server whose user may make databases, one for all workers."""
     given = os.environ.get("CTISCRAPER_TEST_DATABASE_URL") or os.environ.get("DATABASE_URL")
     if given:
@@ -52,7 +83,7 @@ async def postgres(shared_tmp: Path) -> AsyncIterator[str]:
     # Held by every worker that uses the server; its owner waits for the last to let go.
     users = os.open(shared_tmp / "postgres-users.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(users, fcntl.LOCK_SH)
-    server = EmbeddedPostgres(data_dir, find_binaries(), options=VOLATILE)
+    server = EmbeddedPostgres(data_dir, binaries, options=VOLATILE)
     await server.start()
     yield server.conninfo
     owned = server.is_owner

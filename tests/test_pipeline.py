@@ -104,6 +104,7 @@ class Bench(Stage):
             store=self.store,
             links=self.links,
             raw=self.raw,
+            clock=self.database.clock,
             chance=lambda: 0.5,
         )
 

@@ -69,7 +69,7 @@ async def open_services(
         if isinstance(raw, OutboxStore):
             stack.enter_context(raw.flushing())
         database = await stack.enter_async_context(Database(conninfo, size=connections))
-        client = Client(settings.egress_policy())
+        client = Client(settings.egress_policy(), clock=database.clock)
         stack.push_async_callback(client.aclose)
         sandbox = Sandbox(PARSERS, warm_up=WARM_UP)
         stack.push_async_callback(sandbox.aclose)
@@ -77,7 +77,13 @@ async def open_services(
             await sandbox.start()
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
-        fetcher = Fetcher(client, hosts, agent_token=AGENT, default_gap=settings.min_gap)
+        fetcher = Fetcher(
+            client,
+            hosts,
+            agent_token=AGENT,
+            default_gap=settings.min_gap,
+            clock=database.clock,
+        )
         finder = Finder(fetcher, sandbox)
         pipeline = Pipeline(
             fetcher=fetcher,
@@ -89,6 +95,7 @@ async def open_services(
             store=Store(database),
             links=Links(database),
             raw=raw,
+            clock=database.clock,
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
         yield Services(settings, database, hosts, sources, queue, checks, pipeline, sourcing)

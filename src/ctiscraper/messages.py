@@ -1,6 +1,7 @@
 """What is sent to the parsers' process, and the names it answers to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from ctiscraper.types import ExtractionHints
 
@@ -17,11 +18,12 @@ WARM_UP = "ctiscraper.parsers:warm_up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedMessage:
-    """A feed, or a page to look for feeds in."""
+    """A feed, or a page to look for feeds in; no date is later than `now`."""
 
     body: bytes
     url: str
     content_type: str = ""
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,7 @@ class SitemapMessage:
 
     body: bytes
     url: str
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class ListingMessage:
     url: str
     selector: str
     content_type: str = ""
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,11 @@ _encode = msgspec.msgpack.encode
 def feed(payload: bytes) -> bytes:
     """Return the encoded ParsedFeed of a FeedMessage."""
     message = msgspec.msgpack.decode(payload, type=FeedMessage)
-    return _encode(parse_feed(message.body, content_type=message.content_type, url=message.url))
+    return _encode(
+        parse_feed(
+            message.body, content_type=message.content_type, url=message.url, now=message.now
+        )
+    )
 
 
 def candidates(payload: bytes) -> bytes:
@@ -33,7 +37,7 @@ def candidates(payload: bytes) -> bytes:
 def sitemap(payload: bytes) -> bytes:
     """Return the encoded Sitemap of a SitemapMessage."""
     message = msgspec.msgpack.decode(payload, type=SitemapMessage)
-    return _encode(parse_sitemap(message.body, url=message.url))
+    return _encode(parse_sitemap(message.body, url=message.url, now=message.now))
 
 
 def listing(payload: bytes) -> bytes:
@@ -45,6 +49,7 @@ def listing(payload: bytes) -> bytes:
             url=message.url,
             selector=message.selector,
             content_type=message.content_type,
+            now=message.now,
         )
     )
 

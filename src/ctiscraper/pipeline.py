@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -73,6 +73,7 @@ class Pipeline:
     store: Store
     links: Links
     raw: RawStore
+    clock: Callable[[], datetime]
     chance: Callable[[], float] = random.random
 
     # 1. A source is due: ask it what is new.
@@ -112,10 +113,10 @@ class Pipeline:
     async def _announce(self, lease: SourceLease, found: Found) -> CheckSummary | None:
         source = lease.source
         feed = found.feed
-        now = datetime.now(UTC)
         rhythm = None
         if feed is not None:
-            rhythm = items_per_day([e.published for e in feed.entries if e.published], now)
+            dates = [entry.published for entry in feed.entries if entry.published]
+            rhythm = items_per_day(dates, found.page.fetched_at)
         standing = after_answer(source, found.page, feed, rhythm, self._chance())
         standing = replace(standing, validators=replace(standing.validators, body_sha256=found.sha))
         items = (
@@ -223,7 +224,7 @@ class Pipeline:
             status=record.status,
             headers={"content-type": record.content_type},
             body=body,
-            fetched_at=datetime.now(UTC),
+            fetched_at=self.clock(),
         )
 
     async def _read(
@@ -238,7 +239,7 @@ class Pipeline:
                 selectors=settings.selectors,
                 language=settings.language,
                 entry=job.entry,
-                fetched_at=page.fetched_at if page else datetime.now(UTC),
+                fetched_at=page.fetched_at if page else self.clock(),
             ),
         )
         return _decoded(

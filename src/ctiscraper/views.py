@@ -306,6 +306,14 @@ class QueuePage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageTrouble:
+    """How many items wait for our own database or disk, and what it said to one of them."""
+
+    items: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pulse:
     """What every page says of the whole: counts of sources, and whether work waits."""
 

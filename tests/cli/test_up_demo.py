@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from cli.terminal import Terminal
 from ctiscraper.demo.library import load_articles
@@ -15,6 +16,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.usefixtures("binaries")
 def test_the_demo_shows_everything(tmp_path: Path) -> None:
     articles = load_articles()
     terminal = Terminal(HOSTILE)

@@ -20,6 +20,7 @@ from ctiscraper.db.binaries import PgBinaries, find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres, watch_parent
 from ctiscraper.db.socket_dir import make_socket_dir, socket_dir_for
 from ctiscraper.errors import SettingsError
+from servers import VARIABLE, chosen_binaries
 
 HASTE = {"fsync": "off", "shared_buffers": "16MB", "log_min_messages": "warning"}
 SUPERVISOR = """
@@ -29,7 +30,8 @@ from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 
 async def main():
-    server = EmbeddedPostgres(Path(sys.argv[1]), find_binaries(), options={"fsync": "off"})
+    binaries = find_binaries(*map(Path, sys.argv[2:]))
+    server = EmbeddedPostgres(Path(sys.argv[1]), binaries, options={"fsync": "off"})
     await server.start()
     print(server.pid or 0, flush=True)
     await asyncio.to_thread(sys.stdin.read)
@@ -39,24 +41,12 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
-    """A folder that an unprivileged user can reach, as root's server needs."""
-    if os.geteuid() != 0:
-        yield tmp_path
-        return
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
-
-
 @pytest.fixture(scope="module")
-def prepared() -> Iterator[Path]:
+def prepared(binaries: PgBinaries) -> Iterator[Path]:
     """A data folder as a first start leaves it, since making one takes most of a start's time."""
 
     async def start_and_stop() -> None:
-        async with served(folder / "data"):
+        async with served(folder / "data", binaries):
             pass
 
     folder = Path(tempfile.mkdtemp())
@@ -77,15 +67,16 @@ def data(place: Path, prepared: Path) -> Path:
 async def served(
     data_dir: Path, binaries: PgBinaries | None = None
 ) -> AsyncIterator[EmbeddedPostgres]:
-    async with EmbeddedPostgres(data_dir, binaries or find_binaries(), options=HASTE) as server:
+    async with EmbeddedPostgres(data_dir, binaries or chosen_binaries(), options=HASTE) as server:
         yield server
 
 
 @asynccontextmanager
 async def supervised(data_dir: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """A process of its own that runs the server, and the server's number (0 for a client)."""
+    given = [os.environ[VARIABLE]] if VARIABLE in os.environ else []
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SUPERVISOR, str(data_dir)),
+        *(sys.executable, "-c", SUPERVISOR, str(data_dir), *given),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -136,7 +127,7 @@ async def test_is_closed_to_others(data: Path) -> None:
 
 
 async def test_commits_are_durable_and_text_is_unicode_by_default(place: Path) -> None:
-    async with EmbeddedPostgres(place / "data", find_binaries()) as server:
+    async with EmbeddedPostgres(place / "data", chosen_binaries()) as server:
         with psycopg.connect(server.conninfo) as connection:
             row = connection.execute(
                 "SELECT current_setting('synchronous_commit'), current_setting('fsync'),"
@@ -213,7 +204,7 @@ async def test_a_silent_owner_is_told_of(place: Path) -> None:
     (place / "data").mkdir(mode=0o700)
     lock = os.open(place / "data" / "owner.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    server = EmbeddedPostgres(place / "data", find_binaries(), patience=0.05)
+    server = EmbeddedPostgres(place / "data", chosen_binaries(), patience=0.05)
     with pytest.raises(SettingsError, match="another process owns"):
         await server.start()
     os.close(lock)
@@ -230,12 +221,12 @@ async def test_a_half_made_cluster_is_made_again(place: Path) -> None:
 async def test_another_version_of_the_files_is_refused_with_the_way_out(data: Path) -> None:
     (data / "cluster" / "PG_VERSION").write_text("13\n", "ascii")
     with pytest.raises(SettingsError, match=r"made by PostgreSQL 13.*dump the data"):
-        await EmbeddedPostgres(data, find_binaries()).start()
+        await EmbeddedPostgres(data, chosen_binaries()).start()
 
 
 async def test_a_server_that_refuses_its_settings_is_quoted(data: Path) -> None:
     server = EmbeddedPostgres(
-        data, find_binaries(), options={"shared_buffers": "many"}, patience=0.1
+        data, chosen_binaries(), options={"shared_buffers": "many"}, patience=0.1
     )
     with pytest.raises(SettingsError, match="shared_buffers"):
         await server.start()
@@ -245,7 +236,7 @@ async def test_a_server_that_refuses_its_settings_is_quoted(data: Path) -> None:
 async def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"file.*choose another data folder"):
-        await EmbeddedPostgres(tmp_path / "file" / "data", find_binaries()).start()
+        await EmbeddedPostgres(tmp_path / "file" / "data", chosen_binaries()).start()
 
 
 async def test_a_deep_data_folder_needs_no_long_socket_path(place: Path) -> None:
@@ -269,7 +260,13 @@ def test_a_runtime_folder_of_someone_else_is_refused(tmp_path: Path) -> None:
 
 
 async def test_the_watcher_stops_the_server_where_the_kernel_does_not() -> None:
-    server = await asyncio.create_subprocess_exec("/bin/sleep", "60", start_new_session=True)
+    # A run in the background of a shell ignores SIGINT, and so would a child that sets nothing.
+    waits = "import signal; signal.signal(2, signal.SIG_DFL); print(flush=True); signal.pause()"
+    server = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", waits), start_new_session=True, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    await server.stdout.readline()
     watcher = await watch_parent(server.pid)
     assert watcher.stdin is not None
     watcher.stdin.close()
@@ -297,7 +294,7 @@ async def test_root_copies_programs_that_the_user_cannot_reach(place: Path) -> N
 @pytest.mark.skipif(os.geteuid() != 0, reason="root's ways need root")
 async def test_root_uses_a_namespace_in_a_private_folder(place: Path) -> None:
     (place / "private").mkdir(mode=0o700)
-    server = EmbeddedPostgres(place / "private" / "data", find_binaries(), options=HASTE)
+    server = EmbeddedPostgres(place / "private" / "data", chosen_binaries(), options=HASTE)
     try:
         await server.start()
     except SettingsError as refusal:

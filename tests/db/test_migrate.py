@@ -11,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 import make
 from ctiscraper.db import migrate
 from ctiscraper.db.session import Database
+from ctiscraper.errors import SettingsError, StorageError
 from db.stage import Stage
 
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
@@ -89,6 +90,37 @@ def test_processes_that_start_at_once_migrate_once(empty: str) -> None:
         thread.join()
     assert failures == []
     assert migrate.current(empty) == migrate.newest()
+
+
+def test_a_migration_that_the_server_refuses_tells_why_and_changes_nothing(empty: str) -> None:
+    """The server's own errors, raised as the first table is made."""
+    for code, kind, said in (
+        ("disk_full", StorageError, "run 'ctiscraper migrate' again"),
+        ("insufficient_privilege", SettingsError, "GRANT CREATE ON SCHEMA public"),
+    ):
+        with psycopg.connect(empty, autocommit=True) as connection:
+            connection.execute(
+                f"""
+                CREATE OR REPLACE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'it said so' USING ERRCODE = '{code}'; END $$
+                """.encode()
+            )
+            connection.execute("DROP EVENT TRIGGER IF EXISTS refusing")
+            connection.execute(
+                "CREATE EVENT TRIGGER refusing ON ddl_command_start WHEN TAG IN ('CREATE VIEW')"
+                " EXECUTE FUNCTION refuse()"
+            )
+        with pytest.raises(kind, match=f"nothing was changed: it said so; .*{said}"):
+            migrate.upgrade(empty)
+        assert tables(empty) == set()
+    with psycopg.connect(empty, autocommit=True) as connection:
+        connection.execute("DROP EVENT TRIGGER refusing")
+    migrate.upgrade(empty)
+
+
+def test_a_migration_without_a_server_is_told() -> None:
+    with pytest.raises(StorageError, match="nothing was changed"):
+        migrate.upgrade("host=127.0.0.1 port=1 user=me dbname=mine")
 
 
 def test_a_migrated_database_is_left_as_it_is(empty: str) -> None:

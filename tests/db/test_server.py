@@ -1,15 +1,18 @@
 """What a server is asked first."""
 
+import signal
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from ctiscraper.db.binaries import find_binaries
-from ctiscraper.db.embedded import EmbeddedPostgres
+from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.migrate import downgrade, newest
 from ctiscraper.db.server import describe_place, read_server, schema_wanted
 from ctiscraper.errors import SettingsError, StorageError
+from servers import own_server
+from walk.fault_proxy import fault_proxy
 
 
 async def test_a_server_says_what_it_is(database: str) -> None:
@@ -34,19 +37,29 @@ async def test_a_read_only_server_is_refused(database: str) -> None:
         await read_server(read_only)
 
 
-async def test_a_standby_is_refused(tmp_path: Path) -> None:
-    options = {"fsync": "off"}
-    async with EmbeddedPostgres(tmp_path / "pg", find_binaries(), options=options):
-        (tmp_path / "pg" / "cluster" / "standby.signal").touch()
-    async with EmbeddedPostgres(tmp_path / "pg", find_binaries(), options=options) as server:
-        with pytest.raises(SettingsError, match=r"read-only \(a standby\): .* DATABASE_URL"):
-            await read_server(server.conninfo)
+async def test_an_old_server_is_refused(database: str) -> None:
+    """A real server that says it is older: none so old can be had everywhere."""
+    with psycopg.connect(database) as connection:
+        number = str(connection.info.server_version)
+    async with fault_proxy(database) as proxy:
+        assert (await read_server(proxy.conninfo)).major >= 15
+        proxy.spell(number, "140022")
+        with pytest.raises(SettingsError, match=r"at least 15 is needed.*DATABASE_URL"):
+            await read_server(proxy.conninfo)
 
 
-async def test_an_old_server_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ctiscraper.db.server.OLDEST_MAJOR", 99)
-    with pytest.raises(SettingsError, match="at least 99 is needed"):
-        await read_server(database)
+async def test_a_standby_is_refused_until_it_is_the_primary(
+    place: Path, binaries: PgBinaries
+) -> None:
+    async with own_server(place / "pg", binaries) as server:
+        await server.stop(signal.SIGINT)
+        (server.cluster.folder / "standby.signal").touch()
+        await server.start()
+        with pytest.raises(SettingsError, match=r"is a standby.*target_session_attrs=read-write"):
+            await read_server(server.conninfo())
+        server.run("SELECT pg_promote()")
+        facts = await read_server(server.conninfo())
+        assert (facts.writable, facts.standby) == (True, False)
 
 
 async def test_a_server_that_is_away_is_named_without_its_password() -> None:

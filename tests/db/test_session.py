@@ -1,10 +1,13 @@
 import asyncio
+from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from ctiscraper.db.session import Database
-from ctiscraper.errors import Reason, StorageError
+from ctiscraper.errors import Reason, SettingsError, StorageError
 from db.stage import Stage
 
 
@@ -55,6 +58,7 @@ async def test_idle_connections_that_a_restart_broke_cost_no_more_than_one_error
         "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'disk_full'; END $$",
         "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'too_many_connections'; END $$",
         "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'out_of_memory'; END $$",
+        "DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'insufficient_privilege'; END $$",
         "BEGIN READ ONLY; CREATE TABLE it (n int); COMMIT",
         "BEGIN; SET LOCAL statement_timeout = 10; SELECT pg_sleep(60); COMMIT",
     ],
@@ -71,19 +75,41 @@ async def test_a_statement_that_is_wrong_is_not_passed_off_as_an_outage(stage: S
         await stage.run("SELECT * FROM nothing_of_this_name")
 
 
-async def test_a_server_that_is_not_there_is_told(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    away = Database(psycopg.conninfo.make_conninfo(database, dbname="never_made"))
-    opened = away._pool.open
+def soon_open(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:
+    """The same with less patience."""
+    opened = database._pool.open
 
     async def soon(*, wait: bool, timeout: float) -> None:  # noqa: ASYNC109 - the pool's own signature
         assert timeout > 0.2
         await opened(wait=wait, timeout=0.2)
 
-    monkeypatch.setattr(away._pool, "open", soon)
-    with pytest.raises(StorageError, match="cannot connect to PostgreSQL"):
+    monkeypatch.setattr(database._pool, "open", soon)
+    return database
+
+
+async def test_a_database_that_is_not_there_is_told_when_the_pool_gives_up(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = soon_open(Database(make_conninfo(database, dbname="never_made")), monkeypatch)
+    with pytest.raises(SettingsError, match=r'"never_made" does not exist.*DATABASE_URL'):
         await away.open()
+
+
+async def test_a_server_that_gives_too_few_connections_is_told(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"narrow_{uuid4().hex[:12]}"
+    role = sql.Identifier(name)
+    with psycopg.connect(database, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE ROLE {} LOGIN CONNECTION LIMIT 1").format(role))
+        admin.execute(sql.SQL("GRANT SELECT ON alembic_version TO {}").format(role))
+        try:
+            narrow = soon_open(Database(make_conninfo(database, user=name)), monkeypatch)
+            with pytest.raises(StorageError, match=r"max_connections.*CTISCRAPER_WORKERS"):
+                await narrow.open()
+        finally:
+            admin.execute(sql.SQL("DROP OWNED BY {}").format(role))
+            admin.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
 async def test_statements_have_a_limit_and_times_are_utc(database: str) -> None:

@@ -45,6 +45,7 @@ class Site:
     faults: dict[str, str] = field(default_factory=dict)
     robots: str = ROBOTS
     summaries_only: bool = True
+    epoch: datetime = EPOCH
 
     def url(self, path: str = "/") -> str:
         """The address of a path on this site."""
@@ -70,7 +71,7 @@ class Site:
 
     def article(self, item: Item) -> Article:
         """Everything that is said about one article."""
-        published = EPOCH + timedelta(hours=item.number, minutes=self.index)
+        published = self.epoch + timedelta(hours=item.number, minutes=self.index)
         return Article(
             prose=self.prose(item),
             url=self.url(item.path),

@@ -88,7 +88,8 @@ def test_the_lock_is_compared_with_what_is_installed() -> None:
     ("seconds", "revision", "bad"),
     [
         (0, schema_wanted(), set()),
-        (10, schema_wanted(), {"database clock"}),
+        (10, schema_wanted(), {"database clock", "database connections"}),
+        (0, "29991231_2359", set()),
         (-600, None, {"database clock", "schema"}),
     ],
 )
@@ -102,8 +103,11 @@ async def test_a_server_is_judged(
         now=datetime.now(UTC) + timedelta(seconds=seconds),
         extensions=("plpgsql",),
         revision=revision,
+        standby=False,
+        connections=90 if seconds == 10 else 5,
+        most_connections=100,
     )
-    findings = await examine_database(Settings(data_dir=tmp_path), facts, None)
+    findings = await examine_database(Settings(data_dir=tmp_path, workers=4), facts, None)
     assert {f.part for f in findings if f.verdict is not Verdict.OK} == bad
 
 

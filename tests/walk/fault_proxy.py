@@ -18,6 +18,7 @@ class FaultProxy:
     upstream: str
     conninfo: str = ""
     lost: int = 0
+    spelling: tuple[bytes, bytes] = (b"", b"")
     _word: bytes = b""
     _left: int = 0
     _talks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -26,6 +27,11 @@ class FaultProxy:
         """Drop the replies to the next messages that hold `word`, and their connections."""
         self._word, self._left = word.encode(), times
 
+    def spell(self, word: str, other: str) -> None:
+        """Let clients read another word of the same length in every reply."""
+        assert len(word) == len(other)
+        self.spelling = (word.encode(), other.encode())
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either end leaves or its reply is lost."""
         task = asyncio.current_task()
@@ -33,7 +39,7 @@ class FaultProxy:
         self._talks.add(task)
         task.add_done_callback(self._talks.discard)
         back, out = await self._connect()
-        replies = asyncio.create_task(_carry(back, writer))
+        replies = asyncio.create_task(self._reply(back, writer))
         try:
             while data := await reader.read(_CHUNK):
                 if self._left and self._word in data:
@@ -54,6 +60,12 @@ class FaultProxy:
             for end in (out, writer):
                 end.transport.abort()
 
+    async def _reply(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(_CHUNK):
+                sink.write(data.replace(*self.spelling) if self.spelling[0] else data)
+        sink.transport.abort()
+
     async def close(self) -> None:
         """End every connection."""
         talks = list(self._talks)
@@ -69,13 +81,6 @@ class FaultProxy:
         if host.startswith("/"):
             return await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
         return await asyncio.open_connection(host, int(port))
-
-
-async def _carry(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.read(_CHUNK):
-            sink.write(data)
-    sink.transport.abort()
 
 
 @asynccontextmanager

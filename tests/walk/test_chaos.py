@@ -4,58 +4,15 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from ctiscraper.tasks.run import COMMAND, write_order
+from ctiscraper.tasks.run import write_order
 from internet.world import FakeInternet
+from walk.crew import Crew, Process, crew_of
 from walk.walker import Walk, settings_for, walking
 
 HOSTS, ITEMS, EVENTS, WORKERS, LEASE = 5, 30, 14, 3, 2.0
 POISON = "/a/3"
-
-
-class Crew:
-    """Worker processes that are started anew whenever one ends."""
-
-    def __init__(self, order: bytes) -> None:
-        self._order = order
-        self.workers: list[subprocess.Popen[bytes]] = []
-
-    def fill(self) -> None:
-        for worker in [one for one in self.workers if one.poll() is not None]:
-            self.workers.remove(worker)
-            _close(worker)
-        while len(self.workers) < WORKERS:
-            worker = subprocess.Popen(
-                COMMAND, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(os.environ)
-            )
-            assert worker.stdin is not None
-            worker.stdin.write(self._order)
-            worker.stdin.flush()
-            self.workers.append(worker)
-
-    def end(self) -> None:
-        for worker in self.workers:
-            worker.kill()
-            worker.wait()
-            _close(worker)
-
-
-def _close(worker: subprocess.Popen[bytes]) -> None:
-    assert worker.stdin is not None
-    worker.stdin.close()
-
-
-@contextmanager
-def crew_of(order: bytes) -> Iterator[Crew]:
-    crew = Crew(order)
-    try:
-        yield crew
-    finally:
-        crew.end()
 
 
 async def _poison(walk: Walk, crew: Crew) -> None:
@@ -91,7 +48,7 @@ async def _settle(walk: Walk, crew: Crew) -> None:
 
 async def _disturb(walk: Walk, crew: Crew, chance: random.Random) -> None:
     """Kill most and freeze some beyond their lease, at moments nobody chose."""
-    frozen: list[subprocess.Popen[bytes]] = []
+    frozen: list[Process] = []
     for event in range(EVENTS):
         for _ in range(chance.randint(20, 60)):
             crew.fill()
@@ -120,7 +77,7 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
         net.sites[0].faults[POISON] = "hang"
         settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=4)
         await walk.add(*net.sources())
-        with crew_of(write_order(database, settings, once=False)) as crew:
+        with crew_of(write_order(database, settings, once=False), WORKERS) as crew:
             await _disturb(walk, crew, random.Random(5))
             await asyncio.wait_for(_settle(walk, crew), 90)
         accounting = await walk.accounting()

@@ -2,11 +2,9 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,24 +14,16 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
-from ctiscraper.db.binaries import find_binaries
+from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
+from ctiscraper.db.overview import Overview
 from internet.world import FakeInternet
 from walk.fault_proxy import fault_proxy
 from walk.walker import Walk, walking
 
 HASTE = {"fsync": "off", "shared_buffers": "16MB", "log_min_messages": "error"}
 LEASE = 2.0
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that an unprivileged user can reach, as root's server needs."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
 
 
 async def until(happened: Callable[[], Awaitable[bool] | bool], seconds: float = 60.0) -> None:
@@ -57,10 +47,10 @@ async def all_once(walk: Walk, items: int) -> None:
 
 
 async def test_immediate_restarts_of_the_server_lose_and_double_nothing(
-    place: Path, tmp_path: Path
+    place: Path, binaries: PgBinaries, tmp_path: Path
 ) -> None:
     async with (
-        EmbeddedPostgres(place / "data", find_binaries(), options=HASTE) as server,
+        EmbeddedPostgres(place / "data", binaries, options=HASTE) as server,
         FakeInternet(hosts=4, items=8, latency=0.02) as net,
     ):
         await asyncio.to_thread(upgrade, server.conninfo)
@@ -121,7 +111,7 @@ async def test_a_full_disk_burns_no_attempt_and_all_is_stored_once_there_is_room
 ) -> None:
     """The server's own error for a full tablespace, raised by a trigger: quotas need root."""
     async with (
-        FakeInternet(hosts=2, items=4) as net,
+        FakeInternet(hosts=8, items=1) as net,
         walking(database, net, tmp_path) as walk,
     ):
         await walk.add(*net.sources())
@@ -136,11 +126,16 @@ async def test_a_full_disk_burns_no_attempt_and_all_is_stored_once_there_is_room
             ]
             assert await walk.value("SELECT bool_or(reason = 'database') FROM fetch_job")
             assert (await walk.accounting()).pending == 8
+            trouble = await Overview(walk.database).storage_trouble()
+            assert trouble is not None
+            assert trouble.items == 8
+            assert trouble.detail.startswith("could not extend file: No space left on device")
             await walk.run("UPDATE fetch_job SET run_after = now()")
             await walk.run("UPDATE host SET work_at = now(), open_until = NULL")
         assert await walk.value("SELECT sum(failures) FROM host") == 0
         await walk.run("DROP TRIGGER full_disk ON article")
         await walk.collect()
+        assert await Overview(walk.database).storage_trouble() is None
         await all_once(walk, 8)
 
 
@@ -181,9 +176,8 @@ def _read_only(conninfo: str, *, read_only: bool) -> None:
 
 
 async def test_a_dump_restored_elsewhere_is_whole_and_goes_on(
-    database: str, tmp_path: Path
+    database: str, binaries: PgBinaries, tmp_path: Path
 ) -> None:
-    binaries = find_binaries()
     programs = binaries.bin_dir
     if not (programs / "pg_dump").exists():
         pytest.skip(f"there is no pg_dump in {programs}")

@@ -13,7 +13,6 @@ from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import print_json, print_table
 from ctiscraper.config import Settings
-from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources, checked_url
 from ctiscraper.errors import SettingsError, StorageError
@@ -57,7 +56,7 @@ async def _examine(settings: Settings, *, network: bool) -> list[Finding]:
     origins: list[str] = []
     try:
         async with open_engine(settings) as engine:
-            if engine.facts.revision == schema_wanted():
+            if engine.facts.has_schema:
                 async with Database(engine.conninfo, size=2) as database:
                     findings += await examine_database(settings, engine.facts, database)
                     origins = await _origins(database)

@@ -60,15 +60,14 @@ async def open_ready_engine(settings: Settings, *, migrate: bool = False) -> Asy
     if not settings.database_url and not (settings.data_dir / "cluster").exists():
         loaded = asyncio.create_task(_load_migrations())
     async with open_engine(settings) as engine:
-        wanted = schema_wanted()
         found = engine.facts.revision
         if is_newer(found):
-            log.warning("schema_newer", found=found, wanted=wanted)
-        elif found != wanted:
+            log.warning("schema_newer", found=found, wanted=schema_wanted())
+        elif not engine.facts.has_schema:
             if not (engine.embedded or migrate):
                 raise SettingsError(
-                    f"the database's schema is {found or 'empty'}, this program "
-                    f"needs {wanted}: run 'ctiscraper migrate' first"
+                    f"the schema of DATABASE_URL is {found or 'empty'}, this program needs "
+                    f"{schema_wanted()}: run 'ctiscraper migrate' first"
                 )
             migrations = await (loaded or _load_migrations())
             await asyncio.to_thread(migrations.upgrade, engine.conninfo)

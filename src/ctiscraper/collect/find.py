@@ -120,7 +120,10 @@ class Finder:
 
     async def _read_feed(self, page: Page) -> Found:
         message = FeedMessage(
-            body=page.body, url=page.final_url, content_type=page.headers.get("content-type", "")
+            body=page.body,
+            url=page.final_url,
+            content_type=page.headers.get("content-type", ""),
+            now=page.fetched_at,
         )
         feed = await self._parse("feed", message, ParsedFeed)
         return Found(page=page, feed=feed, sha=_sha(page), requests=page.requests)
@@ -135,18 +138,14 @@ class Finder:
 
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
-        sitemap = await self._parse(
-            "sitemap", SitemapMessage(body=page.body, url=page.final_url), Sitemap
-        )
+        sitemap = await self._parse("sitemap", _sitemap_message(page), Sitemap)
         entries, bad = list(sitemap.entries), list(sitemap.bad)
         requests = page.requests
         children = sitemap.children[:MOST_SITEMAPS]
         for child in children:
             answer = await self._fetcher.fetch_site(settings, child, Validators())
             requests += answer.requests
-            part = await self._parse(
-                "sitemap", SitemapMessage(body=answer.body, url=answer.final_url), Sitemap
-            )
+            part = await self._parse("sitemap", _sitemap_message(answer), Sitemap)
             entries.extend(part.entries)
             bad.extend(part.bad)
         feed = ParsedFeed(
@@ -171,6 +170,7 @@ class Finder:
             url=page.final_url,
             selector=settings.selectors.listing,
             content_type=page.headers.get("content-type", ""),
+            now=page.fetched_at,
         )
         entries = await self._parse("listing", message, list[FeedEntry])
         if not entries:
@@ -192,6 +192,10 @@ class Finder:
             return msgspec.msgpack.decode(answer, type=kind)
         except msgspec.DecodeError as error:
             raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error
+
+
+def _sitemap_message(page: Page) -> SitemapMessage:
+    return SitemapMessage(body=page.body, url=page.final_url, now=page.fetched_at)
 
 
 def _unchanged(page: Page, held: Validators) -> Found | None:

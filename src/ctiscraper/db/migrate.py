@@ -13,14 +13,19 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import Connection as PsycopgConnection
-from psycopg import OperationalError, connect
-from psycopg.errors import DeadlockDetected, LockNotAvailable, QueryCanceled
+from psycopg import Error, connect
+from psycopg.errors import (
+    DeadlockDetected,
+    InsufficientPrivilege,
+    LockNotAvailable,
+    QueryCanceled,
+)
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from ctiscraper.db.server import describe_place
-from ctiscraper.errors import Reason, SettingsError, StorageError
+from ctiscraper.errors import CTIScraperError, Reason, SettingsError, StorageError
 
 # Any number of processes may start at once: the first migrates, the others wait and find it done.
 LOCK_KEY = 0x63746973
@@ -129,12 +134,24 @@ def _step(conninfo: str, step: Step, revision: str, patience: Patience, scripts:
             _refuse_unknown(conninfo, scripts)
             config = _config(scripts)
             _try_until_done(guard, patience, lambda: _run(conninfo, config, step, revision))
-    except (OperationalError, DBAPIError) as error:
-        raise StorageError(
-            Reason.DATABASE,
-            f"the migration of {describe_place(conninfo)} failed and was undone: "
-            f"{str(getattr(error, 'orig', error)).strip()}",
-        ) from error
+    except (Error, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        raise _told(conninfo, cause or error) from error
+
+
+def _told(conninfo: str, cause: BaseException) -> CTIScraperError:
+    """Return the error that names why a migration failed, and the way out."""
+    words = str(cause).strip().partition("\n")[0] or type(cause).__name__
+    place = describe_place(conninfo)
+    said = f"the migration of {place} failed, nothing was changed: {words}; "
+    if isinstance(cause, InsufficientPrivilege):
+        return SettingsError(
+            f"{said}let the user of DATABASE_URL make tables (ALTER DATABASE ... OWNER TO it, or "
+            "GRANT CREATE ON SCHEMA public TO it)"
+        )
+    return StorageError(
+        Reason.DATABASE, f"{said}mend what it names, then run 'ctiscraper migrate' again"
+    )
 
 
 def _wait_for_turn(guard: Raw, told: Told) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 from psycopg import sql
 
+from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import NotFoundError
 from ctiscraper.types import Accounting, Health, SourceSettings
@@ -20,6 +21,7 @@ from ctiscraper.views import (
     SourceDetail,
     SourceOverview,
     SourceRef,
+    StorageTrouble,
 )
 
 CHECKS_SHOWN = 50
@@ -131,12 +133,40 @@ class Overview:
             articles=row[5],
         )
 
-    async def is_ready(self) -> bool:
-        """Return whether the database answers and holds the schema."""
+    async def obstacle(self) -> str | None:
+        """Return what keeps an answering database from being worked with, None when nothing."""
         async with self._database.connection() as conn:
-            cursor = await conn.execute("SELECT to_regclass('article') IS NOT NULL")
+            cursor = await conn.execute(
+                """
+                SELECT current_setting('transaction_read_only') = 'on',
+                    to_regclass('alembic_version') IS NOT NULL
+                """
+            )
             row = await cursor.fetchone()
-        return bool(row and row[0])
+            assert row is not None
+            if row[0]:
+                return "the database is read-only"
+            revision = None
+            if row[1]:
+                cursor = await conn.execute("SELECT version_num FROM alembic_version")
+                found = await cursor.fetchone()
+                revision = found[0] if found else None
+        if revision is None or revision < schema_wanted():
+            return f"the schema is {revision or 'empty'}, {schema_wanted()} is needed"
+        return None
+
+    async def storage_trouble(self) -> StorageTrouble | None:
+        """Return what waits since our own database or disk failed, None when nothing does."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT count(*), (array_agg(detail ORDER BY run_after DESC))[1] FROM fetch_job
+                WHERE state = 'pending' AND reason IN ('database', 'storage')
+                """
+            )
+            row = await cursor.fetchone()
+        assert row is not None, "an aggregate has one row"
+        return StorageTrouble(items=row[0], detail=row[1]) if row[0] else None
 
 
 def _overview(row: tuple[Any, ...]) -> SourceOverview:

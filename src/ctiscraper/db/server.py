@@ -2,32 +2,43 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.resources import files
 
 from psycopg import AsyncConnection, Error, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 
 from ctiscraper.db.binaries import OLDEST_MAJOR
+from ctiscraper.db.refusals import explain_refusal
 from ctiscraper.errors import Reason, SettingsError, StorageError
 
 CONNECT_SECONDS = 5
 # Migrations are named YYYYMMDD_HHMM_…, and so are their revisions.
 _REVISION_LENGTH = 13
+_ASIDES = ("Is the server running", "DETAIL:", "HINT:", "Multiple connection", "Either provide")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerFacts:
     """A server as it answered; `now` is its clock, `revision` the schema's or None.
 
-    `read_only` says why it takes no writes, empty when it does.
+    `connections` of `most_connections` were in use.
     """
 
     version: str
     major: int
-    read_only: str
+    writable: bool
     now: datetime
     extensions: tuple[str, ...]
     revision: str | None
+    standby: bool
+    connections: int
+    most_connections: int
+
+    @property
+    def has_schema(self) -> bool:
+        """Whether the schema is what this program needs, or a newer one, which serves it too."""
+        return self.revision is not None and self.revision >= schema_wanted()
 
 
 async def read_server(conninfo: str) -> ServerFacts:
@@ -41,28 +52,37 @@ async def read_server(conninfo: str) -> ServerFacts:
         async with connection:
             facts = await _facts(connection)
     except OperationalError as error:
-        raise StorageError(
-            Reason.DATABASE,
-            f"PostgreSQL at {place} cannot be used: {_cause(error)}; "
-            "start it, or mend DATABASE_URL (unset, the embedded one is used)",
-        ) from error
+        refusal = explain_refusal(str(error))
+        said = f"PostgreSQL at {place} cannot be used: {_cause(error)}; {refusal.advice}"
+        if refusal.lasting:
+            raise SettingsError(said) from error
+        raise StorageError(Reason.DATABASE, said) from error
+    except UnicodeError as error:
+        raise SettingsError(f"the host of {place} is no name: mend it in DATABASE_URL") from error
     except Error as error:
         raise SettingsError(
-            f"PostgreSQL at {place} refused a first question: {_cause(error)}"
+            f"PostgreSQL at {place} refused a first question: {_cause(error)}; "
+            "mend DATABASE_URL or the rights of its user"
         ) from error
     if facts.major < OLDEST_MAJOR:
         raise SettingsError(
             f"PostgreSQL at {place} is version {facts.version}, at least {OLDEST_MAJOR} is "
             "needed: upgrade it, or name another in DATABASE_URL (unset, the embedded one is used)"
         )
-    if facts.read_only:
+    if facts.standby:
         raise SettingsError(
-            f"PostgreSQL at {place} is read-only ({facts.read_only}): name a server in "
-            "DATABASE_URL that takes writes, the primary one"
+            f"PostgreSQL at {place} is a standby and so read-only: name the primary server in "
+            "DATABASE_URL, or all of them with target_session_attrs=read-write"
+        )
+    if not facts.writable:
+        raise SettingsError(
+            f"PostgreSQL at {place} is read-only: take default_transaction_read_only back from "
+            "its server, database or user, or name another in DATABASE_URL"
         )
     return facts
 
 
+@cache
 def schema_wanted() -> str:
     """Return the revision of the schema that this program needs, by the names of its migrations.
 
@@ -96,19 +116,21 @@ async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts
     cursor = await connection.execute(
         """
         SELECT current_setting('server_version_num')::int, current_setting('server_version'),
-            CASE WHEN pg_is_in_recovery() THEN 'a standby'
-                WHEN current_setting('transaction_read_only') = 'on'
-                THEN 'default_transaction_read_only is on' ELSE '' END,
+            current_setting('transaction_read_only') = 'off', pg_is_in_recovery(),
             clock_timestamp(), ARRAY(SELECT extname::text FROM pg_extension ORDER BY 1),
-            to_regclass('alembic_version') IS NOT NULL
+            to_regclass('alembic_version') IS NOT NULL,
+            (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend'),
+            current_setting('max_connections')::int
         """
     )
     row = await cursor.fetchone()
     assert row is not None, "a query without FROM has one row"
-    number, version, read_only, now, extensions, has_schema = row
+    number, version, writable, standby, now, extensions, has_schema, connections, most = row
     assert isinstance(number, int)
     assert isinstance(now, datetime)
     assert isinstance(extensions, list)
+    assert isinstance(connections, int)
+    assert isinstance(most, int)
     revision = None
     if has_schema:
         cursor = await connection.execute("SELECT version_num FROM alembic_version")
@@ -117,7 +139,10 @@ async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts
     return ServerFacts(
         version=str(version).partition(" ")[0],
         major=number // 10_000,
-        read_only=str(read_only),
+        writable=bool(writable) and not standby,
+        standby=bool(standby),
+        connections=connections,
+        most_connections=most,
         now=now,
         extensions=tuple(extensions),
         revision=revision,
@@ -125,6 +150,7 @@ async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts
 
 
 def _cause(error: Error) -> str:
-    """The last line of what the driver says: earlier ones name each address it tried."""
+    """The last line of what the driver says that tells a cause: each address is tried in turn."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    telling = [line for line in lines if not line.startswith(_ASIDES)]
+    return telling[-1].removeprefix("connection failed: ") if telling else type(error).__name__

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
-from psycopg.errors import ProgramLimitExceeded
+from psycopg.errors import InsufficientPrivilege, ProgramLimitExceeded
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from ctiscraper.db.clock import ServerClock
+from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import Reason, StorageError
 
 Conn = AsyncConnection[TupleRow]
@@ -27,8 +29,9 @@ _PATIENCE = {
     "tcp_user_timeout": 30_000,
 }
 
-# The server is away, full, read-only or restarting: its fault, never the statement's.
-_OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout)
+# The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
+# a statement, and so of no item.
+_OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
 
 
 class Database:
@@ -36,12 +39,14 @@ class Database:
 
     def __init__(self, conninfo: str, *, size: int = 8, statement_seconds: float = 30.0) -> None:
         self.conninfo = conninfo
+        self.clock = ServerClock()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
             conninfo,
             min_size=min(2, size),
             max_size=size,
             timeout=10.0,
             open=False,
+            configure=self._tell_time,
             kwargs={
                 "autocommit": True,
                 **_PATIENCE,
@@ -50,13 +55,30 @@ class Database:
         )
 
     async def open(self) -> Self:
-        """Return the database once a first connection stands."""
+        """Return the database once its first connections stand.
+
+        Raises StorageError and SettingsError.
+        """
         try:
             await self._pool.open(wait=True, timeout=30.0)
         except PoolTimeout as error:
             await self._pool.close()
-            raise StorageError(Reason.DATABASE, f"cannot connect to PostgreSQL: {error}") from error
+            # The pool does not say why; who asks by himself is told.
+            await read_server(self.conninfo)
+            raise StorageError(
+                Reason.DATABASE,
+                f"PostgreSQL at {describe_place(self.conninfo)} does not give the "
+                f"{self._pool.min_size} connections that a process begins with: raise "
+                "max_connections there, or run less here (CTISCRAPER_WORKERS)",
+            ) from error
         return self
+
+    async def _tell_time(self, conn: Conn) -> None:
+        """Read the server's clock on every new connection: at least once an hour."""
+        cursor = await conn.execute("SELECT clock_timestamp()")
+        row = await cursor.fetchone()
+        assert row is not None, "a query without FROM has one row"
+        self.clock.set(row[0])
 
     async def close(self) -> None:
         """Give every connection back to the server."""

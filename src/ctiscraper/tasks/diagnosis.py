@@ -28,6 +28,8 @@ CLOCK_FAIL = 60.0
 # The program was written then: no right clock is earlier.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED_HOSTS = 3
+# What a worker and the pages hold at most.
+WORKER_CONNECTIONS, PAGE_CONNECTIONS = 2, 4
 NETWORK_LIMITS = FetchLimits(max_bytes=600_000, seconds=8.0)
 
 _PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)([^\\\n]*)", re.MULTILINE)
@@ -68,9 +70,18 @@ async def examine_database(
     settings: Settings, facts: ServerFacts, database: Database | None
 ) -> list[Finding]:
     """Return how the server is, and with a schema also the workers and the invariant."""
-    findings = [_server(facts), _server_clock(facts.now, datetime.now(UTC)), _schema(facts)]
+    findings = [
+        _server(facts),
+        _server_clock(facts.now, datetime.now(UTC)),
+        _connections(settings, facts),
+        _schema(facts),
+    ]
     if database is not None:
-        findings += [await _workers(settings, database), await _invariant(database)]
+        findings += [
+            await _workers(settings, database),
+            await _storage(database),
+            await _invariant(database),
+        ]
     return findings
 
 
@@ -258,21 +269,33 @@ def _server_clock(there: datetime, here: datetime) -> Finding:
     return _finding("database clock", verdict, words, "let both machines keep time by NTP")
 
 
+def _connections(settings: Settings, facts: ServerFacts) -> Finding:
+    words = f"{facts.connections} of {facts.most_connections} in use"
+    wanted = settings.workers * WORKER_CONNECTIONS + PAGE_CONNECTIONS
+    if facts.most_connections - facts.connections >= wanted:
+        return _finding("database connections", Verdict.OK, words)
+    return _finding(
+        "database connections",
+        Verdict.WARN,
+        f"{words}; a start of {settings.workers} workers and the pages takes up to {wanted}",
+        "raise max_connections of the server, or lower CTISCRAPER_WORKERS",
+    )
+
+
 def _schema(facts: ServerFacts) -> Finding:
-    wanted = schema_wanted()
-    if facts.revision == wanted:
-        return _finding("schema", Verdict.OK, wanted)
     if is_newer(facts.revision):
         return _finding(
             "schema",
             Verdict.WARN,
-            f"{facts.revision}, newer than the {wanted} of this program",
+            f"{facts.revision}, newer than the {schema_wanted()} of this program",
             "update the program: it goes on with what it knows of the schema",
         )
+    if facts.has_schema:
+        return _finding("schema", Verdict.OK, str(facts.revision))
     return _finding(
         "schema",
         Verdict.FAIL,
-        f"{facts.revision or 'empty'}, {wanted} is needed",
+        f"{facts.revision or 'empty'}, {schema_wanted()} is needed",
         "run 'ctiscraper migrate'",
     )
 
@@ -287,6 +310,19 @@ async def _workers(settings: Settings, database: Database) -> Finding:
         Verdict.WARN,
         f"none at work, {progress.pending} items pending",
         f"run 'ctiscraper up' or 'ctiscraper collect' ({settings.workers} workers)",
+    )
+
+
+async def _storage(database: Database) -> Finding:
+    trouble = await Overview(database).storage_trouble()
+    if trouble is None:
+        return _finding("storage", Verdict.OK, "nothing waits for our own database or disk")
+    return _finding(
+        "storage",
+        Verdict.FAIL,
+        f"{trouble.items} items wait for our own database or disk: {trouble.detail}",
+        "mend what it names, on the server of DATABASE_URL or in the data folder: they are "
+        "taken again by themselves and lose no attempt",
     )
 
 

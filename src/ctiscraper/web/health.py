@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
@@ -13,6 +14,7 @@ from ctiscraper.web.schemas import HealthOut, NoParameters
 
 READY_SECONDS = 1.0
 
+_log = structlog.get_logger(__name__)
 router = APIRouter(prefix="/health", tags=["health"])
 
 
@@ -25,17 +27,18 @@ async def live(_: Annotated[NoParameters, Query()]) -> Response:
 @router.get(
     "/ready",
     response_model=HealthOut,
-    responses={503: {"model": HealthOut, "description": "The database does not answer in time"}},
-    summary="Whether the database answers within a second",
+    responses={503: {"model": HealthOut, "description": "The database cannot be worked with"}},
+    summary="Whether the database answers within a second, can be written and has its schema",
 )
 @router.get("", response_model=HealthOut, include_in_schema=False)
 async def ready(overview: OverviewDep, _: Annotated[NoParameters, Query()]) -> Response:
     """Tells no version and no cause: those stand in the log."""
     try:
         async with asyncio.timeout(READY_SECONDS):
-            is_ready = await overview.is_ready()
-    except (StorageError, TimeoutError):
-        is_ready = False
-    if is_ready:
+            obstacle = await overview.obstacle()
+    except (StorageError, TimeoutError) as error:
+        obstacle = str(error) or "the database does not answer in time"
+    if obstacle is None:
         return JsonAnswer({"status": "ok"})
+    _log.warning("web.not_ready", cause=obstacle)
     return JsonAnswer({"status": "unavailable"}, 503, {"retry-after": "5"})

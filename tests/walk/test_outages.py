@@ -1,0 +1,200 @@
+"""Outages of PostgreSQL under several worker processes: they wait, and go on by themselves."""
+
+import asyncio
+import os
+import subprocess
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from ctiscraper.db.binaries import PgBinaries
+from ctiscraper.db.embedded import EmbeddedPostgres
+from ctiscraper.db.migrate import upgrade
+from ctiscraper.errors import StorageError
+from ctiscraper.tasks.run import write_order
+from internet.world import FakeInternet
+from servers import HASTE, OwnServer, own_server
+from walk.crew import Crew, crew_of
+from walk.walker import Walk, settings_for, walking
+
+WORKERS, HOSTS, ITEMS, LEASE = 3, 6, 15, 2.0
+# The short form of a failover, which takes a minute: longer than a lease all the same.
+AWAY = 3.0
+BACK_WITHIN = 10.0
+TRIES = 8
+
+needs_mount = pytest.mark.skipif(os.geteuid() != 0, reason="a small disk is mounted by root")
+
+
+async def until(
+    happened: Callable[[], Awaitable[bool]], crew: Crew | None = None, seconds: float = 60.0
+) -> None:
+    async with asyncio.timeout(seconds):
+        while not await happened():
+            if crew is not None:
+                crew.fill()
+            await asyncio.sleep(0.02)
+
+
+async def stored(walk: Walk) -> int:
+    """How many articles there are; connections that broke cost a try each."""
+    for _ in range(TRIES):
+        try:
+            return int(str(await walk.value("SELECT count(*) FROM article")))
+        except StorageError:
+            continue
+    raise AssertionError("the database is back, but no connection is")
+
+
+async def all_once(walk: Walk, items: int) -> None:
+    """Assert that every item is stored once, and none was blamed."""
+    accounting = await walk.accounting()
+    assert accounting.balanced
+    assert (accounting.discovered, accounting.stored) == (items, items)
+    assert await walk.value("SELECT count(*) - count(DISTINCT url) FROM article") == 0
+    assert await walk.value("SELECT max(attempts) < 5 FROM fetch_job") is True
+    assert await walk.value("SELECT coalesce(sum(failures), 0) FROM source_state") == 0
+
+
+async def test_workers_go_on_by_themselves_after_restarts_and_a_failover(
+    place: Path, binaries: PgBinaries, tmp_path: Path
+) -> None:
+    async with (
+        own_server(place / "pg", binaries) as server,
+        FakeInternet(hosts=HOSTS, items=ITEMS, latency=0.1) as net,
+    ):
+        server.run("CREATE DATABASE it")
+        conninfo = server.conninfo("it")
+        await asyncio.to_thread(upgrade, conninfo)
+        settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=3)
+        async with walking(conninfo, net, tmp_path) as walk:
+            await walk.add(*net.sources())
+            with crew_of(write_order(conninfo, settings), WORKERS) as crew:
+                for seen in (5, 20):
+                    await until(lambda seen=seen: _has(walk, seen), crew)  # type: ignore[misc]  # a default
+                    await server.stop()
+                    await server.start()
+                await until(lambda: _has(walk, 35), crew)
+                await _fail_over(server, walk, crew)
+                await until(lambda: _all_soon(walk), crew)
+                assert crew.ended == 0
+            await all_once(walk, HOSTS * ITEMS)
+
+
+async def _has(walk: Walk, number: int) -> bool:
+    return await stored(walk) >= number
+
+
+async def _all_soon(walk: Walk) -> bool:
+    """Whether all are stored; what was put back need not wait the half minute that it would."""
+    await walk.run(
+        "UPDATE fetch_job SET run_after = now() WHERE state = 'pending' AND run_after > now()"
+    )
+    await walk.run("UPDATE host SET work_at = now() WHERE work_at BETWEEN now() AND 'tomorrow'")
+    return await _has(walk, HOSTS * ITEMS)
+
+
+async def _fail_over(server: OwnServer, walk: Walk, crew: Crew) -> None:
+    """Take the server away for a while; work must go on soon after it is back."""
+    await server.stop()
+    await asyncio.sleep(AWAY)
+    await server.start()
+    back, before = time.monotonic(), await stored(walk)
+    await until(lambda: _has(walk, before + 1), crew, seconds=BACK_WITHIN)
+    assert time.monotonic() - back <= BACK_WITHIN
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A file system of its own that is soon full."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", folder],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"this system mounts nothing: {mounted.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path, *, leave: int) -> Path:
+    """Take all but the last bytes of a disk."""
+    free = os.statvfs(disk)
+    filler = disk / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_frsize - leave))
+    return filler
+
+
+@needs_mount
+async def test_a_disk_that_is_full_for_a_while_burns_nothing(
+    place: Path, binaries: PgBinaries, tmp_path: Path
+) -> None:
+    with small_disk(place / "disk", "48M") as disk:
+        async with (
+            own_server(place / "pg", binaries) as server,
+            FakeInternet(hosts=3, items=12, latency=0.02) as net,
+        ):
+            server.give(disk)
+            server.run(f"CREATE TABLESPACE small LOCATION '{disk}'")
+            server.run("CREATE DATABASE it TABLESPACE small")
+            conninfo = server.conninfo("it")
+            await asyncio.to_thread(upgrade, conninfo)
+            async with walking(conninfo, net, tmp_path, lease_seconds=LEASE) as walk:
+                await _through_a_full_disk(walk, disk)
+                await all_once(walk, 36)
+
+
+async def _through_a_full_disk(walk: Walk, disk: Path) -> None:
+    await walk.add(*walk.net.sources())
+    with capture_logs() as logs:
+        filler = fill(disk, leave=0)
+        for _ in range(6):
+            await asyncio.wait_for(walk.collect(), 60)
+            await walk.all_due()
+        said = [str(e.get("detail")) for e in logs if e["event"] == "storage_failed"]
+    assert any("No space left on device" in detail for detail in said)
+    assert await walk.value("SELECT coalesce(max(attempts), 0) FROM fetch_job") in {0, 1}
+    assert await walk.value("SELECT count(*) FROM fetch_job WHERE state = 'dead'") == 0
+    filler.unlink()
+    await asyncio.wait_for(walk.collect(), 60)
+    await asyncio.sleep(LEASE)
+    await walk.all_due()
+    await asyncio.wait_for(walk.collect(), 60)
+
+
+@needs_mount
+async def test_an_embedded_server_without_any_room_comes_back_with_the_room(
+    place: Path, binaries: PgBinaries, tmp_path: Path
+) -> None:
+    """Its write-ahead log cannot grow, so the server itself ends, again and again."""
+    with small_disk(place / "disk", "160M") as disk:
+        disk.chmod(0o711)
+        async with (
+            EmbeddedPostgres(disk / "data", binaries, options=HASTE) as server,
+            FakeInternet(hosts=3, items=12, latency=0.02) as net,
+        ):
+            await asyncio.to_thread(upgrade, server.conninfo)
+            async with walking(server.conninfo, net, tmp_path, lease_seconds=LEASE) as walk:
+                await walk.add(*net.sources())
+                filler = fill(disk, leave=0)
+                with pytest.raises(StorageError):
+                    await walk.run(
+                        "CREATE TABLE much AS"
+                        " SELECT repeat('x', 1000) FROM generate_series(1, 40000)"
+                    )
+                filler.unlink()
+                await until(lambda: _has(walk, 0))
+                await asyncio.wait_for(walk.collect(), 60)
+                await walk.all_due()
+                await asyncio.wait_for(walk.collect(), 60)
+                await all_once(walk, 36)

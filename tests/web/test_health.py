@@ -1,0 +1,81 @@
+"""Whether the program can do its work, as a load balancer asks."""
+
+import httpx2
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from structlog.testing import capture_logs
+
+# How many connections the app of these tests has at most.
+POOL = 4
+
+
+@pytest.fixture
+def admin(database: str, postgres: str) -> tuple[str, sql.Identifier]:
+    """Whom to ask for changes to the database, and its name."""
+    name = str(conninfo_to_dict(database)["dbname"])
+    return postgres, sql.Identifier(name)
+
+
+async def not_ready(client: httpx2.AsyncClient) -> str:
+    """Why the database is not ready, as the log says; the answer tells strangers nothing."""
+    with capture_logs() as logs:
+        answer = await client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+    [entry] = [entry for entry in logs if entry["event"] == "web.not_ready"]
+    return str(entry["cause"])
+
+
+async def ready(client: httpx2.AsyncClient) -> bool:
+    return (await client.get("/health/ready")).status_code == 200
+
+
+async def test_a_read_only_database_is_not_ready_and_read_all_the_same(
+    client: httpx2.AsyncClient, admin: tuple[str, sql.Identifier]
+) -> None:
+    server, name = admin
+    assert await ready(client)
+    _set(server, name, "on")
+    # A connection that was ended costs an answer of its own.
+    causes = {await not_ready(client) for _ in range(POOL + 1)}
+    assert "the database is read-only" in causes
+    assert (await client.get("/api/v1/articles")).status_code == 200
+    _set(server, name, "off")
+    assert True in [await ready(client) for _ in range(POOL + 1)]
+
+
+def _set(server: str, name: sql.Identifier, value: str) -> None:
+    """Set it for those that come, and end those that are there."""
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = {}").format(
+                name, sql.Literal(value)
+            )
+        )
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s",
+            (name.as_string().strip('"'),),
+        )
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("UPDATE alembic_version SET version_num = '20200101_0000'", "20200101_0000, 2"),
+        ("DELETE FROM alembic_version", "empty, 2"),
+        ("DROP TABLE alembic_version", "empty, 2"),
+    ],
+)
+async def test_an_older_schema_is_not_ready(
+    client: httpx2.AsyncClient, database: str, statement: str, said: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(statement.encode())
+    assert said in await not_ready(client)
+
+
+async def test_a_newer_schema_is_ready(client: httpx2.AsyncClient, database: str) -> None:
+    with psycopg.connect(make_conninfo(database), autocommit=True) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '29991231_2359'")
+    assert await ready(client)
