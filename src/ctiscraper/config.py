@@ -193,8 +193,7 @@ class Settings(LogSettings):
         validation_alias=AliasChoices(
             "OTEL_EXPORTER_OTLP_ENDPOINT", "CTISCRAPER_OTLP_ENDPOINT", "otlp_endpoint"
         ),
-        description="OTLP/HTTP collector that traces go to; "
-        "OTEL_EXPORTER_OTLP_ENDPOINT names it as well. Without it there are none.",
+        description="OTLP/HTTP collector that traces go to; without it there are none.",
     )
     trace_ratio: float = Field(
         default=1.0, ge=0, le=1, description="Part of the traces begun here that is sent."

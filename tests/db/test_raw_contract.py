@@ -71,7 +71,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, server: S3Server, remot
     if request.param == "folder":
         return in_folder(tmp_path)
     for digest in remote.hashes():
-        remote.delete(digest)
+        remote.delete(digest, untouched=0)
     outbox = OutboxStore(remote, tmp_path / "outbox", limit=LIMIT)
     return in_bucket(server, outbox if request.param == "outbox" else remote)
 

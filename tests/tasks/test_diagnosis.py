@@ -99,7 +99,7 @@ async def test_a_server_is_judged(
     facts = ServerFacts(
         version="18.6",
         major=18,
-        read_only="",
+        writable=True,
         now=datetime.now(UTC) + timedelta(seconds=seconds),
         extensions=("plpgsql",),
         revision=revision,

@@ -43,7 +43,7 @@ PLACES = {
     "secrets": "ctiscraper.cli.secrets:app",
 }
 # What runs for long without a person before it says what it does.
-SERVICES = frozenset({"worker"})
+SERVICES = frozenset({"web", "worker", "beat"})
 
 
 class Commands(TyperGroup):

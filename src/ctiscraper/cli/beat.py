@@ -1,4 +1,6 @@
-"""`beat`: the process that rings the bell for all workers."""
+"""`beat`: the process that rings the bell for all workers, and sees to upkeep and metrics."""
+
+import asyncio
 
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data
@@ -7,6 +9,7 @@ from ctiscraper.config import Settings
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.pulse import Pulse
+from ctiscraper.tasks.rounds import go_round
 
 
 def beat(data: Data = None) -> None:
@@ -15,6 +18,7 @@ def beat(data: Data = None) -> None:
 
 
 async def _beat(settings: Settings) -> int:
-    async with open_ready_engine(settings), Beat(settings):
+    async with open_ready_engine(settings) as engine, Beat(settings), asyncio.TaskGroup() as tasks:
+        tasks.create_task(go_round(settings, engine.conninfo, metrics=True))
         await Pulse(settings.pulse_file).keep()
     return 0

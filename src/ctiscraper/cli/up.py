@@ -27,6 +27,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.rounds import go_round
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings
 from ctiscraper.web.app import create_app
@@ -169,8 +170,12 @@ async def _everything(start: Start) -> int:
             heading=f"Reading at {url}  (Ctrl-C stops)",
         )
         shown = await stack.enter_async_context(_alongside(display.run()))
-        await asyncio.wait({serving, shown}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (serving, shown):
+        upkeep = await stack.enter_async_context(
+            _alongside(go_round(settings, engine.conninfo, metrics=False))
+        )
+        parts = {serving, shown, upkeep}
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for task in parts:
             if task.done():
                 task.result()
     return 0

@@ -18,6 +18,8 @@ from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
 
+SERVICE = "ctiscraper-web"
+
 Host = Annotated[
     str,
     typer.Option(
@@ -37,7 +39,7 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
         listener = stack.enter_context(listen(host, port))
         engine = await stack.enter_async_context(open_ready_engine(settings))
         services = await stack.enter_async_context(
-            open_services(settings, engine.conninfo, warm=False)
+            open_services(settings, engine.conninfo, warm=False, service=SERVICE)
         )
         bell = bell_of(settings)
         stack.push_async_callback(bell.aclose)

@@ -86,8 +86,7 @@ class FolderStore:
         """
         path = self._path(sha256)
         try:
-            if not path.exists():
-                return True
+            path.stat()
             with self._locked(fcntl.LOCK_EX) as now:
                 if now - path.stat().st_mtime < untouched:
                     return False

@@ -21,7 +21,7 @@ SHIFT_SECONDS = 60.0
 PATIENCE = 3.0
 
 
-def make_app(settings: Settings, shift: Callable[[str], None] | None = None) -> Celery:
+def make_app(settings: Settings, shift: Callable[..., None] | None = None) -> Celery:
     """Return the application of these settings; a worker gives what it does when the bell rings.
 
     Raises SettingsError without REDIS_URL.
@@ -77,7 +77,7 @@ def make_app(settings: Settings, shift: Callable[[str], None] | None = None) -> 
         app.conf.broker_use_ssl = tls_options(settings)
     if shift is not None:
         # Not shared: what is shared of one application answers in every other of this process.
-        app.task(name=COLLECT, ignore_result=True, shared=False, lazy=False)(shift)
+        app.task(name=COLLECT, bind=True, ignore_result=True, shared=False, lazy=False)(shift)
     return app
 
 

@@ -2,18 +2,23 @@
 
 import asyncio
 import contextlib
+import logging
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 from celery.worker import WorkController, state
 
 from ctiscraper.config import Settings
 from ctiscraper.tasks.app import SHIFT_SECONDS, make_app
+from ctiscraper.tracing import resume, span
 from ctiscraper.types import Tier
+
+if TYPE_CHECKING:
+    from celery import Task
 
 log = structlog.get_logger()
 
@@ -62,6 +67,8 @@ class Ears:
 
     def _listen(self) -> None:
         """Run Celery until told to stop, anew when it fails: PostgreSQL is looked at meanwhile."""
+        # A line for each ring, every few seconds, would drown what is worth reading.
+        logging.getLogger("celery").setLevel(logging.WARNING)
         while not self._closing.is_set():
             self._controller = WorkController(
                 app=self._app,
@@ -76,11 +83,17 @@ class Ears:
             if not self._closing.wait(_SLACK):
                 log.warning("ears_restarted", exitcode=self._controller.exitcode)
 
-    def _hear(self, tier: str) -> None:
+    def _hear(self, task: "Task[..., None]", tier: str) -> None:
         """Serve a message in the event loop, and come back when there is no more to do."""
         if self._closing.is_set() or self._loop is None:
             return
-        served = asyncio.run_coroutine_threadsafe(self._serve(SHIFT_SECONDS), self._loop)
+        headers = {k: v for k, v in (task.request.headers or {}).items() if isinstance(v, str)}
+        served = asyncio.run_coroutine_threadsafe(self._shift(tier, headers), self._loop)
         with contextlib.suppress(TimeoutError, CancelledError):
             served.result(SHIFT_SECONDS + _SLACK)
         log.debug("bell_served", tier=tier)
+
+    async def _shift(self, tier: str, headers: Mapping[str, str]) -> None:
+        """Look for work at once, in the trace of whoever rang."""
+        with resume(headers), span("shift", kind="consumer", tier=tier):
+            await self._serve(SHIFT_SECONDS)

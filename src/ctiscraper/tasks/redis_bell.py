@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from ctiscraper.config import Settings
 from ctiscraper.tasks.app import COLLECT, PATIENCE, TICK_SECONDS, make_app, place_of, tls_options
 from ctiscraper.tasks.bell import BellState
+from ctiscraper.tracing import carrier
 from ctiscraper.types import Tier
 
 log = structlog.get_logger()
@@ -41,9 +42,9 @@ class RedisBell:
         if tier in self._ringing or time.monotonic() < self._silent_until:
             return
         self._ringing.add(tier)
-        self._thread.submit(self._send, tier)
+        self._thread.submit(self._send, tier, carrier())
 
-    def _send(self, tier: Tier) -> None:
+    def _send(self, tier: Tier, headers: dict[str, str]) -> None:
         try:
             self._app.send_task(
                 COLLECT,
@@ -52,6 +53,7 @@ class RedisBell:
                 expires=TICK_SECONDS,
                 retry=False,
                 ignore_result=True,
+                headers=headers,
             )
         except (OperationalError, RedisError, OSError) as error:
             self._silent_until = time.monotonic() + PAUSE_SECONDS

@@ -31,6 +31,8 @@ ORPHAN_SECONDS = 10.0
 ORPHANED = 70
 # A worker that did not look for work for so long is wedged, whatever its process seems to do.
 SILENT_SECONDS = 30.0
+# Standard output: the parent reads it for signs of life.
+PULSE = 1
 # What starts a worker process that then reads its order.
 COMMAND = (sys.executable, "-m", "ctiscraper.tasks.run")
 # A statement takes milliseconds; each further connection costs memory and a first time of its own.
@@ -152,7 +154,7 @@ def work_ordered(stream: FileIO) -> Tally:
 async def _work_on(order: WorkOrder, settings: Settings) -> Tally:
     # Asked once before the pool does, so that a database that is away is named at once.
     await read_server(order.conninfo)
-    return await work(settings, order, pulse=sys.stdout.fileno())
+    return await work(settings, order, pulse=PULSE)
 
 
 def _end_with_parent(stream: FileIO) -> None:

@@ -1,0 +1,71 @@
+"""What is done again and again beside collecting: metrics, retention, a look at the accounts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from ctiscraper.bootstrap import open_raw_store
+from ctiscraper.config import Settings
+from ctiscraper.db.overview import Overview
+from ctiscraper.db.session import Database
+from ctiscraper.emf import MetricPlace
+from ctiscraper.errors import CTIScraperError
+from ctiscraper.tasks.publish import publish
+from ctiscraper.tasks.upkeep import remove_outlived
+
+log = structlog.get_logger()
+
+HOUR = 3600.0
+# After a failure, for instance of the database, a round is not put off for an hour.
+AGAIN_SECONDS = 60.0
+
+
+async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
+    """Do each round when it is due, until cancelled; any number of processes may do the same.
+
+    With `metrics` queue depth and its like go to standard output. Raises SettingsError.
+    """
+    place = MetricPlace(namespace=settings.metrics_namespace, environment=settings.environment)
+    async with AsyncExitStack() as stack:
+        raw = stack.enter_context(open_raw_store(settings))
+
+        async def retention(database: Database) -> None:
+            await remove_outlived(database, raw, settings.keep())
+
+        async with asyncio.TaskGroup() as rounds:
+            rounds.create_task(_every(HOUR, conninfo, retention))
+            rounds.create_task(_every(HOUR, conninfo, check_accounts))
+            if metrics:
+                rounds.create_task(
+                    publish(
+                        conninfo,
+                        place,
+                        every=settings.metrics_seconds,
+                        alive_seconds=settings.lease_seconds,
+                    )
+                )
+
+
+async def check_accounts(database: Database) -> None:
+    """Log every source whose items do not add up: nothing may be lost without a word."""
+    report = await Overview(database).accounting()
+    for source in report.sources:
+        if not source.accounting.balanced:
+            log.error("accounts_unbalanced", source=source.source.key)
+    log.info("accounts_checked", sources=len(report.sources), balanced=report.total.balanced)
+
+
+async def _every(
+    seconds: float, conninfo: str, step: Callable[[Database], Awaitable[None]]
+) -> None:
+    while True:
+        pause = seconds
+        try:
+            async with Database(conninfo, size=1) as database:
+                await step(database)
+        except CTIScraperError as error:
+            log.warning("round_failed", round=step.__name__, detail=str(error))
+            pause = AGAIN_SECONDS
+        await asyncio.sleep(pause)
