@@ -1,16 +1,23 @@
 """A worker process: what it is told, and how it ends."""
 
+import os
 import subprocess
 import sys
+import time
 from io import FileIO
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import psutil
 import pytest
 
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
-from ctiscraper.tasks.run import COMMAND, read_order, write_order
+from ctiscraper.tasks.run import COMMAND, SILENT_SECONDS, give_sign, read_order, write_order
+from ctiscraper.tasks.work import Worker
+
+if TYPE_CHECKING:
+    from ctiscraper.bootstrap import Services
 
 PATIENCE = 60.0
 
@@ -49,6 +56,25 @@ def test_settings_of_the_parent_win_over_the_environment(
     file.write_bytes(order)
     with FileIO(file) as stream:
         assert Settings.model_validate(read_order(stream).settings).proxy is None
+
+
+def test_a_worker_that_does_not_look_for_work_falls_silent() -> None:
+    """What its parent makes of the silence is shown where a frozen worker is ended."""
+    worker = Worker(cast("Services", None))
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    try:
+        give_sign(worker, writer)
+        assert os.read(reader, 64) == b"."
+        worker._looked_at -= SILENT_SECONDS + 1
+        give_sign(worker, writer)
+        with pytest.raises(BlockingIOError):
+            os.read(reader, 64)
+        os.close(reader)
+        worker._looked_at = time.monotonic()
+        give_sign(worker, writer)
+    finally:
+        os.close(writer)
 
 
 def test_what_is_no_order_is_refused(tmp_path: Path) -> None:

@@ -124,11 +124,16 @@ async def _show_life(worker: Worker, pulse: int | None) -> None:
         return
     os.set_blocking(pulse, False)
     while True:
-        if worker.silence < SILENT_SECONDS:
-            # A parent that does not read is no reason to wait for it.
-            with contextlib.suppress(BlockingIOError, BrokenPipeError):
-                os.write(pulse, b".")
+        give_sign(worker, pulse)
         await asyncio.sleep(1.0)
+
+
+def give_sign(worker: Worker, pulse: int) -> None:
+    """Write a sign of life to a file, if the worker is well."""
+    if worker.silence < SILENT_SECONDS:
+        # A parent that does not read is no reason to wait for it.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(pulse, b".")
 
 
 async def _stop_when(stopping: asyncio.Event, worker: Worker) -> None:

@@ -35,7 +35,8 @@ What security researchers publish, collected, kept faithfully and ready to read.
 
 Lists are newest first and paged by `cursor`; every answer carries `X-Request-ID`; errors are
 problem JSON (RFC 9457). Unknown parameters and fields are refused with 422. Lists and articles
-carry an `ETag`: send it back in `If-None-Match` to be told 304 when nothing changed.
+carry an `ETag`: send it back in `If-None-Match` to be told 304 when nothing changed. A write with
+an `Idempotency-Key` is made once: sent again within a day it gives the first answer.
 """
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ctiscraper.views import QueuePage, ReasonCount
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import ItemsDep, QueueDep, after_change
+from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
     Counted,
     ItemNumbers,
@@ -16,7 +17,7 @@ from ctiscraper.web.schemas import (
     ReprocessIn,
 )
 
-router = APIRouter(prefix="/queue", tags=["queue"])
+router = APIRouter(prefix="/queue", tags=["queue"], route_class=OnceRoute)
 
 _changes = [Depends(after_change)]
 

@@ -9,6 +9,7 @@ from ctiscraper.sourcing import ImportReport, Preview, edited
 from ctiscraper.views import SourceDetail, SourceOverview
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, after_change
+from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
     ImportParameters,
     Key,
@@ -21,7 +22,7 @@ from ctiscraper.web.schemas import (
 
 ACTOR = "api"
 
-router = APIRouter(prefix="/sources", tags=["sources"])
+router = APIRouter(prefix="/sources", tags=["sources"], route_class=OnceRoute)
 
 SourceKey = Annotated[Key, Path()]
 Nothing = Annotated[NoParameters, Query()]
