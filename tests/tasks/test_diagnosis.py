@@ -89,7 +89,7 @@ def test_the_lock_is_compared_with_what_is_installed() -> None:
     [
         (0, schema_wanted(), set()),
         (10, schema_wanted(), {"database clock", "database connections"}),
-        (0, "29991231_2359", set()),
+        (0, "29991231_2359", {"schema"}),
         (-600, None, {"database clock", "schema"}),
     ],
 )

@@ -1,6 +1,7 @@
 """The bell, the ears and the beat over a real Redis, and what is said of one that fails."""
 
 import asyncio
+import contextlib
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -84,13 +85,11 @@ async def is_silent(bell: RedisBell) -> bool:
 
 async def heard_by(listener: Listener, bell: RedisBell, tier: Tier) -> None:
     """Ring until it is heard: a ring before the ears are open may be lost."""
-    while not listener.heard:
-        bell.ring(tier)
-        try:
-            async with asyncio.timeout(0.5):
-                await listener.rung.wait()
-        except TimeoutError:
-            continue
+    async with asyncio.timeout(PATIENCE):
+        while not listener.heard:
+            bell.ring(tier)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(listener.rung.wait(), 0.5)
     listener.rung.clear()
 
 
@@ -251,6 +250,7 @@ async def tls_proxy(target: int, authority: trustme.CA) -> AsyncIterator[int]:
     """A TLS front of a server, as a managed Redis has it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
+    opened: list[asyncio.StreamWriter] = []
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -264,6 +264,7 @@ async def tls_proxy(target: int, authority: trustme.CA) -> AsyncIterator[int]:
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up, down = await asyncio.open_connection("127.0.0.1", target)
+        opened.extend((writer, down))
         await asyncio.gather(pipe(reader, down), pipe(up, writer))
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
@@ -271,6 +272,10 @@ async def tls_proxy(target: int, authority: trustme.CA) -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
+        for one in opened:
+            one.transport.abort()
+        # A turn of the loop closes what was aborted.
+        await asyncio.sleep(0)
 
 
 async def test_a_certificate_is_checked_by_every_client(

@@ -7,6 +7,7 @@ from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.operations import DatabaseState, Operations, Standing
+from ctiscraper.tasks.bell import BellState
 from ctiscraper.tasks.diagnosis import Finding, Verdict
 from ctiscraper.tasks.watch import findings, report, report_away, size, span
 from ctiscraper.types import RobotsRecord
@@ -24,6 +25,19 @@ def test_what_is_well_needs_no_advice() -> None:
     for seen in (made.operations(), made.operations(tiers=DUE, workers=BUSY)):
         assert amiss(seen) == []
         assert [finding.advice for finding in findings(seen)] == [""] * 7
+
+
+def test_the_bell_is_told_where_there_is_one() -> None:
+    def told(bell: BellState) -> list[tuple[str, Verdict, str]]:
+        found = findings(made.operations(), bell)
+        return [(f.part, f.verdict, f.words) for f in found if f.part == "redis"]
+
+    assert told(BellState(configured=False, reachable=False)) == []
+    heard = BellState(configured=True, reachable=True, waiting={"premium": 1, "basic": 2})
+    assert told(heard) == [("redis", Verdict.OK, "it answers, 3 rings unheard")]
+    away = BellState(configured=True, reachable=False, detail="gone (REDIS_URL)")
+    assert told(away) == [("redis", Verdict.WARN, "gone (REDIS_URL)")]
+    assert findings(made.operations(), away)[0].part == "redis", "the worst comes first"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError, StorageError
 from ctiscraper.operations import COUNTED_MOST, HostsState, Work
+from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.diagnosis import Finding, Verdict
 from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.watch import OperationsReport, report, report_away, size, span
@@ -53,8 +54,8 @@ def status(
 
 async def _once(settings: Settings) -> OperationsReport:
     try:
-        async with _board(settings) as board:
-            return await report(board)
+        async with _board(settings) as (board, bell):
+            return await report(board, bell)
     except StorageError as error:
         return report_away(error.detail)
     except SettingsError as error:
@@ -63,10 +64,10 @@ async def _once(settings: Settings) -> OperationsReport:
 
 async def _watch(settings: Settings, every: float, *, as_json: bool) -> int:
     """Show the state again and again; a database that is away is shown as such."""
-    async with _board(settings) as board:
+    async with _board(settings) as (board, bell):
         if as_json or not console().is_terminal:
             while True:
-                seen = await report(board)
+                seen = await report(board, bell)
                 if as_json:
                     print_json(seen)
                 else:
@@ -74,15 +75,19 @@ async def _watch(settings: Settings, every: float, *, as_json: bool) -> int:
                 await asyncio.sleep(every)
         with Live(console=console(), auto_refresh=False, screen=False) as live:
             while True:
-                live.update(Group(*_screen(await report(board))), refresh=True)
+                live.update(Group(*_screen(await report(board, bell))), refresh=True)
                 await asyncio.sleep(every)
 
 
 @asynccontextmanager
-async def _board(settings: Settings) -> AsyncIterator[OperationsBoard]:
-    """Yield what tells the state, whatever schema the database has."""
-    async with open_engine(settings) as engine, Database(engine.conninfo, size=1) as database:
-        yield OperationsBoard(database, alive_seconds=settings.lease_seconds)
+async def _board(settings: Settings) -> AsyncIterator[tuple[OperationsBoard, Bell]]:
+    """Yield what tells the state, whatever schema the database has, and the bell."""
+    bell = bell_of(settings)
+    try:
+        async with open_engine(settings) as engine, Database(engine.conninfo, size=1) as database:
+            yield OperationsBoard(database, alive_seconds=settings.lease_seconds), bell
+    finally:
+        await bell.aclose()
 
 
 def _one_line(seen: OperationsReport) -> str:

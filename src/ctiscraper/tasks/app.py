@@ -1,11 +1,11 @@
 """The Celery application: messages say that there is work, never which."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from celery import Celery
+from celery import Celery, Task
 from kombu import Queue
 
 from ctiscraper.config import Settings
@@ -21,8 +21,13 @@ SHIFT_SECONDS = 60.0
 PATIENCE = 3.0
 
 
-def make_app(settings: Settings, shift: Callable[..., None] | None = None) -> Celery:
-    """Return the application of these settings; a worker gives what it does when the bell rings.
+Shift = Callable[[Mapping[str, str], str], None]
+
+
+def make_app(settings: Settings, shift: Shift | None = None) -> Celery:
+    """Return the application of these settings; a worker gives what a message makes it do.
+
+    `shift` is told the headers of the message and its tier.
 
     Raises SettingsError without REDIS_URL.
     """
@@ -43,6 +48,7 @@ def make_app(settings: Settings, shift: Callable[..., None] | None = None) -> Ce
         task_create_missing_queues=False,
         # Whether a message arrives, and how often, is of no account: PostgreSQL holds the work.
         task_acks_late=False,
+        worker_cancel_long_running_tasks_on_connection_loss=True,
         # A busy worker leaves the next message to an idle one.
         worker_prefetch_multiplier=1,
         worker_disable_prefetch=True,
@@ -76,8 +82,13 @@ def make_app(settings: Settings, shift: Callable[..., None] | None = None) -> Ce
     if settings.redis_url.startswith("rediss://"):
         app.conf.broker_use_ssl = tls_options(settings)
     if shift is not None:
+
+        def collect(task: Task[..., None], tier: str) -> None:
+            headers = task.request.headers or {}
+            shift({k: v for k, v in headers.items() if isinstance(v, str)}, tier)
+
         # Not shared: what is shared of one application answers in every other of this process.
-        app.task(name=COLLECT, bind=True, ignore_result=True, shared=False, lazy=False)(shift)
+        app.task(name=COLLECT, bind=True, ignore_result=True, shared=False, lazy=False)(collect)
     return app
 
 

@@ -21,7 +21,8 @@ class Beat:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._service = Service(make_app(settings), scheduler_cls=Scheduler)
+        self._app = make_app(settings)
+        self._service = Service(self._app, scheduler_cls=Scheduler)
         self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -37,3 +38,4 @@ class Beat:
         """Ring no more."""
         await asyncio.to_thread(self._service.stop, wait=False)
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
+        await asyncio.to_thread(self._app.close)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import structlog
 from celery.worker import WorkController, state
@@ -16,9 +16,6 @@ from ctiscraper.config import Settings
 from ctiscraper.tasks.app import SHIFT_SECONDS, make_app
 from ctiscraper.tracing import resume, span
 from ctiscraper.types import Tier
-
-if TYPE_CHECKING:
-    from celery import Task
 
 log = structlog.get_logger()
 
@@ -64,6 +61,7 @@ class Ears:
         # The way in which Celery itself asks its loop to end, with the exit code.
         state.should_stop = 0  # type: ignore[assignment]  # typed as what it is at first
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
+        await asyncio.to_thread(self._app.close)
 
     def _listen(self) -> None:
         """Run Celery until told to stop, anew when it fails: PostgreSQL is looked at meanwhile."""
@@ -83,11 +81,10 @@ class Ears:
             if not self._closing.wait(_SLACK):
                 log.warning("ears_restarted", exitcode=self._controller.exitcode)
 
-    def _hear(self, task: "Task[..., None]", tier: str) -> None:
+    def _hear(self, headers: Mapping[str, str], tier: str) -> None:
         """Serve a message in the event loop, and come back when there is no more to do."""
         if self._closing.is_set() or self._loop is None:
             return
-        headers = {k: v for k, v in (task.request.headers or {}).items() if isinstance(v, str)}
         served = asyncio.run_coroutine_threadsafe(self._shift(tier, headers), self._loop)
         with contextlib.suppress(TimeoutError, CancelledError):
             served.result(SHIFT_SECONDS + _SLACK)

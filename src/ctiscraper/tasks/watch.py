@@ -1,5 +1,6 @@
 """Looking at operations: what the database tells, what robots.txt adds, and what is amiss."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,6 +10,7 @@ from ctiscraper.config import AGENT
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.errors import StorageError
 from ctiscraper.operations import DatabaseState, HostState, Operations, Work
+from ctiscraper.tasks.bell import Bell, BellState, SilentBell
 from ctiscraper.tasks.diagnosis import CLOCK_FAIL, CLOCK_WARN, Finding, Verdict
 
 # Work that waits longer is more than its hosts' pace explains.
@@ -33,9 +35,10 @@ class OperationsReport:
     work: Work | None
 
 
-async def report(board: OperationsBoard) -> OperationsReport:
-    """Return the state of operations with its findings."""
-    return _report(await observe(board))
+async def report(board: OperationsBoard, bell: Bell | None = None) -> OperationsReport:
+    """Return the state of operations with its findings, that of the bell among them."""
+    seen, state = await asyncio.gather(observe(board), (bell or SilentBell()).look())
+    return _report(seen, state)
 
 
 def report_away(detail: str) -> OperationsReport:
@@ -43,8 +46,8 @@ def report_away(detail: str) -> OperationsReport:
     return _report(Operations(database=DatabaseState(reachable=False, detail=detail)))
 
 
-def _report(seen: Operations) -> OperationsReport:
-    found = findings(seen)
+def _report(seen: Operations, bell: BellState | None = None) -> OperationsReport:
+    found = findings(seen, bell)
     return OperationsReport(
         degraded=any(finding.verdict is not Verdict.OK for finding in found),
         findings=found,
@@ -68,9 +71,9 @@ async def observe(board: OperationsBoard) -> Operations:
     return replace(seen, work=replace(seen.work, hosts=replace(hosts, rests=rests, paces=paces)))
 
 
-def findings(seen: Operations) -> tuple[Finding, ...]:
+def findings(seen: Operations, bell: BellState | None = None) -> tuple[Finding, ...]:
     """Return how each part is, the worst first, with advice where something can be done."""
-    found = list(_database(seen.database))
+    found = [*_database(seen.database), *_bell(bell)]
     if seen.work is not None:
         found += [judge(seen.work) for judge in _JUDGES]
     order = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
@@ -143,6 +146,21 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
             f"it is {state.schema or 'empty'}, this program needs {state.schema_wanted}",
             "run 'ctiscraper migrate'",
         )
+
+
+def _bell(state: BellState | None) -> Iterable[Finding]:
+    if state is None or not state.configured:
+        return
+    if state.reachable:
+        unheard = sum((state.waiting or {}).values())
+        yield _finding("redis", Verdict.OK, f"it answers, {unheard:,} rings unheard")
+        return
+    yield _finding(
+        "redis",
+        Verdict.WARN,
+        state.detail,
+        "nothing is lost: workers look for work by themselves until it is there",
+    )
 
 
 def _workers(work: Work) -> Finding:

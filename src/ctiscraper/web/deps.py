@@ -91,12 +91,12 @@ async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     return report
 
 
-async def operations(request: Request) -> OperationsReport:
+async def operations(request: Request, given: Services) -> OperationsReport:
     """Return the state of operations, for all who ask within a moment the same."""
     kept, board = request.app.state.operations, request.app.state.board
     assert isinstance(kept, Recent)
     assert isinstance(board, OperationsBoard)
-    found = await kept.get("all", lambda: report(board))
+    found = await kept.get("all", lambda: report(board, given.bell))
     assert isinstance(found, OperationsReport)
     return found
 
