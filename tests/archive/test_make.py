@@ -48,7 +48,10 @@ class Writer(threading.Thread):
 
 def wait_for_dump(conninfo: str) -> None:
     with psycopg.connect(conninfo, autocommit=True) as watcher:
-        query = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+        query = (
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE application_name = 'pg_dump' AND datname = current_database()"
+        )
         while not watcher.execute(query).fetchone():
             pass
 

@@ -126,15 +126,13 @@ def test_an_older_schema_names_the_command_that_mends_it(server: OwnServer, tmp_
     terminal = Terminal(environment(conninfo, tmp_path))
     for command in (["worker"], ["articles", "list"]):
         ended = terminal.run(*command, code=3)
-        assert "run 'ctiscraper db upgrade' first" in ended.err
+        assert "run 'ctiscraper migrate' first" in ended.err
         assert "DATABASE_URL" in ended.err
     terminal.run("db", "upgrade")
     terminal.run("articles", "list")
     downgrade(conninfo)
     findings = terminal.run("doctor", "--no-network", "--json", code=1).json
-    assert [f["advice"] for f in findings if f["part"] == "schema"] == [
-        "run 'ctiscraper db upgrade'"
-    ]
+    assert [f["advice"] for f in findings if f["part"] == "schema"] == ["run 'ctiscraper migrate'"]
 
 
 def test_a_newer_schema_serves_this_program_as_well(server: OwnServer, tmp_path: Path) -> None:
@@ -144,7 +142,7 @@ def test_a_newer_schema_serves_this_program_as_well(server: OwnServer, tmp_path:
     terminal = Terminal(environment(server.conninfo("newer", **ME), tmp_path))
     terminal.run("articles", "list")
     assert terminal.run("db", "check", "--json").json["current"] is True
-    assert "nothing to do" in terminal.run("db", "upgrade").out
+    assert "newer than this program" in terminal.run("db", "upgrade", code=3).err
 
 
 def test_a_user_that_may_make_no_tables_is_told(server: OwnServer, tmp_path: Path) -> None:

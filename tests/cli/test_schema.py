@@ -65,12 +65,12 @@ def test_a_newer_schema_is_worked_on_but_not_migrated(database: str, tmp_path: P
     assert "29990101_0000, newer than this program" in refused
     assert str(newest()) in refused
     assert "DATABASE_URL" in refused
-    assert "newer than" in terminal.run("db", "check", code=3).out
+    assert "newer than" in terminal.run("db", "check").out
     assert terminal.run("sources", "list", "--json").json == []
 
 
 def test_a_read_only_server_is_not_migrated(database: str, tmp_path: Path) -> None:
     read_only = make_conninfo(database, options="-c default_transaction_read_only=on")
     said = Terminal(environment(read_only, tmp_path)).run("migrate", code=3).err
-    assert "default_transaction_read_only is on" in said
+    assert "take default_transaction_read_only back" in said
     assert "DATABASE_URL" in said

@@ -5,7 +5,8 @@ import itertools
 from uuid import uuid4
 
 import make
-from ctiscraper.types import RobotsRecord
+from ctiscraper.db.queue import Held
+from ctiscraper.types import RobotsRecord, Tier
 from db.stage import Stage
 
 HOST = "acme.example"
@@ -45,6 +46,28 @@ async def test_work_made_while_a_host_is_leased_is_not_forgotten(stage: Stage) -
     await stage.announce([make.announced("https://acme.example/a/1")])
     await stage.hosts.release(lease)
     assert len(await stage.hosts.lease(stage.worker, limit=1, seconds=60)) == 1
+
+
+async def test_a_host_has_the_rank_of_the_best_work_it_has(stage: Stage) -> None:
+    await stage.announce([make.announced("https://acme.example/a/1")])
+    for tier, rank in ((Tier.PREMIUM, 0), (Tier.BASIC, 2), (Tier.STANDARD, 1)):
+        await stage.sources.update("acme", make.settings(tier=tier), actor="test")
+        assert await stage.rows(
+            "SELECT h.rank, j.rank FROM host h JOIN fetch_job j USING (host)"
+        ) == [(rank, rank)]
+        others = [other for other in Tier if other is not tier]
+        assert await stage.hosts.lease(stage.worker, limit=1, seconds=60, tiers=others) == []
+    [lease] = await stage.hosts.lease(stage.worker, limit=1, seconds=60, tiers=[Tier.STANDARD])
+    assert lease.tier is Tier.STANDARD
+
+
+async def test_workers_share_what_is_due(stage: Stage) -> None:
+    for n in range(4):
+        await stage.sources.add(make.settings(f"s{n}", f"s{n}.example"), actor="test")
+    for _ in range(2):
+        await stage.queue.renew(uuid4(), Held(), pid=1, seconds=60, done=0)
+    taken = [len(await stage.hosts.lease(uuid4(), limit=9, seconds=60)) for _ in range(4)]
+    assert taken == [2, 1, 1, 0]
 
 
 async def test_slots_of_a_host_are_a_gap_apart_for_all_workers(stage: Stage) -> None:

@@ -2,12 +2,12 @@
 
 import shutil
 import threading
-import time
 from pathlib import Path
 from typing import Self
 
 import psycopg
 import pytest
+from psycopg.errors import LockNotAvailable
 
 import make
 from ctiscraper.db import migrate
@@ -16,7 +16,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError, StorageError
 from db.stage import Stage
 
-LONGEST = 1.0
+LONGEST = 1
 NEXT = "29990101_0000"
 MIGRATION = """
 from alembic import op
@@ -46,27 +46,31 @@ def add(scripts: Path, up: str) -> None:
 
 
 class Watcher(threading.Thread):
-    """Reads and writes `article` again and again; keeps how long the longest took."""
+    """Reads and writes `article` again and again; counts those that waited too long for a lock.
+
+    The server measures: on a busy machine a statement may be slow for other reasons.
+    """
 
     def __init__(self, conninfo: str, statement: str) -> None:
         super().__init__()
         self.conninfo, self.statement = conninfo, statement
-        self.longest, self.turns = 0.0, 0
+        self.refused, self.turns = 0, 0
         self.started, self.stopping = threading.Event(), threading.Event()
 
     def run(self) -> None:
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute(f"SET lock_timeout = '{LONGEST}s'".encode())
             while not self.stopping.is_set():
-                began = time.monotonic()
-                connection.execute(self.statement.encode())
-                self.longest = max(self.longest, time.monotonic() - began)
+                try:
+                    connection.execute(self.statement.encode())
+                except LockNotAvailable:
+                    self.refused += 1
                 self.turns += 1
                 self.started.set()
 
     def __enter__(self) -> Self:
         self.start()
         assert self.started.wait(20)
-        self.longest = 0.0
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -112,7 +116,7 @@ async def test_every_migration_goes_up_and_down_with_rows_while_others_read_and_
             upgrade(database, revision)
             downgrade(database, known[known.index(revision) - 1])
             upgrade(database, revision)
-    assert max(reader.longest, writer.longest) < LONGEST
+    assert (reader.refused, writer.refused) == (0, 0)
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT count(*) FROM article").fetchone() == (20,)
     downgrade(database)
@@ -136,7 +140,7 @@ async def test_a_held_table_is_tried_for_again_and_others_are_let_through(
 
     with reading(database) as reader, writing(database) as writer:
         upgrade(database, patience=Patience(told=told), scripts=scripts)
-    assert max(reader.longest, writer.longest) < LONGEST
+    assert (reader.refused, writer.refused) == (0, 0)
     assert "extra" in columns(database)
     assert "ALTER TABLE article ADD COLUMN extra int" in said[0]
     assert "(a long report, idle in transaction, for " in said[0]
@@ -168,7 +172,7 @@ async def test_a_migration_that_holds_a_table_too_long_is_ended(
     await filled(database)
     with reading(database) as reader, pytest.raises(StorageError) as raised:
         upgrade(database, patience=Patience(seconds=1), scripts=scripts)
-    assert reader.longest < LONGEST
+    assert reader.refused == 0
     assert "'SELECT pg_sleep(0.1)'" in str(raised.value)
     assert "extra" not in columns(database)
 

@@ -308,7 +308,7 @@ def test_bytes_can_be_read_while_they_are_sent_and_what_is_deleted_stays_gone(
         sent = threads.submit(outbox.flush)
         assert begun.wait(30)
         assert outbox.get(digest) == body(0, 0)
-        deleted = threads.submit(outbox.delete, digest)
+        deleted = threads.submit(outbox.delete, digest, untouched=0)
         go_on.set()
         sent.result()
         deleted.result()

@@ -12,7 +12,7 @@ from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.collect.catalog import default_catalog
 from ctiscraper.db.migrate import Patience
 from ctiscraper.db.migrate import upgrade as apply
-from ctiscraper.db.server import is_newer, read_server, schema_wanted
+from ctiscraper.db.server import ServerFacts, is_newer, read_server, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.loop import run_async
@@ -61,18 +61,18 @@ app.command("upgrade", help="The same as 'migrate'.")(migrate)
 def check(data: Data = None, json: Json = False) -> None:
     """Say whether the database is what this program needs; change nothing."""
 
-    async def read() -> tuple[str, str | None]:
+    async def read() -> ServerFacts:
         async with open_engine(settings_for(data)) as engine:
-            return engine.facts.version, engine.facts.revision
+            return engine.facts
 
-    version, revision = run_async(read())
-    wanted = schema_wanted()
+    facts = run_async(read())
     if json:
-        facts = {"postgresql": version, "schema": revision, "wanted": wanted}
-        print_json({**facts, "current": revision == wanted})
+        said = {"postgresql": facts.version, "schema": facts.revision, "wanted": schema_wanted()}
+        print_json({**said, "current": facts.has_schema})
     else:
-        print_lines([f"PostgreSQL {version}, schema {revision or 'empty'}, {_state(revision)}"])
-    if revision != wanted:
+        schema = f"schema {facts.revision or 'empty'}, {_state(facts.revision)}"
+        print_lines([f"PostgreSQL {facts.version}, {schema}"])
+    if not facts.has_schema:
         raise typer.Exit(Exit.SETTINGS)
 
 

@@ -9,6 +9,7 @@ from ctiscraper.types import RobotsRecord, Tier
 
 RANK = {Tier.PREMIUM: 0, Tier.STANDARD: 1, Tier.BASIC: 2}
 _TIER = {rank: tier for tier, rank in RANK.items()}
+_RANK_OF_TIER = "CASE s.tier WHEN 'premium' THEN 0 WHEN 'standard' THEN 1 ELSE 2 END"
 # A premium host is served as if its work had waited this much longer than a standard one's;
 # basic hosts age past both, so none starves.
 RANK_HEAD_START = "10 minutes"
@@ -218,4 +219,31 @@ async def wake(conn: Conn, hosts: Iterable[str], rank: int) -> None:
             rank = least(h.rank, excluded.rank)
         """,
         (rank, sorted(set(hosts))),
+    )
+
+
+async def rank_again(conn: Conn, source_key: str, tier: Tier) -> None:
+    """Let a source's work have the rank of its new tier; a host has the best of its work."""
+    values = {"key": source_key, "rank": RANK[tier]}
+    await conn.execute(
+        """
+        UPDATE fetch_job SET rank = %(rank)s
+        WHERE source_id = (SELECT id FROM source WHERE key = %(key)s)
+            AND state IN ('pending', 'leased')
+        """,
+        values,
+    )
+    await conn.execute(
+        f"""
+        UPDATE host h SET rank = coalesce(least(
+            (SELECT min({_RANK_OF_TIER}) FROM source_state t JOIN source s ON s.id = t.source_id
+                WHERE t.host = h.host AND t.enabled),
+            (SELECT min(rank) FROM fetch_job j WHERE j.host = h.host AND j.state = 'pending')),
+            h.rank)
+        WHERE h.host IN (SELECT host FROM source_state t JOIN source s ON s.id = t.source_id
+                WHERE s.key = %(key)s
+            UNION ALL SELECT j.host FROM fetch_job j JOIN source s ON s.id = j.source_id
+                WHERE s.key = %(key)s AND j.state = 'pending')
+        """,  # noqa: S608 - a constant of this module
+        values,
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ctiscraper.db.hosts import RANK, wake
+from ctiscraper.db.hosts import RANK, rank_again, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ConflictError, NotFoundError
 from ctiscraper.types import Health, Source, SourceSettings, Validators, host_of
@@ -107,6 +107,7 @@ class Sources:
                     """,
                     (settings.tier, key),
                 )
+                await rank_again(conn, key, settings.tier)
             await wake(conn, [host_of(checked_url(settings))], RANK[settings.tier])
             await _record(conn, key, _Change(actor, "update", reason), before, settings)
         return await self.get(key)
