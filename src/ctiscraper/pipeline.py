@@ -309,6 +309,10 @@ class Pipeline:
         """Return how many stored texts were compared; near-duplicates are linked."""
         return await self.links.link_next(_near)
 
+    async def unlinked(self) -> int:
+        """Return how many stored texts are still to be compared."""
+        return await self.links.waiting()
+
     def _chance(self) -> Chance:
         return Chance(self.chance())
 

@@ -73,6 +73,9 @@ class Script:
     async def link(self) -> int:
         return 0
 
+    async def unlinked(self) -> int:
+        return 0
+
 
 def _unused() -> Sourcing:
     """A worker adds no sources."""

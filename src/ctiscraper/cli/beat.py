@@ -1,13 +1,11 @@
 """`beat`: the process that rings the bell for all workers, and sees to upkeep and metrics."""
 
-import asyncio
-
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.tasks.beat import Beat
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.loop import alongside, run_async
 from ctiscraper.tasks.pulse import Pulse
 from ctiscraper.tasks.rounds import go_round
 
@@ -18,7 +16,11 @@ def beat(data: Data = None) -> None:
 
 
 async def _beat(settings: Settings) -> int:
-    async with open_ready_engine(settings) as engine, Beat(settings), asyncio.TaskGroup() as tasks:
-        tasks.create_task(go_round(settings, engine.conninfo, metrics=True))
-        await Pulse(settings.pulse_file).keep()
+    async with (
+        open_ready_engine(settings) as engine,
+        Beat(settings),
+        alongside(go_round(settings, engine.conninfo, metrics=True)) as rounds,
+        alongside(Pulse(settings.pulse_file).keep(lambda: not rounds.done())),
+    ):
+        await rounds
     return 0

@@ -3,8 +3,8 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -26,7 +26,7 @@ from ctiscraper.demo import DemoSite
 from ctiscraper.errors import SettingsError
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.tasks.loop import alongside, run_async
 from ctiscraper.tasks.rounds import go_round
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings
@@ -151,7 +151,7 @@ async def _everything(start: Start) -> int:
         added = await services.sources.seed(tuple(start.catalog))
         since = await ProgressBoard(services.database).now()
         app = create_app(web_services(services, SilentBell()))
-        serving = await stack.enter_async_context(_alongside(serve(app, listener)))
+        serving = await stack.enter_async_context(alongside(serve(app, listener)))
         size = settings.workers if start.collect else 0
         crew = Crew(
             COMMAND,
@@ -169,9 +169,9 @@ async def _everything(start: Start) -> int:
             as_json=start.as_json,
             heading=f"Reading at {url}  (Ctrl-C stops)",
         )
-        shown = await stack.enter_async_context(_alongside(display.run()))
+        shown = await stack.enter_async_context(alongside(display.run()))
         upkeep = await stack.enter_async_context(
-            _alongside(go_round(settings, engine.conninfo, metrics=False))
+            alongside(go_round(settings, engine.conninfo, metrics=False))
         )
         parts = {serving, shown, upkeep}
         await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -179,17 +179,6 @@ async def _everything(start: Start) -> int:
             if task.done():
                 task.result()
     return 0
-
-
-@asynccontextmanager
-async def _alongside(work: Coroutine[object, object, None]) -> AsyncIterator[asyncio.Task[None]]:
-    """Yield a task that ends with the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield task
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 def _announce(start: Start, engine: Engine, *, url: str, added: int, total: int) -> None:

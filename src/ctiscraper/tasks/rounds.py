@@ -12,6 +12,7 @@ from ctiscraper.db.overview import Overview
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
 from ctiscraper.errors import CTIScraperError
+from ctiscraper.tasks.loop import alongside
 from ctiscraper.tasks.publish import publish
 from ctiscraper.tasks.upkeep import remove_outlived
 
@@ -34,18 +35,18 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
         async def retention(database: Database) -> None:
             await remove_outlived(database, raw, settings.keep())
 
-        async with asyncio.TaskGroup() as rounds:
-            rounds.create_task(_every(HOUR, conninfo, retention))
-            rounds.create_task(_every(HOUR, conninfo, check_accounts))
-            if metrics:
-                rounds.create_task(
-                    publish(
-                        conninfo,
-                        place,
-                        every=settings.metrics_seconds,
-                        alive_seconds=settings.lease_seconds,
-                    )
-                )
+        rounds = [
+            _every(HOUR, conninfo, retention),
+            _every(HOUR, conninfo, check_accounts),
+        ]
+        if metrics:
+            every, alive = settings.metrics_seconds, settings.lease_seconds
+            rounds.append(publish(conninfo, place, every=every, alive_seconds=alive))
+        tasks = [await stack.enter_async_context(alongside(work)) for work in rounds]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
 
 
 async def check_accounts(database: Database) -> None:

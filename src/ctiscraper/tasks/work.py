@@ -132,6 +132,8 @@ class Worker:
             return (
                 await self.services.queue.idle(self.source_id)
                 and not await self.services.pipeline.link()
+                # Our own upkeep may hold texts at this moment, and is not to be cut off with them.
+                and not await self.services.pipeline.unlinked()
             )
         except StorageError:
             return False

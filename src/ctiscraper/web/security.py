@@ -1,6 +1,9 @@
 """What every exchange must pass: known host, same site, bounded body; and the answer's headers."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -11,6 +14,7 @@ from ctiscraper.web.problems import fault_answer, problem_answer
 
 BODY_MOST = 1_000_000
 IMPORT_MOST = 20_000_000
+DRAIN_SECONDS = 5.0
 IMPORT_PATHS = frozenset({"/api/v1/sources/import", "/sources/import"})
 
 CONTENT_SECURITY_POLICY = (
@@ -59,6 +63,8 @@ class Guard:
         marked = _Marked(send, scope["state"]["request_id"])
         refusal = self._refusal(scope)
         if refusal is not None:
+            if refusal.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                await _drain(scope, receive)
             await refusal(scope, receive, marked.send)
             return
         capped = _Capped(receive, _cap(scope))
@@ -90,6 +96,19 @@ class Guard:
         if length.isdecimal() and int(length) > _cap(scope):
             return _too_large(scope)
         return None
+
+
+async def _drain(scope: Scope, receive: Receive) -> None:
+    """Take a body that is little too large to its end.
+
+    A proxy that is cut off while it still sends tells its client of a broken gateway.
+    """
+    if int(Headers(scope=scope).get("content-length", "0")) > 2 * _cap(scope):
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while (await receive()).get("more_body"):
+                pass
 
 
 class _Marked:
