@@ -50,7 +50,10 @@ def test_a_killed_backup_leaves_nothing_that_looks_whole_and_its_dump_ends_too(
     collected: Collected, tmp_path: Path
 ) -> None:
     database = collected.terminal.environment["DATABASE_URL"]
-    dumping = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+    dumping = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE application_name = 'pg_dump' AND datname = current_database()"
+    )
     with (
         psycopg.connect(database) as holder,
         psycopg.connect(database, autocommit=True) as watcher,
