@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
+from ctiscraper.loop import alongside
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.run import COMMAND, write_order
@@ -75,11 +76,8 @@ async def test_redis_emptied_and_restarted_at_any_moment_loses_nothing(
         async with engine(database, settings, tmp_path) as crew:
             await alive(walk)
             await walk.add(*net.sources())
-            shaking = asyncio.create_task(_shake(valkey))
-            await settled(walk)
-            shaking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await shaking
+            async with alongside(_shake(valkey)):
+                await settled(walk)
             assert crew.restarts == 0
         await all_kept_once(walk)
         pages = sum(request.path.startswith("/a/") for request in net.requests)

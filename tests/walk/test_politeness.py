@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ctiscraper.collect.schedule import BREAKER_THRESHOLD
+from ctiscraper.loop import alongside
 from ctiscraper.tasks.work import Worker
 from ctiscraper.types import Health, RobotsPolicy
 from internet.exchange import Exchange
@@ -192,16 +193,14 @@ async def test_a_host_that_never_answers_delays_no_other(database: str, tmp_path
         net.sites[0].faults["feed"] = "hang"
         await walk.add(*net.sources())
         worker = Worker(walk.services)
-        running = asyncio.create_task(worker.run())
         stored = "SELECT count(*) FROM fetch_job WHERE state = 'stored'"
-        async with asyncio.timeout(60):
-            while await walk.value(stored) != 30:  # noqa: ASYNC110 - the database sets no event
-                await asyncio.sleep(0.02)
-        hung = f"SELECT lease_until > now() FROM host WHERE host = '{net.sites[0].name}'"
-        assert await walk.value(hung) is True, "it is still waited for"
-        assert [r.path for r in net.asked(site=net.sites[0])] == ["/robots.txt", "/feed.xml"]
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        async with alongside(worker.run()):
+            async with asyncio.timeout(60):
+                while await walk.value(stored) != 30:  # noqa: ASYNC110 - the database sets no event
+                    await asyncio.sleep(0.02)
+            hung = f"SELECT lease_until > now() FROM host WHERE host = '{net.sites[0].name}'"
+            assert await walk.value(hung) is True, "it is still waited for"
+            assert [r.path for r in net.asked(site=net.sites[0])] == ["/robots.txt", "/feed.xml"]
 
 
 async def test_an_unchanged_feed_costs_no_body_no_parser_and_no_write_but_its_check(

@@ -7,7 +7,7 @@ from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import print_json, print_lines, print_table
 from ctiscraper.db.overview import Overview
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.loop import run_async
 from ctiscraper.types import Accounting
 from ctiscraper.views import AccountingReport
 

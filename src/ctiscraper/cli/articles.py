@@ -16,7 +16,7 @@ from ctiscraper.cli.output import (
     print_text,
 )
 from ctiscraper.db.articles import Articles
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.loop import run_async
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionText
 

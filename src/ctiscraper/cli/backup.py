@@ -14,7 +14,7 @@ from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.config import Settings
 from ctiscraper.db.server import schema_wanted
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.loop import run_async
 
 Target = Annotated[
     Path,

@@ -4,8 +4,8 @@ from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
+from ctiscraper.loop import alongside, run_async
 from ctiscraper.tasks.beat import Beat
-from ctiscraper.tasks.loop import alongside, run_async
 from ctiscraper.tasks.pulse import Pulse
 from ctiscraper.tasks.rounds import go_round
 

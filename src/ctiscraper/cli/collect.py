@@ -1,6 +1,5 @@
 """`collect`: collecting without the pages."""
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -16,9 +15,9 @@ from ctiscraper.config import Settings
 from ctiscraper.db.progress import CheckedSource, ProgressBoard
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
+from ctiscraper.loop import alongside, run_async
 from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.crew import Crew
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.run import COMMAND, write_order
 
 Key = Annotated[
@@ -75,13 +74,8 @@ async def _collect(settings: Settings, *, source: str | None, once: bool, as_jso
 
 async def _round(crew: Crew, display: Display) -> int:
     """Run the workers until they are done, or this is cancelled."""
-    shown = asyncio.create_task(display.run())
-    try:
-        async with crew:
-            await crew.finished()
-    finally:
-        shown.cancel()
-        await asyncio.wait({shown})
+    async with alongside(display.run()), crew:
+        await crew.finished()
     return 0
 
 

@@ -16,6 +16,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources, checked_url
 from ctiscraper.errors import SettingsError, StorageError
+from ctiscraper.loop import run_async
 from ctiscraper.tasks.diagnosis import (
     Finding,
     Verdict,
@@ -24,7 +25,6 @@ from ctiscraper.tasks.diagnosis import (
     examine_network,
     examine_raw_store,
 )
-from ctiscraper.tasks.loop import run_async
 
 LOCK = Path(__file__).parents[3] / "requirements.lock"
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}

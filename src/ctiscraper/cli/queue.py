@@ -11,8 +11,8 @@ from ctiscraper.cli.output import counted, moment, print_json, print_lines, prin
 from ctiscraper.db.items import Items
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.sources import Sources
+from ctiscraper.loop import run_async
 from ctiscraper.reasons import words_of
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.views import QueuePage
 
 dead = typer.Typer(no_args_is_help=True, help="Items that failed, each with its cause.")

@@ -10,7 +10,7 @@ from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines
 from ctiscraper.db.retention import Outlived
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.loop import run_async
 from ctiscraper.tasks.upkeep import Removed, count_outlived, remove_outlived
 
 Dry = Annotated[bool, typer.Option("--dry-run", help="Say what would go; delete nothing.")]

@@ -15,7 +15,7 @@ from ctiscraper.db.migrate import upgrade as apply
 from ctiscraper.db.server import ServerFacts, is_newer, read_server, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
-from ctiscraper.tasks.loop import run_async
+from ctiscraper.loop import run_async
 
 app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 

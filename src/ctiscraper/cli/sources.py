@@ -15,9 +15,9 @@ from ctiscraper.cli.output import print_json, print_lines
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.sources import Sources
 from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.loop import run_async
 from ctiscraper.sourcing import Preview, edited, read_changes
 from ctiscraper.tasks.check import check_source
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.types import Health, Source
 
 ACTOR = "command line"

@@ -19,8 +19,8 @@ from ctiscraper.config import Settings, environment_of
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
+from ctiscraper.loop import run_async
 from ctiscraper.tasks.crew import Crew
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.valkey import EmbeddedValkey
 
 HOST = "127.0.0.1"

@@ -19,10 +19,10 @@ from ctiscraper.config import Settings
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError, StorageError
+from ctiscraper.loop import run_async
 from ctiscraper.operations import COUNTED_MOST, HostsState, Work
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.diagnosis import Finding, Verdict
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.watch import OperationsReport, report, report_away, size, span
 
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}

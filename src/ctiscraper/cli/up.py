@@ -24,9 +24,9 @@ from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.demo import DemoSite
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import alongside, run_async
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
-from ctiscraper.tasks.loop import alongside, run_async
 from ctiscraper.tasks.rounds import go_round
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings

@@ -12,8 +12,8 @@ from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
+from ctiscraper.loop import run_async
 from ctiscraper.tasks.bell import Bell, bell_of
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve

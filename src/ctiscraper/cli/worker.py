@@ -8,8 +8,8 @@ from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data, Workers
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
+from ctiscraper.loop import run_async
 from ctiscraper.tasks.crew import Crew
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.pulse import Pulse
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import Tier

@@ -21,6 +21,7 @@ from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.cluster import SUPERUSER, Cluster, last_words
 from ctiscraper.db.socket_dir import make_socket_dir, socket_dir_for
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import end_task
 
 DATABASE = "ctiscraper"
 _LOG_LIMIT = 8 * 1024 * 1024
@@ -116,8 +117,7 @@ class EmbeddedPostgres:
     async def stop(self) -> None:
         """End the server if it is ours, keeping all that was committed."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
+            await end_task(self._keeper)
             self._keeper = None
         await _end(self._watcher, {signal.SIGKILL: _FAST_STOP})
         await _end(self._process, {signal.SIGINT: _FAST_STOP, signal.SIGQUIT: 5.0})

@@ -12,7 +12,7 @@ from ctiscraper.db.overview import Overview
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
 from ctiscraper.errors import CTIScraperError
-from ctiscraper.tasks.loop import alongside
+from ctiscraper.loop import alongside
 from ctiscraper.tasks.publish import publish
 from ctiscraper.tasks.upkeep import remove_outlived
 

@@ -20,8 +20,8 @@ from ctiscraper.bootstrap import open_services
 from ctiscraper.config import Settings
 from ctiscraper.db.server import read_server
 from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.loop import run_async
 from ctiscraper.tasks.bell import bell_of
-from ctiscraper.tasks.loop import run_async
 from ctiscraper.tasks.work import WAKEABLE_SECONDS, Tally, Worker
 from ctiscraper.telemetry import configure_logs
 from ctiscraper.types import Tier

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from ctiscraper.db import foreground
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import end_task
 
 log = structlog.get_logger()
 
@@ -69,8 +70,7 @@ class EmbeddedValkey:
     ) -> None:
         """Stop."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait({self._keeper})
+            await end_task(self._keeper)
         await self.stop()
 
     async def start(self) -> None:
