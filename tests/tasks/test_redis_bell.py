@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
 from ctiscraper.tasks import redis_bell
-from ctiscraper.tasks.app import make_app
+from ctiscraper.tasks.app import TICK_SECONDS, make_app
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.bell import SilentBell, bell_of
 from ctiscraper.tasks.ears import Ears
@@ -25,7 +25,7 @@ from ctiscraper.tasks.valkey import EmbeddedValkey
 from ctiscraper.types import Tier
 from patience import until
 
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 def settings_for(url: str | None, **more: object) -> Settings:
@@ -84,12 +84,15 @@ async def is_silent(bell: RedisBell) -> bool:
 
 
 async def heard_by(listener: Listener, bell: RedisBell, tier: Tier) -> None:
-    """Ring until it is heard: a ring before the ears are open may be lost."""
+    """Ring until it is heard, and leave no ring unheard.
+
+    One from before the ears are open is worth nothing once it is old; only then comes the next.
+    """
     async with asyncio.timeout(PATIENCE):
         while not listener.heard:
             bell.ring(tier)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(listener.rung.wait(), 0.5)
+                await asyncio.wait_for(listener.rung.wait(), TICK_SECONDS + 0.2)
     listener.rung.clear()
 
 

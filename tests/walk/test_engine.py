@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -15,7 +16,6 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
-from ctiscraper.loop import alongside
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.run import COMMAND, write_order
@@ -76,17 +76,22 @@ async def test_redis_emptied_and_restarted_at_any_moment_loses_nothing(
         async with engine(database, settings, tmp_path) as crew:
             await alive(walk)
             await walk.add(*net.sources())
-            async with alongside(_shake(valkey)):
+            enough = asyncio.Event()
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_shake(valkey, enough))
                 await settled(walk)
+                enough.set()
             assert crew.restarts == 0
         await all_kept_once(walk)
         pages = sum(request.path.startswith("/a/") for request in net.requests)
         assert pages == HOSTS * ITEMS
 
 
-async def _shake(valkey: EmbeddedValkey) -> None:
+async def _shake(valkey: EmbeddedValkey, enough: asyncio.Event) -> None:
     """Empty Redis again and again, and kill it in between."""
-    for turn in range(1000):
+    for turn in itertools.count():
+        if enough.is_set():
+            return
         if turn % 5 == 4 and valkey.pid is not None:
             os.kill(valkey.pid, signal.SIGKILL)
         with contextlib.suppress(OSError, RedisError):
