@@ -3,8 +3,8 @@
 Run: .venv/bin/python bench/soak.py [--minutes 30] [--hosts 200] [--workers 2]
 
 Each fault is the feed of one host and the pages of another; the rest are well. Every half minute
-all feeds have new items and all sources are due. A worker's memory is the proportional set size
-of its process, sampled after each round; its slope is that of the straight line nearest to the
+all feeds have new items and all sources are due. A worker's memory is the resident set size of
+its process, sampled after each round; its slope is that of the straight line nearest to the
 samples of the second half, when every host has had its turn.
 """
 
@@ -65,7 +65,7 @@ async def soak(made: rig.Installation, database: Database, options: argparse.Nam
         for worker in made.workers:
             if worker.poll() is not None:
                 raise SystemExit(f"a worker ended with {worker.returncode}")
-            size = psutil.Process(worker.pid).memory_full_info().pss / 1e6
+            size = psutil.Process(worker.pid).memory_info().rss / 1e6
             memory[worker.pid].append((now, size))
         counts = await rig.counts(database)
         exact = exact and counts["discovered"] == sum(counts.values()) - counts["discovered"]

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from ctiscraper.allocator import give_back_large_blocks
+
 try:
     import uvloop
 except ImportError:
@@ -17,6 +19,7 @@ Value = TypeVar("Value")
 
 def run_async(main: Coroutine[object, object, Value]) -> Value:
     """Return what a coroutine gives, run in the fastest event loop there is."""
+    give_back_large_blocks()
     with asyncio.Runner(loop_factory=_new_loop) as runner:
         return runner.run(main)
 

@@ -20,6 +20,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Never, TypedDict
 
+from ctiscraper.allocator import give_back_large_blocks
 from ctiscraper.errors import CTIScraperError, ParseError
 
 HEADER = struct.Struct("=HI")  # of a call: index of the parser, length of its payload
@@ -64,6 +65,7 @@ class Limits(TypedDict):
 
 def main() -> None:
     """Serve until the other end closes."""
+    give_back_large_blocks()
     control = socket.socket(fileno=int(sys.argv[1]))
     limits: Limits = json.loads(receive(control, STATUS.unpack(receive(control, STATUS.size))[1]))
     _leave_network()

@@ -9,7 +9,8 @@ from ctiscraper.types import RobotsRecord, Tier
 
 RANK = {Tier.PREMIUM: 0, Tier.STANDARD: 1, Tier.BASIC: 2}
 _TIER = {rank: tier for tier, rank in RANK.items()}
-_RANK_OF_TIER = "CASE s.tier WHEN 'premium' THEN 0 WHEN 'standard' THEN 1 ELSE 2 END"
+_CASES = " ".join(f"WHEN '{tier}' THEN {rank}" for tier, rank in RANK.items())
+_RANK_OF_TIER = f"CASE s.tier {_CASES} END"
 # A premium host is served as if its work had waited this much longer than a standard one's;
 # basic hosts age past both, so none starves.
 RANK_HEAD_START = "10 minutes"

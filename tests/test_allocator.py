@@ -1,0 +1,45 @@
+"""The allocator, told what to give back."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from ctiscraper.allocator import give_back_large_blocks
+
+# What stays of sixty-four blocks of 2 MB, freed in an order that leaves small ones above them.
+LEFT_OVER = """
+import sys, psutil
+from ctiscraper.allocator import give_back_large_blocks
+if sys.argv[1] == "told":
+    assert give_back_large_blocks()
+def rss():
+    return psutil.Process().memory_info().rss
+before = rss()
+for size in (30, 2):
+    large, small = [], []
+    for _ in range(64 // size + 1):
+        large.append(bytearray(size << 20))
+        small.append(bytes(2000))
+    del large
+print(rss() - before)
+"""
+
+
+def left_over(how: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_OVER, how], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone takes these orders")
+def test_large_blocks_go_back_to_the_system() -> None:
+    assert left_over("told") < 4 << 20
+    assert left_over("untold") > 16 << 20, "else there is nothing to tell"
+
+
+def test_elsewhere_it_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert give_back_large_blocks() is False
