@@ -1,0 +1,172 @@
+"""Command lines that a text quotes: lines of code, and commands within sentences."""
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from ctiscraper.enrich.kinds import Kind, Observable
+from ctiscraper.enrich.marks import QUOTES, TAIL, closing_quote
+from ctiscraper.enrich.scan import Scan, pattern
+
+# Programs that intruders and administrators call by their names.
+_TOOLS = """
+    7z 7za 7zr adfind anydesk arp at atera attrib auditpol base64 bash bcdedit bginfo bitsadmin
+    cacls cat certreq certutil chattr chisel chmod chown cipher cloudflared cmd cmdkey cmstp
+    code copy cp crackmapexec crontab cscript csvde curl date dd del devtunnel dir diskshadow
+    dism dnscmd docker dsquery dumpcap echo esentutl eventvwr expand export extrac32 fc find
+    findstr for forfiles fsutil ftp gpresult gpupdate grep gt_net hashcat hydra icacls ifconfig
+    impacket-secretsdump insmod installutil ipconfig iptables java javaw kill killall klist
+    kubectl launchctl lazagne ldapsearch ldifde lsmod makecab masscan mavinject md mimikatz
+    mkdir mklink mofcomp mount mountvol move msbuild msdt mshta msiexec mstsc mv nbtstat nc ncat
+    net net1 netcat netexec netscan netsh netstat ngrok nircmd nltest nmap node nohup nslookup
+    ntdsutil nuclei odbcconf openssl osascript passwd pcalua pcwrun perl ping pip plink pnputil
+    powershell presentationhost procdump procdump64 ps psexec psexec64 psql pwsh python python3
+    pythonw qprocess query quser qwinsta rar rasdial rclone reg regasm regini regsvcs regsvr32
+    ren rename replace rm rmdir robocopy route rpcping rsync rubeus runas rundll32 rustdesk sc
+    sccm schtasks scp screenconnect seatbelt secedit secretsdump sed set setx sftp sh sharphound
+    shutdown smbexec socat sqlcmd sqlmap ssh start sudo systemctl systeminfo tailscale takeown
+    tar taskkill tasklist tcpdump telnet timeout tor touch tracert type uname unzip useradd
+    usermod vssadmin w32tm wbadmin wbemtest wevtutil wget where whoami winrar winrm winrs wmic
+    wmiexec wscript wsl wusa xcopy zip
+"""
+# Those whose names sentences use as well: a command only with an argument right behind them.
+_WORDS = frozenset(
+    """
+    anydesk at atera attrib bash cat certutil chisel cloudflared code copy cp curl date del dir
+    docker echo expand export find for ftp java klist md mimikatz mount move msbuild mshta mv net
+    ngrok nmap node ping pip plink powershell python query rar rclone reg regsvr32 rename replace rm
+    route rubeus rundll32 rustdesk sc screenconnect seatbelt set sftp ssh start systeminfo tar
+    timeout tor touch tracert type unzip wget where winrar wmic zip
+    """.split()  # noqa: SIM905 - read as words
+)
+_VERBS = """
+    Add Clear Compress Convert ConvertFrom ConvertTo Copy Disable Enable Enter Exit Expand Export
+    Find Get Import Install Invoke Measure Move New Out Read Receive Register Remove Rename Restart
+    Save Select Send Set Sort Start Stop Test Uninstall Unregister Update Where Write
+"""
+_START = pattern(
+    rf"""
+    (?:\b[A-Za-z]:\\[^\s\x22|<>]*\.(?:exe|com|bat|cmd|ps1|vbs|js|dll)\x22?
+    |\x22[A-Za-z%][^\x22\n|<>]{{2,200}}\.(?:exe|com|bat|cmd|ps1)\x22
+    |%[A-Za-z]+%\\[^\s\x22|<>]*\.(?:exe|com|bat|cmd|ps1)
+    |\b[A-Za-z0-9_.-]+\.exe
+    |\b(?:{"|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))})
+    |\b(?:{"|".join(_VERBS.split())})-[A-Z][A-Za-z]+
+    |\bIEX\b|\biwr\b|\birm\b
+    |(?:\./|/(?:usr|bin|tmp|opt|var|etc|home|root)/)[A-Za-z0-9_./-]+
+    )
+    [\s(]
+    """,
+    ignore_case=True,
+)
+# What makes words behind a program's name arguments of it: an option, a path, an address, a sign.
+_ARGUMENT = re.compile(
+    r"""
+    (?:^|\s)(?:
+        [-/]{1,2}[A-Za-z?][\w:=.-]*|\+[a-z]+|[A-Za-z]:\\|\\\\|%\w+%|https?:|hxxps?
+        |\S+\.(?:exe|dll|ps1|bat|vbs|js|txt|zip|7z|dat|tmp|log|sh|py|xml|hta|msi|csv|gif|jpg)\b
+        |\$\w|\{|[|>&]|\d{1,3}(?:\.\d{1,3}){3}|/\S+/|"[^"]+"|'[^']+'|~/|\.\\|\./|\w+=\S
+    )
+    """,
+    re.VERBOSE,
+)
+# Commands that say enough by themselves.
+_WHOLE = re.compile(
+    r"""
+    whoami(?:\s/\w+|$)|ipconfig\s/
+    |net1?\s(?:user|group|localgroup|view|use|share|start|stop|accounts|config|time|session|file)\b
+    |nltest\s/|systeminfo|quser\b|qwinsta\b|tasklist|netstat\s-|arp\s-a|route\sprint
+    |query\s(?:user|session)|sc\s(?:create|config|query|start|stop|delete|\\\\)
+    |reg\s(?:add|query|save|delete|export)|wmic\s\w+|vssadmin\s\w+|wevtutil\s\w+|schtasks\s/
+    |bcdedit\s/|chmod\s[+\d]|crontab\s-|uname\s-|cat\s/|nslookup\s\S+\.|ping\s\S+\.|klist|cmdkey\s/
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# What stands behind a program's name when the sentence speaks of it.
+_SENTENCE = re.compile(
+    r"""
+    \s*(?:a|an|and|are|as|binary|by|can|executes?|executed|executing|files?|for|from|had|has|have|in|is|module|of|on|or
+    |payload|process|processes|renamed|running|sample|script|that|the|to|was|were|which|will|with)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+# Where a sentence takes over again.
+_PROSE = re.compile(
+    r"""
+    \n|\s{3,}(?=[A-Z][a-z])|[.;]\s+(?=[A-Z][a-z]+\s[a-z])
+    |\s(?=(?:A|Additionally|After|Also|An|As|During|Figure|Finally|Here|In|It|Later|Next|Note|Once
+        |Our|Subsequently|Table|The|Then|These|They|This|We|When)\s[a-z]+\s[a-z]+)
+    |,?\s(?:after|and|are|as\swell|before|commands?|followed|in\sorder|is|that|then|to|used|using|was
+        |were|which|with)\s
+      (?:(?:a|an|are|be|by|executed|for|from|had|has|have|in|is|it|of|on|that|the|then|they|this|to
+        |used|was|we|were|which|with)\b)
+    """,
+    re.VERBOSE,
+)
+# A command that stands right behind one of these belongs to the one before it.
+_JOINED = re.compile(
+    r"""
+    (?:[|&(="'{;,<>`]
+    |\b(?:cmd(?:\.exe)?|sudo|start|call|do|echo|runas|nohup|then|else|in)
+    |/\w+|-\w+)\s*$
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_LONGEST = 2000
+_LINE = 160
+_LOOK_BACK = 24
+_HEAD = 40
+# An argument may stand so many words behind a program's name.
+_FEW = 2
+
+
+def find_commands(scan: Scan) -> Iterator[Observable]:
+    """Return the command lines of a text in their order."""
+    text = scan.text
+    starts = [start for start, head in scan.find(_START) if _begins(text, start, head)]
+    last = 0
+    for number, start in enumerate(starts):
+        if start >= last:
+            limit = _before_next(text, start, islice(starts, number + 1, None))
+            raw = text[start : _end(text, start, limit)].rstrip(TAIL + " ")
+            last = start + len(raw)
+            yield Observable(Kind.COMMAND_LINE, raw, start, last)
+
+
+def _begins(text: str, start: int, head: int) -> bool:
+    """Whether a program's name is the start of a command and not a word of a sentence."""
+    before = text[start - 1 : start]
+    if before and (before.isalnum() or before in "\\/.-_@"):
+        return False
+    if _WHOLE.match(text, start, start + _HEAD):
+        return True
+    line = text[head - 1 : head + _LINE].partition("\n")[0]
+    found = _ARGUMENT.search(line)
+    if found is None or _SENTENCE.match(line):
+        return False
+    name = text[start : head - 1].strip('"').lower()
+    few = 0 if name in _WORDS else _FEW
+    return len(line[: found.start()].split()) <= few
+
+
+def _before_next(text: str, start: int, others: Iterable[int]) -> int:
+    """Return where the next command begins that is no part of this one, or how far one may go."""
+    limit = min(len(text), start + _LONGEST)
+    for other in others:
+        if other >= limit:
+            break
+        if not _JOINED.search(text, max(start, other - _LOOK_BACK), other):
+            return other
+    return limit
+
+
+def _end(text: str, start: int, limit: int) -> int:
+    """Return where a command ends: with its line, its quotes or the sentence."""
+    closer = QUOTES.get(text[start - 1 : start])
+    if closer is not None:
+        line = text.find("\n", start, limit)
+        closing = closing_quote(text, start, line if line >= 0 else limit, closer)
+        if closing is not None:
+            return closing
+    found = _PROSE.search(text, start, limit)
+    return found.start() if found else limit

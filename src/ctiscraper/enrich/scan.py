@@ -1,0 +1,47 @@
+"""Scanning text in linear time: RE2 over its bytes, places in its characters."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import re2
+
+# Each scan may hold this many compiled states; more are made anew.
+_MEMORY = 32 * 1024 * 1024
+
+
+def pattern(source: str, *, ignore_case: bool = False) -> "re2._Regexp[bytes]":
+    """Return a compiled pattern over bytes; spaces and comments in `source` have no meaning."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.case_sensitive = not ignore_case
+    options.max_mem = _MEMORY
+    compact = "".join(line.partition("  #")[0].replace(" ", "") for line in source.splitlines())
+    return re2.compile(compact.encode("latin-1"), options)
+
+
+@dataclass(slots=True)
+class Scan:
+    """A text, ready to be searched as bytes."""
+
+    text: str
+    data: bytes = field(init=False)
+    _plain: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.data = self.text.encode("utf-8", "replace")
+        self._plain = len(self.data) == len(self.text)
+
+    def find(self, wanted: "re2._Regexp[bytes]") -> Iterator[tuple[int, int]]:
+        """Return the places (in characters) where a pattern stands, from left to right."""
+        if self._plain:
+            for found in wanted.finditer(self.data):
+                yield found.span()
+            return
+        at = chars = 0
+        for found in wanted.finditer(self.data):
+            begin, end = found.span()
+            chars += len(self.data[at:begin].decode("utf-8", "ignore"))
+            size = len(self.data[begin:end].decode("utf-8", "ignore"))
+            yield chars, chars + size
+            chars += size
+            at = end
