@@ -137,8 +137,10 @@ class Installation:
 
     def stop_workers(self) -> None:
         for worker in self.workers:
-            with contextlib.suppress(ProcessLookupError):
-                worker.send_signal(signal.SIGTERM)
+            # A frozen one hears nothing until it goes on.
+            for number in (signal.SIGTERM, signal.SIGCONT):
+                with contextlib.suppress(ProcessLookupError):
+                    worker.send_signal(number)
         for worker in self.workers:
             worker.wait()
         self.workers.clear()

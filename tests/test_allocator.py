@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ctiscraper.allocator import give_back_large_blocks
+from ctiscraper.allocator import give_back_free_pages, give_back_large_blocks
 
 # What stays of sixty-four blocks of 2 MB, freed in an order that leaves small ones above them.
 LEFT_OVER = """
@@ -27,6 +27,22 @@ print(rss() - before)
 """
 
 
+FREED = """
+import psutil
+from ctiscraper.allocator import give_back_free_pages, give_back_large_blocks
+give_back_large_blocks()
+def rss():
+    return psutil.Process().memory_info().rss
+before = rss()
+blocks = [bytes(4096) for _ in range(16_384)]
+kept = blocks[::1024]
+del blocks
+held = rss() - before
+assert give_back_free_pages()
+print(held, rss() - before)
+"""
+
+
 def left_over(how: str) -> int:
     done = subprocess.run(
         [sys.executable, "-c", LEFT_OVER, how], capture_output=True, text=True, check=True
@@ -43,3 +59,12 @@ def test_large_blocks_go_back_to_the_system() -> None:
 def test_elsewhere_it_says_that_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert give_back_large_blocks() is False
+    assert give_back_free_pages() is False
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone takes these orders")
+def test_free_pages_between_blocks_in_use_go_back() -> None:
+    done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
+    held, left = map(int, done.stdout.split())
+    assert held > 32 << 20, "else there is nothing to give back"
+    assert left < 8 << 20

@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Callable
 
 # mallopt(3): the numbers of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -17,12 +18,26 @@ def give_back_large_blocks() -> bool:
     By itself glibc raises the size from which it gives blocks back to that of the largest one
     freed so far, up to 32 MB, and gives every thread a heap of its own.
     """
-    if not sys.platform.startswith("linux"):
-        return False
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except AttributeError:
+    mallopt = _function("mallopt")
+    if mallopt is None:
         return False
     wanted = ((_MMAP_THRESHOLD, _LARGE), (_TRIM_THRESHOLD, _SPARE), (_ARENA_MAX, _ARENAS))
     taken = [mallopt(parameter, value) for parameter, value in wanted]
     return all(taken)
+
+
+def give_back_free_pages() -> bool:
+    """Return whether free pages between blocks in use went back to the system.
+
+    A few small blocks that live on keep what was freed below them; malloc_trim(3) finds it.
+    """
+    trim = _function("malloc_trim")
+    return trim is not None and bool(trim(_SPARE))
+
+
+def _function(name: str) -> Callable[..., int] | None:
+    """Return a function of glibc, None where there is no glibc."""
+    if not sys.platform.startswith("linux"):
+        return None
+    found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return found

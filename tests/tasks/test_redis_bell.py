@@ -17,7 +17,7 @@ from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
 from ctiscraper.tasks import redis_bell
 from ctiscraper.tasks.app import TICK_SECONDS, make_app
-from ctiscraper.tasks.beat import Beat
+from ctiscraper.tasks.beat import MOST_UNHEARD, Beat, Ringer
 from ctiscraper.tasks.bell import SilentBell, bell_of
 from ctiscraper.tasks.ears import Ears
 from ctiscraper.tasks.redis_bell import RedisBell
@@ -171,6 +171,18 @@ async def test_the_beat_rings_for_every_tier(valkey: EmbeddedValkey) -> None:
             return all(waiting.get(tier.value) for tier in Tier)
 
         await until(all_rung)
+
+
+async def test_rings_do_not_pile_up_while_nobody_listens(valkey: EmbeddedValkey) -> None:
+    app = make_app(settings_for(valkey.url))
+    ringer = Ringer(app)
+    for _ in range(MOST_UNHEARD + 5):
+        for entry in ringer.schedule.values():
+            await asyncio.to_thread(ringer.apply_entry, entry, ringer.producer)
+    await asyncio.to_thread(ringer.close)
+    app.close()
+    async with bell_at(valkey.url) as bell:
+        assert (await bell.look()).waiting == dict.fromkeys(map(str, Tier), MOST_UNHEARD)
 
 
 async def test_a_beat_that_finds_no_redis_starts_and_stops_all_the_same() -> None:

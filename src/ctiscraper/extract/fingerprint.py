@@ -65,8 +65,7 @@ def _encoded(words: Iterable[str]) -> list[bytes]:
 
 
 def _hash_words(words: list[bytes]) -> _Words:
-    digests = b"".join(map(xxhash.xxh3_64_digest, words))
-    return np.frombuffer(digests, dtype=">u8").astype(np.uint64)
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, words), dtype=np.uint64, count=len(words))
 
 
 def _shingles(words: list[bytes]) -> _Words:

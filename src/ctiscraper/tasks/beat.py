@@ -3,14 +3,40 @@
 import asyncio
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from celery.beat import Scheduler, Service
+from amqp.exceptions import ChannelError
+from celery.beat import ScheduleEntry, Scheduler, Service
+from kombu import Producer
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
 from ctiscraper.tasks.app import make_app
 
 STOP_SECONDS = 10.0
+# While nobody listens more rings than these say nothing new, and would fill Redis.
+MOST_UNHEARD = 12
+
+
+class Ringer(Scheduler):
+    """Celery's scheduler, which leaves a queue alone that holds enough rings."""
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Producer | None = None) -> None:
+        """Ring for one tier."""
+        assert entry.options is not None, "each of ours names its queue"
+        if _unheard(producer or self.producer, entry.options["queue"]) < MOST_UNHEARD:
+            super().apply_entry(entry, producer=producer)
+
+
+def _unheard(producer: Producer, queue: str) -> int:
+    """Return how many rings a queue holds; none where that cannot be told, so that one is tried."""
+    channel: Any = producer.channel
+    try:
+        return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except (ChannelError, OperationalError, RedisError, OSError):
+        # An empty queue does not exist in Redis.
+        return 0
 
 
 class Beat:
@@ -22,7 +48,7 @@ class Beat:
 
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings)
-        self._service = Service(self._app, scheduler_cls=Scheduler)
+        self._service = Service(self._app, scheduler_cls=Ringer)
         self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
 
     async def __aenter__(self) -> Self:

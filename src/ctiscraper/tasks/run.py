@@ -16,6 +16,7 @@ from io import FileIO
 import msgspec
 import structlog
 
+from ctiscraper.allocator import give_back_free_pages
 from ctiscraper.bootstrap import open_services
 from ctiscraper.config import Settings
 from ctiscraper.db.server import read_server
@@ -31,6 +32,7 @@ ORPHAN_SECONDS = 10.0
 ORPHANED = 70
 # A worker that did not look for work for so long is wedged, whatever its process seems to do.
 SILENT_SECONDS = 30.0
+TRIM_SECONDS = 20.0
 # Standard output: the parent reads it for signs of life.
 PULSE = 1
 # What starts a worker process that then reads its order.
@@ -103,7 +105,7 @@ async def work(settings: Settings, order: WorkOrder, *, pulse: int | None = None
         worker = Worker(services, once=order.once, source_id=order.source_id, tiers=order.tiers)
         if settings.redis_url is not None and not order.once:
             await _hear_the_bell(stack, settings, worker)
-        for watch in (_stop_when(stopping, worker), _show_life(worker, pulse)):
+        for watch in (_stop_when(stopping, worker), _show_life(worker, pulse), _stay_small()):
             stack.callback(asyncio.create_task(watch).cancel)
         return await worker.run()
 
@@ -134,6 +136,13 @@ def give_sign(worker: Worker, pulse: int) -> None:
         # A parent that does not read is no reason to wait for it.
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(pulse, b".")
+
+
+async def _stay_small() -> None:
+    """Give back now and then what large answers left behind."""
+    while True:
+        await asyncio.sleep(TRIM_SECONDS)
+        await asyncio.to_thread(give_back_free_pages)
 
 
 async def _stop_when(stopping: asyncio.Event, worker: Worker) -> None:
