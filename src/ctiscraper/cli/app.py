@@ -31,6 +31,7 @@ PLACES = {
     "dead": "ctiscraper.cli.queue:dead",
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",
+    "observables": "ctiscraper.cli.observables:observables",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "status": "ctiscraper.cli.status:status",
     "db": "ctiscraper.cli.schema:app",
@@ -104,7 +105,7 @@ def program(
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     try:
-        app()
+        app(prog_name="ctiscraper")
     except CTIScraperError as error:
         print_error(error, as_json="--json" in sys.argv)
         sys.exit(exit_of(error))

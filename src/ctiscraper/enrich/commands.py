@@ -118,6 +118,8 @@ _LOOK_BACK = 24
 _HEAD = 40
 # An argument may stand so many words behind a program's name.
 _FEW = 2
+# What tables and marked-up words have behind a word as well.
+_SIGNS = "|>&{"
 
 
 def find_commands(scan: Scan) -> Iterator[Observable]:
@@ -145,8 +147,9 @@ def _begins(text: str, start: int, head: int) -> bool:
     if found is None or _SENTENCE.match(line):
         return False
     name = text[start : head - 1].strip('"').lower()
-    few = 0 if name in _WORDS else _FEW
-    return len(line[: found.start()].split()) <= few
+    if name in _WORDS:
+        return found.start() == 0 and found[0].strip()[0] not in _SIGNS
+    return len(line[: found.start()].split()) <= _FEW
 
 
 def _before_next(text: str, start: int, others: Iterable[int]) -> int:

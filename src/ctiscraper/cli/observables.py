@@ -1,0 +1,73 @@
+"""`observables`: what a text names, with the places that say so."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ctiscraper.cli.output import counted, print_json, print_lines, print_table
+from ctiscraper.enrich.kinds import Kind, Observable
+from ctiscraper.enrich.observables import find_observables
+from ctiscraper.errors import SettingsError
+
+LARGEST = 16 * 1024 * 1024
+_WIDEST = 100
+
+
+def observables(
+    file: Annotated[Path, typer.Argument(help="A text; - is standard input.")],
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option("--kind", help="Only these kinds.", show_default=False),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, with every place.")] = False,
+) -> None:
+    """The indicators, identifiers, commands and rules of a text, defanged or not."""
+    text = _read(file)
+    found = [one for one in find_observables(text) if not kind or one.kind in kind]
+    if json:
+        print_json({"observables": [_shown(text, one) for one in found]})
+        return
+    groups: dict[tuple[Kind, str], list[Observable]] = {}
+    for one in found:
+        groups.setdefault((one.kind, one.value), []).append(one)
+    rows = [
+        (group.value, _line(value), len(places), _line_number(text, places[0]))
+        for (group, value), places in groups.items()
+    ]
+    print_table(["kind", "value", "times", "line"], rows)
+    print_lines(["", f"{counted(len(groups), 'observable')} at {counted(len(found), 'place')}."])
+
+
+def _shown(text: str, one: Observable) -> dict[str, object]:
+    return {
+        "kind": one.kind.value,
+        "value": one.value,
+        "start": one.start,
+        "end": one.end,
+        "words": text[one.start : one.end],
+        "defanged": one.defanged,
+    }
+
+
+def _line(value: str) -> str:
+    """Return a value on one line, cut where it is very long."""
+    shown = " ".join(value.split())
+    return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST - 1]}\u2026"
+
+
+def _line_number(text: str, one: Observable) -> int:
+    return text.count("\n", 0, one.start) + 1
+
+
+def _read(file: Path) -> str:
+    """Return a text as UTF-8, wrong bytes replaced. Raises SettingsError."""
+    try:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+            raw = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if len(raw) > LARGEST:
+        raise SettingsError(f"{file} has more than {LARGEST >> 20} MB: give it in parts")
+    return raw.decode("utf-8-sig", "replace")
