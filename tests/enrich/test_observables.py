@@ -93,6 +93,7 @@ def test_a_url_ends_where_the_sentence_goes_on(text: str, url: str) -> None:
         ("1[.]2[.]3[.]4:443", [(Kind.IPV4, "1.2.3.4")]),
         ("1.2.3.0/24", [(Kind.CIDR, "1.2.3.0/24")]),
         ("2001:0DB8::1", [(Kind.IPV6, "2001:db8::1")]),
+        ("::ffff:1.2.3.4", [(Kind.IPV6, "::ffff:102:304")]),
         ("2001[:]db8[:]0[:]0[:]0[:]0[:]0[:]1", [(Kind.IPV6, "2001:db8::1")]),
         ("2001:db8::/32", [(Kind.CIDR, "2001:db8::/32")]),
     ],

@@ -146,9 +146,10 @@ def _begins(text: str, start: int, head: int) -> bool:
     found = _ARGUMENT.search(line)
     if found is None or _SENTENCE.match(line):
         return False
-    name = text[start : head - 1].strip('"').lower()
-    if name in _WORDS:
-        return found.start() == 0 and found[0].strip()[0] not in _SIGNS
+    name = text[start : head - 1].strip('"')
+    if name.lower() in _WORDS:
+        # In capitals it is a word of SQL, or the first of a sentence.
+        return name.islower() and found.start() == 0 and found[0].strip()[0] not in _SIGNS
     return len(line[: found.start()].split()) <= _FEW
 
 
