@@ -14,13 +14,13 @@ from ctiscraper.config import Settings
 from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.tasks.diagnosis import (
-    Verdict,
     differences,
     examine_database,
     examine_machine,
     examine_network,
     examine_raw_store,
 )
+from ctiscraper.tasks.findings import Verdict
 from internet.world import FakeInternet
 from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
 

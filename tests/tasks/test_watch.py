@@ -8,7 +8,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.operations import DatabaseState, Operations, Standing
 from ctiscraper.tasks.bell import BellState
-from ctiscraper.tasks.diagnosis import Finding, Verdict
+from ctiscraper.tasks.findings import Finding, Verdict
 from ctiscraper.tasks.watch import findings, report, report_away, size, span
 from ctiscraper.types import RobotsRecord
 from make import NOW
@@ -114,7 +114,7 @@ def test_the_bell_is_told_where_there_is_one() -> None:
         ),
         (
             Operations(database=made.database(clock_apart=-7.0), work=made.work()),
-            "clock",
+            "database clock",
             "7.0 s apart",
             "NTP",
         ),

@@ -18,13 +18,12 @@ from ctiscraper.db.sources import Sources, checked_url
 from ctiscraper.errors import SettingsError, StorageError
 from ctiscraper.loop import run_async
 from ctiscraper.tasks.diagnosis import (
-    Finding,
-    Verdict,
     examine_database,
     examine_machine,
     examine_network,
     examine_raw_store,
 )
+from ctiscraper.tasks.findings import Finding, Verdict
 
 LOCK = Path(__file__).parents[3] / "requirements.lock"
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}

@@ -22,7 +22,7 @@ from ctiscraper.errors import SettingsError, StorageError
 from ctiscraper.loop import run_async
 from ctiscraper.operations import COUNTED_MOST, HostsState, Work
 from ctiscraper.tasks.bell import Bell, bell_of
-from ctiscraper.tasks.diagnosis import Finding, Verdict
+from ctiscraper.tasks.findings import Finding, Verdict
 from ctiscraper.tasks.watch import OperationsReport, report, report_away, size, span
 
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}

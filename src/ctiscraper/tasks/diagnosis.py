@@ -6,9 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from ctiscraper.bootstrap import open_raw_store
@@ -16,15 +14,14 @@ from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.db.raw_outbox import OutboxStore
-from ctiscraper.db.server import ServerFacts, is_newer, schema_wanted
+from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
+from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
 
 LEAST_DISK = 1 << 30
 LITTLE_DISK = 5 << 30
-CLOCK_WARN = 5.0
-CLOCK_FAIL = 60.0
 # The program was written then: no right clock is earlier.
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED_HOSTS = 3
@@ -33,24 +30,6 @@ WORKER_CONNECTIONS, PAGE_CONNECTIONS = 2, 4
 NETWORK_LIMITS = FetchLimits(max_bytes=600_000, seconds=8.0)
 
 _PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)([^\\\n]*)", re.MULTILINE)
-
-
-class Verdict(StrEnum):
-    """How a part is."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One part of the installation; `advice` is what can be done, empty when nothing need be."""
-
-    part: str
-    verdict: Verdict
-    words: str
-    advice: str = ""
 
 
 def examine_machine(settings: Settings, lock: Path) -> list[Finding]:
@@ -72,9 +51,9 @@ async def examine_database(
     """Return how the server is, and with a schema also the workers and the invariant."""
     findings = [
         _server(facts),
-        _server_clock(facts.now, datetime.now(UTC)),
+        judge_clock((facts.now - datetime.now(UTC)).total_seconds()),
         _connections(settings, facts),
-        _schema(facts),
+        judge_schema(facts.revision, schema_wanted()),
     ]
     if database is not None:
         findings += [
@@ -98,12 +77,12 @@ async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding
                 if error.scope is not Scope.OURS:
                     continue
             else:
-                return _finding("network", Verdict.OK, f"{origin} answered {page.status}")
+                return finding("network", Verdict.OK, f"{origin} answered {page.status}")
     finally:
         await client.aclose()
     if not said:
-        return _finding("network", Verdict.WARN, "there is no source to ask", "add a source")
-    return _finding(
+        return finding("network", Verdict.WARN, "there is no source to ask", "add a source")
+    return finding(
         "network",
         Verdict.WARN,
         "; ".join(said),
@@ -120,10 +99,10 @@ def examine_raw_store(settings: Settings) -> Finding:
     try:
         with open_raw_store(settings) as store:
             if not isinstance(store, OutboxStore):
-                return _finding("raw store", Verdict.OK, f"the folder {store}")
+                return finding("raw store", Verdict.OK, f"the folder {store}")
             return _bucket(store)
     except SettingsError as error:
-        return _finding("raw store", Verdict.FAIL, str(error), "mend the setting it names")
+        return finding("raw store", Verdict.FAIL, str(error), "mend the setting it names")
 
 
 def _bucket(store: OutboxStore) -> Finding:
@@ -136,9 +115,9 @@ def _bucket(store: OutboxStore) -> Finding:
     except StorageError as error:
         verdict = Verdict.WARN if error.transient else Verdict.FAIL
         advice = "mend what it names; until it answers new bytes wait in the outbox"
-        return _finding("raw store", verdict, error.detail + held, advice)
+        return finding("raw store", verdict, error.detail + held, advice)
     if kept is None:
-        return _finding(
+        return finding(
             "raw store",
             Verdict.FAIL,
             f"{store.remote} does not give back what was put there",
@@ -146,27 +125,23 @@ def _bucket(store: OutboxStore) -> Finding:
         )
     words = f"{store.remote} takes and gives bytes{held}"
     if not held:
-        return _finding("raw store", Verdict.OK, words)
-    return _finding("raw store", Verdict.WARN, words, "keep a worker running: it sends them")
-
-
-def _finding(part: str, verdict: Verdict, words: str, advice: str = "") -> Finding:
-    return Finding(part=part, verdict=verdict, words=words, advice=advice)
+        return finding("raw store", Verdict.OK, words)
+    return finding("raw store", Verdict.WARN, words, "keep a worker running: it sends them")
 
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return _finding("python", Verdict.OK, f"{version} on {sys.platform}")
+    return finding("python", Verdict.OK, f"{version} on {sys.platform}")
 
 
 def _packages(lock: Path) -> Finding:
     if not lock.is_file():
-        return _finding("packages", Verdict.OK, "not run from a checkout: no lock to compare with")
+        return finding("packages", Verdict.OK, "not run from a checkout: no lock to compare with")
     wrong = list(differences(lock.read_text("utf-8")))
     if not wrong:
-        return _finding("packages", Verdict.OK, "as the lock names them")
+        return finding("packages", Verdict.OK, "as the lock names them")
     shown = ", ".join(wrong[:5]) + (" …" if len(wrong) > 5 else "")  # noqa: PLR2004 - a line's worth
-    return _finding(
+    return finding(
         "packages",
         Verdict.WARN,
         f"{len(wrong)} differ from the lock: {shown}",
@@ -192,8 +167,8 @@ def _folder(data_dir: Path) -> Finding:
     place = next(path for path in (data_dir, *data_dir.parents) if path.exists())
     words = str(data_dir) if place == data_dir else f"{data_dir}, to be made in {place}"
     if place.is_dir() and os.access(place, os.W_OK | os.X_OK):
-        return _finding("data folder", Verdict.OK, words)
-    return _finding(
+        return finding("data folder", Verdict.OK, words)
+    return finding(
         "data folder",
         Verdict.FAIL,
         f"{words}: not writable for this user",
@@ -206,15 +181,15 @@ def _disk(data_dir: Path) -> Finding:
     free = shutil.disk_usage(place).free
     words = f"{free / (1 << 30):.1f} GiB free"
     if free >= LITTLE_DISK:
-        return _finding("disk", Verdict.OK, words)
+        return finding("disk", Verdict.OK, words)
     verdict = Verdict.FAIL if free < LEAST_DISK else Verdict.WARN
-    return _finding("disk", verdict, words, "make room, or choose another data folder")
+    return finding("disk", verdict, words, "make room, or choose another data folder")
 
 
 def _clock(now: datetime) -> Finding:
     if now >= EPOCH:
-        return _finding("clock", Verdict.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
-    return _finding(
+        return finding("clock", Verdict.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+    return finding(
         "clock",
         Verdict.FAIL,
         f"{now:%Y-%m-%d} is before this program was written",
@@ -225,8 +200,8 @@ def _clock(now: datetime) -> Finding:
 def _contact(settings: Settings) -> Finding:
     words = f"robots.txt knows us as {AGENT}; we call ourselves {settings.user_agent}"
     if settings.contact:
-        return _finding("contact", Verdict.OK, words)
-    return _finding(
+        return finding("contact", Verdict.OK, words)
+    return finding(
         "contact",
         Verdict.WARN,
         words,
@@ -239,15 +214,15 @@ def _egress(settings: Settings) -> Finding:
     try:
         settings.egress_policy()
     except SettingsError as error:
-        return _finding("way out", Verdict.FAIL, str(error), "mend the setting it names")
+        return finding("way out", Verdict.FAIL, str(error), "mend the setting it names")
     ports = ", ".join(map(str, sorted(settings.egress_allow_ports)))
     words = f"public addresses, ports {ports}"
     if settings.proxy:
         words += ", through the proxy"
     if not settings.egress_allow_cidrs:
-        return _finding("way out", Verdict.OK, words)
+        return finding("way out", Verdict.OK, words)
     networks = ", ".join(map(str, settings.egress_allow_cidrs))
-    return _finding(
+    return finding(
         "way out",
         Verdict.WARN,
         f"{words}, and {networks}",
@@ -257,24 +232,15 @@ def _egress(settings: Settings) -> Finding:
 
 def _server(facts: ServerFacts) -> Finding:
     extensions = ", ".join(facts.extensions)
-    return _finding("postgresql", Verdict.OK, f"{facts.version} with {extensions}")
-
-
-def _server_clock(there: datetime, here: datetime) -> Finding:
-    apart = abs((there - here).total_seconds())
-    words = f"{apart:.1f} s apart from ours"
-    if apart < CLOCK_WARN:
-        return _finding("database clock", Verdict.OK, words)
-    verdict = Verdict.FAIL if apart >= CLOCK_FAIL else Verdict.WARN
-    return _finding("database clock", verdict, words, "let both machines keep time by NTP")
+    return finding("postgresql", Verdict.OK, f"{facts.version} with {extensions}")
 
 
 def _connections(settings: Settings, facts: ServerFacts) -> Finding:
     words = f"{facts.connections} of {facts.most_connections} in use"
     wanted = settings.workers * WORKER_CONNECTIONS + PAGE_CONNECTIONS
     if facts.most_connections - facts.connections >= wanted:
-        return _finding("database connections", Verdict.OK, words)
-    return _finding(
+        return finding("database connections", Verdict.OK, words)
+    return finding(
         "database connections",
         Verdict.WARN,
         f"{words}; a start of {settings.workers} workers and the pages takes up to {wanted}",
@@ -282,30 +248,12 @@ def _connections(settings: Settings, facts: ServerFacts) -> Finding:
     )
 
 
-def _schema(facts: ServerFacts) -> Finding:
-    if is_newer(facts.revision):
-        return _finding(
-            "schema",
-            Verdict.WARN,
-            f"{facts.revision}, newer than the {schema_wanted()} of this program",
-            "update the program: it goes on with what it knows of the schema",
-        )
-    if facts.has_schema:
-        return _finding("schema", Verdict.OK, str(facts.revision))
-    return _finding(
-        "schema",
-        Verdict.FAIL,
-        f"{facts.revision or 'empty'}, {schema_wanted()} is needed",
-        "run 'ctiscraper migrate'",
-    )
-
-
 async def _workers(settings: Settings, database: Database) -> Finding:
     board = ProgressBoard(database)
     progress = await board.read(await board.now())
     if progress.workers:
-        return _finding("workers", Verdict.OK, f"{progress.workers} at work")
-    return _finding(
+        return finding("workers", Verdict.OK, f"{progress.workers} at work")
+    return finding(
         "workers",
         Verdict.WARN,
         f"none at work, {progress.pending} items pending",
@@ -316,8 +264,8 @@ async def _workers(settings: Settings, database: Database) -> Finding:
 async def _storage(database: Database) -> Finding:
     trouble = await Overview(database).storage_trouble()
     if trouble is None:
-        return _finding("storage", Verdict.OK, "nothing waits for our own database or disk")
-    return _finding(
+        return finding("storage", Verdict.OK, "nothing waits for our own database or disk")
+    return finding(
         "storage",
         Verdict.FAIL,
         f"{trouble.items} items wait for our own database or disk: {trouble.detail}",
@@ -330,12 +278,12 @@ async def _invariant(database: Database) -> Finding:
     report = await Overview(database).accounting()
     wrong = [row.source.key for row in report.sources if not row.accounting.balanced]
     if not wrong:
-        return _finding(
+        return finding(
             "accounting",
             Verdict.OK,
             f"all {report.total.discovered} announced items stand somewhere",
         )
-    return _finding(
+    return finding(
         "accounting",
         Verdict.FAIL,
         f"the sum does not hold for {', '.join(wrong[:5])}",

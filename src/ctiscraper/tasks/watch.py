@@ -11,7 +11,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.errors import StorageError
 from ctiscraper.operations import DatabaseState, HostState, Operations, Work
 from ctiscraper.tasks.bell import Bell, BellState, SilentBell
-from ctiscraper.tasks.diagnosis import CLOCK_FAIL, CLOCK_WARN, Finding, Verdict
+from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
 
 # Work that waits longer is more than its hosts' pace explains.
 LONG_WAIT = 3600.0
@@ -49,7 +49,7 @@ def report_away(detail: str) -> OperationsReport:
 def _report(seen: Operations, bell: BellState | None = None) -> OperationsReport:
     found = findings(seen, bell)
     return OperationsReport(
-        degraded=any(finding.verdict is not Verdict.OK for finding in found),
+        degraded=any(one.verdict is not Verdict.OK for one in found),
         findings=found,
         database=seen.database,
         work=seen.work,
@@ -77,7 +77,7 @@ def findings(seen: Operations, bell: BellState | None = None) -> tuple[Finding, 
     if seen.work is not None:
         found += [judge(seen.work) for judge in _JUDGES]
     order = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
-    return tuple(sorted(found, key=lambda finding: order.index(finding.verdict)))
+    return tuple(sorted(found, key=lambda one: order.index(one.verdict)))
 
 
 def span(seconds: float) -> str:
@@ -109,13 +109,9 @@ def _delayed(
     return tuple(replace(host, robots_delay=delays.get(host.host)) for host in hosts)
 
 
-def _finding(part: str, verdict: Verdict, words: str, advice: str = "") -> Finding:
-    return Finding(part=part, verdict=verdict, words=words, advice=advice)
-
-
 def _database(state: DatabaseState) -> Iterable[Finding]:
     if not state.reachable:
-        yield _finding(
+        yield finding(
             "database",
             Verdict.FAIL,
             state.detail,
@@ -123,29 +119,19 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
         )
         return
     if not state.writable:
-        yield _finding(
+        yield finding(
             "database",
             Verdict.FAIL,
             "it is read-only: nothing can be collected",
             "name the primary server in DATABASE_URL, or make room and let it be written to",
         )
     else:
-        yield _finding("database", Verdict.OK, f"PostgreSQL {state.version}, writable")
-    apart = abs(state.clock_apart)
-    if apart >= CLOCK_WARN:
-        yield _finding(
-            "clock",
-            Verdict.FAIL if apart >= CLOCK_FAIL else Verdict.WARN,
-            f"the database's clock is {apart:.1f} s apart from ours",
-            "let both machines keep time by NTP",
-        )
+        yield finding("database", Verdict.OK, f"PostgreSQL {state.version}, writable")
+    clock = judge_clock(state.clock_apart)
+    if clock.verdict is not Verdict.OK:
+        yield clock
     if state.behind:
-        yield _finding(
-            "schema",
-            Verdict.FAIL,
-            f"it is {state.schema or 'empty'}, this program needs {state.schema_wanted}",
-            "run 'ctiscraper migrate'",
-        )
+        yield judge_schema(state.schema, state.schema_wanted)
 
 
 def _bell(state: BellState | None) -> Iterable[Finding]:
@@ -153,9 +139,9 @@ def _bell(state: BellState | None) -> Iterable[Finding]:
         return
     if state.reachable:
         unheard = sum((state.waiting or {}).values())
-        yield _finding("redis", Verdict.OK, f"it answers, {unheard:,} rings unheard")
+        yield finding("redis", Verdict.OK, f"it answers, {unheard:,} rings unheard")
         return
-    yield _finding(
+    yield finding(
         "redis",
         Verdict.WARN,
         state.detail,
@@ -166,11 +152,11 @@ def _bell(state: BellState | None) -> Iterable[Finding]:
 def _workers(work: Work) -> Finding:
     if not work.workers:
         if not (work.waiting or work.in_flight):
-            return _finding("workers", Verdict.OK, "none at work, and nothing to do")
+            return finding("workers", Verdict.OK, "none at work, and nothing to do")
         what = f"{_counted(work.waiting, 'item or check', 'items and checks')} wait"
         if not work.waiting:
             what = f"{_counted(work.in_flight, 'item', 'items')} were left in hand"
-        return _finding(
+        return finding(
             "workers",
             Verdict.FAIL,
             f"{what} and no worker is at work",
@@ -179,23 +165,23 @@ def _workers(work: Work) -> Finding:
     idle = min(worker.idle_seconds for worker in work.workers)
     due = sum(tier.due for tier in work.tiers)
     if due and idle > STALLED_SECONDS and not work.flow.ended_recently:
-        return _finding(
+        return finding(
             "workers",
             Verdict.WARN,
             f"{len(work.workers)} at work, but none has ended an item for {span(idle)}",
             "look into their log, then start them anew: what they hold is taken back",
         )
-    return _finding("workers", Verdict.OK, f"{len(work.workers)} at work")
+    return finding("workers", Verdict.OK, f"{len(work.workers)} at work")
 
 
 def _queue(work: Work) -> Finding:
     words = f"{work.waiting:,} waiting, {work.in_flight:,} in flight"
     if not work.waiting:
-        return _finding("queue", Verdict.OK, words)
+        return finding("queue", Verdict.OK, words)
     words += f", the oldest for {span(work.oldest_seconds)}"
     if work.oldest_seconds < LONG_WAIT or not work.workers:
-        return _finding("queue", Verdict.OK, words)
-    return _finding(
+        return finding("queue", Verdict.OK, words)
+    return finding(
         "queue",
         Verdict.WARN,
         words,
@@ -207,8 +193,8 @@ def _queue(work: Work) -> Finding:
 def _dead_letters(work: Work) -> Finding:
     standing, hour = work.standing.dead, work.flow.dead_hour
     if not hour:
-        return _finding("dead letters", Verdict.OK, f"{standing:,} stand, none in the last hour")
-    return _finding(
+        return finding("dead letters", Verdict.OK, f"{standing:,} stand, none in the last hour")
+    return finding(
         "dead letters",
         Verdict.WARN,
         f"{hour:,} in the last hour, {standing:,} stand",
@@ -221,8 +207,8 @@ def _refunds(work: Work) -> Finding:
     hour, ended = work.flow.refunds_hour, work.flow.ended_hour
     words = f"{hour:,} given back in the last hour, {work.flow.burnt_hour:,} burnt"
     if hour < max(MANY_REFUNDS, ended):
-        return _finding("attempts", Verdict.OK, words)
-    return _finding(
+        return finding("attempts", Verdict.OK, words)
+    return finding(
         "attempts",
         Verdict.WARN,
         f"{words}, {ended:,} items ended",
@@ -234,8 +220,8 @@ def _hosts(work: Work) -> Finding:
     hosts = work.hosts
     words = f"{hosts.resting:,} of {hosts.known:,} rest after failures"
     if hosts.known < MANY_HOSTS or hosts.resting * 2 < hosts.known:
-        return _finding("hosts", Verdict.OK, words)
-    return _finding(
+        return finding("hosts", Verdict.OK, words)
+    return finding(
         "hosts",
         Verdict.WARN,
         words,
@@ -245,10 +231,10 @@ def _hosts(work: Work) -> Finding:
 
 def _accounting(work: Work) -> Finding:
     if work.balanced is None:
-        return _finding("accounting", Verdict.OK, "not added up: that took too long")
+        return finding("accounting", Verdict.OK, "not added up: that took too long")
     if work.balanced:
-        return _finding("accounting", Verdict.OK, "every announced item stands somewhere")
-    return _finding(
+        return finding("accounting", Verdict.OK, "every announced item stands somewhere")
+    return finding(
         "accounting",
         Verdict.FAIL,
         "the sum does not hold for at least one source",

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.operations import COUNTED_MOST
-from ctiscraper.tasks.diagnosis import Verdict
+from ctiscraper.tasks.findings import Verdict
 from ctiscraper.web.deps import OperationsDep, OverviewDep
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import OperationsPageFilters
