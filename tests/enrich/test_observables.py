@@ -61,6 +61,7 @@ def test_a_url_is_read_in_every_spelling_that_hides_it(spelling: str) -> None:
         ("https://a.example.com/x,https://b.example.com/y", "https://a.example.com/x"),
         ("https://a.example.com/x,True,2", "https://a.example.com/x"),
         ("https://a.example.com/1,2.html", "https://a.example.com/1,2.html"),
+        ("https://a.example.com/ is", "https://a.example.com"),
         ("fxp://a.example.com/x", "ftp://a.example.com/x"),
         ("tcp://10.0.0.1:4444", "tcp://10.0.0.1:4444"),
         ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x"),

@@ -32,6 +32,7 @@ PLACES = {
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "observables": "ctiscraper.cli.observables:observables",
+    "eval": "ctiscraper.cli.evaluate:evaluation",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "status": "ctiscraper.cli.status:status",
     "db": "ctiscraper.cli.schema:app",

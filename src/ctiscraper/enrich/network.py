@@ -135,7 +135,8 @@ def _url(place: _Place, scheme: str, rest: str) -> Iterator[Observable]:
     if name is None or (path and path[0] not in "/?#\\"):
         return
     authority = f"{user + '@' if user else ''}{name}{':' + port if port else ''}"
-    value = f"{scheme}://{authority}{path}"
+    # An empty path and the root are one (RFC 3986 section 6.2.3).
+    value = f"{scheme}://{authority}{'' if path == '/' else path}"
     hidden = not place.plain.lower().startswith(scheme) or place.defanged
     yield Observable(Kind.URL, value, place.start, place.end, hidden)
 

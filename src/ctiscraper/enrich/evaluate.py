@@ -1,0 +1,172 @@
+"""How well observables are found: against texts in which a reader marked them."""
+
+import gzip
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+import yaml
+
+from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.observables import find_observables
+from ctiscraper.errors import CatalogError, SettingsError
+
+_BUNDLED = "corpus/observables.yaml"
+_REPORTS = Path("data") / "ioc" / "docs.jsonl.gz"
+
+Marked = frozenset[tuple[Kind, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A text and what a reader marked in it; only of `kinds` is anything known."""
+
+    name: str
+    text: str
+    marked: Marked
+    kinds: frozenset[Kind]
+    neutral: Marked = frozenset()
+
+
+@dataclass(slots=True)
+class Score:
+    """Counts of one kind: found and marked, found alone, marked alone."""
+
+    right: int = 0
+    extra: int = 0
+    missed: int = 0
+
+    @property
+    def precision(self) -> float:
+        """The share of what was found that is marked; 1 when nothing was found."""
+        return self.right / (self.right + self.extra) if self.right + self.extra else 1.0
+
+    @property
+    def recall(self) -> float:
+        """The share of what is marked that was found; 1 when nothing is marked."""
+        return self.right / (self.right + self.missed) if self.right + self.missed else 1.0
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of both."""
+        both = self.precision + self.recall
+        return 2 * self.precision * self.recall / both if both else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Scores by kind and in all, and each single error as (text, kind, value)."""
+
+    by_kind: Mapping[Kind, Score]
+    total: Score
+    misses: tuple[tuple[str, Kind, str], ...] = ()
+    extras: tuple[tuple[str, Kind, str], ...] = ()
+
+
+@dataclass(slots=True)
+class _Tally:
+    scores: dict[Kind, Score] = field(default_factory=lambda: defaultdict(Score))
+    misses: list[tuple[str, Kind, str]] = field(default_factory=list)
+    extras: list[tuple[str, Kind, str]] = field(default_factory=list)
+
+    def add(self, one: Labelled) -> None:
+        seen = ((_as_marked(o.kind, one), o.value) for o in find_observables(one.text))
+        found = {(kind, value) for kind, value in seen if kind in one.kinds}
+        for kind, value in sorted(found | one.marked):
+            score = self.scores[kind]
+            if (kind, value) not in found:
+                score.missed += 1
+                self.misses.append((one.name, kind, value))
+            elif (kind, value) in one.marked:
+                score.right += 1
+            elif (kind, value) not in one.neutral:
+                score.extra += 1
+                self.extras.append((one.name, kind, value))
+
+
+def _as_marked(kind: Kind, text: Labelled) -> Kind:
+    """Return the kind that a corpus has for one of ours: most call onion services domains."""
+    return Kind.DOMAIN if kind is Kind.ONION and kind not in text.kinds else kind
+
+
+def evaluate(corpus: Iterable[Labelled]) -> Evaluation:
+    """Return how well the observables of labelled texts are found, each value once a text."""
+    tally = _Tally()
+    for one in corpus:
+        tally.add(one)
+    total: Counter[str] = Counter()
+    for score in tally.scores.values():
+        total.update(right=score.right, extra=score.extra, missed=score.missed)
+    return Evaluation(
+        by_kind=dict(sorted(tally.scores.items())),
+        total=Score(total["right"], total["extra"], total["missed"]),
+        misses=tuple(tally.misses),
+        extras=tuple(tally.extras),
+    )
+
+
+def bundled_corpus() -> list[Labelled]:
+    """Return the texts that come with the program, marked for every kind."""
+    read = yaml.safe_load(files("ctiscraper.enrich").joinpath(_BUNDLED).read_text("utf-8"))
+    return [
+        Labelled(
+            name=f"text {number}",
+            text=one["text"],
+            marked=frozenset(
+                (Kind(kind), v) for kind, vs in one["observables"].items() for v in vs
+            ),
+            kinds=frozenset(Kind),
+        )
+        for number, one in enumerate(read, 1)
+    ]
+
+
+def corpus_in(folder: Path) -> list[Labelled]:
+    """Return the labelled reports of a folder with `data/ioc/docs.jsonl.gz`, a JSON text a line.
+
+    Each has `id`, `text` and `truth`, pairs of kind and value; `also` are values that are neither
+    right nor wrong, and so are hosts of marked URLs.
+
+    Raises SettingsError where there is no such file, CatalogError when it cannot be read.
+    """
+    file = folder / _REPORTS
+    if not file.is_file():
+        raise SettingsError(f"{folder} has no {_REPORTS}: name a folder with labelled reports")
+    try:
+        lines = gzip.decompress(file.read_bytes()).decode().splitlines()
+        return [_report(json.loads(line)) for line in lines]
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise CatalogError([f"{file} cannot be read: {error}"]) from error
+
+
+def _report(read: Mapping[str, object]) -> Labelled:
+    marked, also = _pairs(read["truth"]), _pairs(read.get("also", ()))
+    hosts = {
+        (kind, _host(value)) for _, value in marked | also for kind in (Kind.DOMAIN, Kind.IPV4)
+    }
+    return Labelled(
+        name=str(read["id"]),
+        text=str(read["text"]),
+        marked=marked,
+        kinds=frozenset(kind for kind, _ in marked),
+        neutral=also | frozenset(hosts),
+    )
+
+
+def _pairs(listed: object) -> Marked:
+    if not isinstance(listed, list | tuple):
+        raise TypeError("pairs of kind and value are needed")
+    return frozenset((Kind(kind), _normal(value)) for kind, value in listed)
+
+
+def _normal(value: str) -> str:
+    """Return a value whose URL names the root of its host as ours do."""
+    _, slashes, rest = value.partition("://")
+    return value.removesuffix("/") if slashes and rest.find("/") == len(rest) - 1 else value
+
+
+def _host(value: str) -> str:
+    return value.rpartition("@")[2].partition("://")[2].partition("/")[0].partition(":")[0]
