@@ -30,6 +30,9 @@ _SCHEMES = {
 
 def refang(text: str) -> str:
     """Return a defanged address as it was; its scheme is left as it stands."""
+    # The two spellings that nearly all use need no pattern.
+    if " " not in text:
+        text = text.replace("[.]", ".").replace("[:]", ":")
     if _MARKS.search(text) is None:
         return text
     text = _SLASHES.sub(r"\1", _COLONS.sub(":", _SEPARATORS.sub("://", text)))

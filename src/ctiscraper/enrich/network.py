@@ -164,7 +164,8 @@ def _email(place: _Place) -> Iterator[Observable]:
         yield place.find(Kind.DOMAIN, name, place.raw.rfind("@") + 1)
         return
     offset = max(place.raw.find(local), 0)
-    size = _raw_size(place.raw, address) - offset
+    whole = len(address) == len(place.plain)
+    size = None if whole else _raw_size(place.raw, address) - offset
     yield place.find(Kind.EMAIL, f"{local.lower()}@{name}", offset, size)
 
 
@@ -241,7 +242,8 @@ def _is_address(place: _Place) -> bool:
 
 def _ipv4(place: _Place, host: str, where: str, path: str | None) -> Observable:
     if not path:
-        return place.find(Kind.IPV4, host, size=_raw_size(place.raw, host))
+        whole = len(place.plain) == len(host)
+        return place.find(Kind.IPV4, host, size=None if whole else _raw_size(place.raw, host))
     if path.isdigit() and int(path) <= _MOST_BITS4 and where == host:
         return place.find(Kind.CIDR, f"{host}/{int(path)}")
     return place.find(Kind.URL, f"http://{where}/{path}")
