@@ -31,6 +31,9 @@ def test_places_come_as_json_and_kinds_narrow_them(terminal: Terminal) -> None:
         "end": 46,
         "words": "hxxp://evil[.]example[.]com/a",
         "defanged": True,
+        "sentence": (
+            "The loader calls hxxp://evil[.]example[.]com/a and 203.0.113[.]9 (CVE-2024-3094)."
+        ),
     }
     assert not second["defanged"]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
+from ctiscraper.enrich.context import sentence_at
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.observables import find_observables
 from ctiscraper.errors import SettingsError
@@ -41,6 +42,7 @@ def observables(
 
 
 def _shown(text: str, one: Observable) -> dict[str, object]:
+    first, last = sentence_at(text, one.start, one.end)
     return {
         "kind": one.kind.value,
         "value": one.value,
@@ -48,6 +50,7 @@ def _shown(text: str, one: Observable) -> dict[str, object]:
         "end": one.end,
         "words": text[one.start : one.end],
         "defanged": one.defanged,
+        "sentence": text[first:last],
     }
 
 
