@@ -16,7 +16,7 @@ LINUX = (
 )
 CLOUD = (
     "With the stolen access key the intruder called AssumeRole, enumerated IAM users, and "
-    "exfiltrated snapshots; CloudTrail logged the user agent aws-cli and the IP address 203.0.113.7."
+    "exfiltrated snapshots; CloudTrail logged the user agent aws-cli and the address."
 )
 IDENTITY = (
     "The device code phishing led to token theft; sign-in logs show an OAuth consent grant for a "
