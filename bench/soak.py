@@ -3,9 +3,10 @@
 Run: .venv/bin/python bench/soak.py [--minutes 30] [--hosts 200] [--workers 2]
 
 Each fault is the feed of one host and the pages of another; the rest are well. Every half minute
-all feeds have new items and all sources are due. A worker's memory is the resident set size of
-its process, sampled after each round; its slope is that of the straight line nearest to the
-samples of the second half, when every host has had its turn.
+all feeds have new items and all sources are due. A worker's memory is the least resident set size
+of its process in each minute, sampled every second: what it holds when no large answer is in its
+hands. Its slope is that of the straight line nearest to the minutes of the second half, when every
+host has had its turn, and is told with its standard error.
 """
 
 import argparse
@@ -41,10 +42,36 @@ def profiles(faults: list[str], hosts: int) -> dict[str, str]:
     return {str(host): place for host, place in enumerate(places[: hosts - hosts // 4])}
 
 
-def slope(samples: list[tuple[float, float]]) -> float:
-    """Return the slope (MB an hour) of samples (seconds, MB), by least squares."""
+def slope(samples: list[tuple[float, float]]) -> tuple[float, float]:
+    """Return slope and its standard error (MB an hour) of samples (seconds, MB)."""
     times, sizes = zip(*samples, strict=True)
-    return statistics.linear_regression(times, sizes).slope * 3600
+    line = statistics.linear_regression(times, sizes)
+    left = [y - line.intercept - line.slope * x for x, y in samples]
+    spread = statistics.pvariance(times) * len(times)
+    error = (sum(part**2 for part in left) / max(1, len(times) - 2) / spread) ** 0.5
+    return line.slope * 3600, error * 3600
+
+
+async def least_memory(made: rig.Installation, seconds: float) -> dict[int, float]:
+    """Return the least resident set size (MB) of each worker within some seconds."""
+    least: dict[int, float] = {}
+    for _ in range(round(seconds)):
+        await asyncio.sleep(1)
+        for worker in made.workers:
+            if worker.poll() is not None:
+                raise SystemExit(f"a worker ended with {worker.returncode}")
+            size = psutil.Process(worker.pid).memory_info().rss / 1e6
+            least[worker.pid] = min(size, least.get(worker.pid, size))
+    return least
+
+
+def by_minute(samples: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the least sample of each minute."""
+    minutes: dict[int, tuple[float, float]] = {}
+    for at, size in samples:
+        old = minutes.get(int(at // 60), (at, size))
+        minutes[int(at // 60)] = (at, size) if size <= old[1] else old
+    return list(minutes.values())
 
 
 async def due_again(database: Database) -> None:
@@ -61,23 +88,20 @@ async def soak(made: rig.Installation, database: Database, options: argparse.Nam
     while (now := time.monotonic() - began) < options.minutes * 60:
         rig.control("/bump?n=1")
         await due_again(database)
-        await asyncio.sleep(ROUND_SECONDS)
-        for worker in made.workers:
-            if worker.poll() is not None:
-                raise SystemExit(f"a worker ended with {worker.returncode}")
-            size = psutil.Process(worker.pid).memory_info().rss / 1e6
-            memory[worker.pid].append((now, size))
+        for pid, size in (await least_memory(made, ROUND_SECONDS)).items():
+            memory[pid].append((now, size))
         counts = await rig.counts(database)
         exact = exact and counts["discovered"] == sum(counts.values()) - counts["discovered"]
         sizes = ", ".join(f"{samples[-1][1]:.1f}" for samples in memory.values())
         print(f"{now / 60:5.1f} min: {sizes} MB; {counts}", flush=True)
-    slopes = [slope(samples[len(samples) // 2 :]) for samples in memory.values()]
-    print("slope, MB an hour and worker:", ", ".join(f"{value:.2f}" for value in slopes))
+    slopes = [slope(by_minute(samples[len(samples) // 2 :])) for samples in memory.values()]
+    said = ", ".join(f"{value:.1f} (standard error {error:.1f})" for value, error in slopes)
+    print("slope, MB an hour and worker:", said)
     requests = rig.control("/stats")["req"]
     assert isinstance(requests, dict)
     canary = requests.get("canary 0", 0)
     print(f"canary hits {canary},", "accounts exact" if exact else "ACCOUNTS WRONG")
-    return exact and not canary and max(slopes) < MOST_SLOPE
+    return exact and not canary and max(value - 2 * error for value, error in slopes) < MOST_SLOPE
 
 
 async def main(options: argparse.Namespace) -> int:

@@ -2,17 +2,17 @@
 
 import asyncio
 import threading
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 
-from amqp.exceptions import ChannelError
 from celery.beat import ScheduleEntry, Scheduler, Service
 from kombu import Producer
-from kombu.exceptions import OperationalError
+from redis import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
-from ctiscraper.tasks.app import make_app
+from ctiscraper.tasks.app import PATIENCE, make_app
 
 STOP_SECONDS = 10.0
 # While nobody listens more rings than these say nothing new, and would fill Redis.
@@ -22,21 +22,33 @@ MOST_UNHEARD = 12
 class Ringer(Scheduler):
     """Celery's scheduler, which leaves a queue alone that holds enough rings."""
 
+    @cached_property
+    def _redis(self) -> Redis:
+        """A connection of its own: the producer's may be closed after any error."""
+        tls: dict[str, Any] = self.app.conf.broker_use_ssl or {}
+        url: str = self.app.conf.broker_url
+        client: Redis = Redis.from_url(
+            url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, **tls
+        )
+        return client
+
     def apply_entry(self, entry: ScheduleEntry, producer: Producer | None = None) -> None:
         """Ring for one tier."""
         assert entry.options is not None, "each of ours names its queue"
-        if _unheard(producer or self.producer, entry.options["queue"]) < MOST_UNHEARD:
+        if self._unheard(entry.options["queue"]) < MOST_UNHEARD:
             super().apply_entry(entry, producer=producer)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        super().close()
+        self._redis.close()
 
-def _unheard(producer: Producer, queue: str) -> int:
-    """Return how many rings a queue holds; none where that cannot be told, so that one is tried."""
-    channel: Any = producer.channel
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (ChannelError, OperationalError, RedisError, OSError):
-        # An empty queue does not exist in Redis.
-        return 0
+    def _unheard(self, queue: str) -> int:
+        """Return how many rings a queue holds; none where that cannot be told, and one is tried."""
+        try:
+            return int(self._redis.llen(queue))
+        except (RedisError, OSError):
+            return 0
 
 
 class Beat:
