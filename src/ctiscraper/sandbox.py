@@ -24,6 +24,7 @@ _IMPORT_SECONDS = 60.0
 _ORDER_SECONDS = 10.0
 _END_SECONDS = 5.0
 _FIRST_READ = 256 * 1024
+_LARGE = 1024 * 1024
 # Nothing of our own environment, where secrets may be; one thread, since a fork keeps no others.
 _ENVIRONMENT = {
     "PATH": os.defpath,
@@ -170,7 +171,13 @@ class Sandbox:
     async def _exchange(self, worker: _Worker, index: int, payload: bytes) -> tuple[Answer, bytes]:
         """Send a call and return its answer; raises `EOFError` when the worker ends first."""
         loop = asyncio.get_running_loop()
-        await loop.sock_sendall(worker.link, HEADER.pack(index, len(payload)) + payload)
+        head = HEADER.pack(index, len(payload))
+        if len(payload) > _LARGE:
+            # Not joined: that would be one more copy of the largest feeds.
+            await loop.sock_sendall(worker.link, head)
+            await loop.sock_sendall(worker.link, payload)
+        else:
+            await loop.sock_sendall(worker.link, head + payload)
         return await _read_answer(worker.link, self._limits["answer"])
 
     async def _crash(self, worker: _Worker, name: str) -> ParseError:

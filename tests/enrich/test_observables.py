@@ -64,7 +64,15 @@ def test_a_url_is_read_in_every_spelling_that_hides_it(spelling: str) -> None:
         ("https://a.example.com/ is", "https://a.example.com"),
         ("fxp://a.example.com/x", "ftp://a.example.com/x"),
         ("tcp://10.0.0.1:4444", "tcp://10.0.0.1:4444"),
-        ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]:80/x"),
+        ("http://[2001:db8::1]:80/x", "http://[2001:db8::1]/x"),
+        ("http[s]://a.example.com/x", "https://a.example.com/x"),
+        ("[hxxp]://a.example.com/x", "http://a.example.com/x"),
+        ("http:\\\\a.example.com\\x", "http://a.example.com/x"),
+        ("DownloadString('http://a.example.com/x.ps1');$x=1", "http://a.example.com/x.ps1"),
+        ("http://a.example.com/?id[n]=1&b=2", "http://a.example.com/?id[n]=1&b=2"),
+        ("http://a.example.com/c++/x", "http://a.example.com/c++/x"),
+        ("http://a.example.com/x\u2019s", "http://a.example.com/x"),
+        ("http://a.example.com/x\u00a0and", "http://a.example.com/x"),
         ("https://münchen.example.de/x", "https://xn--mnchen-3ya.example.de/x"),
         ("a.example.com/x.php?y=1", "http://a.example.com/x.php?y=1"),
         ("1.2.3[.]4:8080/x", "http://1.2.3.4:8080/x"),
@@ -97,10 +105,59 @@ def test_a_url_ends_where_the_sentence_goes_on(text: str, url: str) -> None:
         ("::ffff:1.2.3.4", [(Kind.IPV6, "::ffff:102:304")]),
         ("2001[:]db8[:]0[:]0[:]0[:]0[:]0[:]1", [(Kind.IPV6, "2001:db8::1")]),
         ("2001:db8::/32", [(Kind.CIDR, "2001:db8::/32")]),
+        ("IP:2001:db8::1: it", [(Kind.IPV6, "2001:db8::1")]),
+        ("2001:db8[::]1", [(Kind.IPV6, "2001:db8::1")]),
+        ("evil.com\u2019s server", [(Kind.DOMAIN, "evil.com")]),
+        ("evil.com\u2013bad.com", [(Kind.DOMAIN, "evil.com"), (Kind.DOMAIN, "bad.com")]),
+        ("foo[.]bar\u2192evil[.]com", [(Kind.DOMAIN, "foo.bar"), (Kind.DOMAIN, "evil.com")]),
+        ("1.2.3.4\u200b", [(Kind.IPV4, "1.2.3.4")]),
+        ("\u8bbf\u95eebad.com\u4e0b\u8f7d", [(Kind.DOMAIN, "bad.com")]),
+        ("1.2.3.4-1.2.3.9", [(Kind.IPV4, "1.2.3.4"), (Kind.IPV4, "1.2.3.9")]),
+        ("1.2.3.4:443/tcp", [(Kind.IPV4, "1.2.3.4")]),
+        ("dst_ip=1.2.3.4 c2=evil.com", [(Kind.IPV4, "1.2.3.4"), (Kind.DOMAIN, "evil.com")]),
+        ("*.evil[.]com", [(Kind.DOMAIN, "evil.com")]),
+        ("first[.]last@evil[.]com", [(Kind.EMAIL, "first.last@evil.com")]),
+        ("a@evil[.]com:25", [(Kind.EMAIL, "a@evil.com")]),
+        ("me@b_c.evil.com/foo@bar", [(Kind.DOMAIN, "b_c.evil.com")]),
+        ("bu\u0308cher.de", [(Kind.DOMAIN, "xn--bcher-kva.de")]),
+        ("fa\u00df.de", [(Kind.DOMAIN, "xn--fa-hia.de")]),
     ],
 )
 def test_other_addresses(text: str, expected: list[tuple[Kind, str]]) -> None:
     assert found(text) == expected
+
+
+@pytest.mark.parametrize("between", [",", ";", "|", "', '", " and "])
+def test_every_field_of_a_row_is_read(between: str) -> None:
+    urls = [f"http://{name}.example.com/x" for name in "abc"]
+    assert values(f"['{between.join(urls)}']", Kind.URL) == urls
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.2.3.4/\u00b2",
+        "1.2.3.4/" + "1" * 5000,
+        "1.2.3.4/\u0663",
+        "http://a.com/x" + "," * 60 + "/",
+    ],
+)
+def test_numbers_of_no_use_are_no_error(text: str) -> None:
+    assert all(well_placed(text, one) for one in find_observables(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a@evil[.]com:25", "a@evil[.]com"),
+        ("me@b_c.evil.com/foo@bar", "b_c.evil.com"),
+        ("foo[.]bar\u2192evil[.]com", "evil[.]com"),
+        ("at evil[.]com:443", "evil[.]com"),
+    ],
+)
+def test_the_place_is_that_of_the_value_alone(text: str, words: str) -> None:
+    one = find_observables(text)[-1]
+    assert text[one.start : one.end] == words
 
 
 @pytest.mark.parametrize(
@@ -120,6 +177,8 @@ def test_other_addresses(text: str, expected: list[tuple[Kind, str]]) -> None:
         "co.uk",
         "-.-.-. ...",
         "foo@bar and @user",
+        "invoice.pdf.zip and com.evil.app",
+        "requests.post(url)",
     ],
 )
 def test_what_only_looks_like_an_address_is_none(text: str) -> None:
@@ -157,7 +216,9 @@ SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         ("T1059.001 and TA0002", [(Kind.ATTACK, "T1059.001"), (Kind.ATTACK, "TA0002")]),
         ("T1156.0012 and FOOT1329", []),
         ("AS13335, ASN 64512", [(Kind.ASN, "AS13335"), (Kind.ASN, "AS64512")]),
-        ("AS1234foobar, just as 2014", []),
+        ("AS1234foobar, just as 2014, AS 2023 and AS400", []),
+        ("user:x:1001:1001:username:/home/username:/bin/bash", []),
+        ("AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD", []),
         ("00:1A:2b:3C:4d:5E", [(Kind.MAC, "00:1a:2b:3c:4d:5e")]),
     ],
 )
@@ -219,6 +280,20 @@ def test_a_wallet_with_a_wrong_letter_is_none() -> None:
 )  # fmt: skip
 def test_traces_on_a_machine(text: str, expected: tuple[Kind, str]) -> None:
     assert found(text)[0] == expected
+
+
+def test_paths_and_keys_in_one_sentence_are_told_apart() -> None:
+    text = (
+        r"HKLM\SOFTWARE\A\Run and HKCU\Software\B\Run are set; D:\x\y.exe and then creates "
+        r"%APPDATA%\b.exe, then \\10.0.0.1\share\z.exe"
+    )
+    assert [value for _, value in found(text, Kind.REGISTRY_KEY, Kind.FILE_PATH)] == [
+        r"HKEY_LOCAL_MACHINE\SOFTWARE\A\Run",
+        r"HKEY_CURRENT_USER\Software\B\Run",
+        r"D:\x\y.exe",
+        r"%APPDATA%\b.exe",
+        r"\\10.0.0.1\share\z.exe",
+    ]
 
 
 def test_a_mutex_is_not_the_next_word() -> None:
@@ -317,7 +392,9 @@ def test_places_are_characters_whatever_stands_around(before: str, after: str) -
 @pytest.mark.parametrize(
     "unit",
     [".", "[.]", "a.", "[.", "1.", "@a.b", ":", "\\a", "http://", "a" * 50 + ".", "mutex ", "{",
-     '"', "C:\\a ", "rule a {", "0", "title: x\n", "(", "net user ", "cmd "],
+     '"', "C:\\a ", "rule a {", "0", "title: x\n", "(", "net user ", "cmd ",
+     ")", "a.b+", "c:\\sc(", "tasklist\n", "|tasklist \n", "title: abc\n", "a.b'", "C:\\a and ",
+     "http://a.com,"],
 )  # fmt: skip
 def test_time_grows_with_the_text_and_not_faster(unit: str) -> None:
     def cpu(size: int) -> float:

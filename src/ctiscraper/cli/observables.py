@@ -1,6 +1,7 @@
 """`observables`: what a text names, with the places that say so."""
 
 import sys
+from bisect import bisect_left
 from pathlib import Path
 from typing import Annotated
 
@@ -33,8 +34,9 @@ def observables(
     groups: dict[tuple[Kind, str], list[Observable]] = {}
     for one in found:
         groups.setdefault((one.kind, one.value), []).append(one)
+    newlines = [place for place, char in enumerate(text) if char == "\n"]
     rows = [
-        (group.value, _line(value), len(places), _line_number(text, places[0]))
+        (group.value, _line(value), len(places), bisect_left(newlines, places[0].start) + 1)
         for (group, value), places in groups.items()
     ]
     print_table(["kind", "value", "times", "line"], rows)
@@ -58,10 +60,6 @@ def _line(value: str) -> str:
     """Return a value on one line, cut where it is very long."""
     shown = " ".join(value.split())
     return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST - 1]}\u2026"
-
-
-def _line_number(text: str, one: Observable) -> int:
-    return text.count("\n", 0, one.start) + 1
 
 
 def _read(file: Path) -> str:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.marks import QUOTES, TAIL
-from ctiscraper.enrich.scan import Scan, pattern
+from ctiscraper.enrich.scan import LETTER, Pattern, Scan, pattern
 
 # A part of a path between two strokes may hold spaces; the last ends where the word does.
 _INNER = r"[^\\/:*?\x22<>|\n\r\t\x60;]+"
@@ -44,12 +45,14 @@ _ENDINGS = """
     vhdx vmdk war wsf wsh xam xlam xll xls xlsb xlsm xlsx xml xz yaml yml zip
 """
 _FILE = pattern(
-    r"[A-Za-z0-9_][A-Za-z0-9_.()~+@#$%&-]*\.(?:"
+    rf"(?:[A-Za-z0-9_]|{LETTER})(?:[A-Za-z0-9_.()~+@#$%&-]|{LETTER})*\.(?:"
     + "|".join(sorted(_ENDINGS.split(), key=len, reverse=True))
     + r")\b",
     ignore_case=True,
 )
 _LONGEST_NAME = 128
+# Names of products and of calls in code.
+_NO_FILES = frozenset(("node.js", "vue.js", "next.js", "react.js", "angular.js", "console.log"))
 _MUTEX = pattern(
     r"""
     \bmutex(?:es)?(?:\s(?:named?|called|object|name|is|with|the))*\s?[:=]?\s?
@@ -71,7 +74,11 @@ _ROOTS = {
 }  # fmt: skip
 # What a part with spaces has in it when the text went on to another key or path.
 _NEXT_ROOT = re.compile(
-    r"\s(?:and|or|to|in|under|from)?\s?(?:HK(?:EY_|LM|CU|CR|U\b|CC)|[A-Za-z]:$)", re.IGNORECASE
+    r"""
+    \s(?:(?:and|or|to|in|under|from)\s)?(?:HK(?:EY_|LM|CU|CR|U\b|CC)|[A-Za-z]:$|%|\\)
+    |(?<=\.exe)[\s,]|(?<=\.dll)[\s,]|,\s
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 # Last names of keys that are two words and more.
 _TWO_WORDS = re.compile(
@@ -101,8 +108,20 @@ def find_artefacts(scan: Scan) -> Iterator[Observable]:
         yield Observable(Kind.USER_AGENT, raw, start, start + len(raw))
 
 
+def _pieces(scan: Scan, wanted: "Pattern") -> Iterator[tuple[int, int]]:
+    """Return the places of a pattern; where a sentence joins several they are told apart."""
+    for start, end in scan.find(wanted):
+        cuts = [start, *(turn.start() for turn in _NEXT_ROOT.finditer(scan.text, start, end)), end]
+        if len(cuts) == 2:  # noqa: PLR2004 - its start and its end
+            yield start, end
+            continue
+        for begin, stop in pairwise(cuts):
+            for first, last in Scan(scan.text[begin:stop]).find(wanted):
+                yield begin + first, begin + last
+
+
 def _registry(scan: Scan) -> Iterator[Observable]:
-    for start, matched in scan.find(_REGISTRY):
+    for start, matched in _pieces(scan, _REGISTRY):
         end = _key_end(scan.text, start, matched)
         raw = scan.text[start:end]
         root, *parts = [part for part in raw.replace("Computer\\", "").split("\\") if part]
@@ -123,7 +142,7 @@ def _key_end(text: str, start: int, end: int) -> int:
         closing = text.find(closer, start + len(raw), start + len(raw) + _QUOTED)
         if closing > 0 and "\n" not in text[start:closing]:
             return closing
-    return start + len(raw.rstrip(TAIL))
+    return start + len(raw.rstrip(TAIL + " "))
 
 
 def _before_next_root(raw: str) -> str:
@@ -132,7 +151,7 @@ def _before_next_root(raw: str) -> str:
 
 
 def _windows(scan: Scan) -> Iterator[Observable]:
-    for start, end in scan.find(_WINDOWS):
+    for start, end in _pieces(scan, _WINDOWS):
         raw = _before_next_root(scan.text[start:end].rstrip(TAIL))
         if len(raw.rstrip("\\")) > _DRIVE:
             share = raw.startswith("\\\\")
@@ -152,7 +171,12 @@ def _unix(scan: Scan) -> Iterator[Observable]:
 def _files(scan: Scan) -> Iterator[Observable]:
     for start, end in scan.find(_FILE):
         before = scan.text[start - 1 : start]
-        if end - start <= _LONGEST_NAME and not (before and before in "\\/.@-"):
+        name = scan.text[start:end]
+        if (
+            len(name) <= _LONGEST_NAME
+            and not (before and before in "\\/.@-")
+            and (name.lower() not in _NO_FILES)
+        ):
             yield Observable(Kind.FILE_NAME, scan.text[start:end], start, end)
 
 

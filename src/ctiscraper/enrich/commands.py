@@ -1,8 +1,7 @@
 """Command lines that a text quotes: lines of code, and commands within sentences."""
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterator
 
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.marks import QUOTES, TAIL, closing_quote
@@ -46,14 +45,14 @@ _VERBS = """
 """
 _START = pattern(
     rf"""
-    (?:\b[A-Za-z]:\\[^\s\x22|<>]*\.(?:exe|com|bat|cmd|ps1|vbs|js|dll)\x22?
-    |\x22[A-Za-z%][^\x22\n|<>]{{2,200}}\.(?:exe|com|bat|cmd|ps1)\x22
-    |%[A-Za-z]+%\\[^\s\x22|<>]*\.(?:exe|com|bat|cmd|ps1)
-    |\b[A-Za-z0-9_.-]+\.exe
+    (?:\b[A-Za-z]:\\[^\s\x22|<>]{{0,160}}\.(?:exe|com|bat|cmd|ps1|vbs|js|dll)\x22?
+    |\x22[A-Za-z%][^\x22\n|<>]{{2,160}}\.(?:exe|com|bat|cmd|ps1)\x22
+    |%[A-Za-z]{{1,32}}%\\[^\s\x22|<>]{{0,160}}\.(?:exe|com|bat|cmd|ps1)
+    |\b[A-Za-z0-9_.-]{{1,64}}\.exe
     |\b(?:{"|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))})
     |\b(?:{"|".join(_VERBS.split())})-[A-Z][A-Za-z]+
     |\bIEX\b|\biwr\b|\birm\b
-    |(?:\./|/(?:usr|bin|tmp|opt|var|etc|home|root)/)[A-Za-z0-9_./-]+
+    |(?:\./|/(?:usr|bin|tmp|opt|var|etc|home|root)/)[A-Za-z0-9_./-]{{1,160}}
     )
     [\s(]
     """,
@@ -124,15 +123,27 @@ _SIGNS = "|>&{"
 
 def find_commands(scan: Scan) -> Iterator[Observable]:
     """Return the command lines of a text in their order."""
-    text = scan.text
+    text, last = scan.text, 0
     starts = [start for start, head in scan.find(_START) if _begins(text, start, head)]
-    last = 0
+    joined = [_JOINED.search(text, max(0, at - _LOOK_BACK), at) is not None for at in starts]
     for number, start in enumerate(starts):
         if start >= last:
-            limit = _before_next(text, start, islice(starts, number + 1, None))
+            limit = _line_end(text, start)
+            for other in range(number + 1, len(starts)):
+                if starts[other] >= limit:
+                    break
+                if not joined[other]:
+                    limit = starts[other]
             raw = text[start : _end(text, start, limit)].rstrip(TAIL + " ")
             last = start + len(raw)
             yield Observable(Kind.COMMAND_LINE, raw, start, last)
+
+
+def _line_end(text: str, start: int) -> int:
+    """Return how far a command may go at most: to the end of its line."""
+    limit = min(len(text), start + _LONGEST)
+    line = text.find("\n", start, limit)
+    return line if line >= 0 else limit
 
 
 def _begins(text: str, start: int, head: int) -> bool:
@@ -153,23 +164,11 @@ def _begins(text: str, start: int, head: int) -> bool:
     return len(line[: found.start()].split()) <= _FEW
 
 
-def _before_next(text: str, start: int, others: Iterable[int]) -> int:
-    """Return where the next command begins that is no part of this one, or how far one may go."""
-    limit = min(len(text), start + _LONGEST)
-    for other in others:
-        if other >= limit:
-            break
-        if not _JOINED.search(text, max(start, other - _LOOK_BACK), other):
-            return other
-    return limit
-
-
 def _end(text: str, start: int, limit: int) -> int:
     """Return where a command ends: with its line, its quotes or the sentence."""
     closer = QUOTES.get(text[start - 1 : start])
     if closer is not None:
-        line = text.find("\n", start, limit)
-        closing = closing_quote(text, start, line if line >= 0 else limit, closer)
+        closing = closing_quote(text, start, limit, closer)
         if closing is not None:
             return closing
     found = _PROSE.search(text, start, limit)

@@ -1,8 +1,8 @@
 """What stands around a place of a text: its sentence, and the section that it is in."""
 
 import re
-from bisect import bisect_right
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from html import unescape
 
 # A sentence ends with a mark, perhaps a closing quote, and space before what begins another.
@@ -12,8 +12,9 @@ _ABBREVIATED = re.compile(
     r"|\b[A-Z](?:\.[A-Z])*)\.$",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"<h[1-6]>(.*?)</h[1-6]>", re.DOTALL)
-_TAG = re.compile(r"<[^>]+>")
+_OPENING = re.compile(r"<h[1-6]>")
+_TAG = re.compile(r"<[^<>]+>")
+_LONGEST_TITLE = 2000
 _LONGEST = 500
 
 
@@ -22,11 +23,10 @@ def sentence_at(text: str, start: int, end: int) -> tuple[int, int]:
 
     Of a very long one it is the part nearest to the place.
     """
-    line_start = text.rfind("\n", 0, start) + 1
-    line_end = text.find("\n", end)
-    line_end = len(text) if line_end < 0 else line_end
-    first = max(line_start, start - _LONGEST)
-    last = min(line_end, end + _LONGEST)
+    first, last = max(0, start - _LONGEST), min(len(text), end + _LONGEST)
+    first = max(first, text.rfind("\n", first, start) + 1)
+    line_end = text.find("\n", end, last)
+    last = last if line_end < 0 else line_end
     # One character more, as an end is known by what begins behind it.
     for found in _END.finditer(text, first, start + 1):
         if not _ABBREVIATED.search(text, max(first, found.start() - 12), found.start() + 1):
@@ -53,13 +53,15 @@ class Sections:
         """Find each heading of `html` in `text`, in their common order."""
         self._starts: list[int] = []
         self._titles: list[str] = []
+        lines = _lines(text)
         at = 0
         for title in _headings(html):
-            place = _own_line(text, title, at)
-            if place >= 0:
-                self._starts.append(place)
+            places = lines.get(title, ())
+            number = bisect_left(places, at)
+            if number < len(places):
+                self._starts.append(places[number])
                 self._titles.append(title)
-                at = place + len(title)
+                at = places[number] + len(title)
 
     def at(self, place: int) -> str:
         """Return the heading above a place, empty where there is none."""
@@ -67,17 +69,21 @@ class Sections:
         return self._titles[number] if number >= 0 else ""
 
 
-def _headings(html: str) -> Sequence[str]:
-    plain = (unescape(_TAG.sub("", found)) for found in _HEADING.findall(html))
-    return [title for raw in plain if (title := " ".join(raw.split()))]
+def _headings(html: str) -> Iterator[str]:
+    """Return the words of each heading, in order."""
+    for opening in _OPENING.finditer(html):
+        closing = html.find("</h", opening.end(), opening.end() + _LONGEST_TITLE)
+        if closing >= 0:
+            words = unescape(_TAG.sub("", html[opening.end() : closing])).split()
+            if words:
+                yield " ".join(words)
 
 
-def _own_line(text: str, title: str, at: int) -> int:
-    """Return where a title next stands alone on a line, -1 where it does not."""
-    place = text.find(title, at)
-    while place >= 0:
-        before, after = text[place - 1 : place], text[place + len(title) :][:1]
-        if before in {"", "\n"} and after in {"", "\n"}:
-            return place
-        place = text.find(title, place + 1)
-    return -1
+def _lines(text: str) -> dict[str, list[int]]:
+    """Return where each line of a text begins, by its words."""
+    found: dict[str, list[int]] = {}
+    at = 0
+    for line in text.split("\n"):
+        found.setdefault(line, []).append(at)
+        at += len(line) + 1
+    return found

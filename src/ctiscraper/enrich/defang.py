@@ -5,16 +5,15 @@ import re
 # As parts of patterns for RE2; spaces have no meaning there, \s stands for one.
 _OPEN, _CLOSE = r"[\[({<]", r"[\])}>]"
 DOT = rf"""(?:
-    \s?{_OPEN}{{1,2}}\s?(?:\.|,|[dD][oO0][tT])\s?{_CLOSE}{{1,2}}\s?
+    \s?{_OPEN}{{1,2}}\s?(?:\.|[dD][oO0][tT])\s?{_CLOSE}{{1,2}}\s?
     |\\\.|\[\.|\.\]|\.
     |\xe3\x80\x82
 )"""
-AT = rf"(?:\s?{_OPEN}\s?(?:@|[aA][tT])\s?{_CLOSE}\s?|@)"
 COLON = r"(?:\[:\]|\(:\)|\[:|:\]|:)"
 SEPARATOR = r"(?:\[:?//\]|\[:\]?//|\(:\)//|\s?\[?:\]?(?:\[/\]|/|\\){2}\]?)"
 
 _MARKS = re.compile(r"[\[({<\\。]|.\]")
-_DOTS = re.compile(r"\s?[\[({<]{1,2}\s?(?:\.|,|[dD][oO0][tT])\s?[\])}>]{1,2}\s?|\\\.|\[\.|\.\]|。")
+_DOTS = re.compile(r"\s?[\[({<]{1,2}\s?(?:\.|[dD][oO0][tT])\s?[\])}>]{1,2}\s?|\\\.|\[\.|\.\]|。")
 _ATS = re.compile(r"\s?[\[({<]\s?(?:@|[aA][tT])\s?[\])}>]\s?")
 _COLONS = re.compile(r"\[:\]|\(:\)|\[:(?=//|\d)|(?<=[a-z\d]):\]")
 _SEPARATORS = re.compile(r"\[:?//\]")

@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+import idna
 from publicsuffixlist import PublicSuffixList
 
 _SUFFIXES = PublicSuffixList(accept_unknown=False)
@@ -21,29 +22,38 @@ _FILE_ENDINGS = _words("app bz cab cpp cs lua mk ml mm mov md pl pm ps py rb rs 
 # Top-level domains that code has as the last part of a dotted name, and what stands before them.
 _CODE_ENDINGS = _words("""
     as at audio be call click cloud data date dev direct do events host id in info is it link live
-    map me media my name net network new next no now open page pro prod read run search select
+    map me media my name net network new next no now open page post pro prod read run search select
     services space style support to us video watch win works zip zone
 """)
 _CODE_ROOTS = _words("""
-    activexobject ado advapi32 android app array asp client config console date datetime document
-    element event file frame http internet io java javax json kernel32 location math microsoft
-    module navigator net node ntdll object os path process regex request response self server
-    session socket string sys system task this thread user vb window wscript shell
+    activexobject ado advapi32 android app array asp client config console date datetime
+    document element event file frame http internet io java javax json kernel32 location math
+    microsoft module navigator net node ntdll object os path process regex request requests
+    response self server session socket string sys system task this thread user vb window
+    wscript shell
 """)
 # Names of products that are written like domain names.
 _PRODUCTS = _words("asp.net ado.net vb.net ml.net paint.net node.js next.js socket.io")
 _COUNTRY = 2
+# Endings of files that stand before a second one: invoice.pdf.zip.
+_INNER_ENDINGS = _words("csv doc docx exe html jpg min pdf php png ppt pptx tar txt xls xlsx xml")
+# A dotted name that begins with one is a package's: com.example.app.
+_PACKAGE_ROOTS = _words("com net org")
 
 
 @lru_cache(maxsize=_KEPT)
 def ascii_host(host: str) -> str | None:
-    """Return a host name in lower-case ASCII (A-labels of RFC 5890), None when it cannot be one."""
-    host = host.lower().rstrip(".")
+    """Return a host name in lower-case ASCII, None when it cannot be one.
+
+    Other letters become A-labels (RFC 5890), as UTS 46 has them.
+    """
+    host = host.rstrip(".")
     if not host.isascii():
         try:
-            host = host.encode("idna").decode("ascii")
-        except UnicodeError:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError:
             return None
+    host = host.lower()
     if len(host) > _MOST_LENGTH or not all(map(_LABEL.fullmatch, host.split("."))):
         return None
     return host
@@ -80,7 +90,9 @@ def is_written_as_domain(word: str) -> bool:
     short = len(labels) == 2  # noqa: PLR2004 - a name and its ending
     if word.lower() in _PRODUCTS or _is_cased_as_code(word, labels):
         return False
-    if short and ending.lower() in _FILE_ENDINGS:
+    if ending.lower() in _FILE_ENDINGS and (short or labels[-2].lower() in _INNER_ENDINGS):
+        return False
+    if not short and root in _PACKAGE_ROOTS:
         return False
     return not (ending.lower() in _CODE_ENDINGS and root in _CODE_ROOTS)
 

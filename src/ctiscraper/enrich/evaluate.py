@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -136,9 +137,9 @@ def corpus_in(folder: Path) -> list[Labelled]:
     if not file.is_file():
         raise SettingsError(f"{folder} has no {_REPORTS}: name a folder with labelled reports")
     try:
-        lines = gzip.decompress(file.read_bytes()).decode().splitlines()
-        return [_report(json.loads(line)) for line in lines]
-    except (OSError, EOFError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        lines = gzip.decompress(file.read_bytes()).decode().split("\n")
+        return [_report(json.loads(line)) for line in lines if line.strip()]
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
         raise CatalogError([f"{file} cannot be read: {error}"]) from error
 
 
@@ -159,7 +160,7 @@ def _report(read: Mapping[str, object]) -> Labelled:
 def _pairs(listed: object) -> Marked:
     if not isinstance(listed, list | tuple):
         raise TypeError("pairs of kind and value are needed")
-    return frozenset((Kind(kind), _normal(value)) for kind, value in listed)
+    return frozenset((Kind(kind), _normal(str(value))) for kind, value in listed)
 
 
 def _normal(value: str) -> str:
@@ -169,4 +170,5 @@ def _normal(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    return value.rpartition("@")[2].partition("://")[2].partition("/")[0].partition(":")[0]
+    where = value.partition("://")[2].partition("/")[0] or value
+    return where.rpartition("@")[2].partition(":")[0]

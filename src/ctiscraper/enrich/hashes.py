@@ -23,9 +23,14 @@ _CVE = pattern(
 )
 _ASN = pattern(r"\bASN?[\s:#-]{0,2}\d{1,10}\b")
 _MOST_ASN = 2**32 - 1
+# Shorter ones are what people call things, and one of three digits is a computer.
+_LEAST_DIGITS, _IBM = 3, 400
 _MAC = pattern(
     r"\b(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9A-Fa-f]{2}-){5}[0-9A-Fa-f]{2}\b|\b(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}\b"
 )
+# More of the same on either side is a certificate's fingerprint or a dump of bytes.
+_LONGER = re.compile(r"[:-][0-9A-Fa-f]{2}")
+_LONGER_BEFORE = re.compile(r"[0-9A-Fa-f]{2}[:-]$")
 _JA3 = pattern(
     r"\bja3s?[^0-9a-z\n]{0,6}(?:hash|fingerprint|md5|is|of|client|server)?[^0-9a-z\n]{0,6}[0-9a-f]{32}\b",
     ignore_case=True,
@@ -42,12 +47,20 @@ def find_hashes(scan: Scan) -> Iterator[Observable]:
         if not _is_named_otherwise(text, start):
             yield Observable(_KINDS[end - start], value, start, end)
     for start, end in scan.find(_SSDEEP):
+        if not _is_block_size(int(text[start:end].partition(":")[0])):
+            continue
         yield Observable(Kind.SSDEEP, text[start:end], start, end)
 
 
 def _is_named_otherwise(text: str, start: int) -> bool:
     before = text[max(0, start - _NAMED) : start].lower()
     return _HINT.search(before) is not None and _NOT_OF_FILES.search(before) is not None
+
+
+def _is_block_size(size: int) -> bool:
+    """Whether a number is three times a power of two, as every block size of ssdeep is."""
+    part, rest = divmod(size, 3)
+    return rest == 0 and part > 0 and part & (part - 1) == 0
 
 
 def find_identifiers(scan: Scan) -> Iterator[Observable]:
@@ -60,10 +73,16 @@ def find_identifiers(scan: Scan) -> Iterator[Observable]:
         if text[end : end + 1] != "." or not text[end + 1 : end + 2].isdigit():
             yield Observable(Kind.ATTACK, text[start:end], start, end)
     for start, end in scan.find(_ASN):
-        number = int(re.findall(r"\d+", text[start:end])[-1])
-        if 0 < number <= _MOST_ASN:
+        digits = re.findall(r"[0-9]+", text[start:end])[-1]
+        number = int(digits)
+        named = text[start : start + 3] == "ASN" or (
+            text[start + 2].isdigit() and len(digits) >= _LEAST_DIGITS and number != _IBM
+        )
+        if named and 0 < number <= _MOST_ASN:
             yield Observable(Kind.ASN, f"AS{number}", start, end)
     for start, end in scan.find(_MAC):
+        if _LONGER.match(text, end) or _LONGER_BEFORE.search(text, max(0, start - 3), start):
+            continue
         digits = re.sub(r"[^0-9a-f]", "", text[start:end].lower())
         yield Observable(Kind.MAC, ":".join(re.findall("..", digits)), start, end)
 

@@ -14,16 +14,20 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     """Return a place without the punctuation around it; closed brackets stay whole."""
     while start < end and not text[start].isalnum() and text[start] not in "_[":
         start += 1
-    while end > start and (text[end - 1] in TAIL or _is_unpaired(text, start, end)):
+    spare: dict[str, int] = {}
+    while end > start:
+        last = text[end - 1]
+        if last not in TAIL:
+            opener = CLOSERS.get(last)
+            if opener is None:
+                break
+            if last not in spare:
+                spare[last] = text.count(last, start, end) - text.count(opener, start, end)
+            if spare[last] <= 0:
+                break
+            spare[last] -= 1
         end -= 1
     return start, end
-
-
-def _is_unpaired(text: str, start: int, end: int) -> bool:
-    """Whether the last character is a bracket that nothing in the place opens."""
-    closer = text[end - 1]
-    opener = CLOSERS.get(closer)
-    return opener is not None and text.count(closer, start, end) > text.count(opener, start, end)
 
 
 def closing_quote(text: str, start: int, end: int, closer: str) -> int | None:

@@ -3,27 +3,31 @@
 import ipaddress
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
-from ctiscraper.enrich.defang import AT, COLON, DOT, SEPARATOR, refang, scheme_of
+from ctiscraper.enrich.defang import COLON, DOT, SEPARATOR, refang, scheme_of
 from ctiscraper.enrich.domains import ascii_host, is_domain, is_onion, is_written_as_domain
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.marks import trimmed
-from ctiscraper.enrich.scan import Scan, pattern
+from ctiscraper.enrich.scan import LETTER, Scan, pattern
 
-_LABEL = r"[A-Za-z0-9_\x80-\xff][A-Za-z0-9_\x80-\xff-]*"
+_LABEL = rf"(?:[A-Za-z0-9_]|{LETTER})(?:[A-Za-z0-9_-]|{LETTER})*"
 _HOST = rf"{_LABEL}(?:{DOT}{_LABEL})+"
-_REST = r"(?:\s?[\[({<]\s?(?:\.|[dD][oO][tT])\s?[\])}>]\s?|[^\s\x22<>\x60\x00])"
+_REST = (
+    r"(?:\s?[\[({<]\s?(?:\.|[dD][oO][tT])\s?[\])}>]\s?"
+    rf"|[\x21\x23-\x3b\x3d\x3f-\x5f\x61-\x7e]|\xe3\x80\x82[A-Za-z0-9]|{LETTER})"
+)
 _ADDRESS = pattern(
     rf"""
-    [A-Za-z][A-Za-z0-9+*-]{{1,9}}\s?{SEPARATOR}\s?{_REST}+
-    |(?:[A-Za-z0-9_.+%'-]+{AT})?{_HOST}(?:{COLON}\d{{1,5}})?(?:(?:/|\[/\]){_REST}*)?
+    [A-Za-z][A-Za-z0-9+*-]{{1,9}}(?:\[s\]|\(s\))?\]?\s?{SEPARATOR}\s?{_REST}+
+    |{_HOST}(?:{COLON}\d{{1,5}})?(?:(?:/|\[/\]){_REST}*)?
     """
 )
 _IPV6 = pattern(
     r"""
-    (?:[0-9A-Fa-f]{0,4}(?:\[:\]|:)){2,7}
+    (?:[0-9A-Fa-f]{0,4}(?:\[:\]|\[::\]|:)){2,8}
     (?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?:/\d{1,3})?
     """
 )
@@ -35,7 +39,9 @@ _SCHEMES = frozenset(
     )
 )
 _SIMPLE = re.compile(r"[A-Za-z0-9.-]*[A-Za-z0-9]")
-_SPLIT = re.compile(r"([A-Za-z][A-Za-z0-9+*-]*)\s?:?(?:/{2,}|\\{2,})\s?(.*)", re.DOTALL)
+_SPLIT = re.compile(
+    r"([A-Za-z][A-Za-z0-9+*-]*)(?:[\[(](s)[\])])?\]?\s?:?(?:/{2,}|(\\{2,}))\s?(.*)", re.DOTALL
+)
 _AUTHORITY = re.compile(
     r"""
     (?:([^/?#@\\]*)@)?
@@ -45,23 +51,42 @@ _AUTHORITY = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
-# A link of AsciiDoc or Markdown has its words in brackets behind it, or marks around it.
-_MARKUP = re.compile(
+# Where one field of a row, a list or a piece of code ends and another may begin: before another
+# address, at a bar, at a closing quote, at the words of a link of AsciiDoc or Markdown.
+_CUT = re.compile(
     r"""
-    \+\+|\]\(|\*\*(?![pP])|\|
-    |\[(?![dD][oO][tT]\]|[aA][tT]\]|[0-9A-Fa-f]{0,4}:)[A-Za-z_'"\u2018\u2019\u201c]
+    [,;](?=\s?[a-zA-Z*]{3,6}\[?:|\d{4}-\d\d-\d\d|\d{1,3}(?:\.\d{1,3}){3})
+    |\||\]\(|\*\*(?![pP])|\+\+$|'(?=[,;)+\]]|s?$)
+    |\[(?![dD][oO][tT]\]|[aA][tT]\]|[0-9A-Fa-f]{0,4}:)[A-Za-z_'"\u2018\u2019\u201c][^\[\]]*\]?[.,;:)]*$
+    |,(?=(?:(?:[A-Za-z]+|\d+)?,)*(?:[A-Za-z]+|\d+)?$)
     """,
     re.VERBOSE,
 )
-_NEXT_URL = re.compile(r"[,;]\s?[a-zA-Z*]{3,6}\[?:")
-_FIELDS = re.compile(r"(?:,(?:[A-Za-z]*|\d*))+")
+_SEPARATES = frozenset(",;|'+[*")
+_LISTED = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}[-/]){1,8}[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}")
+_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+# A value in the query of a URL, or of a magnet link.
+_QUERY_BEFORE = re.compile(r"[?&][^\s?&]*=$")
+_ROW = re.compile(r"(?:^|[^0-9A-Za-z])[0-9A-Fa-f]{1,4}:$")
+_BITS = re.compile(r"[0-9]{1,3}")
+# What stands behind an address and its port where others have a path.
+_PROTOCOLS = frozenset(("tcp", "udp", "icmp", "http", "https", "tls", "ssl", "ssh", "dns", "smb"))
+_DEFAULT_PORTS = {"http": "80", "https": "443", "ftp": "21"}
+_ASCII_NAME = re.compile(r"[A-Za-z0-9_-]+(?:(?:\.|\[\.\])[A-Za-z0-9_-]+)+")
+# What stands before a host that is an e-mail address's, and behind a dotted name that is its user.
+_AT = r"(?:\s?[\[({<]\s?(?:@|[aA][tT])\s?[\])}>]\s?|@)"
+_USER_BEFORE = re.compile(rf"((?:[A-Za-z0-9_.+%'-]|\[\.\]){{1,64}}){_AT}$")
+_USER_GOES_ON = re.compile(rf"[A-Za-z0-9_.+%'-]{{0,64}}{_AT}")
+_MAY_END_AT, _MAY_BEGIN_AT = frozenset("@])}> "), frozenset("@[({<+%'-_.")
+_USER_WINDOW = 80
+_DIGITS = frozenset("0123456789")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _VERSION = re.compile(
     r"(?:\bv|\bver\.?|versions?|build|release|firmware|update)\s*[:=]?\s*$", re.IGNORECASE
 )
 _VERSION_WINDOW = 16
 # Behind one of these a dotted word is a part of something else.
-_INSIDE = frozenset("/\\@%$=&-_.")
+_INSIDE = frozenset("/\\@%$&-_.")
 _MOST_BITS4, _MOST_BITS6 = 32, 128
 
 
@@ -92,38 +117,74 @@ class _Place(msgspec.Struct, frozen=True):
 def find_addresses(scan: Scan) -> Iterator[Observable]:
     """Return the addresses of a text; those that stand inside a URL are not told apart."""
     for start, end in scan.find(_ADDRESS):
-        yield from _read(scan.text, start, end)
+        yield from _fields(scan.text, start, end)
     for start, end in scan.find(_IPV6):
         yield from _ipv6(scan.text, start, end)
 
 
-def _read(text: str, start: int, end: int) -> Iterator[Observable]:
+def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
+    """Return the addresses of a run of characters: of its first field, and of those behind it."""
     raw = text[start:end]
     if _SIMPLE.fullmatch(raw):
-        yield from _bare(_Place(text, start, end, raw, raw))
+        if raw[0] in _DIGITS and _LISTED.fullmatch(raw):
+            yield from _listed(text, start, raw)
+        else:
+            yield from _named(_Place(text, start, end, raw, raw))
         return
-    start, end = trimmed(text, start, _one_field(text, start, end))
+    if _SEPARATES.isdisjoint(raw.replace("[.]", "")):
+        yield from _read(text, start, end)
+        return
+    cuts = [found.span() for found in _CUT.finditer(text, start, end)]
+    yield from _read(text, start, cuts[0][0] if cuts else end)
+    for (_, begin), (stop, _) in pairwise([*cuts, (end, end)]):
+        for first, last in Scan(text[begin:stop]).find(_ADDRESS):
+            yield from _read(text, begin + first, begin + last)
+
+
+def _read(text: str, start: int, end: int) -> Iterator[Observable]:
+    if text[start] in _DIGITS and _LISTED.fullmatch(text, start, end):
+        yield from _listed(text, start, text[start:end])
+        return
+    start, end = trimmed(text, start, end)
     raw = text[start:end]
     place = _Place(text, start, end, raw, refang(raw))
     split = _SPLIT.fullmatch(place.plain)
-    if split is not None:
-        yield from _url(place, scheme_of(split[1]), split[2])
-    elif "@" in place.plain.partition("/")[0]:
-        yield from _email(place)
-    else:
+    if split is None:
+        yield from _named(place)
+        return
+    path = split[4].replace("\\", "/") if split[3] else split[4]
+    yield from _url(place, scheme_of(split[1] + (split[2] or "")), path)
+
+
+def _named(place: _Place) -> Iterator[Observable]:
+    """Return what a place without a scheme is: the host of an e-mail address, or an address."""
+    if place.before in _MAY_END_AT and (user := _user_before(place)):
+        yield from _email(place, user)
+    elif place.text[place.end : place.end + 1] not in _MAY_BEGIN_AT or not _is_user(place):
         yield from _bare(place)
 
 
-def _one_field(text: str, start: int, end: int) -> int:
-    """Return where an address ends that markup or the other fields of its row follow."""
-    label = _MARKUP.search(text, start, end)
-    if label is not None:
-        end = label.start()
-    comma = text.find(",", start, end)
-    if comma < 0:
-        return end
-    others = _NEXT_URL.match(text, comma, end) or _FIELDS.fullmatch(text, comma, end)
-    return comma if others else end
+def _user_before(place: _Place) -> str:
+    """Return what names the user of the e-mail address whose host begins here, mark and all."""
+    found = _USER_BEFORE.search(place.text, max(0, place.start - _USER_WINDOW), place.start)
+    return found[0] if found else ""
+
+
+def _is_user(place: _Place) -> bool:
+    """Whether a dotted name goes on as the user of an e-mail address."""
+    return _USER_GOES_ON.match(place.text, place.end) is not None
+
+
+def _listed(text: str, start: int, raw: str) -> Iterator[Observable]:
+    """Return the addresses of a range or a pair (192.0.2.1-192.0.2.9), or one and its bits."""
+    found = list(_QUAD.finditer(raw))
+    if len(found) == 1 and "/" in raw:
+        yield from _bare(_Place(text, start, start + len(raw), raw, raw))
+        return
+    for one in found:
+        first, last = start + one.start(), start + one.end()
+        if _is_ipv4(one[0]):
+            yield Observable(Kind.IPV4, one[0], first, last)
 
 
 def _url(place: _Place, scheme: str, rest: str) -> Iterator[Observable]:
@@ -134,8 +195,9 @@ def _url(place: _Place, scheme: str, rest: str) -> Iterator[Observable]:
     name = _host(host)
     if name is None or (path and path[0] not in "/?#\\"):
         return
+    # A default port and none are one, as are an empty path and the root (RFC 3986 section 6.2.3).
+    port = "" if port == _DEFAULT_PORTS.get(scheme) else port
     authority = f"{user + '@' if user else ''}{name}{':' + port if port else ''}"
-    # An empty path and the root are one (RFC 3986 section 6.2.3).
     value = f"{scheme}://{authority}{'' if path == '/' else path}"
     hidden = not place.plain.lower().startswith(scheme) or place.defanged
     yield Observable(Kind.URL, value, place.start, place.end, hidden)
@@ -152,21 +214,23 @@ def _host(host: str) -> str | None:
     return name if name is not None and (is_onion(name) or is_domain(name)) else None
 
 
-def _email(place: _Place) -> Iterator[Observable]:
-    address = place.plain.partition("/")[0]
-    local, _, host = address.rpartition("@")
-    local = local.strip(".'")
-    name = ascii_host(host.partition(":")[0])
-    if name is None or not is_domain(name) or not local:
+def _email(place: _Place, user: str) -> Iterator[Observable]:
+    """Return the e-mail address whose host is at a place; `user` stands before it, mark and all."""
+    host = place.plain.partition("/")[0].partition(":")[0]
+    name = ascii_host(host)
+    if name is None or not is_domain(name):
         return
+    size = len(place.raw) if len(host) == len(place.plain) else _raw_size(place.raw, host)
     if "_" in name:
         # No mail goes to such a host (RFC 5321 section 4.1.2), but a name it may be.
-        yield place.find(Kind.DOMAIN, name, place.raw.rfind("@") + 1)
+        yield place.find(Kind.DOMAIN, name, size=size)
         return
-    offset = max(place.raw.find(local), 0)
-    whole = len(address) == len(place.plain)
-    size = None if whole else _raw_size(place.raw, address) - offset
-    yield place.find(Kind.EMAIL, f"{local.lower()}@{name}", offset, size)
+    local = refang(user).rpartition("@")[0].strip(".'")
+    lead = len(user) - len(user.lstrip(".'"))
+    start, end = place.start - len(user) + lead, place.start + size
+    hidden = place.defanged or len(refang(user)) != len(user)
+    if local:
+        yield Observable(Kind.EMAIL, f"{local.lower()}@{name}", start, end, hidden)
 
 
 def _raw_size(raw: str, plain: str) -> int:
@@ -179,26 +243,47 @@ def _raw_size(raw: str, plain: str) -> int:
 
 def _bare(place: _Place) -> Iterator[Observable]:
     """Return what an address without a scheme is: a host, or a host with a path."""
-    if place.before in _INSIDE:
+    if place.before in _INSIDE and not _is_wildcard(place):
         return
-    host, slash, path = place.plain.partition("/")
+    if place.before == "=" and _QUERY_BEFORE.search(
+        place.text, max(0, place.start - 64), place.start
+    ):
+        return
+    host, _, path = place.plain.partition("/")
     host, _, port = host.partition(":")
+    path = "" if path.lower() in _PROTOCOLS else path
     where = f"{host}{':' + port if port else ''}"
     if host[-1:].isdigit():
         if _NUMBERS.fullmatch(host) and _is_ipv4(host) and _is_address(place):
-            yield _ipv4(place, host, where, path if slash else None)
+            yield _ipv4(place, host, where, path)
         return
-    offset = _without_marks(host)
-    name = ascii_host(host[offset:])
-    kind = None if name is None else _kind_of(place, name, host[offset:])
+    name = ascii_host(host)
+    kind = None if name is None else _kind_of(place, name, host)
     if kind is None or name is None:
+        yield from _within(place)
         return
-    if slash and path:
-        yield place.find(Kind.URL, f"http://{name}{where[len(host) :]}/{path}", offset)
+    if path:
+        yield place.find(Kind.URL, f"http://{name}{where[len(host) :]}/{path}")
         return
-    whole = not (slash or port or offset)
-    size = None if whole else _raw_size(place.raw[offset:], host[offset:])
-    yield place.find(kind, name, offset, size)
+    yield place.find(kind, name, size=None if host == place.plain else _raw_size(place.raw, host))
+
+
+def _is_wildcard(place: _Place) -> bool:
+    """Whether a name stands behind `*.`, or behind an `@` that has nothing before it."""
+    before = place.text[max(0, place.start - 2) : place.start]
+    return before == "*." or (before[-1:] == "@" and not before[:-1].strip())
+
+
+def _within(place: _Place) -> Iterator[Observable]:
+    """Return the names in ASCII within a run of letters of a script that has no spaces."""
+    if place.raw.isascii():
+        return
+    for found in _ASCII_NAME.finditer(place.raw):
+        start, end = place.start + found.start(), place.start + found.end()
+        plain = refang(found[0])
+        name = ascii_host(plain)
+        if name is not None and is_domain(name) and is_written_as_domain(plain):
+            yield Observable(Kind.DOMAIN, name, start, end, len(plain) != len(found[0]))
 
 
 def _kind_of(place: _Place, name: str, written: str) -> Kind | None:
@@ -211,16 +296,6 @@ def _kind_of(place: _Place, name: str, written: str) -> Kind | None:
         return Kind.DOMAIN
     is_call = place.text[place.end : place.end + 1] == "("
     return Kind.DOMAIN if is_written_as_domain(written) and not is_call else None
-
-
-def _without_marks(host: str) -> int:
-    """Return where a host begins behind the last mark of punctuation that no host has."""
-    if host.isascii():
-        return 0
-    for place in range(len(host) - 1, -1, -1):
-        if not (host[place].isalnum() or host[place] in ".-_"):
-            return place + 1
-    return 0
 
 
 def _is_ipv4(text: str) -> bool:
@@ -240,30 +315,36 @@ def _is_address(place: _Place) -> bool:
     )
 
 
-def _ipv4(place: _Place, host: str, where: str, path: str | None) -> Observable:
+def _ipv4(place: _Place, host: str, where: str, path: str) -> Observable:
     if not path:
         whole = len(place.plain) == len(host)
         return place.find(Kind.IPV4, host, size=None if whole else _raw_size(place.raw, host))
-    if path.isdigit() and int(path) <= _MOST_BITS4 and where == host:
+    if _BITS.fullmatch(path) and int(path) <= _MOST_BITS4 and where == host:
         return place.find(Kind.CIDR, f"{host}/{int(path)}")
     return place.find(Kind.URL, f"http://{where}/{path}")
 
 
 def _ipv6(text: str, start: int, end: int) -> Iterator[Observable]:
-    raw = text[start:end]
-    plain = raw.replace("[:]", ":")
-    host, slash, bits = plain.partition("/")
-    around = text[start - 1 : start] + text[end : end + 1]
-    if any(char.isalnum() or char == "_" for char in around):
+    if _ROW.search(text, max(0, start - 5), start + (text[start] == ":")):
+        # The rest of a longer row of numbers.
         return
-    place = _Place(text, start, end, raw, plain)
+    raw = text[start:end].replace("[::]", "::").replace("[:]", ":")
+    if len(raw) == end - start:
+        # The colon of a label before it, or of the sentence behind it.
+        label = raw[0] == ":" and raw[1:2] != ":"
+        start += label
+        end -= raw[-1] == ":" and raw[-2:-1] != ":"
+        raw = text[start:end]
+    place = _Place(text, start, end, text[start:end], raw)
+    host, slash, bits = raw.partition("/")
+    around = place.before + text[end : end + 1]
     address = _address6(host) if _looks_meant(host) else None
-    if address is None:
+    if address is None or any(char.isalnum() or char == "_" for char in around):
         return
-    if slash and bits and int(bits) <= _MOST_BITS6:
+    if slash and _BITS.fullmatch(bits) and int(bits) <= _MOST_BITS6:
         yield place.find(Kind.CIDR, f"{address}/{int(bits)}")
     else:
-        yield place.find(Kind.IPV6, address, size=len(raw) - len(slash + bits))
+        yield place.find(Kind.IPV6, address, size=len(place.raw) - len(slash + bits))
 
 
 def _looks_meant(host: str) -> bool:

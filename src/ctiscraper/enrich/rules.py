@@ -85,10 +85,9 @@ def _snort(scan: Scan) -> Iterator[Observable]:
 
 def _sigma(scan: Scan) -> Iterator[Observable]:
     text = scan.text
-    for start, _ in scan.find(_SIGMA):
-        if text[start - 1 : start] not in {"", "\n"}:
-            continue
-        end, limit = start, min(len(text), start + _LONGEST)
+    heads = [start for start, _ in scan.find(_SIGMA) if text[start - 1 : start] in {"", "\n"}]
+    for start, after in pairwise([*heads, len(text)]):
+        end, limit = start, min(after, start + _LONGEST)
         while end < limit and (line := _YAML_LINE.match(text, end, limit)) and line.end() > end:
             end = line.end()
         rule = text[start:end].rstrip()

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import re2
+
+LETTER = (
+    r"[\xc3-\xdf][\x80-\xbf]|\xe0[\xa0-\xbf][\x80-\xbf]|\xe1[\x80-\xbf][\x80-\xbf]"
+    r"|\xe3[\x81-\xbf][\x80-\xbf]|[\xe4-\xed][\x80-\xbf][\x80-\xbf]"
+)
+"""For patterns: the bytes of a character beyond ASCII that is no space and no punctuation."""
 
 # Each scan may hold this many compiled states; more are made anew.
 _MEMORY = 32 * 1024 * 1024
 
 
-def pattern(source: str, *, ignore_case: bool = False) -> "re2._Regexp[bytes]":
+Pattern: TypeAlias = "re2._Regexp[bytes]"  # noqa: SLF001 - it has no public name
+
+
+def pattern(source: str, *, ignore_case: bool = False) -> Pattern:
     """Return a compiled pattern over bytes; spaces and comments in `source` have no meaning."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
@@ -31,7 +41,7 @@ class Scan:
         self.data = self.text.encode("utf-8", "replace")
         self._plain = len(self.data) == len(self.text)
 
-    def find(self, wanted: "re2._Regexp[bytes]") -> Iterator[tuple[int, int]]:
+    def find(self, wanted: Pattern) -> Iterator[tuple[int, int]]:
         """Return the places (in characters) where a pattern stands, from left to right."""
         if self._plain:
             for found in wanted.finditer(self.data):
