@@ -28,7 +28,7 @@ _ACTS = pattern(
     |com\s+hijack\w*|command[\s-]and[\s-]control|consent\s+grant|container\s+escape
     |credential\w*\s+(?:access|dump\w*|theft)|cron(?:tab|\s+job)?|decod(?:es|ed|ing)
     |decrypt(?:s|ed|ing)|device\s+code|download(?:s|ed|ing)?|drop(?:s|ped|ping)|dropper
-    |dump(?:s|ed|ing)|enumerat(?:es|ed|ing|ion)|execut(?:es|ed|ing)|exfiltrat\w+|hard-?coded
+    |dump(?:s|ed|ing)|enumerat(?:es|ed|ing|ion)|executes|executed|executing|exfiltrat\w+|hard-?coded
     |hollow(?:s|ed|ing)|iam|imds|implant|inject(?:s|ed|ing|ion)?|invok(?:es|ed|ing)|kerberoast\w*
     |keylog\w+|kubectl|lateral(?:ly)?\s+mov\w+|launch(?:es|ed|ing)|launchd?\s?(?:agent|daemon)
     |loader|lsass|masquerad\w+|metadata\s+service|mfa|mimikatz|ntds|oauth|obfuscat\w+
@@ -54,7 +54,7 @@ _SHOWS = pattern(
 # What is said to customers and readers.
 _TALK = pattern(
     r"""
-    \b(?:acknowledge?ments?|advisory|announce\w*|appreciat\w+|article|author|awareness
+    \b(?:acknowledge?ments?|advisory|announce\w*|appreciate[sd]?|appreciation|article|author|awareness
     |best\s+practices?|blog|businesses|compliance|contact\s+us|cookies?|copyright|customers?|cvss
     |demo|disclos\w+|emphasi[sz]\w+|free\s+trial|grateful|gratitude|highlights?|important|industry
     |learn\s+more|market|mitigat\w+|newsletter|organi[sz]ations?|our\s+team|partners?
