@@ -108,7 +108,7 @@ def find_artefacts(scan: Scan) -> Iterator[Observable]:
         yield Observable(Kind.USER_AGENT, raw, start, start + len(raw))
 
 
-def _pieces(scan: Scan, wanted: "Pattern") -> Iterator[tuple[int, int]]:
+def _pieces(scan: Scan, wanted: Pattern) -> Iterator[tuple[int, int]]:
     """Return the places of a pattern; where a sentence joins several they are told apart."""
     for start, end in scan.find(wanted):
         cuts = [start, *(turn.start() for turn in _NEXT_ROOT.finditer(scan.text, start, end)), end]
@@ -132,8 +132,8 @@ def _registry(scan: Scan) -> Iterator[Observable]:
 
 
 def _key_end(text: str, start: int, end: int) -> int:
-    """Return where a key ends: its last name may be of two words, or a sentence go on."""
-    raw = _before_next_root(text[start:end])
+    """Return where a key ends: its last name may be of two words."""
+    raw = text[start:end]
     known = _TWO_WORDS.match(text, start + raw.rfind("\\") + 1)
     if known is not None:
         return known.end()
@@ -145,14 +145,9 @@ def _key_end(text: str, start: int, end: int) -> int:
     return start + len(raw.rstrip(TAIL + " "))
 
 
-def _before_next_root(raw: str) -> str:
-    turn = _NEXT_ROOT.search(raw)
-    return raw[: turn.start()] if turn else raw
-
-
 def _windows(scan: Scan) -> Iterator[Observable]:
     for start, end in _pieces(scan, _WINDOWS):
-        raw = _before_next_root(scan.text[start:end].rstrip(TAIL))
+        raw = scan.text[start:end].rstrip(TAIL)
         if len(raw.rstrip("\\")) > _DRIVE:
             share = raw.startswith("\\\\")
             value = raw if share else raw.replace("\\\\", "\\")
@@ -175,9 +170,9 @@ def _files(scan: Scan) -> Iterator[Observable]:
         if (
             len(name) <= _LONGEST_NAME
             and not (before and before in "\\/.@-")
-            and (name.lower() not in _NO_FILES)
+            and name.lower() not in _NO_FILES
         ):
-            yield Observable(Kind.FILE_NAME, scan.text[start:end], start, end)
+            yield Observable(Kind.FILE_NAME, name, start, end)
 
 
 def _mutexes(scan: Scan) -> Iterator[Observable]:
