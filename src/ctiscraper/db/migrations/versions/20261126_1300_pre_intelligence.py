@@ -1,0 +1,132 @@
+"""What articles name, what the team decided of it, scores, and the stories that articles tell."""
+
+from alembic import op
+
+revision = "20261126_1300"
+down_revision = "20261126_0730"
+branch_labels = None
+depends_on = None
+
+STATEMENTS = (
+    # One row a value or name; `key` is a hash of kind and value, which may be long. Its counts
+    # follow the mentions in the transactions that write them.
+    """
+    CREATE TABLE entity (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        key bytea NOT NULL UNIQUE,
+        kind text NOT NULL,
+        value text NOT NULL,
+        name text NOT NULL DEFAULT '',
+        host text COLLATE "C",
+        articles integer NOT NULL DEFAULT 0,
+        sources integer NOT NULL DEFAULT 0,
+        first_seen timestamptz,
+        last_seen timestamptz,
+        team text,
+        team_verdict bigint
+    ) WITH (fillfactor = 85)
+    """,
+    "CREATE INDEX entity_kind ON entity (kind, articles DESC, id DESC) WHERE articles > 0",
+    # A domain and all below it: the labels of a host, the last first.
+    "CREATE INDEX entity_host ON entity (host) WHERE host IS NOT NULL",
+    """
+    CREATE TABLE mention (
+        article_id bigint NOT NULL REFERENCES article ON DELETE CASCADE,
+        entity_id bigint NOT NULL REFERENCES entity,
+        source_id bigint NOT NULL,
+        seen_at timestamptz NOT NULL,
+        count integer NOT NULL,
+        starts integer[] NOT NULL,
+        ends integer[] NOT NULL,
+        verdict text,
+        reasons text[] NOT NULL DEFAULT '{}',
+        alias text NOT NULL DEFAULT '',
+        rule text NOT NULL DEFAULT '',
+        extractor text NOT NULL,
+        version text NOT NULL,
+        PRIMARY KEY (article_id, entity_id, extractor)
+    )
+    """,
+    "CREATE INDEX mention_entity ON mention (entity_id, seen_at DESC, article_id DESC)",
+    # Which sources named a thing, and when each did first and last.
+    """
+    CREATE TABLE entity_source (
+        entity_id bigint NOT NULL REFERENCES entity ON DELETE CASCADE,
+        source_id bigint NOT NULL,
+        articles integer NOT NULL,
+        first_seen timestamptz NOT NULL,
+        last_seen timestamptz NOT NULL,
+        PRIMARY KEY (entity_id, source_id)
+    ) WITH (fillfactor = 85)
+    """,
+    "CREATE INDEX entity_source_source ON entity_source (source_id, first_seen)",
+    # What the team decided; an undone verdict stays as its own record.
+    """
+    CREATE TABLE verdict (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        scope text NOT NULL CHECK (scope IN ('value', 'domain', 'source')),
+        kind text NOT NULL DEFAULT '',
+        value text NOT NULL,
+        key bytea NOT NULL,
+        source_id bigint REFERENCES source ON DELETE CASCADE,
+        verdict text NOT NULL CHECK (verdict IN ('malicious', 'suspicious', 'mentioned', 'benign')),
+        reason text NOT NULL DEFAULT '',
+        actor text NOT NULL,
+        made_at timestamptz NOT NULL DEFAULT now(),
+        undone_at timestamptz,
+        undone_by text
+    )
+    """,
+    "CREATE INDEX verdict_key ON verdict (key) WHERE undone_at IS NULL",
+    "CREATE INDEX verdict_newest ON verdict (id DESC)",
+    # Parts of a score with their evidence; what it depends on beside the text is joined in later.
+    """
+    CREATE TABLE article_score (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        score real NOT NULL,
+        parts jsonb NOT NULL,
+        version text NOT NULL,
+        made_at timestamptz NOT NULL DEFAULT now()
+    ) WITH (fillfactor = 85)
+    """,
+    "CREATE INDEX article_score_best ON article_score (score DESC, article_id DESC)",
+    """
+    CREATE TABLE story (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        first_article bigint NOT NULL,
+        first_at timestamptz NOT NULL,
+        last_at timestamptz NOT NULL,
+        articles integer NOT NULL,
+        made_at timestamptz NOT NULL DEFAULT now(),
+        merged_into bigint REFERENCES story
+    ) WITH (fillfactor = 85)
+    """,
+    "CREATE INDEX story_newest ON story (last_at DESC, id DESC) WHERE articles > 1",
+    """
+    CREATE TABLE story_article (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        story_id bigint NOT NULL REFERENCES story,
+        why jsonb NOT NULL DEFAULT '{}',
+        by_hand boolean NOT NULL DEFAULT false,
+        joined_at timestamptz NOT NULL DEFAULT now()
+    )
+    """,
+    "CREATE INDEX story_article_story ON story_article (story_id)",
+)
+TABLES = (
+    "story_article", "story", "article_score", "verdict", "entity_source", "mention", "entity",
+)  # fmt: skip
+
+
+def upgrade() -> None:
+    """Create the tables."""
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    for statement in STATEMENTS:
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Drop the tables."""
+    op.execute("SET LOCAL lock_timeout = '2s'")
+    for table in TABLES:
+        op.execute(f"DROP TABLE {table}")

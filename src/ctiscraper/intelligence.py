@@ -1,0 +1,87 @@
+"""What is claimed of a text, each claim with the places that say so."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Verdict(StrEnum):
+    """What a value that stands in a text is held to be; nothing is ever left out for it."""
+
+    MALICIOUS = "malicious"
+    SUSPICIOUS = "suspicious"
+    MENTIONED = "mentioned"
+    BENIGN = "benign"
+
+
+class Name(StrEnum):
+    """The kinds of what texts name by a name, beside the observables of `enrich.kinds`."""
+
+    TECHNIQUE = "technique"
+    ACTOR = "actor"
+    MALWARE = "malware"
+    RANSOMWARE = "ransomware"
+    TOOL = "tool"
+    SECTOR = "sector"
+    COUNTRY = "country"
+    VENDOR = "vendor"
+    PRODUCT = "product"
+
+
+class Extractor(StrEnum):
+    """What finds claims; each has a version of its own and is run again by itself."""
+
+    OBSERVABLES = "observables"
+    ATTACK = "attack"
+    NAMES = "names"
+    SCORE = "score"
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a text names, with its places: `text[start:end]` are its words.
+
+    `value` identifies the thing within its `kind`; `name` is what readers call it where that
+    differs. `count` is how often it stands there, `places` the first of them. `reasons` are the
+    features that the verdict rests on, each `feature` or `feature:detail`; `alias` is the name
+    that matched, `rule` what recognised a behaviour.
+    """
+
+    kind: str
+    value: str
+    extractor: Extractor
+    places: tuple[tuple[int, int], ...]
+    count: int
+    name: str = ""
+    host: str = ""
+    verdict: Verdict | None = None
+    reasons: tuple[str, ...] = ()
+    alias: str = ""
+    rule: str = ""
+
+
+class ScorePart(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a score: its value from 0 to 1, its weight, and the words that gave it."""
+
+    name: str
+    value: float
+    weight: float
+    evidence: tuple[str, ...] = ()
+
+
+class Enrichment(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is claimed of one text by the extractors that were asked.
+
+    `versions` has what each of them was, `notes` what was left out and why.
+    """
+
+    mentions: tuple[Mention, ...]
+    parts: tuple[ScorePart, ...]
+    versions: dict[str, str]
+    notes: tuple[str, ...] = ()
+
+
+MOST_MENTIONS = 5_000
+"""How many different things of one text are kept; a note says when there were more."""
+
+MOST_PLACES = 50
+"""How many places of one thing in one text are kept; `count` counts all."""

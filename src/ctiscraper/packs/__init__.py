@@ -1,0 +1,1 @@
+"""Data packs: the reference data that recognition rests on, each with version and licence."""
