@@ -10,6 +10,7 @@ from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import Finder
 from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.checks import Checks
+from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
@@ -94,6 +95,7 @@ async def open_services(
             queue=queue,
             store=Store(database),
             links=Links(database),
+            enrichments=Enrichments(database),
             raw=raw,
             clock=database.clock,
         )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ctiscraper.intelligence import Extractor
 from ctiscraper.types import ExtractionHints
 
 # Each name is what the parent calls; the child alone imports the modules behind them.
@@ -12,6 +13,7 @@ PARSERS = {
     "sitemap": "ctiscraper.parsers:sitemap",
     "listing": "ctiscraper.parsers:listing",
     "article": "ctiscraper.parsers:article",
+    "enrich": "ctiscraper.parsers:enrich",
 }
 WARM_UP = "ctiscraper.parsers:warm_up"
 
@@ -53,3 +55,15 @@ class PageMessage:
     body: bytes | None
     url: str
     hints: ExtractionHints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichMessage:
+    """A stored article to be looked through; no `extractors` are all of them."""
+
+    title: str
+    text: str
+    html: str
+    url: str
+    source_url: str
+    extractors: tuple[Extractor, ...] = ()

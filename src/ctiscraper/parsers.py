@@ -6,8 +6,10 @@ from ctiscraper.collect.discover import feed_candidates
 from ctiscraper.collect.feed import parse_feed
 from ctiscraper.collect.listing import parse_listing
 from ctiscraper.collect.sitemap import parse_sitemap
+from ctiscraper.enrich.enrichment import enrich_article
 from ctiscraper.extract.article import article_from_feed, extract_article
 from ctiscraper.messages import (
+    EnrichMessage,
     FeedMessage,
     ListingMessage,
     PageMessage,
@@ -64,6 +66,11 @@ def article(payload: bytes) -> bytes:
     return _encode(extract_article(message.body, message.url, message.hints))
 
 
+def enrich(payload: bytes) -> bytes:
+    """Return the encoded Enrichment of an EnrichMessage."""
+    return _encode(enrich_article(msgspec.msgpack.decode(payload, type=EnrichMessage)))
+
+
 _SAMPLE = b"""<html lang="en"><head><title>A page</title>
 <script type="application/ld+json">{"@type": "Article", "headline": "A page"}</script></head>
 <body><article><h1>A page</h1><p>Enough words to be read as the text of an article, so that
@@ -73,5 +80,14 @@ every step loads what it needs.</p><pre>whoami</pre></article></body></html>"""
 def warm_up(_payload: bytes) -> bytes:
     """Return nothing, after every parser has loaded what it loads at its first call."""
     hints = ExtractionHints(content_type="text/html")
-    extract_article(_SAMPLE, "https://a.example/page", hints)
+    content = extract_article(_SAMPLE, "https://a.example/page", hints)
+    enrich_article(
+        EnrichMessage(
+            title=content.title,
+            text=content.text,
+            html=content.html,
+            url=content.url,
+            source_url=content.url,
+        )
+    )
     return b""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import msgspec
 import structlog
@@ -25,6 +26,7 @@ from ctiscraper.collect.standing import (
     items_per_day,
 )
 from ctiscraper.db.checks import Checks, SourceLease
+from ctiscraper.db.enrichments import MOST_ATTEMPTS, Enrichments, Finding, StoredText
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import RawStore
@@ -33,7 +35,8 @@ from ctiscraper.db.store import SnapshotRecord, Store
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
-from ctiscraper.messages import PageMessage
+from ctiscraper.intelligence import Enrichment
+from ctiscraper.messages import EnrichMessage, PageMessage
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.tracing import describe, span
 from ctiscraper.types import (
@@ -50,6 +53,9 @@ from ctiscraper.types import (
 )
 
 log = structlog.get_logger()
+
+ENRICH_BATCH = 10
+"""How many texts are looked through before what was found in them is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Pipeline:
     queue: Queue
     store: Store
     links: Links
+    enrichments: Enrichments
     raw: RawStore
     clock: Callable[[], datetime]
     chance: Callable[[], float] = random.random
@@ -312,6 +319,43 @@ class Pipeline:
     async def unlinked(self) -> int:
         """Return how many stored texts are still to be compared."""
         return await self.links.waiting()
+
+    # 5. What it names is found and counted; a new revision or extractor does that anew.
+
+    async def enrich(self) -> int:
+        """Return how many stored texts were looked through for what they name."""
+        texts = await self.enrichments.claim(uuid4(), limit=ENRICH_BATCH)
+        looked = [await self._look_through(text) for text in texts]
+        found = [finding for finding in looked if finding is not None]
+        if found:
+            with span("enrich", articles=len(found)):
+                await self.enrichments.keep(found)
+        return len(texts)
+
+    async def _look_through(self, text: StoredText) -> Finding | None:
+        """Return what a text names, or why that cannot be told; None leaves it for later."""
+        if text.attempts > MOST_ATTEMPTS:
+            return Finding(
+                text=text, failure=f"{Reason.WORKER_LOST}: it ended its worker each time"
+            )
+        message = EnrichMessage(
+            title=text.title,
+            text=text.text,
+            html=text.html,
+            url=text.url,
+            source_url=text.source_url,
+            extractors=text.extractors,
+        )
+        try:
+            answer = await self.sandbox.call("enrich", msgspec.msgpack.encode(message))
+            return Finding(text=text, enrichment=_decoded(answer, Enrichment))
+        except ParseError as error:
+            log.warning("enrichment_failed", article=text.article_id, reason=error.reason)
+            return None if error.transient else Finding(text=text, failure=str(error))
+
+    async def unenriched(self) -> int:
+        """Return how many stored texts are still to be looked through."""
+        return await self.enrichments.waiting()
 
     def _chance(self) -> Chance:
         return Chance(self.chance())

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import make
 from ctiscraper.db.checks import Checks
+from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
@@ -27,6 +28,7 @@ class Stage:
         self.queue = Queue(self.database)
         self.store = Store(self.database)
         self.links = Links(self.database)
+        self.enrichments = Enrichments(self.database)
 
     async def announce(
         self, items: Sequence[Announced], settings: SourceSettings | None = None

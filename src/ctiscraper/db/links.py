@@ -161,7 +161,7 @@ def _verdict(
 
 
 async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
-    """Link, unlink, record, and take the texts out of the outbox."""
+    """Link, unlink, record, take the texts out of the outbox, and have them looked through."""
     values = {
         "ids": [one.text.article_id for one in verdicts],
         "revisions": [one.text.revision for one in verdicts],
@@ -193,7 +193,16 @@ async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
         )
     await conn.execute(
         """
-        WITH ended AS (DELETE FROM outbox WHERE id = ANY(%(outbox)s))
+        WITH ended AS (DELETE FROM outbox WHERE id = ANY(%(outbox)s)),
+        next AS (
+            INSERT INTO enrichment_job AS j (article_id, revision)
+            SELECT id, max(revision)
+            FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS v (id, revision)
+            GROUP BY id
+            ON CONFLICT (article_id) DO UPDATE SET
+                revision = greatest(j.revision, excluded.revision), extractors = NULL, rank = 0,
+                attempts = 0, claim = NULL, claimed_until = NULL
+        )
         INSERT INTO analysis (article_id, revision, stage, version, result)
         SELECT id, revision, %(stage)s, version, result::jsonb
         FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[], %(versions)s::integer[],

@@ -109,7 +109,10 @@ class Worker:
     async def run(self) -> Tally:
         """Work until told to stop, or with `once` until nothing is due; give what was done."""
         bind_contextvars(worker=str(self.identity))
-        upkeep = asyncio.create_task(self._keep_up())
+        upkeep = (
+            asyncio.create_task(self._keep_up()),
+            asyncio.create_task(self._look_through()),
+        )
         try:
             while not self._stopping.is_set():
                 self._woken.clear()
@@ -125,7 +128,7 @@ class Worker:
         return self.tally
 
     async def _finished(self) -> bool:
-        """Return whether a single round is over: nothing due, nothing held, all compared."""
+        """Return whether a single round is over: nothing due, held or to be told of a text."""
         if not self.once:
             return False
         try:
@@ -134,6 +137,8 @@ class Worker:
                 and not await self.services.pipeline.link()
                 # Our own upkeep may hold texts at this moment, and is not to be cut off with them.
                 and not await self.services.pipeline.unlinked()
+                and not await self.services.pipeline.enrich()
+                and not await self.services.pipeline.unenriched()
             )
         except StorageError:
             return False
@@ -351,12 +356,27 @@ class Worker:
                 log.warning("database_unreachable", detail=error.detail)
             await asyncio.sleep(UPKEEP_SECONDS)
 
-    async def _wind_down(self, upkeep: asyncio.Task[None]) -> None:
+    async def _look_through(self) -> None:
+        """Find what stored texts name, in the time that pages leave to the parsers."""
+        while True:
+            try:
+                found = await self.services.pipeline.enrich()
+            except StorageError as error:
+                log.warning("database_unreachable", detail=error.detail)
+                found = 0
+            except Exception:
+                # The boundary of this task: what nobody foresaw is tried again, and counted there.
+                log.exception("enrichment_broke")
+                found = 0
+            if not found:
+                await asyncio.sleep(UPKEEP_SECONDS)
+
+    async def _wind_down(self, upkeep: tuple[asyncio.Task[None], ...]) -> None:
         """Let current items end for a moment, then give back whatever is still held."""
         if self._drains:
             await asyncio.wait(self._drains, timeout=GRACE_SECONDS)
-        for task in (*self._drains, upkeep):
+        for task in (*self._drains, *upkeep):
             task.cancel()
-        await asyncio.gather(*self._drains, upkeep, return_exceptions=True)
+        await asyncio.gather(*self._drains, *upkeep, return_exceptions=True)
         with contextlib.suppress(StorageError):
             await self.services.queue.retire(self.identity)

@@ -8,6 +8,25 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = (
+    # A text whose claims are to be found, or found anew by the extractors named; one row an
+    # article, claimed for a time as items are.
+    """
+    CREATE TABLE enrichment_job (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        revision integer NOT NULL,
+        extractors text[],
+        rank smallint NOT NULL DEFAULT 0,
+        attempts smallint NOT NULL DEFAULT 0,
+        claim uuid,
+        claimed_until timestamptz,
+        queued_at timestamptz NOT NULL DEFAULT now()
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX enrichment_job_next ON enrichment_job (rank, article_id DESC)",
+    # What was kept before this is found out too, after whatever comes in meanwhile.
+    """
+    INSERT INTO enrichment_job (article_id, revision, rank) SELECT id, revision, 1 FROM article
+    """,
     # One row a value or name; `key` is a hash of kind and value, which may be long. Its counts
     # follow the mentions in the transactions that write them.
     """
@@ -22,11 +41,17 @@ STATEMENTS = (
         sources integer NOT NULL DEFAULT 0,
         first_seen timestamptz,
         last_seen timestamptz,
+        level smallint NOT NULL DEFAULT 0,
         team text,
         team_verdict bigint
-    ) WITH (fillfactor = 85)
+    ) WITH (fillfactor = 80)
     """,
-    "CREATE INDEX entity_kind ON entity (kind, articles DESC, id DESC) WHERE articles > 0",
+    # None of what is counted is indexed, so that counting updates rows in place.
+    "CREATE INDEX entity_kind ON entity (kind, id DESC)",
+    """
+    CREATE INDEX entity_label ON entity
+        (lower(left(coalesce(nullif(name, ''), value), 100)) text_pattern_ops)
+    """,
     # A domain and all below it: the labels of a host, the last first.
     "CREATE INDEX entity_host ON entity (host) WHERE host IS NOT NULL",
     """
@@ -44,10 +69,12 @@ STATEMENTS = (
         rule text NOT NULL DEFAULT '',
         extractor text NOT NULL,
         version text NOT NULL,
-        PRIMARY KEY (article_id, entity_id, extractor)
+        PRIMARY KEY (article_id, entity_id)
     )
     """,
     "CREATE INDEX mention_entity ON mention (entity_id, seen_at DESC, article_id DESC)",
+    # How grave the gravest mention of a thing is, whatever number of harmless ones there are.
+    "CREATE INDEX mention_verdict ON mention (entity_id, verdict) WHERE verdict <> 'benign'",
     # Which sources named a thing, and when each did first and last.
     """
     CREATE TABLE entity_source (
@@ -115,6 +142,7 @@ STATEMENTS = (
 )
 TABLES = (
     "story_article", "story", "article_score", "verdict", "entity_source", "mention", "entity",
+    "enrichment_job",
 )  # fmt: skip
 
 

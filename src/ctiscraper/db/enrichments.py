@@ -1,0 +1,232 @@
+"""The texts whose claims are to be found: which are next, and what was found in them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from psycopg import DataError
+from psycopg.errors import ProgramLimitExceeded
+
+from ctiscraper.db.mentions import Claims, Delta, write_mentions
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.intelligence import Enrichment, Extractor
+
+STAGE = "enrichment"
+STORY_TOPIC = "story"
+MOST_ATTEMPTS = 5
+# The form of what is recorded in `analysis`.
+_VERSION = 1
+_CLAIM_SECONDS = 120
+_MOST_LISTED = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredText:
+    """An article to be looked through, as it stands; no `extractors` are all of them."""
+
+    claim: UUID
+    article_id: int
+    revision: int
+    extractors: tuple[Extractor, ...]
+    attempts: int
+    source_id: int
+    source_url: str
+    url: str
+    title: str
+    text: str
+    html: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What was found in a text, or why nothing could be."""
+
+    text: StoredText
+    enrichment: Enrichment | None = None
+    failure: str = ""
+
+
+class Enrichments:
+    """The stage that finds what articles name, fed by what was stored and by reprocessing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def claim(self, owner: UUID, *, limit: int) -> list[StoredText]:
+        """Return up to `limit` texts for this owner alone, new ones first, for two minutes."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_CLAIM, {"owner": owner, "limit": limit})
+            return [
+                StoredText(
+                    claim=owner,
+                    article_id=row[0],
+                    revision=row[1],
+                    extractors=tuple(Extractor(name) for name in row[2] or ()),
+                    attempts=row[3],
+                    source_id=row[4],
+                    source_url=row[5],
+                    url=row[6],
+                    title=row[7],
+                    text=row[8],
+                    html=row[9],
+                    seen_at=row[10],
+                )
+                for row in await cursor.fetchall()
+            ]
+
+    async def keep(self, found: Sequence[Finding]) -> int:
+        """Write what was found and end its texts, in one transaction; return how many.
+
+        A text that changed or was claimed by another meanwhile is left for its next turn. One
+        that the database refuses costs the others nothing, and ends with its reason.
+        """
+        try:
+            return await self._keep(found)
+        except (DataError, ProgramLimitExceeded) as error:
+            if len(found) > 1:
+                return sum([await self.keep([one]) for one in found])
+            refused = replace(found[0], enrichment=None, failure=f"refused by PostgreSQL: {error}")
+            return await self._keep([refused])
+
+    async def _keep(self, found: Sequence[Finding]) -> int:
+        async with self._database.transaction() as conn:
+            held = await _end(conn, [one.text for one in found])
+            kept = [one for one in found if one.text.article_id in held]
+            if kept:
+                await _keep(conn, kept)
+        return len(kept)
+
+    async def queue(
+        self,
+        extractors: Sequence[Extractor] = (),
+        *,
+        since: datetime | None = None,
+        source_key: str | None = None,
+        article_ids: Sequence[int] | None = None,
+    ) -> int:
+        """Have stored articles looked through again, after what is new; return how many.
+
+        Without `extractors` by all of them. `since` is the time an article is listed under.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                _QUEUE,
+                {
+                    "extractors": [one.value for one in extractors] or None,
+                    "since": since,
+                    "source": source_key,
+                    "ids": None if article_ids is None else list(article_ids),
+                },
+            )
+        return cursor.rowcount
+
+    async def waiting(self) -> int:
+        """Return how many texts are still to be looked through."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute("SELECT count(*) FROM enrichment_job")
+            row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+
+_CLAIM = f"""
+WITH next AS (
+    SELECT article_id FROM enrichment_job
+    WHERE claimed_until IS NULL OR claimed_until < now()
+    ORDER BY rank, article_id DESC LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+),
+mine AS (
+    UPDATE enrichment_job j SET claim = %(owner)s, attempts = least(j.attempts + 1, 100),
+        claimed_until = now() + make_interval(secs => {_CLAIM_SECONDS})
+    FROM next WHERE j.article_id = next.article_id
+    RETURNING j.article_id, j.revision, j.extractors, j.attempts
+)
+SELECT a.id, m.revision, m.extractors, m.attempts, a.source_id, s.settings->>'url', a.url,
+    a.title, a.text, a.html, a.sort_at
+FROM mine m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
+"""  # noqa: S608 - a constant of this module
+_QUEUE = """
+INSERT INTO enrichment_job AS j (article_id, revision, extractors, rank)
+SELECT a.id, a.revision, %(extractors)s::text[], 1 FROM article a
+WHERE (%(since)s::timestamptz IS NULL OR a.sort_at >= %(since)s)
+    AND (%(source)s::text IS NULL OR a.source_id = (SELECT id FROM source WHERE key = %(source)s))
+    AND (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
+ON CONFLICT (article_id) DO UPDATE SET
+    extractors = CASE WHEN j.extractors IS NULL OR excluded.extractors IS NULL THEN NULL
+        ELSE ARRAY(SELECT DISTINCT unnest(j.extractors || excluded.extractors)) END,
+    claim = NULL, claimed_until = NULL, attempts = 0
+"""
+
+
+async def _end(conn: Conn, texts: Sequence[StoredText]) -> set[int]:
+    """Take texts out of the queue; return those that this owner still held as they were."""
+    cursor = await conn.execute(
+        """
+        DELETE FROM enrichment_job j
+        USING unnest(%s::bigint[], %s::integer[], %s::uuid[]) AS t (id, revision, claim)
+        WHERE j.article_id = t.id AND j.revision = t.revision AND j.claim = t.claim
+        RETURNING j.article_id
+        """,
+        (
+            [text.article_id for text in texts],
+            [text.revision for text in texts],
+            [text.claim for text in texts],
+        ),
+    )
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def _keep(conn: Conn, found: Sequence[Finding]) -> None:
+    claims = [
+        Claims(
+            article_id=one.text.article_id,
+            source_id=one.text.source_id,
+            seen_at=one.text.seen_at,
+            mentions=one.enrichment.mentions,
+            versions=one.enrichment.versions,
+        )
+        for one in found
+        if one.enrichment is not None
+    ]
+    deltas = await write_mentions(conn, claims)
+    await conn.execute(
+        """
+        WITH news AS (
+            INSERT INTO outbox (topic, article_id, revision)
+            SELECT %(topic)s, id, revision
+            FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS v (id, revision)
+            ON CONFLICT (topic, article_id, revision) DO NOTHING
+        )
+        INSERT INTO analysis AS a (article_id, revision, stage, version, result)
+        SELECT id, revision, %(stage)s, %(version)s, result::jsonb
+        FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[], %(results)s::text[])
+            AS v (id, revision, result)
+        ON CONFLICT (article_id, revision, stage, version)
+            DO UPDATE SET result = a.result || excluded.result, made_at = now()
+        """,
+        {
+            "topic": STORY_TOPIC,
+            "stage": STAGE,
+            "version": _VERSION,
+            "ids": [one.text.article_id for one in found],
+            "revisions": [one.text.revision for one in found],
+            "results": [_result(one, deltas.get(one.text.article_id, Delta())) for one in found],
+        },
+    )
+
+
+def _result(one: Finding, delta: Delta) -> str:
+    """Return what is recorded of a text: who looked, what a second look changed, what failed."""
+    if one.enrichment is None:
+        return msgspec.json.encode({"failure": one.failure}).decode()
+    result: dict[str, object] = {
+        "failure": "",
+        "versions": one.enrichment.versions,
+        "notes": one.enrichment.notes,
+    }
+    if one.text.revision > 1 or one.text.extractors:
+        result["added"] = delta.added[:_MOST_LISTED]
+        result["removed"] = delta.removed[:_MOST_LISTED]
+    return msgspec.json.encode(result).decode()
