@@ -1,7 +1,6 @@
 """The life of an article step by step: a real database and real parsers, the network canned."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -10,128 +9,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import make
+from canned import HTML, PROSE, REFUSED, SITE, URL, Bench, page
 from ctiscraper.collect.announce import announce
-from ctiscraper.collect.fetch import Fetcher
-from ctiscraper.collect.find import Finder, Found
-from ctiscraper.db.raw import FolderStore
+from ctiscraper.collect.find import Found
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.extract.urls import url_key
-from ctiscraper.pipeline import Pipeline, Result
+from ctiscraper.pipeline import Result
 from ctiscraper.types import (
     BadEntry,
-    FetchJob,
     Health,
     Outcome,
     Page,
     ParsedFeed,
-    Redirect,
-    Source,
     SourceSettings,
 )
-from db.stage import Stage
-from inline import InlineSandbox
-
-SITE = make.settings()
-URL = "https://acme.example/a/1"
-PROSE = "The loader waits for a minute before it asks its server for the second stage. "
-HTML = (
-    "<html lang='en'><head><title>A loader that waits</title></head><body><article>"
-    f"<h1>A loader that waits</h1><p>{PROSE * 6}</p><p>{PROSE * 3}It came back.</p>"
-    "</article></body></html>"
-).encode()
-REFUSED = FetchError(Reason.FORBIDDEN, "HTTP 403", scope=Scope.ITEM, transient=False, status=403)
-
-
-def page(body: bytes = HTML, final_url: str = URL, hops: tuple[str, ...] = ()) -> Page:
-    return Page(
-        url=URL,
-        final_url=final_url,
-        status=200,
-        headers={"content-type": "text/html; charset=utf-8", "etag": '"new"'},
-        body=body,
-        fetched_at=make.NOW,
-        redirects=tuple(Redirect(url=hop, status=302, location=final_url) for hop in hops),
-        requests=2,
-    )
-
-
-class CannedFetcher(Fetcher):
-    """Gives one answer for every page."""
-
-    def __init__(self) -> None:
-        self.answer: Page | FetchError = page()
-        self.asked: list[str] = []
-
-    async def fetch_page(self, settings: SourceSettings, url: str) -> Page:
-        assert settings.fetch_pages
-        self.asked.append(url)
-        if isinstance(self.answer, FetchError):
-            raise self.answer
-        return self.answer
-
-
-class CannedFinder(Finder):
-    """Finds one thing at every source."""
-
-    def __init__(self) -> None:
-        self.found: Found | FetchError | ParseError = FetchError(Reason.TIMEOUT)
-
-    async def find(self, source: Source) -> Found:
-        assert source.settings.active
-        if isinstance(self.found, Exception):
-            raise self.found
-        return self.found
-
-
-@dataclass
-class Bench(Stage):
-    """A pipeline whose network is canned."""
-
-    folder: Path = field(default_factory=Path)
-
-    def __post_init__(self) -> None:
-        Stage.__post_init__(self)
-        self.fetcher, self.finder, self.sandbox = CannedFetcher(), CannedFinder(), InlineSandbox()
-        self.raw = FolderStore(self.folder / "raw")
-        self.pipeline = Pipeline(
-            fetcher=self.fetcher,
-            finder=self.finder,
-            sandbox=self.sandbox,
-            sources=self.sources,
-            checks=self.checks,
-            queue=self.queue,
-            store=self.store,
-            links=self.links,
-            enrichments=self.enrichments,
-            raw=self.raw,
-            clock=self.database.clock,
-            chance=lambda: 0.5,
-        )
-
-    async def check(self) -> tuple[object, FetchError | None]:
-        """What a check of the one source gives; it is made when it is not there."""
-        if not await self.sources.all():
-            await self.sources.add(SITE, actor="test")
-        await self.run("UPDATE source_state SET next_check_at = now()")
-        lease = await self.checks.claim("acme.example", seconds=60)
-        assert lease is not None
-        return await self.pipeline.check(lease)
-
-    async def process(self, settings: SourceSettings = SITE, **entry: object) -> Result:
-        """What becomes of one announced item."""
-        item = make.announced(URL, entry=make.entry(URL, "A title", **entry))
-        await self.announce([item])
-        return await self.pipeline.process(await self.claim(), settings)
-
-    async def again(self) -> FetchJob:
-        """The one item, claimed once more."""
-        await self.run("UPDATE fetch_job SET state = 'pending', run_after = now()")
-        return await self.claim()
-
-    async def job(self, columns: str = "state, reason, attempts") -> tuple[object, ...]:
-        [row] = await self.rows(f"SELECT {columns} FROM fetch_job")
-        return row
 
 
 @pytest_asyncio.fixture
@@ -449,56 +341,3 @@ async def test_near_duplicates_are_linked_and_both_kept(bench: Bench) -> None:
         "SELECT duplicate_of IS NOT NULL, similarity FROM article ORDER BY id"
     )
     assert linked == [(False, None), (True, 1.0)]
-
-
-async def test_what_a_stored_text_names_is_found_with_its_places(bench: Bench) -> None:
-    bench.fetcher.answer = page(HTML.replace(b"It came back.", b"It asked evil[.]example[.]com."))
-    await bench.process()
-    assert (await bench.pipeline.link(), await bench.pipeline.enrich()) == (1, 1)
-    [row] = await bench.rows(
-        """
-        SELECT e.kind, e.value, substr(a.text, m.starts[1] + 1, m.ends[1] - m.starts[1])
-        FROM mention m JOIN entity e ON e.id = m.entity_id JOIN article a ON a.id = m.article_id
-        WHERE e.kind = 'domain'
-        """
-    )
-    assert row == ("domain", "evil.example.com", "evil[.]example[.]com")
-    assert (await bench.pipeline.enrich(), await bench.pipeline.unenriched()) == (0, 0)
-
-
-async def _failure(bench: Bench) -> object:
-    return await bench.value(
-        "SELECT max(result->>'failure') FROM analysis WHERE stage = 'enrichment'"
-    )
-
-
-async def test_a_text_that_the_parsers_cannot_bear_ends_with_its_reason(bench: Bench) -> None:
-    await bench.process()
-    await bench.pipeline.link()
-    bench.sandbox.failure = ParseError(Reason.PARSER_MEMORY, "too much")
-    assert await bench.pipeline.enrich() == 1
-    assert await bench.pipeline.unenriched() == 0
-    assert "too much" in str(await _failure(bench))
-
-
-async def test_a_parser_ended_from_outside_leaves_the_text_for_later(bench: Bench) -> None:
-    await bench.process()
-    await bench.pipeline.link()
-    bench.sandbox.failure = ParseError(Reason.PARSER_CRASH, "SIGTERM", transient=True)
-    await bench.pipeline.enrich()
-    assert await bench.pipeline.unenriched() == 1
-    await bench.run("UPDATE enrichment_job SET claimed_until = NULL")
-    bench.sandbox.failure = None
-    await bench.pipeline.enrich()
-    assert (await bench.pipeline.unenriched(), await _failure(bench)) == (0, "")
-
-
-async def test_a_text_that_ends_its_worker_each_time_is_left_with_that_reason(
-    bench: Bench,
-) -> None:
-    await bench.process()
-    await bench.pipeline.link()
-    await bench.run("UPDATE enrichment_job SET attempts = 5")
-    await bench.pipeline.enrich()
-    assert str(await _failure(bench)).startswith("worker_lost")
-    assert "enrich" not in bench.sandbox.called

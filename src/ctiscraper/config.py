@@ -135,6 +135,11 @@ class Settings(LogSettings):
     concurrency: int = Field(
         default=100, ge=1, le=1000, description="Hosts that one worker speaks to at a time."
     )
+    enrich: bool = Field(
+        default=True,
+        description="Whether workers look through what was stored for what it names; "
+        "with `false` they only collect, and others must do it.",
+    )
     min_gap: float = Field(
         default=1.0, ge=0, le=60, description="Seconds between two requests to one host, at least."
     )

@@ -354,8 +354,8 @@ class Pipeline:
             return None if error.transient else Finding(text=text, failure=str(error))
 
     async def unenriched(self) -> int:
-        """Return how many stored texts are still to be looked through."""
-        return await self.enrichments.waiting()
+        """Return how many new texts are still to be looked through."""
+        return await self.enrichments.waiting(new=True)
 
     def _chance(self) -> Chance:
         return Chance(self.chance())

@@ -123,10 +123,12 @@ class Enrichments:
             )
         return cursor.rowcount
 
-    async def waiting(self) -> int:
-        """Return how many texts are still to be looked through."""
+    async def waiting(self, *, new: bool = False) -> int:
+        """Return how many texts are still to be looked through, or of `new` ones alone."""
         async with self._database.connection() as conn:
-            cursor = await conn.execute("SELECT count(*) FROM enrichment_job")
+            cursor = await conn.execute(
+                "SELECT count(*) FROM enrichment_job WHERE rank = 0 OR NOT %s", (new,)
+            )
             row = await cursor.fetchone()
         return int(row[0]) if row else 0
 

@@ -109,10 +109,9 @@ class Worker:
     async def run(self) -> Tally:
         """Work until told to stop, or with `once` until nothing is due; give what was done."""
         bind_contextvars(worker=str(self.identity))
-        upkeep = (
-            asyncio.create_task(self._keep_up()),
-            asyncio.create_task(self._look_through()),
-        )
+        upkeep = [asyncio.create_task(self._keep_up())]
+        if self.services.settings.enrich:
+            upkeep.append(asyncio.create_task(self._look_through()))
         try:
             while not self._stopping.is_set():
                 self._woken.clear()
@@ -131,15 +130,16 @@ class Worker:
         """Return whether a single round is over: nothing due, held or to be told of a text."""
         if not self.once:
             return False
+        pipeline = self.services.pipeline
         try:
-            return (
-                await self.services.queue.idle(self.source_id)
-                and not await self.services.pipeline.link()
-                # Our own upkeep may hold texts at this moment, and is not to be cut off with them.
-                and not await self.services.pipeline.unlinked()
-                and not await self.services.pipeline.enrich()
-                and not await self.services.pipeline.unenriched()
-            )
+            # Our own upkeep may hold texts at this moment, and is not to be cut off with them.
+            if (
+                not await self.services.queue.idle(self.source_id)
+                or await pipeline.link()
+                or await pipeline.unlinked()
+            ):
+                return False
+            return not self.services.settings.enrich or not await pipeline.unenriched()
         except StorageError:
             return False
 
@@ -371,7 +371,7 @@ class Worker:
             if not found:
                 await asyncio.sleep(UPKEEP_SECONDS)
 
-    async def _wind_down(self, upkeep: tuple[asyncio.Task[None], ...]) -> None:
+    async def _wind_down(self, upkeep: list[asyncio.Task[None]]) -> None:
         """Let current items end for a moment, then give back whatever is still held."""
         if self._drains:
             await asyncio.wait(self._drains, timeout=GRACE_SECONDS)
