@@ -30,12 +30,14 @@ from ctiscraper.types import SourceSettings, Tier
 ROOT = Path(__file__).resolve().parents[1]
 INTERNET = ROOT.parent / "shared" / "internet" / "inet.py"
 PORT, CONTROL = 18080, 18079
-# What an operator sets to let the collector reach the local internet, politeness off.
+# What an operator sets to let the collector reach the local internet, politeness off; what the
+# stored texts name is left to the benchmarks of that.
 EGRESS = {
     "CTISCRAPER_EGRESS_ALLOW_CIDRS": "127.10.0.0/16",
     "CTISCRAPER_EGRESS_ALLOW_PORTS": f"80,443,{PORT}",
     "CTISCRAPER_MIN_GAP": "0",
     "CTISCRAPER_CONTACT": "bench@example.org",
+    "CTISCRAPER_ENRICH": "false",
 }
 
 

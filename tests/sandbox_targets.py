@@ -86,10 +86,22 @@ def warm(_: bytes) -> bytes:
     return b"%d" % _warm[0]
 
 
+_remembered: list[bytes] = [b""]
+
+
+def remember(payload: bytes) -> bytes:
+    """Tell what came with the last call that brought something; trip over one thing."""
+    if payload == b"bad":
+        raise ValueError("this cannot be remembered")
+    if payload:
+        _remembered[0] = payload
+    return _remembered[0]
+
+
 def _named() -> dict[str, Callable[[bytes], bytes]]:
     parsers = (
         *(echo, grow, segfault, abort, hang, hoard, refuse, fail),
-        *(recurse, leave, who, write, dial, environment, limits, warm),
+        *(recurse, leave, who, write, dial, environment, limits, warm, remember),
     )
     return {parser.__name__: parser for parser in parsers}
 

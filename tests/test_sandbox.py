@@ -199,6 +199,26 @@ async def test_what_is_warmed_up_is_shared_by_all_workers() -> None:
         assert [int(await sandbox.call("warm", b"")) for _ in range(2)] == [nursery] * 2
 
 
+async def test_parsers_are_made_ready_anew_while_calls_go_on() -> None:
+    async with Sandbox(
+        ENTRIES, processes=2, warm_up=ENTRIES["remember"], warm_with=b"\xffone"
+    ) as sandbox:
+        assert await sandbox.call("remember", b"") == b"\xffone"
+        calls = [asyncio.create_task(sandbox.call("echo", b"%d" % n)) for n in range(50)]
+        await asyncio.gather(sandbox.renew(b"two"), sandbox.renew(b"three"))
+        assert [await call for call in calls] == [b"%d" % n for n in range(50)]
+        assert await sandbox.call("remember", b"") in {b"two", b"three"}
+        assert len({await sandbox.call("who", b"") for _ in range(3)}) <= 2
+    assert sandbox.pids == ()
+
+
+async def test_what_cannot_be_made_ready_leaves_the_parsers_as_they_were() -> None:
+    async with Sandbox(ENTRIES, warm_up=ENTRIES["remember"], warm_with=b"one") as sandbox:
+        with pytest.raises(CTIScraperError, match="this cannot be remembered"):
+            await sandbox.renew(b"bad")
+        assert await sandbox.call("remember", b"") == b"one"
+
+
 @pytest.mark.parametrize("entry", ["no_such_module:f", "sandbox_targets:no_such_function"])
 async def test_a_parser_that_cannot_be_loaded_is_named(entry: str) -> None:
     sandbox = Sandbox({"it": entry})

@@ -54,10 +54,11 @@ class Answer(IntEnum):
 
 
 class Limits(TypedDict):
-    """What the nursery is started with; sizes in bytes."""
+    """What the nursery is started with; sizes in bytes, bytes as Latin-1."""
 
     entries: list[str]
     warm_up: str
+    warm_with: str
     memory: int
     answer: int
     alarm: float
@@ -73,7 +74,7 @@ def main() -> None:
     try:
         parsers = [_load(entry) for entry in limits["entries"]]
         if limits["warm_up"]:
-            _load(limits["warm_up"])(b"")
+            _load(limits["warm_up"])(limits["warm_with"].encode("latin-1"))
         _check_room(limits["memory"])
     except Exception as error:  # noqa: BLE001 - whatever an import raises is told to the parent
         _send(control, Answer.ERROR, f"{type(error).__name__}: {error}".encode())

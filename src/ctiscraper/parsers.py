@@ -6,7 +6,7 @@ from ctiscraper.collect.discover import feed_candidates
 from ctiscraper.collect.feed import parse_feed
 from ctiscraper.collect.listing import parse_listing
 from ctiscraper.collect.sitemap import parse_sitemap
-from ctiscraper.enrich.enrichment import enrich_article
+from ctiscraper.enrich.enrichment import enrich_article, use_packs
 from ctiscraper.extract.article import article_from_feed, extract_article
 from ctiscraper.messages import (
     EnrichMessage,
@@ -77,8 +77,14 @@ _SAMPLE = b"""<html lang="en"><head><title>A page</title>
 every step loads what it needs.</p><pre>whoami</pre></article></body></html>"""
 
 
-def warm_up(_payload: bytes) -> bytes:
-    """Return nothing, after every parser has loaded what it loads at its first call."""
+def warm_up(packs: bytes) -> bytes:
+    """Return nothing, after every parser has loaded what it loads at its first call.
+
+    `packs` tells in JSON where the data packs are that recognition rests on; without it there
+    are none.
+    """
+    if packs:
+        use_packs(msgspec.json.decode(packs, type=dict[str, str]))
     hints = ExtractionHints(content_type="text/html")
     content = extract_article(_SAMPLE, "https://a.example/page", hints)
     enrich_article(

@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -53,7 +54,7 @@ class Sandbox:
 
     `seconds` is the wall time of one call, `memory_bytes` the address space of a process, which
     serves `recycle_after` calls. Up to `processes` of them work at once. `warm_up` names a parser
-    that is called once with nothing, so that no process has to load again what it loads. Use a
+    that is called once with `warm_with`, so that no process has to load again what it loads. Use a
     sandbox from one loop.
     """
 
@@ -67,20 +68,23 @@ class Sandbox:
         recycle_after: int = 500,
         answer_bytes: int = 64 << 20,
         warm_up: str = "",
+        warm_with: bytes = b"",
     ) -> None:
         """Keep the limits; processes start with the first call."""
         self._index = {name: index for index, name in enumerate(entries)}
         self._limits = Limits(
             entries=list(entries.values()),
             warm_up=warm_up,
+            warm_with=warm_with.decode("latin-1"),
             memory=memory_bytes,
             answer=answer_bytes,
             alarm=seconds + _END_SECONDS,
         )
         self._seconds = seconds
         self._recycle_after = recycle_after
+        self._processes = processes
         self._places = asyncio.Semaphore(processes)
-        self._starting = asyncio.Lock()
+        self._starting, self._renewing = asyncio.Lock(), asyncio.Lock()
         self._nursery: _Nursery | None = None
         self._idle: list[_Worker] = []
 
@@ -110,6 +114,26 @@ class Sandbox:
                 return
             await self.aclose()
             self._nursery = await _open_nursery(self._limits)
+
+    async def renew(self, warm_with: bytes) -> None:
+        """Let calls from now on find parsers that were made ready with this.
+
+        Calls that are being answered end as they began. Raises `CTIScraperError` when the parsers
+        cannot be made ready; then those before serve on.
+        """
+        async with self._renewing:
+            limits: Limits = {**self._limits, "warm_with": warm_with.decode("latin-1")}
+            fresh: _Nursery | None = await _open_nursery(limits)
+            try:
+                async with AsyncExitStack() as every_place:
+                    for _ in range(self._processes):
+                        await every_place.enter_async_context(self._places)
+                    async with self._starting:
+                        self._forget()
+                        fresh, self._nursery, self._limits = self._nursery, fresh, limits
+            finally:
+                if fresh is not None:
+                    await fresh.close()
 
     async def aclose(self) -> None:
         """End every process."""
