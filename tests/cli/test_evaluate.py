@@ -1,5 +1,7 @@
 """`eval`: how well observables are found."""
 
+import gzip
+import json
 from pathlib import Path
 
 from cli.terminal import Terminal
@@ -20,3 +22,26 @@ def test_json_has_the_same(terminal: Terminal) -> None:
 
 def test_a_folder_without_reports_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     assert "name a folder with labelled reports" in terminal.run("eval", str(tmp_path), code=3).err
+
+
+def test_verdicts_are_counted_by_kind(terminal: Terminal) -> None:
+    lines = terminal.run("eval", "--verdicts").out.splitlines()
+    assert lines[0].split() == ["kind", "caught", "let", "off", "share", "cleared", "accused",
+                                "share"]  # fmt: skip
+    assert any(line.startswith("all ") for line in lines)
+    assert lines[-1] == "6 texts read."
+
+
+def test_a_wrong_verdict_is_shown_with_its_reasons(tmp_path: Path, terminal: Terminal) -> None:
+    file = tmp_path / "data" / "ioc" / "docs.jsonl.gz"
+    file.parent.mkdir(parents=True)
+    report = {"id": "r", "text": "Write to evil-host.top.", "truth": [["domain", "evil-host.top"]]}
+    file.write_bytes(gzip.compress(json.dumps(report).encode()))
+    out = terminal.run("eval", str(tmp_path), "--verdicts").out
+    assert "let off: domain 'evil-host.top' in r (+0.00: )" in out
+    [wrong] = terminal.run("eval", str(tmp_path), "--verdicts", "--json").json["let_off"]
+    assert (wrong["value"], wrong["verdict"], wrong["reasons"]) == (
+        "evil-host.top",
+        "mentioned",
+        [],
+    )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.judging import print_verdicts
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
 from ctiscraper.enrich.evaluate import Evaluation, Score, bundled_corpus, corpus_in, evaluate
 
@@ -22,9 +23,15 @@ def evaluation(
     errors: Annotated[
         int, typer.Option("--errors", min=0, help="Of misses and extras, show so many each.")
     ] = 20,
+    verdicts: Annotated[
+        bool, typer.Option("--verdicts", help="Tell how well indicators are parted from the rest.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with every error.")] = False,
 ) -> None:
     """Precision and recall of the observables, by kind, with what was missed and what is extra."""
+    if verdicts:
+        print_verdicts(folder, errors, json)
+        return
     corpus = bundled_corpus() if folder is None else corpus_in(folder)
     done = evaluate(corpus)
     if json:

@@ -12,7 +12,7 @@ _ABBREVIATED = re.compile(
     r"|\b[A-Z](?:\.[A-Z])*)\.$",
     re.IGNORECASE,
 )
-_OPENING = re.compile(r"<h[1-6]>")
+_OPENING = re.compile(r"<h([1-6])>")
 _TAG = re.compile(r"<[^<>]+>")
 _LONGEST_TITLE = 2000
 _LONGEST = 500
@@ -52,16 +52,22 @@ class Sections:
     def __init__(self, text: str, html: str) -> None:
         """Find each heading of `html` in `text`, in their common order."""
         self._starts: list[int] = []
+        self._levels: list[int] = []
         self._titles: list[str] = []
-        lines = _lines(text)
+        lines = lines_of(text)
         at = 0
-        for title in _headings(html):
+        for level, title in _headings(html):
             places = lines.get(title, ())
             number = bisect_left(places, at)
             if number < len(places):
                 self._starts.append(places[number])
+                self._levels.append(level)
                 self._titles.append(title)
                 at = places[number] + len(title)
+
+    def headings(self) -> list[tuple[int, int, str]]:
+        """Return where each heading stands, its level from 1 to 6, and its words."""
+        return list(zip(self._starts, self._levels, self._titles, strict=True))
 
     def at(self, place: int) -> str:
         """Return the heading above a place, empty where there is none."""
@@ -69,17 +75,17 @@ class Sections:
         return self._titles[number] if number >= 0 else ""
 
 
-def _headings(html: str) -> Iterator[str]:
-    """Return the words of each heading, in order."""
+def _headings(html: str) -> Iterator[tuple[int, str]]:
+    """Return the level and the words of each heading, in order."""
     for opening in _OPENING.finditer(html):
         closing = html.find("</h", opening.end(), opening.end() + _LONGEST_TITLE)
         if closing >= 0:
             words = unescape(_TAG.sub("", html[opening.end() : closing])).split()
             if words:
-                yield " ".join(words)
+                yield int(opening[1]), " ".join(words)
 
 
-def _lines(text: str) -> dict[str, list[int]]:
+def lines_of(text: str) -> dict[str, list[int]]:
     """Return where each line of a text begins, by its words."""
     found: dict[str, list[int]] = {}
     at = 0
