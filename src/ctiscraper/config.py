@@ -308,6 +308,11 @@ class Settings(LogSettings):
         return self.data_dir / "raw-outbox"
 
     @property
+    def packs_dir(self) -> Path:
+        """Where copies of the data packs in use are."""
+        return self.data_dir / "packs"
+
+    @property
     def bucket(self) -> tuple[str, str] | None:
         """Bucket and prefix of the raw store, None when it is a folder."""
         found = _BUCKET_URL.fullmatch(self.raw_store)

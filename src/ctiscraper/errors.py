@@ -97,6 +97,10 @@ class ArchiveError(CTIScraperError):
     """An archive of the installation is damaged, or is none."""
 
 
+class PackError(CTIScraperError):
+    """A data pack, or a file with reference data, that cannot be taken; nothing of it was."""
+
+
 class NotFoundError(CTIScraperError):
     """What was asked for does not exist."""
 

@@ -33,6 +33,7 @@ PLACES = {
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "observables": "ctiscraper.cli.observables:observables",
     "eval": "ctiscraper.cli.evaluate:evaluation",
+    "data": "ctiscraper.cli.reference_data:app",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "status": "ctiscraper.cli.status:status",
     "db": "ctiscraper.cli.schema:app",

@@ -9,6 +9,7 @@ from ctiscraper.errors import (
     CTIScraperError,
     FetchError,
     NotFoundError,
+    PackError,
     ParseError,
     SettingsError,
     StorageError,
@@ -25,7 +26,7 @@ class Exit(IntEnum):
     SOURCES_FAILED = 4  # it was done, but not every source answered well
     NOT_FOUND = 5  # what was named does not exist
     CONFLICT = 6  # what was asked for contradicts what is stored
-    BAD_FILE = 7  # a catalogue, import file, value or archive has faults; all are listed
+    BAD_FILE = 7  # a catalogue, import file, value, archive or data pack has faults; all are listed
     STORAGE = 8  # the database or the disk cannot be used
     DEGRADED = 9  # something is not as it should be; what it is and what to do was said
     INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
@@ -39,6 +40,7 @@ _BY_ERROR: dict[type[CTIScraperError], Exit] = {
     ConflictError: Exit.CONFLICT,
     CatalogError: Exit.BAD_FILE,
     ArchiveError: Exit.BAD_FILE,
+    PackError: Exit.BAD_FILE,
     StorageError: Exit.STORAGE,
 }
 

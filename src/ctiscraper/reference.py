@@ -1,0 +1,308 @@
+"""The life of reference data: defaults from packages, updates from files and from the network."""
+
+import asyncio
+import contextlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import msgspec
+import structlog
+
+from ctiscraper.db.packs import Installed, Packs, StoredPack
+from ctiscraper.errors import FetchError, PackError, Reason, StorageError
+from ctiscraper.http import Client, FetchLimits
+from ctiscraper.packs import cve
+from ctiscraper.packs.changes import PackChange, compare
+from ctiscraper.packs.pack import write_pack
+from ctiscraper.packs.registry import KnownPack, known_pack, read_known
+from ctiscraper.packs.shelf import Shelf
+from ctiscraper.packs.upstream import (
+    PACK_OF,
+    Format,
+    Made,
+    UpstreamFile,
+    make_pack,
+    recognise,
+    urls_of,
+)
+
+log = structlog.get_logger()
+
+# The largest file that is fetched, an archive of galaxies, has some 100 MB.
+DOWNLOAD = FetchLimits(max_bytes=256 << 20, seconds=900.0)
+BUILD_SECONDS = 600.0
+TURN_POLL = 0.5
+# A copy that nobody wants any more may still be read by a process that goes.
+UNUSED_SECONDS = 3600.0
+OK = 200
+
+BUILDER = (sys.executable, "-m", "ctiscraper.packs.build")
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """What an update did: the installation, what was left out, and whose claims it touches."""
+
+    installed: Installed
+    notes: tuple[str, ...]
+    change: PackChange | None
+
+
+class Reference:
+    """The reference data of an installation."""
+
+    def __init__(self, packs: Packs) -> None:
+        self._packs = packs
+
+    async def install_defaults(self) -> list[Installed]:
+        """Install the defaults of packs that are missing or older than the packages here.
+
+        Cheap where there is nothing to do. Each is built in a process of its own, by one process
+        of the installation at a time. Raises StorageError and PackError.
+        """
+        while await self._packs.missing_defaults():
+            async with self._packs.build_turn() as ours:
+                if ours:
+                    # Whoever had the turn before may have built them.
+                    return [
+                        await self._build(known) for known in await self._packs.missing_defaults()
+                    ]
+            await asyncio.sleep(TURN_POLL)
+        return []
+
+    async def install_default(self, name: str) -> Installed:
+        """Go back to the default of a pack, whatever is in use. Raises PackError."""
+        known = known_pack(name, self._packs.known)
+        data = await _built(known)
+        return await self._packs.install(data, build=known.build(), force=True)
+
+    async def _build(self, known: KnownPack) -> Installed:
+        began = time.monotonic()
+        data = await _built(known)
+        done = await self._packs.install(data, build=known.build())
+        log.info(
+            "default_pack_built",
+            pack=known.name,
+            version=done.new.info.version,
+            records=done.new.records,
+            seconds=round(time.monotonic() - began, 1),
+        )
+        return done
+
+    async def fill(self, shelf: Shelf) -> dict[str, Path]:
+        """Return where the packs in use are as files, all there and whole. Raises StorageError."""
+        active = await self._packs.active()
+        places: dict[str, Path] = {}
+        for name, pack in active.items():
+            if await asyncio.to_thread(shelf.get, pack.sha256) is None:
+                data = await self._packs.body(name, pack.sha256)
+                await asyncio.to_thread(shelf.put, data)
+            places[name] = shelf.path(pack.sha256)
+        kept = [pack.sha256 for pack in active.values()]
+        await asyncio.to_thread(shelf.tidy, kept, older_than=time.time() - UNUSED_SECONDS)
+        return places
+
+    async def export(self, name: str) -> tuple[StoredPack, bytes]:
+        """Return the pack in use as the bytes of a pack file. Raises NotFoundError."""
+        data = await self._packs.body(name)
+        return (await self._packs.active())[name], data
+
+    async def update_from_files(
+        self, paths: Sequence[Path], names: Sequence[str] = ()
+    ) -> list[Update]:
+        """Install pack files, or packs made of public files; with `names`, of these packs only.
+
+        Raises PackError, and StorageError for a file that cannot be read.
+        """
+        wanted: dict[str, list[Path]] = {}
+        done: list[Update] = []
+        for path in paths:
+            found = await asyncio.to_thread(_look, path)
+            if found.format is Format.PACK:
+                done.append(await self._install(found.data, names=names))
+            else:
+                wanted.setdefault(PACK_OF[found.format], []).append(path)
+        for name, files in wanted.items():
+            _check_wanted(name, names)
+            done.append(await self._make(known_pack(name, self._packs.known), files))
+        return done
+
+    async def update_from_network(
+        self,
+        client: Client,
+        names: Sequence[str],
+        *,
+        now: datetime,
+        url: str | None = None,
+        told: Told = lambda _: None,
+    ) -> list[Update]:
+        """Install what the publishers of these packs have, or what is at `url`.
+
+        Raises FetchError, PackError and StorageError; what was installed before stays so.
+        """
+        done: list[Update] = []
+        with tempfile.TemporaryDirectory(prefix="ctiscraper-data-") as folder:
+            if url is not None:
+                path = await _fetched(client, url, Path(folder) / "0", told)
+                return await self.update_from_files([path], names)
+            for name in names:
+                known = known_pack(name, self._packs.known)
+                parts = await self._parts(known)
+                paths = [
+                    await _fetched(client, one, Path(folder) / f"{name}-{number}", told)
+                    for number, one in enumerate(_urls(known, parts, now))
+                ]
+                done.append(await self._make(known, paths, whole=True))
+                for path in paths:
+                    path.unlink()
+        return done
+
+    async def change_of(self, done: Installed) -> PackChange | None:
+        """Return what an installation changed, None when it changed nothing."""
+        if not done.changed:
+            return None
+        name = done.new.info.name
+        new = await self._packs.body(name, done.new.sha256)
+        old = None if done.old is None else await self._packs.body(name, done.old.sha256)
+        return await asyncio.to_thread(self._compare, name, old, new)
+
+    def _compare(self, name: str, old: bytes | None, new: bytes) -> PackChange:
+        known = known_pack(name, self._packs.known)
+        pack, records = read_known(new, self._packs.known)
+        before = None
+        # An older program may have kept what this one does not read.
+        with contextlib.suppress(PackError):
+            if old is not None:
+                older, kept = read_known(old, self._packs.known)
+                before = (older.info.version, kept)
+        return compare(known, before, (pack.info.version, records))
+
+    async def _make(
+        self, known: KnownPack, paths: Sequence[Path], *, whole: bool = False
+    ) -> Update:
+        active = await self._packs.active()
+        current = await self._packs.body(known.name) if known.name in active else None
+        data, notes = await asyncio.to_thread(self._made, known, paths, current, whole=whole)
+        return await self._install(data, notes)
+
+    def _made(
+        self, known: KnownPack, paths: Sequence[Path], current: bytes | None, *, whole: bool
+    ) -> tuple[bytes, tuple[str, ...]]:
+        def now_used() -> msgspec.Struct:
+            return known.type()() if current is None else read_known(current, self._packs.known)[1]
+
+        made: Made = make_pack(known, _opened(paths), now_used, whole=whole)
+        return write_pack(made.info, made.records), made.notes
+
+    async def _install(
+        self, data: bytes, notes: tuple[str, ...] = (), *, names: Sequence[str] = ()
+    ) -> Update:
+        if names:
+            pack, _ = await asyncio.to_thread(read_known, data, self._packs.known)
+            _check_wanted(pack.info.name, names)
+        done = await self._packs.install(data)
+        return Update(installed=done, notes=notes, change=await self.change_of(done))
+
+    async def _parts(self, known: KnownPack) -> Mapping[str, str]:
+        """Return the versions of what a pack is put together of."""
+        if known.name != cve.NAME or known.name not in await self._packs.active():
+            return {}
+        _, records = await asyncio.to_thread(
+            read_known, await self._packs.body(known.name), self._packs.known
+        )
+        return cast("cve.CvePack", records).parts
+
+
+def _urls(known: KnownPack, parts: Mapping[str, str], now: datetime) -> Sequence[str]:
+    found = urls_of(known.name, parts, now)
+    if not found or not known.updates:
+        package = known.package or "CTIScraper"
+        raise PackError(
+            f"the data pack {known.name} comes with a package: install a newer {package}, or name "
+            "a pack file with --file, or an address with --from"
+        )
+    return found
+
+
+def _check_wanted(name: str, names: Sequence[str]) -> None:
+    if names and name not in names:
+        raise PackError(f"the file is for the data pack {name}, not for {' or '.join(names)}")
+
+
+async def _built(known: KnownPack) -> bytes:
+    """Return the default of a pack, built where its memory is given back at once."""
+    process = await asyncio.create_subprocess_exec(
+        *BUILDER,
+        known.name,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(BUILD_SECONDS):
+            data, said = await process.communicate()
+    except TimeoutError as error:
+        raise PackError(
+            f"the default of the data pack {known.name} was not built in {BUILD_SECONDS:g} s: "
+            "the machine is very busy; start again"
+        ) from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines() or ["it said nothing"]
+        raise PackError(
+            f"the default of the data pack {known.name} cannot be built ({lines[-1][:200]}): "
+            f"is {known.package or 'CTIScraper'} whole? Install it again"
+        )
+    return data
+
+
+async def _fetched(client: Client, url: str, path: Path, told: Told) -> Path:
+    """Return a file with what a URL answers. Raises FetchError."""
+    told(f"fetching {url}")
+    page = await client.get(url, limits=DOWNLOAD)
+    if page.status != OK:
+        raise FetchError(
+            Reason.UNEXPECTED_STATUS,
+            f"{url} answered {page.status}: try again later, or fetch it elsewhere and name it "
+            "with --file",
+            status=page.status,
+            url=url,
+        )
+    await asyncio.to_thread(path.write_bytes, page.body)
+    return path
+
+
+def _look(path: Path) -> UpstreamFile:
+    """Return what a file is; only a pack's bytes are kept."""
+    with _readable(path) as file:
+        found = recognise(file, path.name)
+    return found if found.format is Format.PACK else UpstreamFile(found.format, found.name, b"")
+
+
+def _opened(paths: Sequence[Path]) -> Iterator[UpstreamFile]:
+    for path in paths:
+        with _readable(path) as file:
+            yield recognise(file, path.name)
+
+
+@contextlib.contextmanager
+def _readable(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file. Raises StorageError."""
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise StorageError(
+            Reason.STORAGE, f"{path} cannot be read: {error.strerror}", transient=False
+        ) from error
