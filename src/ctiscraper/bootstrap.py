@@ -13,6 +13,7 @@ from ctiscraper.db.checks import Checks
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.links import Links
+from ctiscraper.db.packs import Packs
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import FolderStore
 from ctiscraper.db.raw_outbox import OutboxStore
@@ -22,7 +23,10 @@ from ctiscraper.db.store import Store
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.messages import PARSERS, WARM_UP
+from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
+from ctiscraper.recognition import Recognition
+from ctiscraper.reference import Reference
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tracing import exporting
@@ -47,6 +51,7 @@ class Services:
     checks: Checks
     pipeline: Pipeline
     sourcing: Sourcing
+    recognition: Recognition
 
 
 @asynccontextmanager
@@ -78,6 +83,7 @@ async def open_services(
             await sandbox.start()
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
+        enrichments = Enrichments(database)
         fetcher = Fetcher(
             client,
             hosts,
@@ -95,12 +101,17 @@ async def open_services(
             queue=queue,
             store=Store(database),
             links=Links(database),
-            enrichments=Enrichments(database),
+            enrichments=enrichments,
             raw=raw,
             clock=database.clock,
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
-        yield Services(settings, database, hosts, sources, queue, checks, pipeline, sourcing)
+        recognition = Recognition(
+            Reference(Packs(database)), Shelf(settings.packs_dir), sandbox, enrichments
+        )
+        yield Services(
+            settings, database, hosts, sources, queue, checks, pipeline, sourcing, recognition
+        )
 
 
 @contextmanager

@@ -154,9 +154,7 @@ async def test_facts_of_vulnerabilities_follow_the_pack_in_use(packs: Packs) -> 
     assert (first.epss, first.epss_percentile) == (0.5, 0.5)
     assert first.kev is not None
     assert (first.kev.added, first.kev.due) == (date(2026, 11, 2), date(2026, 11, 23))
-    assert found["CVE-2026-0002"] == cve.CveFacts(
-        id="CVE-2026-0002", epss=0.5, epss_percentile=0.5
-    )
+    assert found["CVE-2026-0002"] == cve.CveFacts(id="CVE-2026-0002", epss=0.5, epss_percentile=0.5)
     await packs.install(cve_pack("CVE-2026-0002", "CVE-2026-0004", score=0.25))
     found = await packs.cve([f"CVE-2026-000{n}" for n in range(1, 5)])
     assert {one.id: one.epss for one in found.values()} == {

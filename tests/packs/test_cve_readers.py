@@ -53,7 +53,10 @@ def test_words_of_a_file_are_one_line_without_nulls() -> None:
     ("data", "words"),
     [
         (make.kev("CVE-2026-0001")[:-40], "cannot be read"),
-        (make.kev("CVE-2026-0001").replace(b'"count": 1', b'"count": 2'), "has 2 entries, and has 1"),
+        (
+            make.kev("CVE-2026-0001").replace(b'"count": 1', b'"count": 2'),
+            "has 2 entries, and has 1",
+        ),
         (make.kev(), "0 of 0 entries"),
         (make.kev("CVE-26-1"), "is no CVE number"),
         (make.kev("CVE-2026-0001", dateAdded="yesterday"), "entry 1"),

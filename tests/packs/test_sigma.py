@@ -119,7 +119,9 @@ def test_entities_that_multiply_take_no_memory() -> None:
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=60), max_size=3))
 def test_any_files_are_read_or_refused(files: dict[str, str]) -> None:
-    named = {f"{number}.yml": text.encode(errors="replace") for number, text in enumerate(files.values())}
+    named = {
+        f"{number}.yml": text.encode(errors="replace") for number, text in enumerate(files.values())
+    }
     try:
         release(named)
     except PackError as error:

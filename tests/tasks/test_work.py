@@ -21,6 +21,7 @@ from ctiscraper.db.queue import Held
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.pipeline import Pipeline, Result
+from ctiscraper.recognition import Recognition
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks import work
 from ctiscraper.tasks.work import Tally, Worker
@@ -83,6 +84,13 @@ class Script:
         return 0
 
 
+class Ready:
+    """Recognisers that need nothing."""
+
+    async def refresh(self) -> bool:
+        return True
+
+
 def _unused() -> Sourcing:
     """A worker adds no sources."""
     return cast("Sourcing", None)
@@ -106,6 +114,7 @@ class Yard(Stage):
             checks=self.checks,
             pipeline=cast("Pipeline", self.script),
             sourcing=_unused(),
+            recognition=cast("Recognition", Ready()),
         )
 
     async def hold(self, host: str, items: int, tier: Tier = Tier.STANDARD) -> None:

@@ -238,9 +238,7 @@ def _to_pack(row: TupleRow) -> StoredPack:
     name, version, source, licence, notice, sha256, *rest = row
     records, build, active, installed_at, size = rest
     return StoredPack(
-        info=PackInfo(
-            name=name, version=version, source=source, licence=licence, notice=notice
-        ),
+        info=PackInfo(name=name, version=version, source=source, licence=licence, notice=notice),
         sha256=bytes(sha256),
         records=records,
         build=build,

@@ -113,6 +113,13 @@ def _unjudged(found: Sequence[Observable]) -> list[Mention]:
     ]
 
 
+def _version(extractor: Extractor, known: Knowledge) -> str:
+    """Return what an extractor was: of which version, over which pack."""
+    version, pack = _VERSIONS[extractor]
+    return f"{version}+{known.packs[pack]}" if pack in known.packs else version
+
+
+_VERSIONS = {Extractor.OBSERVABLES: (OBSERVABLES_VERSION, warninglists.NAME)}
 _STEPS: dict[Extractor, Callable[[EnrichMessage, Knowledge], list[Mention]]] = {
     Extractor.OBSERVABLES: _observables,
 }

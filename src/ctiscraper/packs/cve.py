@@ -170,9 +170,7 @@ def with_epss(pack: CvePack, scores: Scores, version: str) -> CvePack:
     return columns.pack(pack, pack.parts | {EPSS: version})
 
 
-def with_cvss(
-    pack: CvePack, scores: Mapping[int, Cvss | None], version: str
-) -> CvePack:
+def with_cvss(pack: CvePack, scores: Mapping[int, Cvss | None], version: str) -> CvePack:
     """Return the pack with these base scores beside those it has; None takes one away."""
     keys = np.array(sorted(scores), dtype=np.uint64)
     columns = _Columns.of(pack).widened(keys)
@@ -200,9 +198,7 @@ def with_kev(pack: CvePack, entries: Sequence[Kev], version: str) -> CvePack:
 
 def complete(pack: CvePack) -> CvePack:
     """Return the pack with the note that nothing is missing up to the version of its scores."""
-    return msgspec.structs.replace(
-        pack, parts=pack.parts | {COMPLETE: pack.parts.get(CVSS, "")}
-    )
+    return msgspec.structs.replace(pack, parts=pack.parts | {COMPLETE: pack.parts.get(CVSS, "")})
 
 
 def facts(pack: CvePack) -> Iterator[CveFacts]:

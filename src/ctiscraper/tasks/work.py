@@ -359,15 +359,15 @@ class Worker:
     async def _look_through(self) -> None:
         """Find what stored texts name, in the time that pages leave to the parsers."""
         while True:
+            found = 0
             try:
-                found = await self.services.pipeline.enrich()
+                if await self.services.recognition.refresh():
+                    found = await self.services.pipeline.enrich()
             except StorageError as error:
                 log.warning("database_unreachable", detail=error.detail)
-                found = 0
             except Exception:
                 # The boundary of this task: what nobody foresaw is tried again, and counted there.
                 log.exception("enrichment_broke")
-                found = 0
             if not found:
                 await asyncio.sleep(UPKEEP_SECONDS)
 

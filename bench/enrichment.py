@@ -1,0 +1,177 @@
+"""What it costs to find and to keep what an article of 10 KB names, and what the packs take.
+
+Run: .venv/bin/python bench/enrichment.py [--articles 200]
+
+Texts are pieces of the labelled reports in shared/eval where they are, else of the corpus that
+comes along.
+The time is process CPU, each extractor alone and all together; keeping is the client's and
+PostgreSQL's CPU for the same articles in batches as a worker makes them.
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+import rig
+from ctiscraper.db.enrichments import Enrichments, Finding
+from ctiscraper.db.session import Database
+from ctiscraper.enrich.enrichment import Knowledge, enrich_article, knowledge_of, use_packs
+from ctiscraper.enrich.evaluate import bundled_corpus
+from ctiscraper.intelligence import Enrichment, Extractor
+from ctiscraper.messages import EnrichMessage
+from ctiscraper.packs.registry import KNOWN, build_default
+from ctiscraper.pipeline import ENRICH_BATCH
+
+SIZE = 10_000
+MOST_MS = 15.0
+REPORTS = ("data/ioc/docs.jsonl.gz", "data/attack/docs.jsonl.gz")
+
+
+def texts(number: int) -> list[str]:
+    """Return so many texts of 10 KB, the same ones each time."""
+    folder = rig.ROOT.parent / "shared" / "eval"
+    whole: list[str] = []
+    for name in REPORTS:
+        if (folder / name).is_file():
+            lines = gzip.decompress((folder / name).read_bytes()).decode().strip().split("\n")
+            whole += [json.loads(line)["text"] for line in lines]
+    whole = whole or ["\n".join(one.text for one in bundled_corpus()) * 3]
+    pieces = [
+        text[at : at + SIZE] for text in whole for at in range(0, max(1, len(text) - SIZE), SIZE)
+    ]
+    full = [piece for piece in pieces if len(piece) == SIZE] or pieces
+    return [full[n * len(full) // number] for n in range(number)]
+
+
+def messages(number: int) -> list[EnrichMessage]:
+    """Return articles with these texts, their markup a paragraph a line."""
+    return [
+        EnrichMessage(
+            title=text[:80],
+            text=text,
+            html="".join(f"<p>{line}</p>" for line in text.replace("<", "").split("\n")),
+            url=f"https://blog.example/{n}",
+            source_url="https://blog.example/",
+        )
+        for n, text in enumerate(texts(number))
+    ]
+
+
+def find(articles: list[EnrichMessage], known: Knowledge) -> tuple[float, list[Enrichment]]:
+    """Return CPU milliseconds an article, and what was found."""
+    for article in articles[:20]:
+        enrich_article(article, known)
+    began = time.process_time()
+    found = [enrich_article(article, known) for article in articles]
+    return (time.process_time() - began) * 1000 / len(articles), found
+
+
+async def keep(found: list[Enrichment]) -> tuple[float, float]:
+    """Return the client's and PostgreSQL's CPU milliseconds for keeping what one article names."""
+    async with rig.installation() as made, Database(made.conninfo) as database:
+        async with database.connection() as conn:
+            await conn.execute(SEED, {"number": len(found)})
+        enrichments = Enrichments(database)
+        mine, theirs = time.process_time(), made.postgres_cpu()
+        done = 0
+        while batch := await enrichments.claim(uuid4(), limit=ENRICH_BATCH):
+            ends = [
+                Finding(text=text, enrichment=found[(done + n) % len(found)])
+                for n, text in enumerate(batch)
+            ]
+            done += await enrichments.keep(ends)
+        assert done == len(found), f"{done} of {len(found)} kept"
+        return (
+            (time.process_time() - mine) * 1000 / done,
+            (made.postgres_cpu() - theirs) * 1000 / done,
+        )
+
+
+SEED = """
+WITH s AS (
+    INSERT INTO source (key, settings)
+    SELECT 's' || n, '{"name": "S", "tier": "standard", "active": true, "url": "https://s.example/"}'
+    FROM generate_series(1, 20) n RETURNING id
+),
+a AS (
+    INSERT INTO article (url_hash, source_id, tier, url, canonical_url, title, text, html, sort_at,
+        word_count, reading_minutes, method, text_sha256, search)
+    SELECT sha256(n::text::bytea), (SELECT min(id) FROM s) + n % 20, 'standard', 'https://s.example/'
+        || n, '', 'title', repeat('word ', 2000), '', now() - n * interval '1 minute', 1, 1,
+        'general', sha256(n::text::bytea), ''
+    FROM generate_series(1, %(number)s) n RETURNING id
+)
+INSERT INTO enrichment_job (article_id, revision) SELECT id, 1 FROM a
+"""
+
+
+async def memory(packs: dict[str, bytes]) -> float:
+    """Return by how many MB a fresh process grows when it makes the recognisers of packs."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {name: Path(folder) / name for name in packs}
+        for name, path in paths.items():
+            path.write_bytes(packs[name])
+        told = json.dumps({name: str(path) for name, path in paths.items()})
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, "--child", told, stdout=asyncio.subprocess.PIPE
+        )
+        said, _ = await child.communicate()
+    return float(said)
+
+
+def child(paths: str) -> None:
+    """Print by how many MB this process grows."""
+    before = psutil.Process().memory_info().rss
+    use_packs(json.loads(paths))
+    print((psutil.Process().memory_info().rss - before) / 1e6)
+
+
+def main(number: int) -> bool:
+    """Print the table; return whether the bars were reached."""
+    articles = messages(number)
+    began = time.process_time()
+    packs = {name: build_default(known) for name, known in KNOWN.items()}
+    sizes = ", ".join(f"{name} {len(data) / 1e6:.1f} MB" for name, data in packs.items())
+    print(f"packs built in {time.process_time() - began:.1f} s of CPU: {sizes}")
+    began = time.process_time()
+    known = knowledge_of(packs)
+    print(f"recognisers made in {time.process_time() - began:.2f} s of CPU")
+    for extractor in Extractor:
+        alone = [
+            EnrichMessage(
+                title=a.title, text=a.text, html=a.html, url=a.url, source_url=a.source_url,
+                extractors=(extractor,),
+            )
+            for a in articles
+        ]  # fmt: skip
+        spent, found = find(alone, known)
+        if any(one.versions for one in found):
+            named = sum(len(one.mentions) for one in found) / len(found)
+            print(f"  {extractor:12} {spent:6.2f} ms, {named:.1f} things an article")
+    spent, found = find(articles, known)
+    print(f"all together   {spent:6.2f} ms of CPU an article of {SIZE // 1000} KB")
+    client, server = asyncio.run(keep(found))
+    print(f"keeping it     {client:6.2f} ms client + {server:.2f} ms PostgreSQL")
+    total = spent + client + server
+    print(f"in all         {total:6.2f} ms (at most {MOST_MS:g})")
+    print(f"recognisers take {asyncio.run(memory(packs)):.0f} MB in a process of their own")
+    return total <= MOST_MS
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--articles", type=int, default=200)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        child(options.child)
+        raise SystemExit(0)
+    raise SystemExit(0 if main(options.articles) else 1)

@@ -1,0 +1,61 @@
+"""Keeping what recognises names on the data packs in use: made at start, renewed on a change."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from ctiscraper.db.enrichments import Enrichments
+from ctiscraper.errors import PackError
+from ctiscraper.packs.shelf import Shelf
+from ctiscraper.reference import Reference
+from ctiscraper.sandbox import Sandbox
+
+# How soon a process notices that other packs are in use.
+LOOK_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Recognition:
+    """The parsers' process and the packs that its recognisers were made of."""
+
+    reference: Reference
+    shelf: Shelf
+    sandbox: Sandbox
+    enrichments: Enrichments
+    _used: Mapping[str, Path] | None = None
+    _looked_at: float = field(default=float("-inf"))
+
+    async def refresh(self) -> bool:
+        """Return whether the recognisers are made of the packs in use, made anew if need be.
+
+        Asks the database once a minute. Raises StorageError; a pack that cannot be used leaves
+        the recognisers as they were, which may be that there are none.
+        """
+        if time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return self._used is not None
+        try:
+            await self._install_defaults()
+            places = await self.reference.fill(self.shelf)
+            if places != self._used:
+                told = {name: str(path) for name, path in places.items()}
+                await self.sandbox.renew(msgspec.json.encode(told))
+                self._used = places
+                log.info("packs_in_use", packs=sorted(places))
+        except PackError as error:
+            log.error("packs_unusable", error=str(error))  # noqa: TRY400 - names cause and way out
+        self._looked_at = time.monotonic()
+        return self._used is not None
+
+    async def _install_defaults(self) -> None:
+        """Install new defaults, and have texts looked through again for what they change."""
+        for done in await self.reference.install_defaults():
+            change = await self.reference.change_of(done)
+            if done.old is not None and change is not None and change.extractors:
+                count = await self.enrichments.queue(change.extractors)
+                log.info("texts_queued_again", pack=change.pack, version=change.new, texts=count)
