@@ -57,9 +57,7 @@ def test_what_is_damaged_is_refused_and_the_old_one_stays(
     assert terminal.run("data", "list", "--json").json == before
 
 
-def test_a_pack_goes_to_a_machine_without_network(
-    terminal: Terminal, tmp_path: Path
-) -> None:
+def test_a_pack_goes_to_a_machine_without_network(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "rules.zip").write_bytes(make.archive({"rules/a.yml": RULE}))
     terminal.run("data", "update", "--file", str(tmp_path / "rules.zip"))
     target = tmp_path / "sigma.ctipack"
@@ -107,9 +105,7 @@ def mirror() -> Iterator[int]:
         thread.join()
 
 
-def test_a_mirror_is_asked_under_the_guard_of_every_request(
-    database: str, tmp_path: Path
-) -> None:
+def test_a_mirror_is_asked_under_the_guard_of_every_request(database: str, tmp_path: Path) -> None:
     with mirror() as port:
         url = f"http://127.0.0.1:{port}/kev.json"
         shut = Terminal(environment(database, tmp_path))

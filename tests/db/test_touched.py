@@ -29,9 +29,7 @@ async def filled(stage: Stage) -> list[int]:
 
 
 def change(*names: str, extractors: tuple[Extractor, ...] = (Extractor.NAMES,)) -> PackChange:
-    return PackChange(
-        pack="names", old="1", new="2", extractors=extractors, names=frozenset(names)
-    )
+    return PackChange(pack="names", old="1", new="2", extractors=extractors, names=frozenset(names))
 
 
 async def named(stage: Stage, article: int, value: str, alias: str = "") -> None:

@@ -39,8 +39,9 @@ def test_a_member_of_a_zip_is_unpacked_within_its_cap() -> None:
 def test_a_zip_that_was_cut_off_or_changed_is_refused() -> None:
     data = make.archive({"a": b"words " * 1000})
     for size in (0, 10, len(data) // 2, len(data) - 1):
-        with pytest.raises(PackError, match="damaged or was cut off"), opened_zip(
-            io.BytesIO(data[:size])
+        with (
+            pytest.raises(PackError, match="damaged or was cut off"),
+            opened_zip(io.BytesIO(data[:size])),
         ):
             pass
     wrong = bytearray(data)

@@ -11,7 +11,7 @@ import pytest
 
 from ctiscraper.errors import PackError
 from ctiscraper.packs import cve
-from ctiscraper.packs.cve import Cvss, CveFacts, CvePack, Kev, Scores
+from ctiscraper.packs.cve import CveFacts, CvePack, Cvss, Kev, Scores
 from ctiscraper.packs.pack import open_pack, read_records, write_pack
 
 HIGH = Cvss(9.8, "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "3.1")
@@ -55,7 +55,8 @@ def test_a_cve_is_a_key_and_back(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "CVE-24-1", "CVE-2024-12", "2024-1234", "CVE-2024-12345678901", "CVE-2024-9999999999"]
+    "name",
+    ["", "CVE-24-1", "CVE-2024-12", "2024-1234", "CVE-2024-12345678901", "CVE-2024-9999999999"],
 )
 def test_what_is_no_cve_has_no_key(name: str) -> None:
     assert cve.key_of(name) is None
@@ -106,9 +107,7 @@ def test_the_same_files_make_the_same_bytes() -> None:
 
 
 def test_what_changed_is_named() -> None:
-    pack = cve.with_epss(
-        CvePack(), scores(CVE_2024_0001=(0.5, 0.5), CVE_2024_0002=(0.1, 0.1)), "1"
-    )
+    pack = cve.with_epss(CvePack(), scores(CVE_2024_0001=(0.5, 0.5), CVE_2024_0002=(0.1, 0.1)), "1")
     pack = cve.with_cvss(pack, {key("CVE-2024-0003"): HIGH, key("CVE-2024-0004"): OLD}, "1")
     newer = cve.with_epss(pack, scores(CVE_2024_0001=(0.5, 0.5), CVE_2024_0002=(0.2, 0.2)), "2")
     newer = cve.with_cvss(newer, {key("CVE-2024-0003"): HIGH._replace(vector="CVSS:3.1/X")}, "2")

@@ -16,7 +16,9 @@ from ctiscraper.packs.upstream import Format, UpstreamFile, make_pack, recognise
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 RULE = b"title: A\nid: 1-2\nauthor: Jane\nlevel: high\n"
-NESTED = make.archive({"cves.zip": make.archive({"c/CVE-2026-0001.json": make.cve_record("CVE-2026-0001")})})
+NESTED = make.archive(
+    {"cves.zip": make.archive({"c/CVE-2026-0001.json": make.cve_record("CVE-2026-0001")})}
+)
 FILES = {
     Format.PACK: make.zoo("1", "a"),
     Format.KEV: make.kev("CVE-2026-0001"),
@@ -61,7 +63,10 @@ def test_any_other_file_is_refused_with_what_can_be_read(data: bytes) -> None:
 
 def test_files_of_all_sources_make_one_pack() -> None:
     pack = made(
-        FILES[Format.KEV], make.gzipped(FILES[Format.EPSS]), FILES[Format.NVD], FILES[Format.CVE_LIST]
+        FILES[Format.KEV],
+        make.gzipped(FILES[Format.EPSS]),
+        FILES[Format.NVD],
+        FILES[Format.CVE_LIST],
     )
     (facts,) = cve.facts(pack)
     assert facts.cvss == cve.Cvss(9.8, "CVSS:3.1/AV:N", "3.1")
