@@ -1,6 +1,7 @@
 """The life of reference data: defaults, updates from files and from the network, copies."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from ctiscraper import reference as module
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, NotFoundError, PackError, StorageError
-from ctiscraper.http import Client
+from ctiscraper.http import Client, FetchLimits
 from ctiscraper.intelligence import Extractor
 from ctiscraper.packs import upstream
 from ctiscraper.packs.registry import KNOWN
@@ -81,12 +82,24 @@ async def test_a_turn_ends_with_the_process_that_had_it(database: str) -> None:
         with psycopg.connect(database, autocommit=True) as holder:
             holder.execute("SELECT pg_advisory_lock(%s)", (0x70616362,))
             waiting = asyncio.create_task(reference.install_defaults())
-            while not holder.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%try_advisory%'"
-            ).fetchall()[0][0]:
-                await asyncio.sleep(0)
+            # It has asked for the turn at least once.
+            await asyncio.to_thread(until_asked, holder)
             assert not waiting.done()
         assert len(await waiting) == len(KNOWN)
+
+
+def until_asked(holder: psycopg.Connection[tuple[object, ...]]) -> None:
+    """Return once another session has asked for the turn."""
+    asked = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE query LIKE '%try_advisory_lock%' AND pid <> pg_backend_pid()
+            AND datname = current_database()
+    """
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if holder.execute(asked).fetchall()[0][0]:
+            return
+    raise AssertionError("nobody asked")
 
 
 async def test_a_pack_file_is_installed(reference: Reference, tmp_path: Path) -> None:
@@ -97,7 +110,7 @@ async def test_a_pack_file_is_installed(reference: Reference, tmp_path: Path) ->
     paths = written(tmp_path, b=make.zoo("2", "APT28", "Charming Kitten"))
     (second,) = await reference.update_from_files(paths, ["zoo"])
     assert second.change is not None
-    assert second.change.names == {"Charming Kitten"}
+    assert second.change.names == frozenset({"Charming Kitten"})
     (again,) = await reference.update_from_files(paths)
     assert (again.installed.changed, again.change) == (False, None)
 
@@ -201,7 +214,7 @@ async def test_a_file_at_an_address_is_installed(
 async def test_an_answer_that_is_too_large_is_refused(
     reference: Reference, origin: Origin, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "DOWNLOAD", module.FetchLimits(max_bytes=100, seconds=5))
+    monkeypatch.setattr(module, "DOWNLOAD", FetchLimits(max_bytes=100, seconds=5))
     origin.answers["/zoo"] = reply(make.zoo("1", "a"))
     with pytest.raises(FetchError, match="more than 100 bytes"):
         await reference.update_from_network(client, [], now=NOW, url="http://site.test/zoo")

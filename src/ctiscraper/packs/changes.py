@@ -1,5 +1,8 @@
 """What a new version of a pack says differently, and whose claims that touches."""
 
+from collections.abc import Sequence
+from typing import TypeGuard
+
 import msgspec
 
 from ctiscraper.intelligence import Extractor
@@ -66,7 +69,7 @@ def changed_names(old: msgspec.Struct, new: msgspec.Struct) -> frozenset[str] | 
     return frozenset(found)
 
 
-def _records(value: object) -> bool:
+def _records(value: object) -> TypeGuard[Sequence[str | msgspec.Struct]]:
     return isinstance(value, tuple | list) and all(
         isinstance(one, str | msgspec.Struct) for one in value
     )

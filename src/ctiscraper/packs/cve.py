@@ -1,4 +1,4 @@
-"""What is known of vulnerabilities by their CVE number, in columns: hundreds of thousands of them."""
+"""What is known of vulnerabilities by their CVE number, in columns: there are very many."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -78,7 +78,7 @@ class CvePack(msgspec.Struct, frozen=True, kw_only=True):
     epss: bytes = b""
     percentile: bytes = b""
     kev: tuple[Kev, ...] = ()
-    parts: dict[str, str] = {}  # noqa: RUF012 - msgspec copies a default of this kind
+    parts: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         """Refuse columns that do not belong together."""
@@ -132,15 +132,19 @@ _TERMS = {
     EPSS: (
         "FIRST EPSS",
         "free to use, attribution asked for",
-        "EPSS scores: see EPSS at https://www.first.org/epss (Jacobs, Romanosky, Edwards, "
-        "Roytman, Adjerid: Exploit Prediction Scoring System, 2021).",
+        (
+            "EPSS scores: see EPSS at https://www.first.org/epss (Jacobs, Romanosky, Edwards, "
+            "Roytman, Adjerid: Exploit Prediction Scoring System, 2021)."
+        ),
     ),
     CVSS: (
         "NIST NVD and the CVE List",
         "public domain (NVD), CVE terms of use (CVE List)",
-        "CVSS: this product uses data from the NVD but is not endorsed or certified by the NVD. "
-        "CVE is a trademark of The MITRE Corporation; "
-        "terms: https://www.cve.org/Legal/TermsOfUse.",
+        (
+            "CVSS: this product uses data from the NVD but is not endorsed or certified by the "
+            "NVD. CVE is a trademark of The MITRE Corporation; "
+            "terms: https://www.cve.org/Legal/TermsOfUse."
+        ),
     ),
 }
 

@@ -50,7 +50,7 @@ class _Meta(msgspec.Struct):
     author: str | list[str] = ""
     level: str = ""
     filename: str = ""
-    tags: list[str] = []
+    tags: list[str] | str = []
 
 
 class _Value(msgspec.Struct):
@@ -75,7 +75,7 @@ def build_default() -> tuple[PackInfo, SigmaPack]:
             author=_names(value.meta.author),
             level=value.meta.level,
             file=value.meta.filename,
-            techniques=_techniques(value.meta.tags),
+            techniques=_techniques(value.meta.tags if isinstance(value.meta.tags, list) else ()),
         )
         for value in cluster.values
     )
@@ -140,7 +140,7 @@ def _rule_files(archive: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
 def _rule(name: str, data: bytes) -> tuple[SigmaRule, str]:
     """Return a rule and the day of its last change. Raises ValueError and YAMLError."""
     text = data.decode("utf-8")
-    first = next(iter(yaml.load_all(text, Loader=_LOADER)), None)  # noqa: S506 - a safe loader
+    first = next(iter(yaml.load_all(text, Loader=_LOADER)), None)
     if not isinstance(first, dict):
         raise ValueError("no rule")  # noqa: TRY004 - a fault of the file
     licence = first.get("license")

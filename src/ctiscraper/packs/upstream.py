@@ -203,11 +203,14 @@ def _cvss(file: UpstreamFile) -> cve_readers.CvssFile:
 
 
 def _sigma(files: Iterable[UpstreamFile]) -> Made:
-    *_, file = files
-    assert file.archive is not None, "an archive stays a file"
-    with opened_zip(file.archive) as archive:
-        info, records, notes = sigma.read_rules(archive)
-    return Made(info, records, notes)
+    """Return the rules of the last release."""
+    made: Made | None = None
+    for file in files:
+        assert file.archive is not None, "an archive stays a file"
+        with opened_zip(file.archive) as archive:
+            made = Made(*sigma.read_rules(archive))
+    assert made is not None, "there is a file"
+    return made
 
 
 def _contents(file: UpstreamFile) -> Iterator[tuple[str, bytes]]:
