@@ -104,7 +104,7 @@ WITH s AS (
 a AS (
     INSERT INTO article (url_hash, source_id, tier, url, canonical_url, title, text, html, sort_at,
         word_count, reading_minutes, method, text_sha256, search)
-    SELECT sha256(n::text::bytea), (SELECT min(id) FROM s) + n % 20, 'standard', 'https://s.example/'
+    SELECT sha256(n::text::bytea), (SELECT min(id) FROM s) + n %% 20, 'standard', 'https://s.example/'
         || n, '', 'title', repeat('word ', 2000), '', now() - n * interval '1 minute', 1, 1,
         'general', sha256(n::text::bytea), ''
     FROM generate_series(1, %(number)s) n RETURNING id

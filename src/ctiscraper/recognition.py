@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from ctiscraper.db.enrichments import Enrichments
-from ctiscraper.errors import PackError
+from ctiscraper.errors import CTIScraperError, StorageError
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.reference import Reference
 from ctiscraper.sandbox import Sandbox
@@ -47,7 +47,9 @@ class Recognition:
                 await self.sandbox.renew(msgspec.json.encode(told))
                 self._used = places
                 log.info("packs_in_use", packs=sorted(places))
-        except PackError as error:
+        except StorageError:
+            raise
+        except CTIScraperError as error:
             log.error("packs_unusable", error=str(error))  # noqa: TRY400 - names cause and way out
         self._looked_at = time.monotonic()
         return self._used is not None
