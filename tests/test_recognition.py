@@ -106,7 +106,7 @@ async def test_a_pack_that_cannot_be_used_leaves_what_was_there(scene: Scene, li
 async def test_a_newer_default_has_texts_looked_through_again(scene: Scene, lists: bytes) -> None:
     await claimed.article(scene.stage, "one")
     pack, records = read_known(lists)
-    older = write_pack(pack.info, msgspec.structs.replace(records, substrings=()))
+    older = write_pack(pack.info, msgspec.structs.replace(records, patterns=(("x", 0),)))
     await scene.packs.install(older, build="0.1+1")
     await scene.recognition.refresh()
     [text] = await claimed.claim(scene.stage)
