@@ -20,6 +20,7 @@ from ctiscraper.errors import FetchError, PackError, Reason, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.packs import cve
 from ctiscraper.packs.changes import PackChange, compare
+from ctiscraper.packs.info import PackInfo
 from ctiscraper.packs.pack import write_pack
 from ctiscraper.packs.registry import KnownPack, known_pack, read_known
 from ctiscraper.packs.shelf import Shelf
@@ -199,8 +200,12 @@ class Reference:
     def _made(
         self, known: KnownPack, paths: Sequence[Path], current: bytes | None, *, whole: bool
     ) -> tuple[bytes, tuple[str, ...]]:
-        def now_used() -> msgspec.Struct:
-            return known.type()() if current is None else read_known(current, self._packs.known)[1]
+        def now_used() -> tuple[PackInfo, msgspec.Struct]:
+            if current is None:
+                default: tuple[PackInfo, msgspec.Struct] = known.load().build_default()
+                return default
+            pack, records = read_known(current, self._packs.known)
+            return pack.info, records
 
         made: Made = make_pack(known, _opened(paths), now_used, whole=whole)
         return write_pack(made.info, made.records), made.notes
