@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from ctiscraper.db.packs import Installed, Packs, StoredPack
-from ctiscraper.errors import FetchError, PackError, Reason, StorageError
+from ctiscraper.errors import CTIScraperError, FetchError, PackError, Reason, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.packs import cve
 from ctiscraper.packs.changes import PackChange, compare
@@ -58,6 +58,24 @@ class Update:
     installed: Installed
     notes: tuple[str, ...]
     change: PackChange | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What asking publishers brought, and what of it failed."""
+
+    done: tuple[Update, ...]
+    failed: tuple[CTIScraperError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    paths: list[Path]
+    failed: list[FetchError]
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
 
 
 class Reference:
@@ -140,34 +158,38 @@ class Reference:
         return done
 
     async def update_from_network(
-        self,
-        client: Client,
-        names: Sequence[str],
-        *,
-        now: datetime,
-        url: str | None = None,
-        told: Told = lambda _: None,
-    ) -> list[Update]:
-        """Install what the publishers of these packs have, or what is at `url`.
+        self, client: Client, names: Sequence[str], *, now: datetime, told: Told = _silent
+    ) -> Round:
+        """Install what the publishers of these packs have; one that fails stops no other.
 
-        Raises FetchError, PackError and StorageError; what was installed before stays so.
+        Raises StorageError.
         """
         done: list[Update] = []
+        failed: list[CTIScraperError] = []
+        for name in names:
+            known = known_pack(name, self._packs.known)
+            with tempfile.TemporaryDirectory(prefix="ctiscraper-data-") as folder:
+                try:
+                    urls = _urls(known, await self._parts(known), now)
+                    got = await _fetched_all(client, urls, Path(folder), told)
+                    failed += got.failed
+                    if got.paths and (known.partial or not got.failed):
+                        made = await self._make(known, got.paths, whole=not got.failed)
+                        done.append(made)
+                except PackError as error:
+                    failed.append(error)
+        return Round(done=tuple(done), failed=tuple(failed))
+
+    async def update_from_url(
+        self, client: Client, url: str, names: Sequence[str] = (), *, told: Told = _silent
+    ) -> list[Update]:
+        """Install what is at an address, as from a file.
+
+        Raises FetchError, PackError and StorageError.
+        """
         with tempfile.TemporaryDirectory(prefix="ctiscraper-data-") as folder:
-            if url is not None:
-                path = await _fetched(client, url, Path(folder), told)
-                return await self.update_from_files([path], names)
-            for name in names:
-                known = known_pack(name, self._packs.known)
-                parts = await self._parts(known)
-                paths = [
-                    await _fetched(client, one, Path(folder), told)
-                    for one in _urls(known, parts, now)
-                ]
-                done.append(await self._make(known, paths, whole=True))
-                for path in paths:
-                    path.unlink()
-        return done
+            path = await _fetched(client, url, Path(folder), told)
+            return await self.update_from_files([path], names)
 
     async def change_of(self, done: Installed) -> PackChange | None:
         """Return what an installation changed, None when it changed nothing."""
@@ -275,22 +297,38 @@ async def _built(known: KnownPack) -> bytes:
     return data
 
 
+async def _fetched_all(client: Client, urls: Sequence[str], folder: Path, told: Told) -> _Fetched:
+    """Return files with what URLs answer, and why others have none."""
+    got = _Fetched([], [])
+    for url in urls:
+        try:
+            got.paths.append(await _fetched(client, url, folder, told))
+        except FetchError as error:
+            got.failed.append(error)
+    return got
+
+
 async def _fetched(client: Client, url: str, folder: Path, told: Told) -> Path:
     """Return a file of this folder with what a URL answers. Raises FetchError."""
     told(f"fetching {url}")
-    page = await client.get(url, limits=DOWNLOAD)
+    try:
+        page = await client.get(url, limits=DOWNLOAD)
+    except FetchError as error:
+        raise _not_fetched(url, error.reason, f"gave nothing ({error.detail})") from error
     if page.status != OK:
-        raise FetchError(
-            Reason.UNEXPECTED_STATUS,
-            f"{url} answered {page.status}: try again later, or fetch it elsewhere and name it "
-            "with --file",
-            status=page.status,
-            url=url,
-        )
+        raise _not_fetched(url, Reason.UNEXPECTED_STATUS, f"answered {page.status}")
     # What is wrong with it will be said of its name.
     path = folder / (_UNSAFE.sub("_", url.rpartition("/")[2])[-80:] or "answer")
     await asyncio.to_thread(path.write_bytes, page.body)
     return path
+
+
+def _not_fetched(url: str, reason: Reason, said: str) -> FetchError:
+    return FetchError(
+        reason,
+        f"{url} {said}: try again later, or fetch it elsewhere and name it with --file",
+        url=url,
+    )
 
 
 def _look(path: Path) -> UpstreamFile:

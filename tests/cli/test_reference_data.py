@@ -1,11 +1,15 @@
 """`data`: list, info, update, use and export, as an operator meets them."""
 
 import hashlib
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import psycopg
 
 import make_packs as make
 from cli.terminal import Terminal, environment
@@ -120,6 +124,53 @@ def test_a_mirror_is_asked_under_the_guard_of_every_request(database: str, tmp_p
         done = opened.run("data", "update", "--from", url)
         assert "cve: kev 2026.11.25 with 1 record" in done.out
         assert f"fetching {url}" in done.err
+
+
+def test_a_publisher_that_fails_is_told_beside_what_was_done(database: str, tmp_path: Path) -> None:
+    nobody = environment(database, tmp_path) | {
+        "CTISCRAPER_EGRESS_HOST_MAP": "github.com=127.0.0.1:9",
+        "CTISCRAPER_EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
+        "CTISCRAPER_EGRESS_ALLOW_PORTS": "9,443",
+    }
+    ended = Terminal(nobody).run("data", "update", "sigma", "--json", code=4)
+    assert ended.json["updates"] == []
+    assert ended.json["failed"][0].startswith("connect")
+    assert '"error":"fetch"' in ended.err
+
+
+def test_an_update_that_is_killed_leaves_nothing_half(
+    terminal: Terminal, database: str, tmp_path: Path
+) -> None:
+    """Killed while it waits for a row that another session holds, its rows half written."""
+    for name, ids in (("old", ["CVE-2026-0002"]), ("new", ["CVE-2026-0001", "CVE-2026-0002"])):
+        (tmp_path / name).write_bytes(make.epss({cve: (len(ids) / 10, 0.5) for cve in ids}))
+    terminal.run("data", "update", "--file", str(tmp_path / "old"))
+    before = terminal.run("data", "list", "--json").json
+    new = ("data", "update", "--file", str(tmp_path / "new"), "--json")
+    with psycopg.connect(database) as holder:
+        holder.execute("SELECT FROM cve FOR UPDATE")
+        with terminal.running(*new) as running:
+            until_waiting(database)
+            assert running.stop(signal.SIGKILL).code == -signal.SIGKILL
+    assert terminal.run("data", "list", "--json").json == before
+    assert terminal.run(*new).json["updates"][0]["pack"]["records"] == 2
+    with psycopg.connect(database) as reader:
+        rows = reader.execute("SELECT id, epss FROM cve ORDER BY id").fetchall()
+    assert rows == [("CVE-2026-0001", 0.2), ("CVE-2026-0002", 0.2)]
+
+
+def until_waiting(database: str) -> None:
+    """Return once a session of this database waits for a lock."""
+    waiting = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """
+    deadline = time.monotonic() + 60
+    with psycopg.connect(database, autocommit=True) as watcher:
+        while time.monotonic() < deadline:
+            if watcher.execute(waiting).fetchall()[0][0]:
+                return
+    raise AssertionError("nobody waits")
 
 
 def test_a_file_and_an_address_exclude_each_other(terminal: Terminal) -> None:

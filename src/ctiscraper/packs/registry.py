@@ -22,7 +22,8 @@ class KnownPack:
     the default is made of, `also` has further ones. `edition` is raised when the same packages
     would give other records.
     `extractors` are those whose claims rest on it; what readers join in needs none. `updates`
-    says that `packs.upstream` reads the publishers' own files.
+    says that `packs.upstream` reads the publishers' own files, `partial` that one of them is of
+    use without the others.
     """
 
     name: str
@@ -34,6 +35,7 @@ class KnownPack:
     edition: int = 1
     extractors: tuple[Extractor, ...] = ()
     updates: bool = False
+    partial: bool = False
 
     def load(self) -> ModuleType:
         """Return the module, imported now: the packages behind them are large."""
@@ -58,6 +60,7 @@ _TABLE = (
         module="ctiscraper.packs.cve",
         records="CvePack",
         updates=True,
+        partial=True,
     ),
     KnownPack(
         name="sigma",
