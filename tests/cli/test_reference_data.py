@@ -1,20 +1,46 @@
 """`data`: list, info, update, use and export, as an operator meets them."""
 
+import asyncio
 import hashlib
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
+import pytest
 
 import make_packs as make
 from cli.terminal import Terminal, environment
+from ctiscraper.db.packs import Packs
+from ctiscraper.db.session import Database
+from ctiscraper.packs.registry import KNOWN, build_default
+from lock_waits import until_waiting
+
+Defaults = list[tuple[bytes, str]]
 
 RULE = b"title: A Shell\nid: 1-2\nauthor: Jane Doe\nlevel: high\ndate: 2026-10-03\n"
+
+
+@pytest.fixture(scope="module")
+def defaults() -> Defaults:
+    """The defaults of all packs, which take seconds to build."""
+    return [(build_default(known), known.build()) for known in KNOWN.values()]
+
+
+@pytest.fixture
+def database(database: str, defaults: Defaults) -> str:
+    """A database of an installation that has started before."""
+
+    async def install() -> None:
+        async with Database(database, size=1) as opened:
+            for data, build in defaults:
+                await Packs(opened).install(data, build=build)
+
+    asyncio.run(install())
+    return database
 
 
 def test_defaults_are_there_at_once_and_say_what_they_are(terminal: Terminal) -> None:
@@ -157,20 +183,6 @@ def test_an_update_that_is_killed_leaves_nothing_half(
     with psycopg.connect(database) as reader:
         rows = reader.execute("SELECT id, epss FROM cve ORDER BY id").fetchall()
     assert rows == [("CVE-2026-0001", 0.2), ("CVE-2026-0002", 0.2)]
-
-
-def until_waiting(database: str) -> None:
-    """Return once a session of this database waits for a lock."""
-    waiting = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-    """
-    deadline = time.monotonic() + 60
-    with psycopg.connect(database, autocommit=True) as watcher:
-        while time.monotonic() < deadline:
-            if watcher.execute(waiting).fetchall()[0][0]:
-                return
-    raise AssertionError("nobody waits")
 
 
 def test_a_file_and_an_address_exclude_each_other(terminal: Terminal) -> None:

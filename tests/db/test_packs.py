@@ -17,6 +17,7 @@ from ctiscraper.errors import NotFoundError, PackError, StorageError
 from ctiscraper.packs import cve
 from ctiscraper.packs.pack import write_pack
 from db.stage import Stage
+from lock_waits import until_waiting
 
 
 @pytest.fixture
@@ -184,45 +185,16 @@ async def test_an_installation_that_is_killed_in_the_middle_leaves_nothing_half(
     """The session ends while the rows are written, held up by a reader's lock on one of them."""
     old, new = cve_pack("CVE-2026-0001"), cve_pack("CVE-2026-0001", "CVE-2026-0002", score=0.1)
     await packs.install(old)
-    with psycopg.connect(database) as holder, psycopg.connect(database, autocommit=True) as killer:
+    with psycopg.connect(database) as holder:
         holder.execute("SELECT FROM cve FOR UPDATE")
         installing = asyncio.create_task(packs.install(new))
-        await asyncio.to_thread(kill_waiting, killer)
+        await asyncio.to_thread(until_waiting, database, end=True)
         with pytest.raises(StorageError):
             await installing
     assert await packs.body("cve") == old
     found = await packs.cve(["CVE-2026-0001", "CVE-2026-0002"])
     assert [one.epss for one in found.values()] == [0.5]
     assert (await packs.install(new)).changed
-
-
-def kill_waiting(killer: psycopg.Connection[tuple[object, ...]]) -> None:
-    """End the session that waits for a lock on a row, as soon as there is one."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        killed = killer.execute(
-            """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND wait_event_type = 'Lock'
-            """
-        ).fetchall()
-        if killed:
-            return
-    raise AssertionError("nobody waits")
-
-
-def until_waiting(database: str) -> None:
-    """Return once a session of this database waits for a lock."""
-    waiting = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-    """
-    deadline = time.monotonic() + 30
-    with psycopg.connect(database, autocommit=True) as watcher:
-        while time.monotonic() < deadline:
-            if watcher.execute(waiting).fetchall()[0][0]:
-                return
-    raise AssertionError("nobody waits")
 
 
 async def test_readers_do_not_wait_for_an_installation(packs: Packs, database: str) -> None:

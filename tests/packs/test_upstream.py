@@ -195,7 +195,7 @@ def test_the_nvd_is_read_whole_once_and_then_what_changed() -> None:
 
 
 def test_every_other_pack_has_its_addresses() -> None:
-    for name in ("sigma", "attack", "names", "warninglists"):
+    for name in ("sigma", "attack", "warninglists"):
         assert all(url.startswith("https://") for url in urls_of(name, {}, NOW))
     assert len(urls_of("attack", {}, NOW)) == 3
-    assert urls_of("zoo", {}, NOW) == ()
+    assert urls_of("names", {}, NOW) == ()

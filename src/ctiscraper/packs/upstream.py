@@ -281,7 +281,6 @@ _URLS: Mapping[str, tuple[str, ...]] = {
         _ATTACK_URL.format(domain)
         for domain in ("enterprise-attack", "mobile-attack", "ics-attack")
     ),
-    "names": ("https://github.com/MISP/misp-galaxy/archive/refs/heads/main.zip",),
     "warninglists": ("https://github.com/MISP/misp-warninglists/archive/refs/heads/main.zip",),
 }
 
