@@ -18,6 +18,8 @@ from ctiscraper.errors import FetchError, NotFoundError, PackError, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.intelligence import Extractor
 from ctiscraper.packs import upstream
+from ctiscraper.packs.cve import build_default
+from ctiscraper.packs.pack import write_pack
 from ctiscraper.packs.registry import KNOWN
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.reference import Reference
@@ -71,9 +73,14 @@ async def test_defaults_are_built_once(database: str) -> None:
         assert await several[0].install_defaults() == []
 
 
-async def test_a_default_that_cannot_be_built_is_named(reference: Reference) -> None:
-    with pytest.raises(PackError, match=r"zoo cannot be built .*no data pack 'zoo'"):
-        await reference.install_defaults()
+async def test_a_default_that_cannot_be_built_is_named_when_the_others_are_in_use(
+    database: str,
+) -> None:
+    async with Database(database, size=4) as opened:
+        packs = Packs(opened, {"zoo": make.ZOO, **QUICK})
+        with pytest.raises(PackError, match=r"zoo cannot be built .*no data pack 'zoo'"):
+            await Reference(packs).install_defaults()
+        assert (await packs.active()).keys() == QUICK.keys()
 
 
 async def test_a_turn_ends_with_the_process_that_had_it(database: str) -> None:
@@ -209,6 +216,32 @@ async def test_a_publisher_that_does_not_answer_stops_no_other(
     await reference.update_from_network(client, ["cve"], now=NOW)
     assert "/nvd/2025" in origin.paths
     assert (await packs.active())["cve"].records == 1
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_publisher_whose_file_is_damaged_stops_no_other(
+    reference: Reference, origin: Origin, client: Client
+) -> None:
+    origin.answers.update({"/kev": reply(KEV[:-9]), "/epss": reply(make.gzipped(EPSS))})
+    for name in ("2025", "2026", "modified"):
+        origin.answers[f"/nvd/{name}"] = reply(make.gzipped(NVD))
+    found = await reference.update_from_network(client, ["cve"], now=NOW)
+    assert found.done[0].installed.new.info.version.startswith("epss")
+    assert ["KEV catalogue cannot be read" in str(error) for error in found.failed] == [True]
+    for path in origin.answers:
+        origin.answers[path] = reply(b"rubbish")
+    found = await reference.update_from_network(client, ["cve"], now=NOW)
+    assert (found.done, len(found.failed)) == ((), 1)
+
+
+async def test_updates_at_once_lose_nothing_of_each_other(
+    reference: Reference, packs: Packs, tmp_path: Path
+) -> None:
+    await packs.install(write_pack(*build_default()))
+    files = written(tmp_path, a=KEV, b=EPSS, c=NVD)
+    await asyncio.gather(*(reference.update_from_files([file]) for file in files))
+    (facts,) = (await packs.cve(["CVE-2026-0001"])).values()
+    assert (facts.cvss is not None, facts.epss, facts.kev is not None) == (True, 0.1, True)
 
 
 @pytest.mark.usefixtures("published")

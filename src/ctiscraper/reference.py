@@ -7,20 +7,25 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import msgspec
 import structlog
 
 from ctiscraper.db.packs import Installed, Packs, StoredPack
-from ctiscraper.errors import CTIScraperError, FetchError, PackError, Reason, StorageError
+from ctiscraper.errors import (
+    ConflictError,
+    CTIScraperError,
+    FetchError,
+    PackError,
+    Reason,
+    StorageError,
+)
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.packs import cve
 from ctiscraper.packs.changes import PackChange, compare
-from ctiscraper.packs.info import PackInfo
 from ctiscraper.packs.pack import write_pack
 from ctiscraper.packs.registry import KnownPack, known_pack, read_known
 from ctiscraper.packs.shelf import Shelf
@@ -88,15 +93,14 @@ class Reference:
         """Install the defaults of packs that are missing or older than the packages here.
 
         Cheap where there is nothing to do. Each is built in a process of its own, by one process
-        of the installation at a time. Raises StorageError and PackError.
+        of the installation at a time. Raises StorageError, and PackError for one that cannot be
+        built, when the others are in use.
         """
         while await self._packs.missing_defaults():
             async with self._packs.build_turn() as ours:
                 if ours:
                     # Whoever had the turn before may have built them.
-                    return [
-                        await self._build(known) for known in await self._packs.missing_defaults()
-                    ]
+                    return await self._build_all(await self._packs.missing_defaults())
             await asyncio.sleep(TURN_POLL)
         return []
 
@@ -105,6 +109,19 @@ class Reference:
         known = known_pack(name, self._packs.known)
         data = await _built(known)
         return await self._packs.install(data, build=known.build(), force=True)
+
+    async def _build_all(self, missing: Sequence[KnownPack]) -> list[Installed]:
+        """Return what was installed. Raises PackError after the others, when one cannot be."""
+        done: list[Installed] = []
+        failed: list[PackError] = []
+        for known in missing:
+            try:
+                done.append(await self._build(known))
+            except PackError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return done
 
     async def _build(self, known: KnownPack) -> Installed:
         began = time.monotonic()
@@ -154,7 +171,8 @@ class Reference:
                 wanted.setdefault(PACK_OF[found.format], []).append(path)
         for name, files in wanted.items():
             _check_wanted(name, names)
-            done.append(await self._make(known_pack(name, self._packs.known), files))
+            making = _Making(known_pack(name, self._packs.known), files)
+            done.append(await self._make(making))
         return done
 
     async def update_from_network(
@@ -174,8 +192,9 @@ class Reference:
                     got = await _fetched_all(client, urls, Path(folder), told)
                     failed += got.failed
                     if got.paths and (known.partial or not got.failed):
-                        made = await self._make(known, got.paths, whole=not got.failed)
-                        done.append(made)
+                        making = _Making(known, got.paths, whole=not got.failed)
+                        done.append(await self._make(making))
+                        failed += making.failed
                 except PackError as error:
                     failed.append(error)
         return Round(done=tuple(done), failed=tuple(failed))
@@ -211,26 +230,17 @@ class Reference:
                 before = (older.info.version, kept)
         return compare(known, before, (pack.info.version, records))
 
-    async def _make(
-        self, known: KnownPack, paths: Sequence[Path], *, whole: bool = False
-    ) -> Update:
-        active = await self._packs.active()
-        current = await self._packs.body(known.name) if known.name in active else None
-        data, notes = await asyncio.to_thread(self._made, known, paths, current, whole=whole)
-        return await self._install(data, notes)
-
-    def _made(
-        self, known: KnownPack, paths: Sequence[Path], current: bytes | None, *, whole: bool
-    ) -> tuple[bytes, tuple[str, ...]]:
-        def now_used() -> tuple[PackInfo, msgspec.Struct]:
-            if current is None:
-                default: tuple[PackInfo, msgspec.Struct] = known.load().build_default()
-                return default
-            pack, records = read_known(current, self._packs.known)
-            return pack.info, records
-
-        made: Made = make_pack(known, _opened(paths), now_used, whole=whole)
-        return write_pack(made.info, made.records), made.notes
+    async def _make(self, making: "_Making") -> Update:
+        """Install what files make of the pack in use, anew when that changed meanwhile."""
+        name = making.known.name
+        while True:
+            used = (await self._packs.active()).get(name)
+            sha256 = used.sha256 if used is not None else None
+            current = None if used is None else await self._packs.body(name, sha256)
+            data, notes = await asyncio.to_thread(making.pack, current, self._packs.known)
+            with contextlib.suppress(ConflictError):
+                done = await self._packs.install(data, instead_of=sha256)
+                return Update(installed=done, notes=notes, change=await self.change_of(done))
 
     async def _install(
         self, data: bytes, notes: tuple[str, ...] = (), *, names: Sequence[str] = ()
@@ -249,6 +259,51 @@ class Reference:
             read_known, await self._packs.body(known.name), self._packs.known
         )
         return cast("cve.CvePack", records).parts
+
+
+@dataclass(slots=True)
+class _Making:
+    """The files that a pack is made of.
+
+    `whole` says that they are all that the publishers have, and that where a pack is partial one
+    that is damaged is left out; `failed` has those.
+    """
+
+    known: KnownPack
+    paths: Sequence[Path]
+    whole: bool | None = None
+    failed: list[PackError] = field(default_factory=list)
+
+    def pack(
+        self, current: bytes | None, known: Mapping[str, KnownPack]
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """Return the pack, and what was left out. Raises PackError."""
+        self.failed.clear()
+        made = self._used(current, known)
+        if self.whole is None or not self.known.partial:
+            made = self._with(self.paths, made, whole=bool(self.whole))
+            return write_pack(made.info, made.records), made.notes
+        notes: tuple[str, ...] = ()
+        for path in self.paths:
+            try:
+                made = self._with([path], made)
+                notes += made.notes
+            except PackError as error:
+                self.failed.append(error)
+        if len(self.failed) == len(self.paths):
+            raise self.failed.pop()
+        made = self._with([], made, whole=self.whole and not self.failed)
+        return write_pack(made.info, made.records), notes
+
+    def _with(self, paths: Sequence[Path], made: Made, *, whole: bool = False) -> Made:
+        return make_pack(self.known, _opened(paths), lambda: (made.info, made.records), whole=whole)
+
+    def _used(self, current: bytes | None, known: Mapping[str, KnownPack]) -> Made:
+        """Return the pack in use, or the default."""
+        if current is None:
+            return Made(*self.known.load().build_default())
+        pack, records = read_known(current, known)
+        return Made(pack.info, records)
 
 
 def _urls(known: KnownPack, parts: Mapping[str, str], now: datetime) -> Sequence[str]:

@@ -13,7 +13,7 @@ import pytest
 import make_packs as make
 from ctiscraper.db.packs import KEPT, Packs
 from ctiscraper.db.session import Database
-from ctiscraper.errors import NotFoundError, PackError, StorageError
+from ctiscraper.errors import ConflictError, NotFoundError, PackError, StorageError
 from ctiscraper.packs import cve
 from ctiscraper.packs.pack import write_pack
 from db.stage import Stage
@@ -148,6 +148,15 @@ async def test_many_installs_at_once_leave_one_in_use(packs: Packs, stage: Stage
     assert sum(one.changed for one in done) >= 4
     assert await stage.value("SELECT count(*) FROM pack WHERE active") == 1
     assert await stage.value("SELECT count(*) FROM pack") == 1 + KEPT
+
+
+async def test_a_pack_takes_the_place_only_of_what_it_was_made_from(packs: Packs) -> None:
+    first = (await packs.install(make.zoo("1", "a"))).new
+    second = await packs.install(make.zoo("2", "b"), instead_of=first.sha256)
+    assert second.changed
+    with pytest.raises(ConflictError, match="came into use meanwhile"):
+        await packs.install(make.zoo("3", "c"), instead_of=first.sha256)
+    assert (await packs.active())["zoo"].info.version == "2"
 
 
 async def test_facts_of_vulnerabilities_follow_the_pack_in_use(packs: Packs) -> None:
