@@ -1,5 +1,6 @@
 """Files of publishers are known by what is in them, and make the pack they are for."""
 
+import contextlib
 import io
 from collections.abc import Iterable
 from dataclasses import replace
@@ -7,6 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import make_packs as make
 from ctiscraper.errors import CatalogError, PackError
@@ -199,3 +202,26 @@ def test_every_other_pack_has_its_addresses() -> None:
         assert all(url.startswith("https://") for url in urls_of(name, {}, NOW))
     assert len(urls_of("attack", {}, NOW)) == 3
     assert urls_of("names", {}, NOW) == ()
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=None)
+def test_any_bytes_are_known_or_refused(data: bytes) -> None:
+    for start in (b"", b"PK\x03\x04", b"\x1f\x8b\x08", b'{"type": "bundle"', b"#model_version"):
+        with contextlib.suppress(PackError):
+            known_file(start + data)
+
+
+@given(
+    st.sampled_from([Format.CVE_LIST, Format.SIGMA]),
+    st.integers(0, 5000),
+    st.binary(min_size=1, max_size=4),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_changed_archive_is_read_or_refused(kind: Format, at: int, change: bytes) -> None:
+    data = bytearray(FILES[kind])
+    at %= len(data)
+    data[at : at + len(change)] = change
+    known = KNOWN[upstream.PACK_OF[kind]]
+    with contextlib.suppress(PackError):
+        make_pack(known, [known_file(bytes(data))], cve.build_default)
