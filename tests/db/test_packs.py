@@ -9,6 +9,7 @@ from datetime import date
 import numpy as np
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 import make_packs as make
 from ctiscraper.db.packs import KEPT, Packs
@@ -140,6 +141,19 @@ async def test_one_process_at_a_time_builds(packs: Packs) -> None:
             assert not theirs
     async with packs.build_turn() as again:
         assert again
+
+
+async def test_a_turn_leaves_the_pool_free_and_names_a_database_that_is_away(
+    database: str,
+) -> None:
+    async with Database(database, size=1) as small:
+        packs = Packs(small, {"zoo": make.ZOO})
+        async with packs.build_turn() as ours:
+            assert ours
+            assert (await packs.install(make.zoo("1", "a"))).changed
+        small.conninfo = make_conninfo(database, dbname="nowhere")
+        with pytest.raises(StorageError, match="does not exist"):
+            await packs.build_turn().__aenter__()
 
 
 async def test_many_installs_at_once_leave_one_in_use(packs: Packs, stage: Stage) -> None:

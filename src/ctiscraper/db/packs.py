@@ -166,17 +166,13 @@ class Packs:
     async def build_turn(self) -> AsyncIterator[bool]:
         """Yield whether it is ours to build defaults; one process at a time does.
 
-        The turn is held by a connection, and so ends with this process however that ends.
+        The turn is held by a connection of its own: it ends with this process however that ends,
+        and the pool's stay free while defaults are built.
         """
-        async with self._database.connection() as conn:
+        async with self._database.apart() as conn:
             cursor = await conn.execute("SELECT pg_try_advisory_lock(%s)", (_BUILD_KEY,))
             row = await cursor.fetchone()
-            ours = row is not None and bool(row[0])
-            try:
-                yield ours
-            finally:
-                if ours:
-                    await conn.execute("SELECT pg_advisory_unlock(%s)", (_BUILD_KEY,))
+            yield row is not None and bool(row[0])
 
 
 def _lacks(known: KnownPack, active: StoredPack | None) -> bool:
