@@ -32,7 +32,7 @@ ZOO = KnownPack(
     records="ZooPack",
     extractors=(Extractor.NAMES,),
 )
-WITH_ZOO = {**KNOWN, "zoo": ZOO}
+WITH_ZOO = {"zoo": ZOO, **KNOWN}
 
 
 def info(version: str = "1", name: str = "zoo") -> PackInfo:

@@ -17,6 +17,7 @@ from ctiscraper.config import PREFIX, Settings
 from ctiscraper.emf import MetricPlace, metric_documents
 from ctiscraper.errors import Reason
 from ctiscraper.operations import HostState
+from ctiscraper.packs.registry import KNOWN
 from ctiscraper.reasons import words_of
 from ctiscraper.types import SourceSettings, Tier
 from ctiscraper.web.metrics import MetricFamilies
@@ -102,6 +103,12 @@ def test_every_exit_code_and_command_is_documented() -> None:
 
     assert [int(code) for code in codes] == [code.value for code in Exit]
     assert set(PLACES) <= commands
+
+
+def test_every_data_pack_is_described() -> None:
+    described = re.findall(r"^\| `(\w+)` \|", read("reference/data-packs.md"), flags=re.MULTILINE)
+
+    assert set(KNOWN) <= set(described)
 
 
 def test_every_metric_is_described_as_the_program_describes_it() -> None:

@@ -18,11 +18,14 @@ from ctiscraper.errors import FetchError, NotFoundError, PackError, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.intelligence import Extractor
 from ctiscraper.packs import upstream
+from ctiscraper.packs.cve import build_default
+from ctiscraper.packs.pack import write_pack
 from ctiscraper.packs.registry import KNOWN
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.reference import Reference
 from loopback import Origin, open_client, origin_server, reply
 
+QUICK = {name: KNOWN[name] for name in ("cve", "sigma")}
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 EPSS = make.epss({"CVE-2026-0001": (0.1, 0.2)})
 KEV = make.kev("CVE-2026-0001")
@@ -70,22 +73,27 @@ async def test_defaults_are_built_once(database: str) -> None:
         assert await several[0].install_defaults() == []
 
 
-async def test_a_default_that_cannot_be_built_is_named(reference: Reference) -> None:
-    with pytest.raises(PackError, match=r"zoo cannot be built .*no data pack 'zoo'"):
-        await reference.install_defaults()
+async def test_a_default_that_cannot_be_built_is_named_when_the_others_are_in_use(
+    database: str,
+) -> None:
+    async with Database(database, size=4) as opened:
+        packs = Packs(opened, {"zoo": make.ZOO, **QUICK})
+        with pytest.raises(PackError, match=r"zoo cannot be built .*no data pack 'zoo'"):
+            await Reference(packs).install_defaults()
+        assert (await packs.active()).keys() == QUICK.keys()
 
 
 async def test_a_turn_ends_with_the_process_that_had_it(database: str) -> None:
     """Another session holds the turn and goes; whoever waited builds."""
     async with Database(database, size=2) as opened:
-        reference = Reference(Packs(opened))
+        reference = Reference(Packs(opened, QUICK))
         with psycopg.connect(database, autocommit=True) as holder:
             holder.execute("SELECT pg_advisory_lock(%s)", (0x70616362,))
             waiting = asyncio.create_task(reference.install_defaults())
             # It has asked for the turn at least once.
             await asyncio.to_thread(until_asked, holder)
             assert not waiting.done()
-        assert len(await waiting) == len(KNOWN)
+        assert len(await waiting) == len(QUICK)
 
 
 def until_asked(holder: psycopg.Connection[tuple[object, ...]]) -> None:
@@ -181,33 +189,97 @@ async def test_an_update_asks_the_publishers_and_then_for_what_changed(
     for name in ("2025", "2026", "modified"):
         origin.answers[f"/nvd/{name}"] = reply(make.gzipped(NVD))
     told: list[str] = []
-    (done,) = await reference.update_from_network(client, ["cve"], now=NOW, told=told.append)
+    found = await reference.update_from_network(client, ["cve"], now=NOW, told=told.append)
+    (done,) = found.done
+    assert found.failed == ()
     assert done.installed.new.records == 1
     assert origin.paths == ["/kev", "/epss", "/nvd/2025", "/nvd/2026", "/nvd/modified"]
     assert told[0] == "fetching http://site.test/kev"
     origin.asked.clear()
-    (again,) = await reference.update_from_network(client, ["cve"], now=NOW)
+    (again,) = (await reference.update_from_network(client, ["cve"], now=NOW)).done
     assert not again.installed.changed
     assert origin.paths == ["/kev", "/epss", "/nvd/modified"]
 
 
 @pytest.mark.usefixtures("published")
-async def test_a_publisher_that_does_not_answer_changes_nothing(
+async def test_a_publisher_that_does_not_answer_stops_no_other(
     reference: Reference, packs: Packs, origin: Origin, client: Client
 ) -> None:
-    origin.answers["/kev"] = reply(KEV)
-    with pytest.raises(FetchError, match="epss answered 404: try again later"):
-        await reference.update_from_network(client, ["cve"], now=NOW)
+    origin.answers.update({"/kev": reply(KEV), "/nvd/2026": reply(make.gzipped(NVD))})
+    found = await reference.update_from_network(client, ["cve"], now=NOW)
+    (done,) = found.done
+    assert done.installed.new.info.version == "kev 2026.11.25, cvss NVD 2026-11-25T03:00:00"
+    assert [str(error).split(" answered ")[1][:20] for error in found.failed] == [
+        "404: try again later"
+    ] * 3
+    origin.asked.clear()
+    await reference.update_from_network(client, ["cve"], now=NOW)
+    assert "/nvd/2025" in origin.paths
+    assert (await packs.active())["cve"].records == 1
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_publisher_whose_file_is_damaged_stops_no_other(
+    reference: Reference, origin: Origin, client: Client
+) -> None:
+    origin.answers.update({"/kev": reply(KEV[:-9]), "/epss": reply(make.gzipped(EPSS))})
+    for name in ("2025", "2026", "modified"):
+        origin.answers[f"/nvd/{name}"] = reply(make.gzipped(NVD))
+    found = await reference.update_from_network(client, ["cve"], now=NOW)
+    assert found.done[0].installed.new.info.version.startswith("epss")
+    assert ["KEV catalogue cannot be read" in str(error) for error in found.failed] == [True]
+    for path in origin.answers:
+        origin.answers[path] = reply(b"rubbish")
+    found = await reference.update_from_network(client, ["cve"], now=NOW)
+    assert (found.done, len(found.failed)) == ((), 1)
+
+
+async def test_updates_at_once_lose_nothing_of_each_other(
+    reference: Reference, packs: Packs, tmp_path: Path
+) -> None:
+    await packs.install(write_pack(*build_default()))
+    files = written(tmp_path, a=KEV, b=EPSS, c=NVD)
+    await asyncio.gather(*(reference.update_from_files([file]) for file in files))
+    (facts,) = (await packs.cve(["CVE-2026-0001"])).values()
+    assert (facts.cvss is not None, facts.epss, facts.kev is not None) == (True, 0.1, True)
+
+
+@pytest.mark.usefixtures("published")
+async def test_what_no_publisher_answers_changes_nothing(
+    reference: Reference, packs: Packs, client: Client
+) -> None:
+    found = await reference.update_from_network(client, ["cve"], now=NOW)
+    assert (found.done, len(found.failed)) == ((), 5)
     assert await packs.all() == []
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_pack_that_needs_all_its_files_is_left_when_one_fails(
+    reference: Reference,
+    packs: Packs,
+    origin: Origin,
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules = make.archive({"rules/a.yml": b"title: A\nid: 1-2\n"})
+    urls = ("http://site.test/rules", "http://site.test/more")
+    monkeypatch.setattr(upstream, "_URLS", {"sigma": urls})
+    origin.answers["/rules"] = reply(rules)
+    found = await reference.update_from_network(client, ["sigma"], now=NOW)
+    assert (found.done, len(found.failed)) == ((), 1)
+    origin.answers["/more"] = reply(b"rubbish")
+    found = await reference.update_from_network(client, ["sigma"], now=NOW)
+    assert "more is none of what can be read" in str(found.failed[0])
+    origin.answers["/more"] = reply(rules)
+    assert len((await reference.update_from_network(client, ["sigma"], now=NOW)).done) == 1
+    assert (await packs.active())["sigma"].records == 1
 
 
 async def test_a_file_at_an_address_is_installed(
     reference: Reference, origin: Origin, client: Client
 ) -> None:
     origin.answers["/mirror/zoo"] = reply(make.zoo("1", "a"))
-    (done,) = await reference.update_from_network(
-        client, [], now=NOW, url="http://site.test/mirror/zoo"
-    )
+    (done,) = await reference.update_from_url(client, "http://site.test/mirror/zoo", ["zoo"])
     assert done.installed.new.info.version == "1"
 
 
@@ -217,14 +289,14 @@ async def test_an_answer_that_is_too_large_is_refused(
     monkeypatch.setattr(module, "DOWNLOAD", FetchLimits(max_bytes=100, seconds=5))
     origin.answers["/zoo"] = reply(make.zoo("1", "a"))
     with pytest.raises(FetchError, match="more than 100 bytes"):
-        await reference.update_from_network(client, [], now=NOW, url="http://site.test/zoo")
+        await reference.update_from_url(client, "http://site.test/zoo")
 
 
 async def test_a_pack_that_comes_with_a_package_says_so(
     reference: Reference, client: Client
 ) -> None:
-    with pytest.raises(PackError, match="comes with a package: install a newer CTIScraper"):
-        await reference.update_from_network(client, ["zoo"], now=NOW)
+    found = await reference.update_from_network(client, ["zoo"], now=NOW)
+    assert "comes with a package: install a newer CTIScraper" in str(found.failed[0])
 
 
 async def test_copies_of_what_is_in_use_are_made_and_mended(

@@ -7,16 +7,22 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import msgspec
 import structlog
 
 from ctiscraper.db.packs import Installed, Packs, StoredPack
-from ctiscraper.errors import FetchError, PackError, Reason, StorageError
+from ctiscraper.errors import (
+    ConflictError,
+    CTIScraperError,
+    FetchError,
+    PackError,
+    Reason,
+    StorageError,
+)
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.packs import cve
 from ctiscraper.packs.changes import PackChange, compare
@@ -59,6 +65,24 @@ class Update:
     change: PackChange | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What asking publishers brought, and what of it failed."""
+
+    done: tuple[Update, ...]
+    failed: tuple[CTIScraperError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    paths: list[Path]
+    failed: list[FetchError]
+
+
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
 class Reference:
     """The reference data of an installation."""
 
@@ -69,15 +93,14 @@ class Reference:
         """Install the defaults of packs that are missing or older than the packages here.
 
         Cheap where there is nothing to do. Each is built in a process of its own, by one process
-        of the installation at a time. Raises StorageError and PackError.
+        of the installation at a time. Raises StorageError, and PackError for one that cannot be
+        built, when the others are in use.
         """
         while await self._packs.missing_defaults():
             async with self._packs.build_turn() as ours:
                 if ours:
                     # Whoever had the turn before may have built them.
-                    return [
-                        await self._build(known) for known in await self._packs.missing_defaults()
-                    ]
+                    return await self._build_all(await self._packs.missing_defaults())
             await asyncio.sleep(TURN_POLL)
         return []
 
@@ -86,6 +109,19 @@ class Reference:
         known = known_pack(name, self._packs.known)
         data = await _built(known)
         return await self._packs.install(data, build=known.build(), force=True)
+
+    async def _build_all(self, missing: Sequence[KnownPack]) -> list[Installed]:
+        """Return what was installed. Raises PackError after the others, when one cannot be."""
+        done: list[Installed] = []
+        failed: list[PackError] = []
+        for known in missing:
+            try:
+                done.append(await self._build(known))
+            except PackError as error:
+                failed.append(error)
+        if failed:
+            raise failed[0]
+        return done
 
     async def _build(self, known: KnownPack) -> Installed:
         began = time.monotonic()
@@ -135,38 +171,44 @@ class Reference:
                 wanted.setdefault(PACK_OF[found.format], []).append(path)
         for name, files in wanted.items():
             _check_wanted(name, names)
-            done.append(await self._make(known_pack(name, self._packs.known), files))
+            making = _Making(known_pack(name, self._packs.known), files)
+            done.append(await self._make(making))
         return done
 
     async def update_from_network(
-        self,
-        client: Client,
-        names: Sequence[str],
-        *,
-        now: datetime,
-        url: str | None = None,
-        told: Told = lambda _: None,
-    ) -> list[Update]:
-        """Install what the publishers of these packs have, or what is at `url`.
+        self, client: Client, names: Sequence[str], *, now: datetime, told: Told = _silent
+    ) -> Round:
+        """Install what the publishers of these packs have; one that fails stops no other.
 
-        Raises FetchError, PackError and StorageError; what was installed before stays so.
+        Raises StorageError.
         """
         done: list[Update] = []
+        failed: list[CTIScraperError] = []
+        for name in names:
+            known = known_pack(name, self._packs.known)
+            with tempfile.TemporaryDirectory(prefix="ctiscraper-data-") as folder:
+                try:
+                    urls = _urls(known, await self._parts(known), now)
+                    got = await _fetched_all(client, urls, Path(folder), told)
+                    failed += got.failed
+                    if got.paths and (known.partial or not got.failed):
+                        making = _Making(known, got.paths, whole=not got.failed)
+                        done.append(await self._make(making))
+                        failed += making.failed
+                except PackError as error:
+                    failed.append(error)
+        return Round(done=tuple(done), failed=tuple(failed))
+
+    async def update_from_url(
+        self, client: Client, url: str, names: Sequence[str] = (), *, told: Told = _silent
+    ) -> list[Update]:
+        """Install what is at an address, as from a file.
+
+        Raises FetchError, PackError and StorageError.
+        """
         with tempfile.TemporaryDirectory(prefix="ctiscraper-data-") as folder:
-            if url is not None:
-                path = await _fetched(client, url, Path(folder), told)
-                return await self.update_from_files([path], names)
-            for name in names:
-                known = known_pack(name, self._packs.known)
-                parts = await self._parts(known)
-                paths = [
-                    await _fetched(client, one, Path(folder), told)
-                    for one in _urls(known, parts, now)
-                ]
-                done.append(await self._make(known, paths, whole=True))
-                for path in paths:
-                    path.unlink()
-        return done
+            path = await _fetched(client, url, Path(folder), told)
+            return await self.update_from_files([path], names)
 
     async def change_of(self, done: Installed) -> PackChange | None:
         """Return what an installation changed, None when it changed nothing."""
@@ -188,22 +230,17 @@ class Reference:
                 before = (older.info.version, kept)
         return compare(known, before, (pack.info.version, records))
 
-    async def _make(
-        self, known: KnownPack, paths: Sequence[Path], *, whole: bool = False
-    ) -> Update:
-        active = await self._packs.active()
-        current = await self._packs.body(known.name) if known.name in active else None
-        data, notes = await asyncio.to_thread(self._made, known, paths, current, whole=whole)
-        return await self._install(data, notes)
-
-    def _made(
-        self, known: KnownPack, paths: Sequence[Path], current: bytes | None, *, whole: bool
-    ) -> tuple[bytes, tuple[str, ...]]:
-        def now_used() -> msgspec.Struct:
-            return known.type()() if current is None else read_known(current, self._packs.known)[1]
-
-        made: Made = make_pack(known, _opened(paths), now_used, whole=whole)
-        return write_pack(made.info, made.records), made.notes
+    async def _make(self, making: "_Making") -> Update:
+        """Install what files make of the pack in use, anew when that changed meanwhile."""
+        name = making.known.name
+        while True:
+            used = (await self._packs.active()).get(name)
+            sha256 = used.sha256 if used is not None else None
+            current = None if used is None else await self._packs.body(name, sha256)
+            data, notes = await asyncio.to_thread(making.pack, current, self._packs.known)
+            with contextlib.suppress(ConflictError):
+                done = await self._packs.install(data, instead_of=sha256)
+                return Update(installed=done, notes=notes, change=await self.change_of(done))
 
     async def _install(
         self, data: bytes, notes: tuple[str, ...] = (), *, names: Sequence[str] = ()
@@ -222,6 +259,51 @@ class Reference:
             read_known, await self._packs.body(known.name), self._packs.known
         )
         return cast("cve.CvePack", records).parts
+
+
+@dataclass(slots=True)
+class _Making:
+    """The files that a pack is made of.
+
+    `whole` says that they are all that the publishers have, and that where a pack is partial one
+    that is damaged is left out; `failed` has those.
+    """
+
+    known: KnownPack
+    paths: Sequence[Path]
+    whole: bool | None = None
+    failed: list[PackError] = field(default_factory=list)
+
+    def pack(
+        self, current: bytes | None, known: Mapping[str, KnownPack]
+    ) -> tuple[bytes, tuple[str, ...]]:
+        """Return the pack, and what was left out. Raises PackError."""
+        self.failed.clear()
+        made = self._used(current, known)
+        if self.whole is None or not self.known.partial:
+            made = self._with(self.paths, made, whole=bool(self.whole))
+            return write_pack(made.info, made.records), made.notes
+        notes: tuple[str, ...] = ()
+        for path in self.paths:
+            try:
+                made = self._with([path], made)
+                notes += made.notes
+            except PackError as error:
+                self.failed.append(error)
+        if len(self.failed) == len(self.paths):
+            raise self.failed.pop()
+        made = self._with([], made, whole=self.whole and not self.failed)
+        return write_pack(made.info, made.records), notes
+
+    def _with(self, paths: Sequence[Path], made: Made, *, whole: bool = False) -> Made:
+        return make_pack(self.known, _opened(paths), lambda: (made.info, made.records), whole=whole)
+
+    def _used(self, current: bytes | None, known: Mapping[str, KnownPack]) -> Made:
+        """Return the pack in use, or the default."""
+        if current is None:
+            return Made(*self.known.load().build_default())
+        pack, records = read_known(current, known)
+        return Made(pack.info, records)
 
 
 def _urls(known: KnownPack, parts: Mapping[str, str], now: datetime) -> Sequence[str]:
@@ -270,22 +352,38 @@ async def _built(known: KnownPack) -> bytes:
     return data
 
 
+async def _fetched_all(client: Client, urls: Sequence[str], folder: Path, told: Told) -> _Fetched:
+    """Return files with what URLs answer, and why others have none."""
+    got = _Fetched([], [])
+    for url in urls:
+        try:
+            got.paths.append(await _fetched(client, url, folder, told))
+        except FetchError as error:
+            got.failed.append(error)
+    return got
+
+
 async def _fetched(client: Client, url: str, folder: Path, told: Told) -> Path:
     """Return a file of this folder with what a URL answers. Raises FetchError."""
     told(f"fetching {url}")
-    page = await client.get(url, limits=DOWNLOAD)
+    try:
+        page = await client.get(url, limits=DOWNLOAD)
+    except FetchError as error:
+        raise _not_fetched(url, error.reason, f"gave nothing ({error.detail})") from error
     if page.status != OK:
-        raise FetchError(
-            Reason.UNEXPECTED_STATUS,
-            f"{url} answered {page.status}: try again later, or fetch it elsewhere and name it "
-            "with --file",
-            status=page.status,
-            url=url,
-        )
+        raise _not_fetched(url, Reason.UNEXPECTED_STATUS, f"answered {page.status}")
     # What is wrong with it will be said of its name.
     path = folder / (_UNSAFE.sub("_", url.rpartition("/")[2])[-80:] or "answer")
     await asyncio.to_thread(path.write_bytes, page.body)
     return path
+
+
+def _not_fetched(url: str, reason: Reason, said: str) -> FetchError:
+    return FetchError(
+        reason,
+        f"{url} {said}: try again later, or fetch it elsewhere and name it with --file",
+        url=url,
+    )
 
 
 def _look(path: Path) -> UpstreamFile:

@@ -1,16 +1,46 @@
 """`data`: list, info, update, use and export, as an operator meets them."""
 
+import asyncio
 import hashlib
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psycopg
+import pytest
+
 import make_packs as make
 from cli.terminal import Terminal, environment
+from ctiscraper.db.packs import Packs
+from ctiscraper.db.session import Database
+from ctiscraper.packs.registry import KNOWN, build_default
+from lock_waits import until_waiting
+
+Defaults = list[tuple[bytes, str]]
 
 RULE = b"title: A Shell\nid: 1-2\nauthor: Jane Doe\nlevel: high\ndate: 2026-10-03\n"
+
+
+@pytest.fixture(scope="module")
+def defaults() -> Defaults:
+    """The defaults of all packs, which take seconds to build."""
+    return [(build_default(known), known.build()) for known in KNOWN.values()]
+
+
+@pytest.fixture
+def database(database: str, defaults: Defaults) -> str:
+    """A database of an installation that has started before."""
+
+    async def install() -> None:
+        async with Database(database, size=1) as opened:
+            for data, build in defaults:
+                await Packs(opened).install(data, build=build)
+
+    asyncio.run(install())
+    return database
 
 
 def test_defaults_are_there_at_once_and_say_what_they_are(terminal: Terminal) -> None:
@@ -120,6 +150,39 @@ def test_a_mirror_is_asked_under_the_guard_of_every_request(database: str, tmp_p
         done = opened.run("data", "update", "--from", url)
         assert "cve: kev 2026.11.25 with 1 record" in done.out
         assert f"fetching {url}" in done.err
+
+
+def test_a_publisher_that_fails_is_told_beside_what_was_done(database: str, tmp_path: Path) -> None:
+    nobody = environment(database, tmp_path) | {
+        "CTISCRAPER_EGRESS_HOST_MAP": "github.com=127.0.0.1:9",
+        "CTISCRAPER_EGRESS_ALLOW_CIDRS": "127.0.0.1/32",
+        "CTISCRAPER_EGRESS_ALLOW_PORTS": "9,443",
+    }
+    ended = Terminal(nobody).run("data", "update", "sigma", "--json", code=4)
+    assert ended.json["updates"] == []
+    assert ended.json["failed"][0].startswith("connect")
+    assert '"error":"fetch"' in ended.err
+
+
+def test_an_update_that_is_killed_leaves_nothing_half(
+    terminal: Terminal, database: str, tmp_path: Path
+) -> None:
+    """Killed while it waits for a row that another session holds, its rows half written."""
+    for name, ids in (("old", ["CVE-2026-0002"]), ("new", ["CVE-2026-0001", "CVE-2026-0002"])):
+        (tmp_path / name).write_bytes(make.epss({cve: (len(ids) / 10, 0.5) for cve in ids}))
+    terminal.run("data", "update", "--file", str(tmp_path / "old"))
+    before = terminal.run("data", "list", "--json").json
+    new = ("data", "update", "--file", str(tmp_path / "new"), "--json")
+    with psycopg.connect(database) as holder:
+        holder.execute("SELECT FROM cve FOR UPDATE")
+        with terminal.running(*new) as running:
+            until_waiting(database)
+            assert running.stop(signal.SIGKILL).code == -signal.SIGKILL
+    assert terminal.run("data", "list", "--json").json == before
+    assert terminal.run(*new).json["updates"][0]["pack"]["records"] == 2
+    with psycopg.connect(database) as reader:
+        rows = reader.execute("SELECT id, epss FROM cve ORDER BY id").fetchall()
+    assert rows == [("CVE-2026-0001", 0.2), ("CVE-2026-0002", 0.2)]
 
 
 def test_a_file_and_an_address_exclude_each_other(terminal: Terminal) -> None:

@@ -9,14 +9,16 @@ from datetime import date
 import numpy as np
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 import make_packs as make
 from ctiscraper.db.packs import KEPT, Packs
 from ctiscraper.db.session import Database
-from ctiscraper.errors import NotFoundError, PackError, StorageError
+from ctiscraper.errors import ConflictError, NotFoundError, PackError, StorageError
 from ctiscraper.packs import cve
 from ctiscraper.packs.pack import write_pack
 from db.stage import Stage
+from lock_waits import until_waiting
 
 
 @pytest.fixture
@@ -141,12 +143,34 @@ async def test_one_process_at_a_time_builds(packs: Packs) -> None:
         assert again
 
 
+async def test_a_turn_leaves_the_pool_free_and_names_a_database_that_is_away(
+    database: str,
+) -> None:
+    async with Database(database, size=1) as small:
+        packs = Packs(small, {"zoo": make.ZOO})
+        async with packs.build_turn() as ours:
+            assert ours
+            assert (await packs.install(make.zoo("1", "a"))).changed
+        small.conninfo = make_conninfo(database, dbname="nowhere")
+        with pytest.raises(StorageError, match="does not exist"):
+            await packs.build_turn().__aenter__()
+
+
 async def test_many_installs_at_once_leave_one_in_use(packs: Packs, stage: Stage) -> None:
     tried = [make.zoo(str(n % 4), f"animal {n % 4}") for n in range(12)]
     done = await asyncio.gather(*map(packs.install, tried))
     assert sum(one.changed for one in done) >= 4
     assert await stage.value("SELECT count(*) FROM pack WHERE active") == 1
     assert await stage.value("SELECT count(*) FROM pack") == 1 + KEPT
+
+
+async def test_a_pack_takes_the_place_only_of_what_it_was_made_from(packs: Packs) -> None:
+    first = (await packs.install(make.zoo("1", "a"))).new
+    second = await packs.install(make.zoo("2", "b"), instead_of=first.sha256)
+    assert second.changed
+    with pytest.raises(ConflictError, match="came into use meanwhile"):
+        await packs.install(make.zoo("3", "c"), instead_of=first.sha256)
+    assert (await packs.active())["zoo"].info.version == "2"
 
 
 async def test_facts_of_vulnerabilities_follow_the_pack_in_use(packs: Packs) -> None:
@@ -184,45 +208,16 @@ async def test_an_installation_that_is_killed_in_the_middle_leaves_nothing_half(
     """The session ends while the rows are written, held up by a reader's lock on one of them."""
     old, new = cve_pack("CVE-2026-0001"), cve_pack("CVE-2026-0001", "CVE-2026-0002", score=0.1)
     await packs.install(old)
-    with psycopg.connect(database) as holder, psycopg.connect(database, autocommit=True) as killer:
+    with psycopg.connect(database) as holder:
         holder.execute("SELECT FROM cve FOR UPDATE")
         installing = asyncio.create_task(packs.install(new))
-        await asyncio.to_thread(kill_waiting, killer)
+        await asyncio.to_thread(until_waiting, database, end=True)
         with pytest.raises(StorageError):
             await installing
     assert await packs.body("cve") == old
     found = await packs.cve(["CVE-2026-0001", "CVE-2026-0002"])
     assert [one.epss for one in found.values()] == [0.5]
     assert (await packs.install(new)).changed
-
-
-def kill_waiting(killer: psycopg.Connection[tuple[object, ...]]) -> None:
-    """End the session that waits for a lock on a row, as soon as there is one."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        killed = killer.execute(
-            """
-            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-            WHERE datname = current_database() AND wait_event_type = 'Lock'
-            """
-        ).fetchall()
-        if killed:
-            return
-    raise AssertionError("nobody waits")
-
-
-def until_waiting(database: str) -> None:
-    """Return once a session of this database waits for a lock."""
-    waiting = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND wait_event_type = 'Lock'
-    """
-    deadline = time.monotonic() + 30
-    with psycopg.connect(database, autocommit=True) as watcher:
-        while time.monotonic() < deadline:
-            if watcher.execute(waiting).fetchall()[0][0]:
-                return
-    raise AssertionError("nobody waits")
 
 
 async def test_readers_do_not_wait_for_an_installation(packs: Packs, database: str) -> None:

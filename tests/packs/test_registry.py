@@ -1,5 +1,8 @@
 """The packs that this program knows, and what their defaults are made of."""
 
+from dataclasses import replace
+from importlib.metadata import version
+
 import pytest
 
 import make_packs as make
@@ -39,6 +42,8 @@ def test_a_pack_of_another_program_is_refused() -> None:
         ("2.0+1", "1.9+7"),
         ("0+2", "0+1"),
         ("1.0+1", "rubbish"),
+        ("1.0 2.1+1", "1.0 2.0+1"),
+        ("1.0 2.0+1", "1.0+1"),
     ],
 )
 def test_builds_are_compared_by_package_and_edition(newer: str, older: str) -> None:
@@ -51,3 +56,5 @@ def test_a_build_names_package_and_edition() -> None:
     assert KNOWN["cve"].build() == "0+1"
     assert KNOWN["sigma"].build().endswith("+1")
     assert is_newer_build(KNOWN["sigma"].build(), "1.0+1")
+    two = replace(KNOWN["sigma"], package="msgspec", also=("numpy",), edition=3)
+    assert two.build() == f"{version('msgspec')} {version('numpy')}+3"

@@ -1,14 +1,18 @@
 """Files of publishers are known by what is in them, and make the pack they are for."""
 
+import contextlib
 import io
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import make_packs as make
-from ctiscraper.errors import PackError
+from ctiscraper.errors import CatalogError, PackError
 from ctiscraper.packs import cve, upstream
 from ctiscraper.packs.info import PackInfo
 from ctiscraper.packs.registry import KNOWN
@@ -38,7 +42,7 @@ def known_file(data: bytes, name: str = "the file") -> UpstreamFile:
 
 
 def made(*files: bytes, whole: bool = False) -> cve.CvePack:
-    found = make_pack(KNOWN["cve"], map(known_file, files), cve.CvePack, whole=whole)
+    found = make_pack(KNOWN["cve"], map(known_file, files), cve.build_default, whole=whole)
     assert isinstance(found.records, cve.CvePack)
     return found.records
 
@@ -77,7 +81,7 @@ def test_files_of_all_sources_make_one_pack() -> None:
 
 
 def test_a_release_of_rules_makes_a_pack() -> None:
-    found = make_pack(KNOWN["sigma"], [known_file(FILES[Format.SIGMA])], cve.CvePack)
+    found = make_pack(KNOWN["sigma"], [known_file(FILES[Format.SIGMA])], cve.build_default)
     assert found.info.version == "SigmaHQ"
 
 
@@ -93,29 +97,75 @@ GALAXIES = replace(make.ZOO, name="names", package="pymispgalaxies")
 
 def test_a_pack_without_a_reader_says_where_newer_data_comes_from() -> None:
     with pytest.raises(PackError, match="install a newer pymispgalaxies"):
-        make_pack(GALAXIES, [known_file(FILES[Format.GALAXY])], make.ZooPack)
+        make_pack(GALAXIES, [known_file(FILES[Format.GALAXY])], make.build_default)
 
 
-def from_upstream(files: dict[str, bytes]) -> tuple[PackInfo, msgspec.Struct]:
-    return make.info("2", "names"), make.zoo_of(*files)
+ATTACK = replace(make.ZOO, name="attack", updates=True)
+LISTS = replace(make.ZOO, name="warninglists", updates=True)
 
 
-def test_a_reader_of_the_pack_gets_the_json_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(make, "from_upstream", from_upstream, raising=False)
-    known = replace(GALAXIES, updates=True)
-    found = make_pack(known, [known_file(FILES[Format.GALAXY])], make.ZooPack)
-    assert found.records == make.zoo_of("misp-galaxy-main/clusters/threat-actor.json")
-    known = replace(GALAXIES, name="attack", updates=True)
-    found = make_pack(known, [known_file(FILES[Format.ATTACK], "ics.json")], make.ZooPack)
-    assert found.records == make.zoo_of("ics.json")
+class Versioned(msgspec.Struct):
+    versions: dict[str, str]
+
+
+class Versions(msgspec.Struct):
+    version: int
+
+
+class ListsPack(msgspec.Struct):
+    lists: list[Versions]
+    files: dict[str, bytes]
+
+
+def from_stix(bundles: Iterable[bytes]) -> tuple[PackInfo, Versioned]:
+    """The bundles by their first letter, as the reader of ATT&CK tells domains apart."""
+    found = {chr(data[-2]): "19" for data in bundles}
+    if "x" in found:
+        raise CatalogError(["bundle x is none"])
+    return make.info("19", "attack"), Versioned(versions=found)
+
+
+def bundle(domain: str) -> UpstreamFile:
+    return known_file(b'{"type": "bundle"}' + domain.encode() + b"}")
+
+
+def build(lists: Iterable[tuple[str, bytes]]) -> ListsPack:
+    return ListsPack(lists=[Versions(version=3), Versions(version=7)], files=dict(lists))
+
+
+def test_bundles_of_attack_make_a_pack_of_all_its_domains(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(make, "from_stix", from_stix, raising=False)
+
+    def current() -> tuple[PackInfo, Versioned]:
+        return make.info("18", "attack"), Versioned(versions={"e": "18", "m": "18"})
+
+    found = make_pack(ATTACK, [bundle("e"), bundle("m")], current)
+    assert (found.info.version, found.records) == ("19", Versioned(versions={"e": "19", "m": "19"}))
+    with pytest.raises(PackError, match="no bundle of m among the files"):
+        make_pack(ATTACK, [bundle("e")], current)
+    with pytest.raises(PackError, match="bundle x is none; what is in use stays"):
+        make_pack(ATTACK, [bundle("x")], current)
+
+
+def test_an_archive_of_warning_lists_makes_a_pack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(make, "build", build, raising=False)
+    files = {f"m-main/lists/{name}/list.json": name.encode() for name in ("b", "a")}
+    archive = known_file(make.archive({**files, "m-main/schema.json": b"{}"}))
+    found = make_pack(LISTS, [archive], lambda: (make.info("1.7", "warninglists"), make.zoo_of()))
+    assert found.info == msgspec.structs.replace(
+        make.info("1.7", "warninglists"), version="lists of 7"
+    )
+    assert isinstance(found.records, ListsPack)
+    assert found.records.files == {"a": b"a", "b": b"b"}
 
 
 def test_an_archive_of_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream, "MOST_MEMBERS_BYTES", 100)
-    monkeypatch.setattr(make, "from_upstream", from_upstream, raising=False)
-    large = make.archive({"clusters/a.json": bytes(60), "clusters/b.json": bytes(60)})
+    large = make.archive({"lists/a/list.json": bytes(60), "lists/b/list.json": bytes(60)})
     with pytest.raises(PackError, match="unpacks to more than"):
-        make_pack(replace(GALAXIES, updates=True), [known_file(large)], make.ZooPack)
+        make_pack(LISTS, [known_file(large)], make.build_default)
 
 
 def test_a_bomb_within_an_archive_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +198,30 @@ def test_the_nvd_is_read_whole_once_and_then_what_changed() -> None:
 
 
 def test_every_other_pack_has_its_addresses() -> None:
-    for name in ("sigma", "attack", "names", "warninglists"):
+    for name in ("sigma", "attack", "warninglists"):
         assert all(url.startswith("https://") for url in urls_of(name, {}, NOW))
     assert len(urls_of("attack", {}, NOW)) == 3
-    assert urls_of("zoo", {}, NOW) == ()
+    assert urls_of("names", {}, NOW) == ()
+
+
+@given(st.binary(max_size=300))
+@settings(deadline=None)
+def test_any_bytes_are_known_or_refused(data: bytes) -> None:
+    for start in (b"", b"PK\x03\x04", b"\x1f\x8b\x08", b'{"type": "bundle"', b"#model_version"):
+        with contextlib.suppress(PackError):
+            known_file(start + data)
+
+
+@given(
+    st.sampled_from([Format.CVE_LIST, Format.SIGMA]),
+    st.integers(0, 5000),
+    st.binary(min_size=1, max_size=4),
+)
+@settings(max_examples=300, deadline=None)
+def test_a_changed_archive_is_read_or_refused(kind: Format, at: int, change: bytes) -> None:
+    data = bytearray(FILES[kind])
+    at %= len(data)
+    data[at : at + len(change)] = change
+    known = KNOWN[upstream.PACK_OF[kind]]
+    with contextlib.suppress(PackError):
+        make_pack(known, [known_file(bytes(data))], cve.build_default)

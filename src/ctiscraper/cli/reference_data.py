@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.exits import exit_of
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import (
     ago,
     counted,
+    print_error,
     print_facts,
     print_json,
     print_lines,
@@ -26,11 +28,11 @@ from ctiscraper.config import Settings
 from ctiscraper.db.packs import Packs, StoredPack
 from ctiscraper.db.session import Database
 from ctiscraper.db.touched import Touched
-from ctiscraper.errors import Reason, StorageError
+from ctiscraper.errors import CTIScraperError, Reason, StorageError
 from ctiscraper.http import Client
 from ctiscraper.loop import run_async
 from ctiscraper.packs.registry import KNOWN, known_pack
-from ctiscraper.reference import Reference, Update
+from ctiscraper.reference import Reference, Round, Update
 
 DEFAULT = "default"
 
@@ -164,31 +166,40 @@ def update(
     chosen = [known_pack(name).name for name in names or ()]
     settings = settings_for(data)
 
-    async def work() -> list[tuple[Update, int]]:
+    async def work() -> tuple[list[tuple[Update, int]], Sequence[CTIScraperError]]:
         async with _opened(settings) as at:
             await at.reference.install_defaults()
             if file:
-                done = await at.reference.update_from_files(file, chosen)
+                found = Round(
+                    done=tuple(await at.reference.update_from_files(file, chosen)), failed=()
+                )
             else:
-                done = await _from_network(at, settings, chosen, url)
+                found = await _from_network(at, settings, chosen, url)
             touched = Touched(at.database)
-            return [
-                (one, 0 if one.change is None else await touched.count(one.change)) for one in done
+            shown = [
+                (one, 0 if one.change is None else await touched.count(one.change))
+                for one in found.done
             ]
+            return shown, found.failed
 
-    _show(run_async(work()), json=json)
+    done, failed = run_async(work())
+    _show(done, failed, json=json)
+    if failed:
+        raise typer.Exit(exit_of(failed[0]))
 
 
 async def _from_network(
     at: _Opened, settings: Settings, names: Sequence[str], url: str | None
-) -> list[Update]:
+) -> Round:
     client = Client(settings.egress_policy(), clock=at.database.clock)
     try:
+        if url is not None:
+            done = await at.reference.update_from_url(client, url, names, told=print_note)
+            return Round(done=tuple(done), failed=())
         return await at.reference.update_from_network(
             client,
-            names or ([] if url else [name for name, known in KNOWN.items() if known.updates]),
+            names or [name for name, known in KNOWN.items() if known.updates],
             now=at.database.clock(),
-            url=url,
             told=print_note,
         )
     finally:
@@ -256,9 +267,18 @@ def _write(target: Path, body: bytes) -> None:
         ) from error
 
 
-def _show(done: Sequence[tuple[Update, int]], *, json: bool) -> None:
+def _show(
+    done: Sequence[tuple[Update, int]], failed: Sequence[CTIScraperError] = (), *, json: bool
+) -> None:
+    for error in failed:
+        print_error(error, as_json=json)
     if json:
-        print_json({"updates": [_update_document(one, count) for one, count in done]})
+        print_json(
+            {
+                "updates": [_update_document(one, count) for one, count in done],
+                "failed": [str(error) for error in failed],
+            }
+        )
         return
     for one, count in done:
         new = one.installed.new

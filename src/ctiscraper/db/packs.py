@@ -11,7 +11,7 @@ from psycopg.rows import TupleRow
 
 from ctiscraper.db.cve_rows import FACTS, fill, to_facts
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.errors import NotFoundError
+from ctiscraper.errors import ConflictError, NotFoundError
 from ctiscraper.packs.cve import CveFacts, CvePack
 from ctiscraper.packs.info import PackInfo
 from ctiscraper.packs.pack import Pack
@@ -94,17 +94,28 @@ class Packs:
         return bytes(row[0])
 
     async def install(
-        self, data: bytes, *, build: str | None = None, force: bool = False
+        self,
+        data: bytes,
+        *,
+        build: str | None = None,
+        force: bool = False,
+        instead_of: bytes | None = None,
     ) -> Installed:
         """Make a pack the one in use, verified first and written whole or not at all.
 
         With `build`, that of a default, a pack stays that an operator brought or that is made of
-        something as new, unless `force` says otherwise. Raises PackError.
+        something as new, unless `force` says otherwise. With `instead_of`, the checksum of the one
+        that it was made from, it takes the place of no other. Raises PackError and ConflictError.
         """
         pack, records = await asyncio.to_thread(read_known, data, self.known)
         async with self._database.transaction() as conn:
             await _take_turn(conn)
             old = await _active(conn, pack.info.name)
+            if instead_of is not None and (old is None or old.sha256 != instead_of):
+                raise ConflictError(
+                    f"another version of the data pack {pack.info.name} came into use meanwhile: "
+                    "try again"
+                )
             if old is not None and not _replaces(pack, None if force else build, old):
                 if force and old.build != build:
                     old = await _keep(conn, pack, build)
@@ -155,17 +166,13 @@ class Packs:
     async def build_turn(self) -> AsyncIterator[bool]:
         """Yield whether it is ours to build defaults; one process at a time does.
 
-        The turn is held by a connection, and so ends with this process however that ends.
+        The turn is held by a connection of its own: it ends with this process however that ends,
+        and the pool's stay free while defaults are built.
         """
-        async with self._database.connection() as conn:
+        async with self._database.apart() as conn:
             cursor = await conn.execute("SELECT pg_try_advisory_lock(%s)", (_BUILD_KEY,))
             row = await cursor.fetchone()
-            ours = row is not None and bool(row[0])
-            try:
-                yield ours
-            finally:
-                if ours:
-                    await conn.execute("SELECT pg_advisory_unlock(%s)", (_BUILD_KEY,))
+            yield row is not None and bool(row[0])
 
 
 def _lacks(known: KnownPack, active: StoredPack | None) -> bool:

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Self
 
 from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import InsufficientPrivilege, ProgramLimitExceeded
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -102,6 +103,19 @@ class Database:
         except ProgramLimitExceeded:
             # What was sent is too large to be kept: trying again would not help.
             raise
+        except _OURS as error:
+            raise StorageError(Reason.DATABASE, str(error).strip()) from error
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[Conn]:
+        """Yield a connection that is none of the pool's, for what is held long.
+
+        Raises as `connection`.
+        """
+        conninfo = make_conninfo(self.conninfo, options=_OPTIONS, **_PATIENCE)
+        try:
+            async with await AsyncConnection.connect(conninfo, autocommit=True) as conn:
+                yield conn
         except _OURS as error:
             raise StorageError(Reason.DATABASE, str(error).strip()) from error
 

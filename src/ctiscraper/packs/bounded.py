@@ -1,6 +1,8 @@
 """Files that somebody packed, unpacked within a cap and told in one family of errors."""
 
 import gzip
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -12,6 +14,21 @@ from ctiscraper.errors import PackError
 
 GZIP = b"\x1f\x8b"
 ZIP = b"PK\x03\x04"
+
+# What the readers of archives raise for one that somebody damaged: places that are none, methods
+# that are not known, streams that end.
+_FAULTS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def gunzipped(data: bytes, most: int) -> bytes:
@@ -34,7 +51,7 @@ def opened_zip(file: IO[bytes]) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _FAULTS as error:
         raise PackError(
             f"the zip archive is damaged or was cut off: {error}; get it anew; what is in use stays"
         ) from error

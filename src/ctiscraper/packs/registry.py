@@ -19,10 +19,11 @@ class KnownPack:
     """A pack of this program.
 
     `module` has `build_default` and the type named `records`; `package` is the distribution that
-    the default is made of. `edition` is raised when the same package would give other records.
+    the default is made of, `also` has further ones. `edition` is raised when the same packages
+    would give other records.
     `extractors` are those whose claims rest on it; what readers join in needs none. `updates`
-    says that the publishers' own files can be read: by `from_upstream` of the module, which takes
-    the JSON files by their names and gives what `build_default` does.
+    says that `packs.upstream` reads the publishers' own files, `partial` that one of them is of
+    use without the others.
     """
 
     name: str
@@ -30,9 +31,11 @@ class KnownPack:
     module: str
     records: str
     package: str = ""
+    also: tuple[str, ...] = ()
     edition: int = 1
     extractors: tuple[Extractor, ...] = ()
     updates: bool = False
+    partial: bool = False
 
     def load(self) -> ModuleType:
         """Return the module, imported now: the packages behind them are large."""
@@ -45,8 +48,9 @@ class KnownPack:
 
     def build(self) -> str:
         """Return what the default would be made of, in a form that `is_newer_build` compares."""
-        version = importlib.metadata.version(self.package) if self.package else "0"
-        return f"{version}+{self.edition}"
+        packages = (self.package, *self.also) if self.package else ()
+        versions = " ".join(map(importlib.metadata.version, packages))
+        return f"{versions or '0'}+{self.edition}"
 
 
 _TABLE = (
@@ -64,6 +68,7 @@ _TABLE = (
         module="ctiscraper.packs.cve",
         records="CvePack",
         updates=True,
+        partial=True,
     ),
     KnownPack(
         name="sigma",
@@ -106,7 +111,10 @@ def is_newer_build(one: str, other: str) -> bool:
     return _ordered(one) > _ordered(other)
 
 
-def _ordered(build: str) -> tuple[tuple[int, ...], int]:
-    version, _, edition = build.partition("+")
-    numbers = tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
+def _ordered(build: str) -> tuple[tuple[tuple[int, ...], ...], int]:
+    versions, _, edition = build.partition("+")
+    numbers = tuple(
+        tuple(int(part) if part.isdecimal() else 0 for part in version.split("."))
+        for version in versions.split(" ")
+    )
     return numbers, int(edition) if edition.isdecimal() else 0

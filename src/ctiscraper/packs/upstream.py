@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from ctiscraper.errors import PackError
+from ctiscraper.errors import CatalogError, PackError
 from ctiscraper.packs import cve, cve_readers, sigma
 from ctiscraper.packs.bounded import GZIP, ZIP, gunzipped, opened_zip, read_member
 from ctiscraper.packs.info import PackInfo
@@ -23,6 +23,8 @@ MOST_JSON = 512 << 20
 MOST_MEMBER = 64 << 20
 MOST_MEMBERS_BYTES = 512 << 20
 _START = 1 << 16
+
+Current = Callable[[], tuple[PackInfo, msgspec.Struct]]
 
 
 class Format(StrEnum):
@@ -137,18 +139,18 @@ def _format_of_archive(archive: zipfile.ZipFile, name: str) -> Format:
 def make_pack(
     known: KnownPack,
     files: Iterable[UpstreamFile],
-    current: Callable[[], msgspec.Struct],
+    current: Current,
     *,
     whole: bool = False,
 ) -> Made:
-    """Return the pack that files make, beside what `current` has of other files.
+    """Return the pack that files make, beside what `current`, the one in use, has of others.
 
     Files are taken one by one, as one may be large; `whole` says that they are all that their
     publishers have. Raises PackError.
     """
     files = (_for(known, file) for file in files)
     if known.name == cve.NAME:
-        return _cve(files, cast("cve.CvePack", current()), whole=whole)
+        return _cve(files, cast("cve.CvePack", current()[1]), whole=whole)
     if known.name == sigma.NAME:
         return _sigma(files)
     if not known.updates:
@@ -157,9 +159,10 @@ def make_pack(
             f"the data pack {known.name} is not made of such files: install a newer {package}, "
             "or take a pack file that 'ctiscraper data export' wrote elsewhere"
         )
-    contents = dict(content for file in files for content in _contents(file))
-    info, records = known.load().from_upstream(contents)
-    return Made(info, records)
+    try:
+        return _READERS[known.name](known, files, current)
+    except CatalogError as error:
+        raise PackError(f"{error}; what is in use stays") from error
 
 
 def _for(known: KnownPack, file: UpstreamFile) -> UpstreamFile:
@@ -213,11 +216,43 @@ def _sigma(files: Iterable[UpstreamFile]) -> Made:
     return made
 
 
+def _attack(known: KnownPack, files: Iterable[UpstreamFile], current: Current) -> Made:
+    """Return what bundles make, one for each domain that there was."""
+    info, records = known.load().from_stix(file.data for file in files)
+    _, before = current()
+    missing = sorted(set(before.versions) - set(records.versions))  # type: ignore[attr-defined]  # loaded by its name
+    if missing:
+        raise PackError(
+            f"there is no bundle of {' or '.join(missing)} among the files: name those of all "
+            "domains together; what is in use stays"
+        )
+    return Made(info, records)
+
+
+def _warning_lists(known: KnownPack, files: Iterable[UpstreamFile], current: Current) -> Made:
+    """Return the lists of an archive, each with the name of its folder."""
+    lists = {
+        name.split("/")[-2]: data
+        for file in files
+        for name, data in _contents(file)
+        if "/lists/" in f"/{name}" and name.endswith("/list.json")
+    }
+    records = known.load().build(sorted(lists.items()))
+    newest = max((one.version for one in records.lists), default=0)
+    # The terms are those of the lists that came along.
+    info, _ = current()
+    return Made(msgspec.structs.replace(info, version=f"lists of {newest}"), records)
+
+
+_READERS: Mapping[str, Callable[[KnownPack, Iterable[UpstreamFile], Current], Made]] = {
+    "attack": _attack,
+    "warninglists": _warning_lists,
+}
+
+
 def _contents(file: UpstreamFile) -> Iterator[tuple[str, bytes]]:
-    """Yield the JSON files of an archive, or the one that a file is."""
-    if file.archive is None:
-        yield file.name, file.data
-        return
+    """Yield the JSON files of an archive."""
+    assert file.archive is not None, "an archive stays a file"
     left = MOST_MEMBERS_BYTES
     with opened_zip(file.archive) as archive:
         for member in archive.infolist():
@@ -246,7 +281,6 @@ _URLS: Mapping[str, tuple[str, ...]] = {
         _ATTACK_URL.format(domain)
         for domain in ("enterprise-attack", "mobile-attack", "ics-attack")
     ),
-    "names": ("https://github.com/MISP/misp-galaxy/archive/refs/heads/main.zip",),
     "warninglists": ("https://github.com/MISP/misp-warninglists/archive/refs/heads/main.zip",),
 }
 
