@@ -19,7 +19,7 @@ _ATTACK = pattern(
     |delivers|delivered|deploys|deployed|download(?:s|ed|er|ing)|drops|dropped|dropper|dropping
     |exfiltrat\w+|fake|fetch(?:es|ed|ing)|host(?:s|ed|ing)|impersonat\w+|implant\w*|install(?:s|ed)
     |lookalike|loader|lure\w*|malicious\w*|malware|payloads?|phish\w*|ransom\w*|redirect(?:s|ed|ing)
-    |registered|resolv(?:es|ed|ing)|retriev\w+|rogue|scam\w*|spoof\w*|stager?|stole\w*|stealer
+    |registered|resolv(?:es|ed|ing)|retrieve[ds]?|retrieving|rogue|scam\w*|spoof\w*|stager?|stole\w*|stealer
     |threat\sactors?\w*|trojan\w*|typosquat\w*|victims?|web\s?shells?)\b
     """,
     ignore_case=True,
