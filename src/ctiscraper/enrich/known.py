@@ -113,8 +113,3 @@ def _listed(kind: Kind, hits: list[Hit]) -> Iterator[str]:
             yield f"popular_{_TIERS[first.list.rank]}:{first.list.id}"
         elif first.list.rank <= _FEW:
             yield f"popular_host:{first.list.id}"
-
-
-def is_platform(host: str, hits: Iterable[Hit]) -> bool:
-    """Return whether a host is itself one where anybody may put something."""
-    return any(hit.list.meaning is Meaning.ABUSED and hit.matched == host for hit in hits)

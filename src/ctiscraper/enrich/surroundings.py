@@ -86,6 +86,7 @@ class Surroundings:
         self._cited = _Words(scan, _CITED, live)
         self._markup = _Markup(text, html)
         self._runs = set(_in_runs(text, observables))
+        self._commits = _COMMIT.search(text) is not None
         self._habit = sum(one.defanged for one in live) >= _HABIT
         self._table = (0, 0, "")
         self._sentence = (0, 0)
@@ -102,7 +103,7 @@ class Surroundings:
             found.append(f"attack:{word}")
         if one.kind in NETWORK and not one.defanged:
             found += self._live(one)
-        if one.kind is Kind.SHA1 and _COMMIT.search(self._around(one)):
+        if self._commits and one.kind is Kind.SHA1 and _COMMIT.search(self._around(one)):
             found.append("commit")
         return found
 
