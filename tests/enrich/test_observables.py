@@ -77,6 +77,10 @@ def test_a_url_is_read_in_every_spelling_that_hides_it(spelling: str) -> None:
         ("a.example.com/x.php?y=1", "http://a.example.com/x.php?y=1"),
         ("1.2.3[.]4:8080/x", "http://1.2.3.4:8080/x"),
         ("http://duskgytldkxiuqc6.onion/x", "http://duskgytldkxiuqc6.onion/x"),
+        ("https://a.example.com/x?re=a(.)b", "https://a.example.com/x?re=a(.)b"),
+        ("https://a(.)example.com/x(.)php", "https://a.example.com/x.php"),
+        ("hxxps://a.example.com/x(.)php", "https://a.example.com/x.php"),
+        ("https://a.example.com/x[.]php", "https://a.example.com/x.php"),
     ],
 )
 def test_a_url_ends_where_the_sentence_goes_on(text: str, url: str) -> None:
@@ -240,6 +244,18 @@ def test_a_wallet_is_known_by_its_check_sum(address: str) -> None:
     [(kind, value)] = found(f"Send it to {address} now")
     assert kind is Kind.CRYPTO_ADDRESS
     assert value.lower() == address.lower()
+
+
+@pytest.mark.parametrize(
+    "link",
+    ["https://www.virustotal.com/gui/file/{}/detection", "hxxps://bazaar.abuse[.]ch/sample/{}"],
+)
+def test_a_link_to_an_analysis_names_the_file(link: str) -> None:
+    text = f"See {link.format(SHA256)} for it"
+    url, digest = find_observables(text)
+    assert (url.kind, digest.kind) == (Kind.URL, Kind.SHA256)
+    assert text[digest.start : digest.end] == digest.value == SHA256
+    assert not found(f"https://a.example.com/{SHA256}/x", Kind.SHA256)
 
 
 def test_a_wallet_with_a_wrong_letter_is_none() -> None:

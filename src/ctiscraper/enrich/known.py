@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from ctiscraper.enrich.domains import registrable
-from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.kinds import HASHES, Kind
 from ctiscraper.enrich.listed import Hit
-from ctiscraper.enrich.surroundings import HASHES
 from ctiscraper.packs.meanings import Meaning
 
 # Files that every Windows has; elsewhere than in its folders a path to one means something.

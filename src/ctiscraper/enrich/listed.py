@@ -8,10 +8,9 @@ import msgspec
 import numpy as np
 import re2
 
-from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.kinds import HASHES, Kind
 from ctiscraper.packs.warninglists import WarningList, WarningPack, key_of, unpacked
 
-_HASHES = frozenset((Kind.MD5, Kind.SHA1, Kind.SHA256, Kind.SHA512, Kind.SSDEEP))
 _ADDRESSES = frozenset((Kind.IPV4, Kind.IPV6, Kind.CIDR))
 _MOST_PARENTS = 8
 
@@ -120,7 +119,7 @@ class Listed:
 
 def _names(kind: str, value: str, host: str) -> Iterator[str]:
     """Return the names that lists may have: themselves, and with a dot those that hold them."""
-    if kind in _HASHES:
+    if kind in HASHES:
         yield value.lower()
     elif kind in _ADDRESSES:
         yield f".{value}"

@@ -42,6 +42,8 @@ _SIMPLE = re.compile(r"[A-Za-z0-9.-]*[A-Za-z0-9]")
 _SPLIT = re.compile(
     r"([A-Za-z][A-Za-z0-9+*-]*)(?:[\[(](s)[\])])?\]?\s?:?(?:/{2,}|(\\{2,}))\s?(.*)", re.DOTALL
 )
+# A scheme and a host that nothing hides, and behind them no square bracket, which may.
+_LIVE = re.compile(r"(?:https?|ftp)://[\w.:@-]+(?:[/?#][^\s\[\]]*)?$", re.ASCII)
 _AUTHORITY = re.compile(
     r"""
     (?:([^/?#@\\]*)@)?
@@ -81,6 +83,8 @@ _MAY_END_AT, _MAY_BEGIN_AT = frozenset("@])}> "), frozenset("@[({<+%'-_.")
 _USER_WINDOW = 80
 _DIGITS = frozenset("0123456789")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _VERSION = re.compile(
     r"(?:\bv|\bver\.?|versions?|build|release|firmware|update)\s*[:=]?\s*$", re.IGNORECASE
 )
@@ -125,13 +129,14 @@ def find_addresses(scan: Scan) -> Iterator[Observable]:
 def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
     """Return the addresses of a run of characters: of its first field, and of those behind it."""
     raw = text[start:end]
-    if _SIMPLE.fullmatch(raw):
+    plain = raw.replace("[.]", ".")
+    if _SIMPLE.fullmatch(plain):
         if raw[0] in _DIGITS and _LISTED.fullmatch(raw):
             yield from _listed(text, start, raw)
         else:
-            yield from _named(_Place(text, start, end, raw, raw))
+            yield from _named(_Place(text, start, end, raw, plain))
         return
-    if _SEPARATES.isdisjoint(raw.replace("[.]", "")):
+    if _SEPARATES.isdisjoint(plain):
         yield from _read(text, start, end)
         return
     cuts = [found.span() for found in _CUT.finditer(text, start, end)]
@@ -147,13 +152,18 @@ def _read(text: str, start: int, end: int) -> Iterator[Observable]:
         return
     start, end = trimmed(text, start, end)
     raw = text[start:end]
-    place = _Place(text, start, end, raw, refang(raw))
+    place = _Place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
     if split is None:
         yield from _named(place)
         return
     path = split[4].replace("\\", "/") if split[3] else split[4]
     yield from _url(place, scheme_of(split[1] + (split[2] or "")), path)
+
+
+def _plain(raw: str) -> str:
+    """Return an address refanged; one that nothing hides is as it stands, brackets and all."""
+    return raw if _LIVE.match(raw) else refang(raw)
 
 
 def _named(place: _Place) -> Iterator[Observable]:
@@ -299,11 +309,7 @@ def _kind_of(place: _Place, name: str, written: str) -> Kind | None:
 
 
 def _is_ipv4(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
+    return _IPV4.fullmatch(text) is not None
 
 
 def _is_address(place: _Place) -> bool:

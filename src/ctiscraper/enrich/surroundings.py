@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import unescape
 
 from ctiscraper.enrich.context import lines_of, sentence_at
-from ctiscraper.enrich.kinds import Kind, Observable
+from ctiscraper.enrich.kinds import HASHES, NETWORK, Kind, Observable
 from ctiscraper.enrich.listed import host_in
 from ctiscraper.enrich.outline import Outline
 from ctiscraper.enrich.scan import Pattern, Scan, pattern
@@ -65,11 +65,6 @@ _MOST_NUMBER = 60
 _LONGEST_WORD = 40
 _LONGEST_HEAD = 300
 _LONGEST_TABLE = 20_000
-
-NETWORK = frozenset(
-    (Kind.IPV4, Kind.IPV6, Kind.CIDR, Kind.DOMAIN, Kind.ONION, Kind.URL, Kind.EMAIL)
-)
-HASHES = frozenset((Kind.MD5, Kind.SHA1, Kind.SHA256, Kind.SHA512, Kind.SSDEEP))
 
 
 class Surroundings:

@@ -6,10 +6,10 @@ import msgspec
 
 from ctiscraper.enrich.domains import registrable
 from ctiscraper.enrich.features import MALICIOUS, SUSPICIOUS, points_of, verdict_of
-from ctiscraper.enrich.kinds import Kind, Observable
+from ctiscraper.enrich.kinds import HASHES, NETWORK, Kind, Observable
 from ctiscraper.enrich.known import known
 from ctiscraper.enrich.listed import Hit, Listed, host_in
-from ctiscraper.enrich.surroundings import HASHES, NETWORK, Surroundings
+from ctiscraper.enrich.surroundings import Surroundings
 from ctiscraper.intelligence import MOST_MENTIONS, MOST_PLACES, Extractor, Mention, Verdict
 from ctiscraper.packs.meanings import Meaning
 from ctiscraper.packs.warninglists import WarningPack
