@@ -19,6 +19,7 @@ _STEPS = (
     find_addresses, find_hashes, find_identifiers, find_fingerprints, find_wallets, find_artefacts,
 )  # fmt: skip
 _WEAKEST = Kind.FILE_NAME
+_HOSTS = frozenset((Kind.DOMAIN, Kind.ONION, Kind.IPV4))
 # These hold others, which are told apart inside them.
 _BLOCKS = (find_commands, find_rules)
 # Services whose links name a file by its hash.
@@ -44,6 +45,13 @@ def find_observables(text: str) -> list[Observable]:
     return sorted(
         [*_apart(blocks), *strong, *_outside(weak, strong), *_analysed(found, strong)], key=_place
     )
+
+
+def root_urls(found: Iterable[Observable]) -> Iterator[Observable]:
+    """Return a URL for each host that stands alone: some who publish indicators write them so."""
+    for one in found:
+        if one.kind in _HOSTS:
+            yield Observable(Kind.URL, f"http://{one.value}", one.start, one.end, one.defanged)
 
 
 def _analysed(found: list[Observable], strong: list[Observable]) -> Iterator[Observable]:
