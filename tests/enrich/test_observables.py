@@ -448,5 +448,5 @@ def test_a_host_that_stands_alone_may_be_told_as_a_url() -> None:
     hosts = find_observables("evil[.]com, 1.2.3[.]4 and http://evil.com/x")
     assert [(o.value, o.start, o.defanged) for o in root_urls(hosts)] == [
         ("http://evil.com", 0, True),
-        ("http://1.2.3.4", 13, True),
+        ("http://1.2.3.4", 12, True),
     ]

@@ -95,21 +95,15 @@ _MOST_BITS4, _MOST_BITS6 = 32, 128
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """A place of a text that may be an address, and the same refanged."""
+    """A place of a text that may be an address, the same refanged, and what stands before it."""
 
     text: str
     start: int
     end: int
     raw: str
     plain: str
-
-    @property
-    def defanged(self) -> bool:
-        return len(self.raw) != len(self.plain)
-
-    @property
-    def before(self) -> str:
-        return self.text[self.start - 1] if self.start else " "
+    before: str
+    defanged: bool
 
     def find(self, kind: Kind, value: str, offset: int = 0, size: int | None = None) -> Observable:
         """Return an observable at this place, or at a part of its raw spelling."""
@@ -134,7 +128,7 @@ def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
         if raw[0] in _DIGITS and _LISTED.fullmatch(raw):
             yield from _listed(text, start, raw)
         else:
-            yield from _named(_Place(text, start, end, raw, plain))
+            yield from _named(_place(text, start, end, raw, plain))
         return
     if _SEPARATES.isdisjoint(plain):
         yield from _read(text, start, end)
@@ -152,7 +146,7 @@ def _read(text: str, start: int, end: int) -> Iterator[Observable]:
         return
     start, end = trimmed(text, start, end)
     raw = text[start:end]
-    place = _Place(text, start, end, raw, _plain(raw))
+    place = _place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
     if split is None:
         yield from _named(place)
@@ -164,6 +158,11 @@ def _read(text: str, start: int, end: int) -> Iterator[Observable]:
 def _plain(raw: str) -> str:
     """Return an address refanged; one that nothing hides is as it stands, brackets and all."""
     return raw if _LIVE.match(raw) else refang(raw)
+
+
+def _place(text: str, start: int, end: int, raw: str, plain: str) -> _Place:
+    before = text[start - 1] if start else " "
+    return _Place(text, start, end, raw, plain, before, len(raw) != len(plain))
 
 
 def _named(place: _Place) -> Iterator[Observable]:
@@ -189,7 +188,7 @@ def _listed(text: str, start: int, raw: str) -> Iterator[Observable]:
     """Return the addresses of a range or a pair (192.0.2.1-192.0.2.9), or one and its bits."""
     found = list(_QUAD.finditer(raw))
     if len(found) == 1 and "/" in raw:
-        yield from _bare(_Place(text, start, start + len(raw), raw, raw))
+        yield from _bare(_place(text, start, start + len(raw), raw, raw))
         return
     for one in found:
         first, last = start + one.start(), start + one.end()
@@ -259,10 +258,10 @@ def _bare(place: _Place) -> Iterator[Observable]:
         place.text, max(0, place.start - 64), place.start
     ):
         return
-    host, _, path = place.plain.partition("/")
-    host, _, port = host.partition(":")
+    where, _, path = place.plain.partition("/")
+    host = where.partition(":")[0]
     path = "" if path.lower() in _PROTOCOLS else path
-    where = f"{host}{':' + port if port else ''}"
+    where = where.removesuffix(":")
     if host[-1:].isdigit():
         if _NUMBERS.fullmatch(host) and _is_ipv4(host) and _is_address(place):
             yield _ipv4(place, host, where, path)
@@ -341,7 +340,7 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Observable]:
         start += label
         end -= raw[-1] == ":" and raw[-2:-1] != ":"
         raw = text[start:end]
-    place = _Place(text, start, end, text[start:end], raw)
+    place = _place(text, start, end, text[start:end], raw)
     host, slash, bits = raw.partition("/")
     around = place.before + text[end : end + 1]
     address = _address6(host) if _looks_meant(host) else None
