@@ -125,7 +125,7 @@ def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
     raw = text[start:end]
     plain = raw.replace("[.]", ".")
     if _SIMPLE.fullmatch(plain):
-        if raw[0] in _DIGITS and _LISTED.fullmatch(raw):
+        if raw[0] in _DIGITS and "-" in raw and _LISTED.fullmatch(raw):
             yield from _listed(text, start, raw)
         else:
             yield from _named(_place(text, start, end, raw, plain))
@@ -263,7 +263,7 @@ def _bare(place: _Place) -> Iterator[Observable]:
     path = "" if path.lower() in _PROTOCOLS else path
     where = where.removesuffix(":")
     if host[-1:].isdigit():
-        if _NUMBERS.fullmatch(host) and _is_ipv4(host) and _is_address(place):
+        if _is_ipv4(host) and _is_address(place):
             yield _ipv4(place, host, where, path)
         return
     name = ascii_host(host)

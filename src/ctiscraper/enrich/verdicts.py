@@ -32,6 +32,7 @@ _GOOD = frozenset(
         *("popular_1k", "popular_10k", "popular_100k", "windows_file"),
     )
 )
+_SERVING = frozenset((Meaning.ABUSED, Meaning.SERVICE))
 _HOSTING = frozenset(("abused", "popular_host"))
 _SURE = frozenset(("reserved", "own_host"))
 _PLACED = frozenset(("indicators", "titled", "infrastructure", "header", "table", "run"))
@@ -120,9 +121,9 @@ def _judge(one: _Judged, hits: Iterable[Hit], own: str, around: Surroundings) ->
 
 
 def _is_platform(one: _Judged, hits: Iterable[Hit]) -> bool:
-    """Whether a domain is itself one below which anybody may put something."""
+    """Whether a domain itself serves everybody, or has below it what anybody puts there."""
     return one.kind is Kind.DOMAIN and any(
-        hit.list.meaning is Meaning.ABUSED and hit.matched == one.host for hit in hits
+        hit.list.meaning in _SERVING and hit.matched == one.host for hit in hits
     )
 
 
