@@ -333,6 +333,8 @@ def test_a_mutex_is_not_the_next_word() -> None:
         ("conhost.exe --headless cmd /c dir x", "conhost.exe --headless cmd /c dir x"),
         ('adfind.exe -f "(objectcategory=group)".', 'adfind.exe -f "(objectcategory=group)"'),
         ("nltest /dclist: was used", "nltest /dclist:"),
+        ('del "c:\\temp\\x.exe"', 'del "c:\\temp\\x.exe"'),
+        ('echo "hello" > x.txt', 'echo "hello" > x.txt'),
         ("nltest /dclist:, whoami /groups", "nltest /dclist:"),
         ("sc delete WinDefend Disables the main service", "sc delete WinDefend"),
         ("net user DC-01$ P@ss Figure 5: An example", "net user DC-01$ P@ss"),
@@ -364,6 +366,7 @@ def test_command_lines(text: str, command: str) -> None:
         "It waits for flashutil_activex.exe and looks where schtasks.exe is.",
         "Run sharphound (disguised as sh.exe) there. cmd.exe (a shell) -x",
         "New-Object System.Data.DataSet $x",
+        'Use the code "50OFF699" and type "yes" to go on.',
     ],
 )
 def test_sentences_are_no_commands(text: str) -> None:

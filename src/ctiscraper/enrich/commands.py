@@ -136,6 +136,8 @@ _HEAD = 40
 _FEW = 2
 # What tables and marked-up words have behind a word as well.
 _SIGNS = "|>&{"
+# Some of these are in what a quoted argument names: a path, a file, a variable.
+_NAMING = frozenset("\\/.:%=*$-")
 
 
 def find_commands(scan: Scan) -> Iterator[Observable]:
@@ -187,7 +189,11 @@ def _begins(text: str, start: int, head: int) -> bool:
     name = text[start : head - 1].strip('"')
     if name.lower() in _WORDS:
         # In capitals it is a word of SQL, or the first of a sentence.
-        meant = name.islower() and found.start() == 0 and found[0].strip()[0] not in _SIGNS
+        argument = found[0].strip()
+        meant = name.islower() and found.start() == 0 and argument[0] not in _SIGNS
+        if argument[0] in "\"'" and name != "echo":
+            # A sentence quotes as well: type "yes".
+            meant = meant and not _NAMING.isdisjoint(argument)
         return meant and (name not in _NEEDS or _NEEDS[name].match(line) is not None)
     return len(line[: found.start()].split()) <= _FEW
 

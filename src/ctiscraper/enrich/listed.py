@@ -84,8 +84,9 @@ class Listed:
             found.setdefault(number, matched)
 
     def _read(self, value: str, found: dict[int, str]) -> None:
+        encodable = value.encode("utf-8", "replace").decode()
         for expression, number in self._patterns:
-            if expression.search(value):
+            if expression.search(encodable):
                 found.setdefault(number, value)
         for part, number in self._substrings:
             if part in value:
