@@ -21,6 +21,17 @@ def test_a_text_gives_its_observables_each_once(terminal: Terminal, tmp_path: Pa
     assert lines[-1] == "3 observables at 4 places."
 
 
+def test_hosts_that_stand_alone_are_urls_too_when_asked_for(terminal: Terminal) -> None:
+    text = b"evil-host[.]top and http://a.example.com/x"
+    ended = terminal.run("observables", "-", "--json", "--hosts-as-urls", stdin=text)
+    told = [(one["kind"], one["value"]) for one in ended.json["observables"]]
+    assert told == [
+        ("domain", "evil-host.top"),
+        ("url", "http://evil-host.top"),
+        ("url", "http://a.example.com/x"),
+    ]
+
+
 def test_places_come_as_json_and_kinds_narrow_them(terminal: Terminal) -> None:
     ended = terminal.run("observables", "-", "--json", "--kind", "url", stdin=REPORT.encode())
     first, second = ended.json["observables"]

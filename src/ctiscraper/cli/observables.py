@@ -10,7 +10,7 @@ import typer
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
 from ctiscraper.enrich.context import sentence_at
 from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.observables import find_observables
+from ctiscraper.enrich.observables import find_observables, root_urls
 from ctiscraper.errors import SettingsError
 
 LARGEST = 16 * 1024 * 1024
@@ -23,11 +23,19 @@ def observables(
         list[Kind] | None,
         typer.Option("--kind", help="Only these kinds.", show_default=False),
     ] = None,
+    hosts_as_urls: Annotated[
+        bool, typer.Option("--hosts-as-urls", help="Tell each host that stands alone as a URL too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with every place.")] = False,
 ) -> None:
     """The indicators, identifiers, commands and rules of a text, defanged or not."""
     text = _read(file)
-    found = [one for one in find_observables(text) if not kind or one.kind in kind]
+    found = find_observables(text)
+    if hosts_as_urls:
+        found += root_urls(found)
+    found = sorted(
+        (one for one in found if not kind or one.kind in kind), key=lambda one: one.start
+    )
     if json:
         print_json({"observables": [_shown(text, one) for one in found]})
         return

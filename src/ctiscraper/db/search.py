@@ -2,6 +2,8 @@
 
 import re
 
+from ctiscraper.defang import unbracketed
+
 # Stems English; words of other languages are kept as they stand.
 CONFIG = "english"
 
@@ -10,10 +12,8 @@ CONFIG = "english"
 _LONGEST_TEXT = 250_000
 _LONGEST_PARTS = 60_000
 
-# Each begins with the character it is found by, which is what makes a search for it quick.
+# It begins with the character it is found by, which is what makes a search for it quick.
 _SCHEME = re.compile(r"[hH][xX*]{2}[pP]([sS]?)(?=\[?:)")
-_COLON = re.compile(r"\[:(//)?\]")
-_JOINT = re.compile(r"[\[({]\s?(\.|dot|@|at)\s?[\])}]\s?", re.IGNORECASE)
 # One class, so that no text makes it look twice; what joins nothing is sorted out after.
 _CHAIN = re.compile(r"[\w./\\:@-]+")
 _OPERATORS = re.compile(r'"|(?:^|\s)-|\bOR\b', re.IGNORECASE)
@@ -22,16 +22,7 @@ _JOINTS = re.compile(r"[./\\:@_-]+")
 
 def refang(text: str) -> str:
     """Return the text with defanged addresses as they were, for matching only."""
-    text = _COLON.sub(r":\1", _SCHEME.sub(r"http\1", text))
-    pieces = []
-    end = 0
-    for found in _JOINT.finditer(text):
-        before = text[end : found.start()]
-        pieces.append(before[:-1] if before[-1:].isspace() else before)
-        pieces.append("@" if found[1].lower() in {"@", "at"} else ".")
-        end = found.end()
-    pieces.append(text[end:])
-    return "".join(pieces)
+    return unbracketed(_SCHEME.sub(r"http\1", text))
 
 
 def search_document(text: str) -> str:

@@ -40,9 +40,11 @@ _WORDS = frozenset(
 )
 _VERBS = """
     Add Clear Compress Convert ConvertFrom ConvertTo Copy Disable Enable Enter Exit Expand Export
-    Find Get Import Install Invoke Measure Move New Out Read Receive Register Remove Rename Restart
-    Save Select Send Set Sort Start Stop Test Uninstall Unregister Update Where Write
+    Find Get Import Install Invoke Move New Read Receive Register Remove Rename Restart Save Send
+    Set Start Stop Test Uninstall Unregister Update
 """
+# Lines of a script that do nothing to a machine by themselves.
+_INNER = re.compile(r"(?:New-Object|New-Variable|Add-Type|Add-Member|Set-Variable|Get-Variable)\b")
 _START = pattern(
     rf"""
     (?:\b[A-Za-z]:\\[^\s\x22|<>]{{0,160}}\.(?:exe|com|bat|cmd|ps1|vbs|js|dll)\x22?
@@ -74,25 +76,38 @@ _WHOLE = re.compile(
     r"""
     whoami(?:\s/\w+|$)|ipconfig\s/
     |net1?\s(?:user|group|localgroup|view|use|share|start|stop|accounts|config|time|session|file)\b
-    |nltest\s/|systeminfo|quser\b|qwinsta\b|tasklist|netstat\s-|arp\s-a|route\sprint
+    |nltest\s/|(?:systeminfo|quser|qwinsta|tasklist|klist)(?:\.exe)?\b|netstat\s-|arp\s-a|route\sprint
     |query\s(?:user|session)|sc\s(?:create|config|query|start|stop|delete|\\\\)
     |reg\s(?:add|query|save|delete|export)|wmic\s\w+|vssadmin\s\w+|wevtutil\s\w+|schtasks\s/
-    |bcdedit\s/|chmod\s[+\d]|crontab\s-|uname\s-|cat\s/|nslookup\s\S+\.|ping\s\S+\.|klist|cmdkey\s/
+    |bcdedit\s/|chmod\s[+\d]|crontab\s-|uname\s-|cat\s/|nslookup\s\S+\.|ping\s\S+\.|cmdkey\s/
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# What stands behind a program's name when the sentence speaks of it.
+# What stands behind a program's name, or a word of its own, when the sentence speaks of it.
 _SENTENCE = re.compile(
     r"""
-    \s*(?:a|an|and|are|as|binary|by|can|executes?|executed|executing|files?|for|from|had|has|have|in|is|module|of|on|or
-    |payload|process|processes|renamed|running|sample|script|that|the|to|was|were|which|will|with)\b
+    \s*(?:(?:a|an|and|are|as|attempts?|binary|by|calls?|can|cmdlets?|commands?|communicat\w+|connect(?:ed|s)
+    |creat(?:ed|es)|did|does|enumeration|executable|executes?|executed|executing|files?|for|from|had|has
+    |have|in|into|is|launch(?:ed|es)|module|of|on|or|output|payload|process|processes|quer(?:ied|ies)
+    |renamed|running|runs|sample|script|service|spawn(?:ed|s)|that|the|then|to|tools?|utility|was
+    |were|which|will|with|writ(?:es|ing)|wrote)\b
+    |[/,&]\s|\([A-Za-z]|\)|.\s?\(as\b)
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# With these a time, another computer or a variable has to follow: they are words everywhere else.
+_NEEDS = {
+    "at": re.compile(r"\s*(?:\\\\|\d{1,2}:\d\d)"),
+    "for": re.compile(r"\s*(?:/[a-zA-Z]\s|%|[a-z_]\w*\sin\s)"),
+    "where": re.compile(r"\s*/"),
+}
 # Where a sentence takes over again.
 _PROSE = re.compile(
     r"""
     \n|\s{3,}(?=[A-Z][a-z])|[.;]\s+(?=[A-Z][a-z]+\s[a-z])
+    |["\s](?<!\s\s)(?=(?:Command\sline|Example|Figure|Listing|Note|Source|Table)[\s:])
+    |\s(?=(?!Windows)[A-Z][a-z]{3,}s(?:/[a-z]+)?\s[A-Za-z][a-z]+\b)
+    |\s(?=[A-Z][a-z]+\s(?:a|an|any|for|if|in|its|on|our|that|the|this|to|was|which|with)\s)
     |\s(?=(?:A|Additionally|After|Also|An|As|During|Figure|Finally|Here|In|It|Later|Next|Note|Once
         |Our|Subsequently|Table|The|Then|These|They|This|We|When)\s[a-z]+\s[a-z]+)
     |,?\s(?:after|and|are|as\swell|before|commands?|followed|in\sorder|is|that|then|to|used|using|was
@@ -105,12 +120,14 @@ _PROSE = re.compile(
 # A command that stands right behind one of these belongs to the one before it.
 _JOINED = re.compile(
     r"""
-    (?:[|&(="'{;,<>`]
+    (?:,$|(?:[|&(="'{;<>`]
     |\b(?:cmd(?:\.exe)?|sudo|start|call|do|echo|runas|nohup|then|else|in)
-    |/\w+|-\w+)\s*$
+    |/(?:b|c|d|i|im|k|min|q|r|s|tr|v:on|wait)
+    |--?(?:a|argumentlist|c|command|d|e|exec|exe|f|filepath|headless|i|name|o|p|process|x))\s*$)
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_OPEN = re.compile(r"\s/\w+$")
 _LONGEST = 2000
 _LINE = 160
 _LOOK_BACK = 24
@@ -119,6 +136,8 @@ _HEAD = 40
 _FEW = 2
 # What tables and marked-up words have behind a word as well.
 _SIGNS = "|>&{"
+# Some of these are in what a quoted argument names: a path, a file, a variable.
+_NAMING = frozenset("\\/.:%=*$-")
 
 
 def find_commands(scan: Scan) -> Iterator[Observable]:
@@ -134,9 +153,18 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
                     break
                 if not joined[other]:
                     limit = starts[other]
-            raw = text[start : _end(text, start, limit)].rstrip(TAIL + " ")
-            last = start + len(raw)
-            yield Observable(Kind.COMMAND_LINE, raw, start, last)
+            last = _stripped(text, start, _end(text, start, limit))
+            yield Observable(Kind.COMMAND_LINE, text[start:last], start, last)
+
+
+def _stripped(text: str, start: int, end: int) -> int:
+    """Return where a command ends without the punctuation behind it; its own quotes stay."""
+    last = start + len(text[start:end].rstrip(TAIL + " "))
+    after = text[last : last + 1]
+    if after == '"' and last < end and text.count('"', start, last) % 2:
+        return last + 1
+    # An option that wants a value has it behind a colon, which may be left empty.
+    return last + 1 if after == ":" and last < end and _OPEN.search(text, start, last) else last
 
 
 def _line_end(text: str, start: int) -> int:
@@ -151,16 +179,22 @@ def _begins(text: str, start: int, head: int) -> bool:
     before = text[start - 1 : start]
     if before and (before.isalnum() or before in "\\/.-_@"):
         return False
-    if _WHOLE.match(text, start, start + _HEAD):
-        return True
+    whole = _WHOLE.match(text, start, start + _HEAD)
+    if whole is not None:
+        return not _SENTENCE.match(text, whole.end(), whole.end() + _HEAD)
     line = text[head - 1 : head + _LINE].partition("\n")[0]
     found = _ARGUMENT.search(line)
-    if found is None or _SENTENCE.match(line):
+    if found is None or _SENTENCE.match(line) or _INNER.match(text, start):
         return False
     name = text[start : head - 1].strip('"')
     if name.lower() in _WORDS:
         # In capitals it is a word of SQL, or the first of a sentence.
-        return name.islower() and found.start() == 0 and found[0].strip()[0] not in _SIGNS
+        argument = found[0].strip()
+        meant = name.islower() and found.start() == 0 and argument[0] not in _SIGNS
+        if argument[0] in "\"'" and name != "echo":
+            # A sentence quotes as well: type "yes".
+            meant = meant and not _NAMING.isdisjoint(argument)
+        return meant and (name not in _NEEDS or _NEEDS[name].match(line) is not None)
     return len(line[: found.start()].split()) <= _FEW
 
 
@@ -171,5 +205,8 @@ def _end(text: str, start: int, limit: int) -> int:
         closing = closing_quote(text, start, limit, closer)
         if closing is not None:
             return closing
-    found = _PROSE.search(text, start, limit)
-    return found.start() if found else limit
+    for found in _PROSE.finditer(text, start, limit):
+        # Within quotes of the command itself nothing ends it.
+        if text.count('"', start, found.start()) % 2 == 0 or found[0] == "\n":
+            return found.start()
+    return limit

@@ -54,7 +54,7 @@ class Sections:
         self._starts: list[int] = []
         self._levels: list[int] = []
         self._titles: list[str] = []
-        lines = lines_of(text)
+        lines = lines_of(text) if html else {}
         at = 0
         for level, title in _headings(html):
             places = lines.get(title, ())

@@ -2,6 +2,8 @@
 
 import re
 
+from ctiscraper.defang import unbracketed
+
 # As parts of patterns for RE2; spaces have no meaning there, \s stands for one.
 _OPEN, _CLOSE = r"[\[({<]", r"[\])}>]"
 DOT = rf"""(?:
@@ -13,10 +15,12 @@ COLON = r"(?:\[:\]|\(:\)|\[:|:\]|:)"
 SEPARATOR = r"(?:\[:?//\]|\[:\]?//|\(:\)//|\s?\[?:\]?(?:\[/\]|/|\\){2}\]?)"
 
 _MARKS = re.compile(r"[\[({<\\。]|.\]")
-_DOTS = re.compile(r"\s?[\[({<]{1,2}\s?(?:\.|[dD][oO0][tT])\s?[\])}>]{1,2}\s?|\\\.|\[\.|\.\]|。")
-_ATS = re.compile(r"\s?[\[({<]\s?(?:@|[aA][tT])\s?[\])}>]\s?")
-_COLONS = re.compile(r"\[:\]|\(:\)|\[:(?=//|\d)|(?<=[a-z\d]):\]")
-_SEPARATORS = re.compile(r"\[:?//\]")
+# What is left for addresses alone: brackets around brackets, halves of them, strokes, angles.
+_DOUBLE = re.compile(r"[\[({<]([\[({<]\s?(?:\.|[dD][oO0][tT])\s?[\])}>])[\])}>]?")
+_DOTS = re.compile(r"\s?[\[({<]\s?(?:\.|[dD][oO0][tT])\s?[\])}>]{1,2}\s?|\\\.|\[\.|\.\]|。")
+_ATS = re.compile(r"\s?<\s?(?:@|[aA][tT])\s?>\s?")
+_COLONS = re.compile(r"\(:\)|\[:(?=//|\d)|(?<=[a-z\d]):\]")
+_SEPARATORS = re.compile(r"\[//\]")
 _SLASHES = re.compile(r"\[(//?)\]")
 _SCHEMES = {
     "hxxp": "http", "hxxps": "https", "htxp": "http", "htxps": "https", "hxtp": "http",
@@ -32,6 +36,9 @@ def refang(text: str) -> str:
     # The two spellings that nearly all use need no pattern.
     if " " not in text:
         text = text.replace("[.]", ".").replace("[:]", ":")
+    if _MARKS.search(text) is None:
+        return text
+    text = unbracketed(_DOUBLE.sub(r"\1", text))
     if _MARKS.search(text) is None:
         return text
     text = _SLASHES.sub(r"\1", _COLONS.sub(":", _SEPARATORS.sub("://", text)))

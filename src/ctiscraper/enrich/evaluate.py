@@ -3,7 +3,7 @@
 import gzip
 import json
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -98,12 +98,14 @@ def evaluate(corpus: Iterable[Labelled]) -> Evaluation:
     tally = _Tally()
     for one in corpus:
         tally.add(one)
-    total: Counter[str] = Counter()
-    for score in tally.scores.values():
-        total.update(right=score.right, extra=score.extra, missed=score.missed)
+    scores = tally.scores.values()
     return Evaluation(
         by_kind=dict(sorted(tally.scores.items())),
-        total=Score(total["right"], total["extra"], total["missed"]),
+        total=Score(
+            right=sum(score.right for score in scores),
+            extra=sum(score.extra for score in scores),
+            missed=sum(score.missed for score in scores),
+        ),
         misses=tuple(tally.misses),
         extras=tuple(tally.extras),
     )

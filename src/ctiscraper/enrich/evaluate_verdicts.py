@@ -9,9 +9,8 @@ from pathlib import Path
 import yaml
 
 from ctiscraper.enrich.evaluate import Labelled, corpus_in
-from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.kinds import NETWORK, Kind
 from ctiscraper.enrich.observables import find_observables
-from ctiscraper.enrich.surroundings import NETWORK
 from ctiscraper.enrich.verdicts import Verdicts
 from ctiscraper.intelligence import Mention, Verdict
 

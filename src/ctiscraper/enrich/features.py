@@ -70,6 +70,8 @@ FEATURES = {
 }
 """Every feature by its name, which is what a reason has before its colon."""
 
+_POINTS = {name: feature.points for name, feature in FEATURES.items()}
+
 MALICIOUS, SUSPICIOUS, BENIGN = 3.0, 1.5, -2.0
 """From how many points on a verdict is the one or the other; down to how many it is benign."""
 
@@ -84,7 +86,10 @@ def feature_of(reason: str) -> Feature:
 
 def points_of(reasons: Iterable[str]) -> float:
     """Return what reasons weigh together; those without points limit a verdict and add nothing."""
-    return sum(feature_of(reason).points for reason in reasons)
+    points = 0.0
+    for reason in reasons:
+        points += _POINTS[reason.partition(":")[0]]
+    return points
 
 
 def verdict_of(points: float) -> Verdict:

@@ -39,6 +39,15 @@ class Kind(StrEnum):
     QUERY = "query"
 
 
+NETWORK = frozenset(
+    (Kind.IPV4, Kind.IPV6, Kind.CIDR, Kind.DOMAIN, Kind.ONION, Kind.URL, Kind.EMAIL)
+)
+"""The kinds that are addresses."""
+
+HASHES = frozenset((Kind.MD5, Kind.SHA1, Kind.SHA256, Kind.SHA512, Kind.SSDEEP))
+"""The kinds that are hashes of files."""
+
+
 class Observable(msgspec.Struct, frozen=True):
     """One place of a text that names a thing: `text[start:end]` are its words, `value` is its form.
 

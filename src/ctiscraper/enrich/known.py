@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
 from ctiscraper.enrich.domains import registrable
-from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.kinds import HASHES, Kind
 from ctiscraper.enrich.listed import Hit
-from ctiscraper.enrich.surroundings import HASHES
 from ctiscraper.packs.meanings import Meaning
 
 # Files that every Windows has; elsewhere than in its folders a path to one means something.
@@ -113,8 +112,3 @@ def _listed(kind: Kind, hits: list[Hit]) -> Iterator[str]:
             yield f"popular_{_TIERS[first.list.rank]}:{first.list.id}"
         elif first.list.rank <= _FEW:
             yield f"popular_host:{first.list.id}"
-
-
-def is_platform(host: str, hits: Iterable[Hit]) -> bool:
-    """Return whether a host is itself one where anybody may put something."""
-    return any(hit.list.meaning is Meaning.ABUSED and hit.matched == host for hit in hits)

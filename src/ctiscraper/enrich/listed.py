@@ -2,18 +2,18 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address
 
 import msgspec
 import numpy as np
 import re2
 
-from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.kinds import HASHES, Kind
 from ctiscraper.packs.warninglists import WarningList, WarningPack, key_of, unpacked
 
-_HASHES = frozenset((Kind.MD5, Kind.SHA1, Kind.SHA256, Kind.SHA512, Kind.SSDEEP))
 _ADDRESSES = frozenset((Kind.IPV4, Kind.IPV6, Kind.CIDR))
 _MOST_PARENTS = 8
+_BYTES4 = 4
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -66,12 +66,12 @@ class Listed:
             for name in _names(kind, value, host):
                 keys.append(key_of(name))
                 whose.append((place, name.lstrip(".")))
-            address = _address(kind, value, host)
-            if isinstance(address, IPv4Address):
-                numbers.append(int(address))
-                addressed.append((place, str(address)))
-            elif address is not None:
-                self._hold(found[place], self._group6(address.packed), str(address))
+            packed, name = _address(kind, value, host)
+            if len(packed) == _BYTES4:
+                numbers.append(int.from_bytes(packed, "big"))
+                addressed.append((place, name))
+            elif packed:
+                self._hold(found[place], self._group6(packed), name)
         self._values(keys, whose, found)
         self._networks(numbers, addressed, found)
         return [
@@ -84,8 +84,9 @@ class Listed:
             found.setdefault(number, matched)
 
     def _read(self, value: str, found: dict[int, str]) -> None:
+        encodable = value.encode("utf-8", "replace").decode()
         for expression, number in self._patterns:
-            if expression.search(value):
+            if expression.search(encodable):
                 found.setdefault(number, value)
         for part, number in self._substrings:
             if part in value:
@@ -120,7 +121,7 @@ class Listed:
 
 def _names(kind: str, value: str, host: str) -> Iterator[str]:
     """Return the names that lists may have: themselves, and with a dot those that hold them."""
-    if kind in _HASHES:
+    if kind in HASHES:
         yield value.lower()
     elif kind in _ADDRESSES:
         yield f".{value}"
@@ -138,15 +139,16 @@ def _names(kind: str, value: str, host: str) -> Iterator[str]:
         yield f".{above}"
 
 
-def _address(kind: str, value: str, host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that an observable is or begins at."""
+def _address(kind: str, value: str, host: str) -> tuple[bytes, str]:
+    """Return the address that an observable is, begins at or names, and its spelling."""
+    if kind == Kind.URL and (host[-1:].isdigit() or ":" in host):
+        value = host
+    elif kind == Kind.CIDR:
+        value = value.partition("/")[0]
+    elif kind not in _ADDRESSES:
+        return b"", ""
     try:
-        if kind == Kind.CIDR:
-            return ip_network(value, strict=False).network_address
-        if kind in _ADDRESSES:
-            return ip_address(value)
-        if kind == Kind.URL and (host[-1:].isdigit() or ":" in host):
-            return ip_address(host)
+        packed = bytes(map(int, value.split("."))) if "." in value and ":" not in value else b""
+        return (packed, value) if len(packed) == _BYTES4 else (IPv6Address(value).packed, value)
     except ValueError:
-        return None
-    return None
+        return b"", ""

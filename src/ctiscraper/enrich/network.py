@@ -42,6 +42,8 @@ _SIMPLE = re.compile(r"[A-Za-z0-9.-]*[A-Za-z0-9]")
 _SPLIT = re.compile(
     r"([A-Za-z][A-Za-z0-9+*-]*)(?:[\[(](s)[\])])?\]?\s?:?(?:/{2,}|(\\{2,}))\s?(.*)", re.DOTALL
 )
+# A scheme and a host that nothing hides, and behind them no square bracket, which may.
+_LIVE = re.compile(r"(?:https?|ftp)://[\w.:@-]+(?:[/?#][^\s\[\]]*)?$", re.ASCII)
 _AUTHORITY = re.compile(
     r"""
     (?:([^/?#@\\]*)@)?
@@ -81,6 +83,8 @@ _MAY_END_AT, _MAY_BEGIN_AT = frozenset("@])}> "), frozenset("@[({<+%'-_.")
 _USER_WINDOW = 80
 _DIGITS = frozenset("0123456789")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _VERSION = re.compile(
     r"(?:\bv|\bver\.?|versions?|build|release|firmware|update)\s*[:=]?\s*$", re.IGNORECASE
 )
@@ -91,21 +95,15 @@ _MOST_BITS4, _MOST_BITS6 = 32, 128
 
 
 class _Place(msgspec.Struct, frozen=True):
-    """A place of a text that may be an address, and the same refanged."""
+    """A place of a text that may be an address, the same refanged, and what stands before it."""
 
     text: str
     start: int
     end: int
     raw: str
     plain: str
-
-    @property
-    def defanged(self) -> bool:
-        return len(self.raw) != len(self.plain)
-
-    @property
-    def before(self) -> str:
-        return self.text[self.start - 1] if self.start else " "
+    before: str
+    defanged: bool
 
     def find(self, kind: Kind, value: str, offset: int = 0, size: int | None = None) -> Observable:
         """Return an observable at this place, or at a part of its raw spelling."""
@@ -125,13 +123,14 @@ def find_addresses(scan: Scan) -> Iterator[Observable]:
 def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
     """Return the addresses of a run of characters: of its first field, and of those behind it."""
     raw = text[start:end]
-    if _SIMPLE.fullmatch(raw):
-        if raw[0] in _DIGITS and _LISTED.fullmatch(raw):
+    plain = raw.replace("[.]", ".")
+    if _SIMPLE.fullmatch(plain):
+        if raw[0] in _DIGITS and "-" in raw and _LISTED.fullmatch(raw):
             yield from _listed(text, start, raw)
         else:
-            yield from _named(_Place(text, start, end, raw, raw))
+            yield from _named(_place(text, start, end, raw, plain))
         return
-    if _SEPARATES.isdisjoint(raw.replace("[.]", "")):
+    if _SEPARATES.isdisjoint(plain):
         yield from _read(text, start, end)
         return
     cuts = [found.span() for found in _CUT.finditer(text, start, end)]
@@ -147,13 +146,23 @@ def _read(text: str, start: int, end: int) -> Iterator[Observable]:
         return
     start, end = trimmed(text, start, end)
     raw = text[start:end]
-    place = _Place(text, start, end, raw, refang(raw))
+    place = _place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
     if split is None:
         yield from _named(place)
         return
     path = split[4].replace("\\", "/") if split[3] else split[4]
     yield from _url(place, scheme_of(split[1] + (split[2] or "")), path)
+
+
+def _plain(raw: str) -> str:
+    """Return an address refanged; one that nothing hides is as it stands, brackets and all."""
+    return raw if _LIVE.match(raw) else refang(raw)
+
+
+def _place(text: str, start: int, end: int, raw: str, plain: str) -> _Place:
+    before = text[start - 1] if start else " "
+    return _Place(text, start, end, raw, plain, before, len(raw) != len(plain))
 
 
 def _named(place: _Place) -> Iterator[Observable]:
@@ -179,7 +188,7 @@ def _listed(text: str, start: int, raw: str) -> Iterator[Observable]:
     """Return the addresses of a range or a pair (192.0.2.1-192.0.2.9), or one and its bits."""
     found = list(_QUAD.finditer(raw))
     if len(found) == 1 and "/" in raw:
-        yield from _bare(_Place(text, start, start + len(raw), raw, raw))
+        yield from _bare(_place(text, start, start + len(raw), raw, raw))
         return
     for one in found:
         first, last = start + one.start(), start + one.end()
@@ -249,12 +258,12 @@ def _bare(place: _Place) -> Iterator[Observable]:
         place.text, max(0, place.start - 64), place.start
     ):
         return
-    host, _, path = place.plain.partition("/")
-    host, _, port = host.partition(":")
+    where, _, path = place.plain.partition("/")
+    host = where.partition(":")[0]
     path = "" if path.lower() in _PROTOCOLS else path
-    where = f"{host}{':' + port if port else ''}"
+    where = where.removesuffix(":")
     if host[-1:].isdigit():
-        if _NUMBERS.fullmatch(host) and _is_ipv4(host) and _is_address(place):
+        if _is_ipv4(host) and _is_address(place):
             yield _ipv4(place, host, where, path)
         return
     name = ascii_host(host)
@@ -299,11 +308,7 @@ def _kind_of(place: _Place, name: str, written: str) -> Kind | None:
 
 
 def _is_ipv4(text: str) -> bool:
-    try:
-        ipaddress.IPv4Address(text)
-    except ValueError:
-        return False
-    return True
+    return _IPV4.fullmatch(text) is not None
 
 
 def _is_address(place: _Place) -> bool:
@@ -335,7 +340,7 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Observable]:
         start += label
         end -= raw[-1] == ":" and raw[-2:-1] != ":"
         raw = text[start:end]
-    place = _Place(text, start, end, text[start:end], raw)
+    place = _place(text, start, end, text[start:end], raw)
     host, slash, bits = raw.partition("/")
     around = place.before + text[end : end + 1]
     address = _address6(host) if _looks_meant(host) else None

@@ -1,12 +1,14 @@
 """Every observable of a text, in order, none inside another."""
 
+import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from operator import attrgetter
 
 from ctiscraper.enrich.artefacts import find_artefacts
 from ctiscraper.enrich.commands import find_commands
 from ctiscraper.enrich.hashes import find_fingerprints, find_hashes, find_identifiers
-from ctiscraper.enrich.kinds import Kind, Observable
+from ctiscraper.enrich.kinds import HASHES, Kind, Observable
 from ctiscraper.enrich.network import find_addresses
 from ctiscraper.enrich.rules import find_rules
 from ctiscraper.enrich.scan import Scan
@@ -17,8 +19,16 @@ _STEPS = (
     find_addresses, find_hashes, find_identifiers, find_fingerprints, find_wallets, find_artefacts,
 )  # fmt: skip
 _WEAKEST = Kind.FILE_NAME
+_HOSTS = frozenset((Kind.DOMAIN, Kind.ONION, Kind.IPV4))
 # These hold others, which are told apart inside them.
 _BLOCKS = (find_commands, find_rules)
+# Services whose links name a file by its hash.
+_ANALYSIS = re.compile(
+    r"//(?:[\w-]+\.)*(?:virustotal\.com|hybrid-analysis\.com|any\.run|tria\.ge|joesandbox\.com|intezer\.com"
+    r"|abuse\.ch|malshare\.com|alienvault\.com|kaspersky\.com|polyswarm\.network|filescan\.io"
+    r"|threatbook\.(?:cn|io)|vmray\.com|reversinglabs\.com|unpac\.me)/"
+)
+_place = attrgetter("start")
 
 
 def find_observables(text: str) -> list[Observable]:
@@ -30,13 +40,33 @@ def find_observables(text: str) -> list[Observable]:
     found = sorted(chain.from_iterable(step(scan) for step in _STEPS), key=_place)
     strong = list(_apart(one for one in found if one.kind is not _WEAKEST))
     weak = (one for one in found if one.kind is _WEAKEST)
-    parts = _apart(chain(strong, _outside(weak, strong)))
-    blocks = _apart(chain.from_iterable(step(scan) for step in _BLOCKS))
-    return sorted([*parts, *blocks], key=_place)
+    blocks = sorted(chain.from_iterable(step(scan) for step in _BLOCKS), key=_place)
+    # Each part is in order, and a sort of what is in order takes next to no time.
+    return sorted(
+        [*_apart(blocks), *strong, *_outside(weak, strong), *_analysed(found, strong)], key=_place
+    )
 
 
-def _place(one: Observable) -> tuple[int, int]:
-    return one.start, -one.end
+def root_urls(found: Iterable[Observable]) -> Iterator[Observable]:
+    """Return a URL for each host that stands alone: some who publish indicators write them so."""
+    for one in found:
+        if one.kind in _HOSTS:
+            yield Observable(Kind.URL, f"http://{one.value}", one.start, one.end, one.defanged)
+
+
+def _analysed(found: list[Observable], strong: list[Observable]) -> Iterator[Observable]:
+    """Return the hashes that links to what analysed a file have in them; both stand in order."""
+    links = [one for one in strong if one.kind is Kind.URL and _ANALYSIS.search(one.value)]
+    if not links:
+        return
+    number = 0
+    for one in found:
+        while number < len(links) and links[number].end <= one.start:
+            number += 1
+        if number == len(links):
+            return
+        if one.kind in HASHES and links[number].start < one.start and one.end <= links[number].end:
+            yield one
 
 
 def _outside(weak: Iterable[Observable], strong: list[Observable]) -> Iterator[Observable]:
@@ -50,8 +80,14 @@ def _outside(weak: Iterable[Observable], strong: list[Observable]) -> Iterator[O
 
 
 def _apart(found: Iterable[Observable]) -> Iterator[Observable]:
-    end = 0
-    for one in sorted(found, key=_place):
-        if one.start >= end:
-            yield one
-            end = one.end
+    """Return what does not overlap; `found` stands in order of place."""
+    kept: Observable | None = None
+    for one in found:
+        if kept is None or one.start >= kept.end:
+            if kept is not None:
+                yield kept
+            kept = one
+        elif one.start == kept.start and one.end > kept.end:
+            kept = one
+    if kept is not None:
+        yield kept

@@ -21,9 +21,8 @@ _INFRASTRUCTURE = re.compile(
     r"""
     \bc2s?\b|\bc&c\b|\bcommand[\s-](?:and|&)[\s-]control\b|\binfrastructure\b|\bsamples?\b
     |\barte?facts?\b|\bcompromised\b|^(?:appendix\b.*)$
-    |^(?:(?:ip|e-?mail|host|network|file|domain|url|malware|server)\b\s?(?:address(?:es)?|names?
-       |files?|s)?(?:\s(?:and|&)\s|[\s/,]+|$))+$
-    |^(?:addresses|domains|files|hosts|ips|payloads|servers|urls|wallets)$
+    |^(?:(?:addresses\b|domain|e-?mail|file|host|ip|malware|network|payload|server|url|wallet)s?\b
+       (?:\s(?:address(?:es)?|names?))?(?:\s(?:and|&)\s|[\s/,]+|$))+$
     """,
     re.IGNORECASE | re.VERBOSE,
 )

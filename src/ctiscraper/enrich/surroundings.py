@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from html import unescape
 
 from ctiscraper.enrich.context import lines_of, sentence_at
-from ctiscraper.enrich.kinds import Kind, Observable
+from ctiscraper.enrich.kinds import HASHES, NETWORK, Kind, Observable
 from ctiscraper.enrich.listed import host_in
 from ctiscraper.enrich.outline import Outline
 from ctiscraper.enrich.scan import Pattern, Scan, pattern
@@ -19,7 +19,7 @@ _ATTACK = pattern(
     |delivers|delivered|deploys|deployed|download(?:s|ed|er|ing)|drops|dropped|dropper|dropping
     |exfiltrat\w+|fake|fetch(?:es|ed|ing)|host(?:s|ed|ing)|impersonat\w+|implant\w*|install(?:s|ed)
     |lookalike|loader|lure\w*|malicious\w*|malware|payloads?|phish\w*|ransom\w*|redirect(?:s|ed|ing)
-    |registered|resolv(?:es|ed|ing)|retriev\w+|rogue|scam\w*|spoof\w*|stager?|stole\w*|stealer
+    |registered|resolv(?:es|ed|ing)|retrieve[ds]?|retrieving|rogue|scam\w*|spoof\w*|stager?|stole\w*|stealer
     |threat\sactors?\w*|trojan\w*|typosquat\w*|victims?|web\s?shells?)\b
     """,
     ignore_case=True,
@@ -66,11 +66,6 @@ _LONGEST_WORD = 40
 _LONGEST_HEAD = 300
 _LONGEST_TABLE = 20_000
 
-NETWORK = frozenset(
-    (Kind.IPV4, Kind.IPV6, Kind.CIDR, Kind.DOMAIN, Kind.ONION, Kind.URL, Kind.EMAIL)
-)
-HASHES = frozenset((Kind.MD5, Kind.SHA1, Kind.SHA256, Kind.SHA512, Kind.SSDEEP))
-
 
 class Surroundings:
     """A text and its markup, ready to say what stands around each of its observables."""
@@ -86,6 +81,7 @@ class Surroundings:
         self._cited = _Words(scan, _CITED, live)
         self._markup = _Markup(text, html)
         self._runs = set(_in_runs(text, observables))
+        self._commits = _COMMIT.search(text) is not None
         self._habit = sum(one.defanged for one in live) >= _HABIT
         self._table = (0, 0, "")
         self._sentence = (0, 0)
@@ -102,7 +98,7 @@ class Surroundings:
             found.append(f"attack:{word}")
         if one.kind in NETWORK and not one.defanged:
             found += self._live(one)
-        if one.kind is Kind.SHA1 and _COMMIT.search(self._around(one)):
+        if self._commits and one.kind is Kind.SHA1 and _COMMIT.search(self._around(one)):
             found.append("commit")
         return found
 

@@ -6,11 +6,12 @@ import msgspec
 
 from ctiscraper.enrich.domains import registrable
 from ctiscraper.enrich.features import MALICIOUS, SUSPICIOUS, points_of, verdict_of
-from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.known import is_platform, known
+from ctiscraper.enrich.kinds import HASHES, NETWORK, Kind, Observable
+from ctiscraper.enrich.known import known
 from ctiscraper.enrich.listed import Hit, Listed, host_in
-from ctiscraper.enrich.surroundings import HASHES, NETWORK, Surroundings
+from ctiscraper.enrich.surroundings import Surroundings
 from ctiscraper.intelligence import MOST_MENTIONS, MOST_PLACES, Extractor, Mention, Verdict
+from ctiscraper.packs.meanings import Meaning
 from ctiscraper.packs.warninglists import WarningPack
 
 # Named in reports for what they are; nobody is attacked from them.
@@ -31,6 +32,7 @@ _GOOD = frozenset(
         *("popular_1k", "popular_10k", "popular_100k", "windows_file"),
     )
 )
+_SERVING = frozenset((Meaning.ABUSED, Meaning.SERVICE))
 _HOSTING = frozenset(("abused", "popular_host"))
 _SURE = frozenset(("reserved", "own_host"))
 _PLACED = frozenset(("indicators", "titled", "infrastructure", "header", "table", "run"))
@@ -47,13 +49,12 @@ class _Judged(msgspec.Struct):
     found: list[Observable]
     placed: list[str] = []
     known: list[str] = []
-    platform: bool = False
+    points: float = 0.0
+    good: bool = False
 
-    def points(self) -> float:
-        return points_of(self.placed) + points_of(self.known)
-
-    def is_good(self) -> bool:
-        return self.platform or not _GOOD.isdisjoint(map(_name, self.known))
+    def add(self, reason: str) -> None:
+        self.known.append(reason)
+        self.points += points_of((reason,))
 
 
 class Verdicts:
@@ -113,30 +114,36 @@ def _judge(one: _Judged, hits: Iterable[Hit], own: str, around: Surroundings) ->
     """Add the reasons that a thing has by itself, and those of its most telling place."""
     hits = tuple(hits)
     one.known = list(known(one.kind, one.value, one.host, hits, own))
-    one.platform = one.kind is Kind.DOMAIN and is_platform(one.host, hits)
-    places = (around.reasons(place) for place in one.found[:MOST_PLACES])
-    one.placed = max(places, key=points_of)
+    places = [around.reasons(place) for place in one.found[:MOST_PLACES]]
+    one.placed = max(places, key=points_of) if len(places) > 1 else places[0]
+    one.points = points_of(one.placed) + points_of(one.known)
+    one.good = _is_platform(one, hits) or not _GOOD.isdisjoint(map(_name, one.known))
+
+
+def _is_platform(one: _Judged, hits: Iterable[Hit]) -> bool:
+    """Whether a domain itself serves everybody, or has below it what anybody puts there."""
+    return one.kind is Kind.DOMAIN and any(
+        hit.list.meaning in _SERVING and hit.matched == one.host for hit in hits
+    )
 
 
 def _compare(judged: list[_Judged]) -> None:
     """Add what a thing has in common with those that are surely indicators."""
     bad = [
-        one
-        for one in judged
-        if one.kind in NETWORK and one.points() >= MALICIOUS and not one.is_good()
+        one for one in judged if one.points >= MALICIOUS and one.kind in NETWORK and not one.good
     ]
     hosts = {one.host or one.value for one in bad if not _is_lent(one)}
     owners = {owner for host in hosts if (owner := registrable(host)) is not None}
-    listed = {one.host for one in judged if one.host and one.is_good()}
+    listed = {one.host for one in judged if one.host and one.good}
     counted = {(one.kind, one.value) for one in bad}
     for one in judged:
-        if not one.host or (one.kind, one.value) in counted or one.is_good():
+        if not one.host or (one.kind, one.value) in counted or one.good:
             continue
         owner = registrable(one.host)
         if one.host in hosts:
-            one.known.append(f"same_host:{one.host}")
+            one.add(f"same_host:{one.host}")
         elif owner in owners and owner not in listed:
-            one.known.append(f"same_owner:{owner}")
+            one.add(f"same_owner:{owner}")
 
 
 def _is_lent(one: _Judged) -> bool:
@@ -162,13 +169,12 @@ def _mention(one: _Judged) -> Mention:
 
 def _verdict(one: _Judged) -> tuple[Verdict, list[str]]:
     """Return the verdict of the points, and what it is limited by."""
-    points = one.points()
-    names = set(map(_name, one.known))
-    if not _SURE.isdisjoint(names):
+    points = one.points
+    if not _SURE.isdisjoint(map(_name, one.known)):
         return verdict_of(min(points, 0)), []
-    if one.is_good() and points < SUSPICIOUS and _is_clear(one):
+    if one.good and points < SUSPICIOUS and _is_clear(one):
         return Verdict.SUSPICIOUS, ["clearly_used"]
-    if points >= MALICIOUS and one.is_good():
+    if points >= MALICIOUS and one.good:
         return Verdict.SUSPICIOUS, ["known_good"]
     if points >= MALICIOUS and one.kind in _COMMON:
         return Verdict.SUSPICIOUS, ["context_only"]
