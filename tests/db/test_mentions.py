@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import make
+from ctiscraper.db.enrichments import Finding
 from ctiscraper.db.mentions import backwards, key_of
 from ctiscraper.intelligence import Extractor, Verdict
 from db import claimed
@@ -71,7 +72,7 @@ async def test_one_extractor_run_again_leaves_what_others_found(stage: Stage) ->
     await stage.enrichments.queue([Extractor.NAMES])
     [text] = await claimed.claim(stage)
     nothing = claimed.enrichment([], Extractor.NAMES)
-    await stage.enrichments.keep([claimed.Finding(text=text, enrichment=nothing)])
+    await stage.enrichments.keep([Finding(text=text, enrichment=nothing)])
     assert await stage.rows(
         "SELECT e.value FROM mention m JOIN entity e ON e.id = m.entity_id"
     ) == [("evil.example",)]

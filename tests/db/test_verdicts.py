@@ -15,8 +15,12 @@ OTHER = make.settings("other", "other.example")
 
 def decision(value: str, verdict: Verdict = Verdict.BENIGN, **changes: object) -> Decision:
     values: dict[str, object] = {
-        "scope": Scope.VALUE, "kind": "domain", "value": value, "verdict": verdict, "reason": "ours",
-    }  # fmt: skip
+        "scope": Scope.VALUE,
+        "kind": "domain",
+        "value": value,
+        "verdict": verdict,
+        "reason": "ours",
+    }
     return Decision(**{**values, **changes})  # type: ignore[arg-type]  # a builder
 
 

@@ -76,6 +76,12 @@ class Script:
     async def unlinked(self) -> int:
         return 0
 
+    async def enrich(self) -> int:
+        return 0
+
+    async def unenriched(self) -> int:
+        return 0
+
 
 def _unused() -> Sourcing:
     """A worker adds no sources."""

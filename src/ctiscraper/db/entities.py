@@ -114,7 +114,10 @@ class Entities:
     async def sightings(
         self, entity_id: int, *, cursor: str | None = None, limit: int = 50
     ) -> SightingPage:
-        """Return the articles that name a thing, newest first. Raises NotFoundError, CursorError."""
+        """Return the articles that name a thing, newest first.
+
+        Raises NotFoundError and CursorError.
+        """
         limit = max(1, min(limit, LIMIT_MOST))
         after = None if cursor is None else from_cursor(cursor)
         async with self._database.transaction() as conn:

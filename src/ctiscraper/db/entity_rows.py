@@ -1,7 +1,6 @@
 """The columns of things that articles name, and the values that rows of them become."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from psycopg import sql
@@ -56,8 +55,8 @@ VERDICT = sql.SQL(
 
 def to_entity(row: Row) -> EntitySummary:
     """Return the thing of a row of COLUMNS."""
-    last: datetime | None = row[9]
-    days = (row[10] - last).total_seconds() / _DAY if last else 0.0
+    last, now = row[9], row[10]
+    days = (now - last).total_seconds() / _DAY if last else 0.0
     found = None if row[1] in _UNJUDGED else _LEVELS[row[5]]
     return EntitySummary(
         id=row[0],
