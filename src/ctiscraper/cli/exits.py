@@ -8,6 +8,7 @@ from ctiscraper.errors import (
     ConflictError,
     CTIScraperError,
     FetchError,
+    InputError,
     NotFoundError,
     ParseError,
     SettingsError,
@@ -38,6 +39,7 @@ _BY_ERROR: dict[type[CTIScraperError], Exit] = {
     NotFoundError: Exit.NOT_FOUND,
     ConflictError: Exit.CONFLICT,
     CatalogError: Exit.BAD_FILE,
+    InputError: Exit.BAD_FILE,
     ArchiveError: Exit.BAD_FILE,
     StorageError: Exit.STORAGE,
 }

@@ -14,6 +14,9 @@ from ctiscraper.intelligence import Mention, Verdict
 # Counts are written last and by one worker at a time: two that count the same things in another
 # order would wait for each other for ever.
 _COUNTING = 0x656E7469
+# Held by all who add things, and alone by who decides of them: a thing that a decision does not
+# see yet would never be told of it, and two that write to the same things could block each other.
+_DECIDING = 0x76657264
 # A thing counts as what its gravest mention says.
 LEVELS = {Verdict.BENIGN: 0, Verdict.MENTIONED: 1, Verdict.SUSPICIOUS: 2, Verdict.MALICIOUS: 3}
 
@@ -78,6 +81,7 @@ async def write_mentions(conn: Conn, claims: Sequence[Claims]) -> dict[int, Delt
 
     Call it as the last step of a transaction: counting is for one at a time.
     """
+    await hold_decisions(conn)
     await _keep_things(conn, claims)
     removed = await _remove(conn, claims)
     added = await _insert(conn, claims)
@@ -116,18 +120,33 @@ async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> None:
         """
         UPDATE entity e SET team = v.verdict, team_verdict = v.id
         FROM (
-            SELECT DISTINCT ON (t.id) t.id AS entity, v.id, v.verdict
-            FROM entity t LEFT JOIN verdict v ON v.undone_at IS NULL AND (
-                (v.scope = 'value' AND v.key = t.key)
-                OR (v.scope = 'domain' AND t.host IS NOT NULL
-                    AND (t.host = v.value OR starts_with(t.host, v.value || '.'))))
+            SELECT t.id AS entity, v.id, v.verdict
+            FROM entity t LEFT JOIN LATERAL (
+                (SELECT v.id, v.verdict, 0 AS far FROM verdict v
+                    WHERE v.key = t.key AND v.scope = 'value' AND v.undone_at IS NULL)
+                UNION ALL
+                (SELECT v.id, v.verdict, 300 - length(v.value) FROM verdict v
+                    WHERE v.scope = 'domain' AND v.undone_at IS NULL AND v.value = ANY(ARRAY(
+                        SELECT array_to_string((string_to_array(t.host, '.'))[:n], '.')
+                        FROM generate_series(1, cardinality(string_to_array(t.host, '.'))) AS n)))
+                ORDER BY far, id DESC LIMIT 1
+            ) v ON true
             WHERE t.id = ANY(%s)
-            ORDER BY t.id, v.scope = 'value' DESC NULLS LAST, length(v.value) DESC, v.id DESC
         ) v
         WHERE e.id = v.entity AND (e.team, e.team_verdict) IS DISTINCT FROM (v.verdict, v.id)
         """,
         (list(entity_ids),),
     )
+
+
+async def hold_decisions(conn: Conn) -> None:
+    """Let no decision be made until this transaction ends: what it adds will be told of all."""
+    await conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_DECIDING,))
+
+
+async def await_writers(conn: Conn) -> None:
+    """Wait for the writers that are under way, and let none begin until a decision is told."""
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_DECIDING,))
 
 
 Change = tuple[int, int, int, datetime, str | None]
