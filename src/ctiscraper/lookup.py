@@ -101,8 +101,10 @@ def _named(one: Observable) -> tuple[str, str]:
 
 
 async def _look_up(entities: Entities, asked: Iterable[Asked]) -> LookupReport:
-    once = {(kind, value): given for given, kind, value in reversed(list(asked))}
-    pairs = list(reversed(once))
+    once: dict[tuple[str, str], str] = {}
+    for given, kind, value in asked:
+        once.setdefault((kind, value), given)
+    pairs = list(once)
     if len(pairs) > LOOKUP_MOST:
         raise InputError(
             f"{len(pairs):,} different values were given, at most {LOOKUP_MOST:,} are looked up "

@@ -1,4 +1,4 @@
-"""`indicators`, `indicator`, `lookup`, `verdict`, `enrichment`: what articles name, on a terminal."""
+"""`indicators`, `indicator`, `lookup`, `verdict`, `enrichment`: what articles name, by command."""
 
 import asyncio
 import csv
@@ -25,7 +25,7 @@ async def _fill(conninfo: str) -> None:
         await claimed.article(
             stage, "two", evil, claimed.mention("=cmd()", "mutex"),
             claimed.mention("S0367", "malware", name="Emotet", verdict=None,
-                            extractor=Extractor.NAMES), text=f"{TEXT} Again.",
+                            extractor=Extractor.NAMES), text=f"{TEXT} Heliotrope.",
         )  # fmt: skip
         await claimed.store(stage, "three", "What cannot be looked through.")
         texts = await claimed.claim(stage)
@@ -123,7 +123,7 @@ def test_what_failed_is_listed_and_tried_again(named: Terminal) -> None:
 
 
 def test_an_article_shows_what_it_names_and_who_else_does(named: Terminal) -> None:
-    [newest, *_] = named.run("articles", "search", "again", "--json").json["articles"]
+    [newest, *_] = named.run("articles", "search", "heliotrope", "--json").json["articles"]
     number = str(newest["id"])
     shown = named.run("articles", "entities", number).out
     assert "The loader calls evil[.]org and more." in shown

@@ -232,17 +232,21 @@ async def _count(conn: Conn, removed: list[Change], added: list[Change]) -> None
         change.times.append(at)
         change.level = max(change.level, LEVELS[Verdict(verdict)] if verdict else 0)
         change.changed |= before.pop((article, entity), one) != one
+    # What went may have been first, last or gravest, even where as many others came.
+    for _, entity, source, *_ in before.values():
+        changes[entity, source].changed = True
     more = sorted(pair for pair, change in changes.items() if change.number > 0)
-    less = sorted(pair for pair, change in changes.items() if change.number < 0 or change.changed)
-    if not more and not less:
+    less = sorted(pair for pair, change in changes.items() if change.number < 0)
+    again = sorted(pair for pair, change in changes.items() if change.changed)
+    if not more and not again:
         return
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_COUNTING,))
     if more:
         await conn.execute(_COUNT_MORE, _columns(more, changes))
     if less:
-        values = _columns(less, changes)
-        await conn.execute(_COUNT_LESS, values)
-        await conn.execute(_LOOK_AGAIN, values)
+        await conn.execute(_COUNT_LESS, _columns(less, changes))
+    if again:
+        await conn.execute(_LOOK_AGAIN, _columns(again, changes))
 
 
 def _columns(
@@ -310,8 +314,8 @@ WHERE e.id = s.entity_id
 # there may be any number of others.
 _LOOK_AGAIN = """
 WITH given AS (
-    SELECT * FROM unnest(%(entities)s::bigint[], %(sources)s::bigint[], %(numbers)s::integer[])
-        AS g (entity_id, source_id, number) WHERE number > 0
+    SELECT * FROM unnest(%(entities)s::bigint[], %(sources)s::bigint[])
+        AS g (entity_id, source_id)
 ),
 by_source AS (
     UPDATE entity_source s SET first_seen = t.first_at, last_seen = t.last_at
