@@ -127,7 +127,7 @@ class FailureParameters(BaseModel):
     limit: Limit = 50
 
 
-class RetryIn(BaseModel):
+class FailedNumbers(BaseModel):
     """Which articles are looked through again; without numbers all that could not be."""
 
     model_config = ConfigDict(extra="forbid")

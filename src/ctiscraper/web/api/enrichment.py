@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ctiscraper.entity_views import FailedPage
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import RecordsDep, after_change
-from ctiscraper.web.entity_schemas import FailureParameters, RetryIn
+from ctiscraper.web.entity_schemas import FailureParameters, FailedNumbers
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import Counted
 
@@ -30,6 +30,6 @@ async def list_failures(
     dependencies=[Depends(after_change)],
     summary="Look through them once more",
 )
-async def retry_failures(records: RecordsDep, given: RetryIn) -> Response:
+async def retry_failures(records: RecordsDep, given: FailedNumbers) -> Response:
     """In the background, with all their attempts."""
     return JsonAnswer({"count": await records.retry(given.articles)})
