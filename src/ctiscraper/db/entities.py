@@ -80,7 +80,8 @@ class Entities:
         limit = max(1, min(limit, LIMIT_MOST))
         statement, values = _list(query, None if cursor is None else from_cursor(cursor).id)
         async with self._bounded() as conn:
-            found = await conn.execute(statement, {**values, "limit": limit + 1})
+            # Planned for these values each time: how many there are of them decides how.
+            found = await conn.execute(statement, {**values, "limit": limit + 1}, prepare=False)
             entities = [to_entity(row) for row in await found.fetchall()]
         more = len(entities) > limit
         entities = entities[:limit]
@@ -193,10 +194,9 @@ class Entities:
                 AND e.articles > 0 ORDER BY e.articles, e.id
             """
         ).format(COLUMNS, _LABEL, _LABEL)
-        names = [name.value for name in Name]
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                statement, {"labels": list(labels[:LOOKUP_MOST]), "names": names}
+                statement, {"labels": list(labels[:LOOKUP_MOST]), "names": _NAMES}
             )
             return {row[WIDTH]: to_entity(row) for row in await cursor.fetchall()}
 
@@ -208,6 +208,7 @@ def _answer(kind: str, value: str, entity: EntitySummary | None) -> Answered:
     return Answered(kind=kind, value=value, state=state, entity=entity)
 
 
+_NAMES = [name.value for name in Name]
 # These as the indexes have them.
 _LABEL = sql.SQL("lower(left(coalesce(nullif(e.name, ''), e.value), 100))")
 _HELD = sql.SQL(
@@ -235,7 +236,15 @@ def _list(query: EntityQuery, after: int | None) -> tuple[sql.Composed, dict[str
     if after is not None:
         conditions.append(sql.SQL("e.id < %(after)s"))
         values["after"] = after
-    walk = sql.SQL("SELECT e.* FROM entity e {} WHERE {} ORDER BY e.id DESC LIMIT %(limit)s")
+    if query.source or not (query.kinds or query.verdicts):
+        return _walk(query, conditions, values), values
+    return _merge(query, conditions, values), values
+
+
+def _walk(
+    query: EntityQuery, conditions: list[sql.Composable], values: dict[str, object]
+) -> sql.Composed:
+    """All things, or those of a source, in their order."""
     joined = sql.SQL("")
     if query.source:
         joined = sql.SQL(
@@ -243,26 +252,43 @@ def _list(query: EntityQuery, after: int | None) -> tuple[sql.Composed, dict[str
             "AND es.source_id = (SELECT id FROM source WHERE key = %(source)s)"
         )
         values["source"] = query.source
-    if not query.kinds and not query.verdicts:
-        inner = walk.format(joined, sql.SQL(" AND ").join(conditions))
-        return sql.SQL("SELECT {} FROM ({}) e ORDER BY e.id DESC").format(COLUMNS, inner), values
-    values["kinds"] = list(query.kinds)
-    values["verdicts"] = sorted(set(query.verdicts) or set(Verdict))
-    values["names"] = [name.value for name in Name]
+    if query.kinds:
+        conditions.append(sql.SQL("e.kind = ANY(%(kinds)s)"))
+        values["kinds"] = list(query.kinds)
+    if query.verdicts:
+        conditions.append(sql.SQL("{} = ANY(%(verdicts)s)").format(_HELD))
+        conditions.append(sql.SQL("e.kind <> ALL(%(names)s)"))
+        values |= {"verdicts": list(query.verdicts), "names": _NAMES}
+    return sql.SQL("SELECT {} FROM entity e {} WHERE {} ORDER BY e.id DESC LIMIT %(limit)s").format(
+        COLUMNS, joined, sql.SQL(" AND ").join(conditions)
+    )
+
+
+def _merge(
+    query: EntityQuery, conditions: list[sql.Composable], values: dict[str, object]
+) -> sql.Composed:
+    """The things of each kind and verdict in their order, and the newest of all these."""
     conditions += [sql.SQL("e.kind = k.kind"), sql.SQL("{} = v.held").format(_HELD)]
+    values |= {
+        "kinds": list(query.kinds),
+        "verdicts": sorted(set(query.verdicts) or set(Verdict)),
+        "names": _NAMES,
+    }
     # Nobody judges a name: none is benign for that.
     judged = sql.SQL("k.kind <> ALL(%(names)s)" if query.verdicts else "true")
     return sql.SQL(
         """
         {} SELECT {} FROM kinds k CROSS JOIN unnest(%(verdicts)s::text[]) AS v (held)
-        CROSS JOIN LATERAL ({}) e WHERE {} ORDER BY e.id DESC LIMIT %(limit)s
+        CROSS JOIN LATERAL (
+            SELECT e.* FROM entity e WHERE {} ORDER BY e.id DESC LIMIT %(limit)s
+        ) e WHERE {} ORDER BY e.id DESC LIMIT %(limit)s
         """
     ).format(
         _GIVEN_KINDS if query.kinds else _KINDS,
         COLUMNS,
-        walk.format(joined, sql.SQL(" AND ").join(conditions)),
+        sql.SQL(" AND ").join(conditions),
         judged,
-    ), values
+    )
 
 
 def _conditions(query: EntityQuery) -> tuple[list[sql.Composable], dict[str, object]]:
@@ -349,9 +375,10 @@ async def verdicts_of(conn: Conn, entity_id: int) -> tuple[TeamVerdict, ...]:
         WHERE v.id IN (
             SELECT o.id FROM entity e JOIN verdict o ON o.key = e.key WHERE e.id = %(id)s
             UNION ALL
-            SELECT o.id FROM entity e JOIN verdict o ON o.scope = 'domain' AND o.value = ANY(ARRAY(
-                SELECT array_to_string((string_to_array(e.host, '.'))[:n], '.')
-                FROM generate_series(1, cardinality(string_to_array(e.host, '.'))) AS n))
+            SELECT o.id FROM entity e CROSS JOIN LATERAL
+                generate_series(1, cardinality(string_to_array(e.host, '.'))) AS n
+            JOIN verdict o ON o.scope = 'domain'
+                AND o.value = array_to_string((string_to_array(e.host, '.'))[:n], '.')
             WHERE e.id = %(id)s)
         ORDER BY v.id DESC LIMIT 100
         """

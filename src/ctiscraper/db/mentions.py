@@ -118,22 +118,28 @@ async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> None:
     """Write to things what the team holds of them: of the value itself, else of its domain."""
     await conn.execute(
         """
-        UPDATE entity e SET team = v.verdict, team_verdict = v.id
-        FROM (
-            SELECT t.id AS entity, v.id, v.verdict
-            FROM entity t LEFT JOIN LATERAL (
-                (SELECT v.id, v.verdict, 0 AS far FROM verdict v
-                    WHERE v.key = t.key AND v.scope = 'value' AND v.undone_at IS NULL)
-                UNION ALL
-                (SELECT v.id, v.verdict, 300 - length(v.value) FROM verdict v
-                    WHERE v.scope = 'domain' AND v.undone_at IS NULL AND v.value = ANY(ARRAY(
-                        SELECT array_to_string((string_to_array(t.host, '.'))[:n], '.')
-                        FROM generate_series(1, cardinality(string_to_array(t.host, '.'))) AS n)))
-                ORDER BY far, id DESC LIMIT 1
-            ) v ON true
-            WHERE t.id = ANY(%s)
-        ) v
-        WHERE e.id = v.entity AND (e.team, e.team_verdict) IS DISTINCT FROM (v.verdict, v.id)
+        WITH t AS (SELECT id, key, host, team, team_verdict FROM entity WHERE id = ANY(%s)),
+        above AS (
+            SELECT t.id, array_to_string((string_to_array(t.host, '.'))[:n], '.') AS value
+            FROM t CROSS JOIN LATERAL
+                generate_series(1, cardinality(string_to_array(t.host, '.'))) AS n
+        ),
+        held AS (
+            SELECT t.id AS entity, v.id, v.verdict, 0 AS far
+            FROM t JOIN verdict v ON v.key = t.key
+            WHERE v.scope = 'value' AND v.undone_at IS NULL
+            UNION ALL
+            SELECT a.id, v.id, v.verdict, 300 - length(v.value)
+            FROM above a JOIN verdict v ON v.value = a.value
+            WHERE v.scope = 'domain' AND v.undone_at IS NULL
+        ),
+        nearest AS (
+            SELECT DISTINCT ON (entity) entity, id, verdict FROM held
+            ORDER BY entity, far, id DESC
+        )
+        UPDATE entity e SET team = n.verdict, team_verdict = n.id
+        FROM t LEFT JOIN nearest n ON n.entity = t.id
+        WHERE e.id = t.id AND (t.team, t.team_verdict) IS DISTINCT FROM (n.verdict, n.id)
         """,
         (list(entity_ids),),
     )

@@ -169,9 +169,9 @@ _COVERED = {
         WHERE v.id = %(verdict)s AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
     """,
     Scope.DOMAIN: """
-        SELECT e.id FROM verdict v JOIN entity e ON (e.host = v.value
-            OR e.host >= v.value || '.' AND e.host < v.value || '/')
-        WHERE v.id = %(verdict)s AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
+        SELECT e.id FROM entity e WHERE (e.host = %(host)s
+            OR e.host >= %(host)s || '.' AND e.host < %(host)s || '/')
+            AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
     """,
 }
 
@@ -181,8 +181,10 @@ async def _tell(conn: Conn, told: TeamVerdict) -> None:
     statement = _COVERED.get(Scope(told.scope))
     after = 0
     while statement is not None:
-        values = {"verdict": told.id, "after": after, "limit": _BATCH}
-        cursor = await conn.execute(statement, values)
+        host = backwards(told.value)
+        values = {"verdict": told.id, "host": host, "after": after, "limit": _BATCH}
+        # Planned for this host each time: a plan for any would walk all that there is.
+        cursor = await conn.execute(statement, values, prepare=False)
         covered = [row[0] for row in await cursor.fetchall()]
         if covered:
             await apply_verdicts(conn, covered)

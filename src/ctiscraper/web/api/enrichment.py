@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ctiscraper.entity_views import FailedPage
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import RecordsDep, after_change
-from ctiscraper.web.entity_schemas import FailureParameters, FailedNumbers
+from ctiscraper.web.entity_schemas import FailedNumbers, FailureParameters
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import Counted
 
