@@ -5,6 +5,7 @@ from dataclasses import replace
 from ctiscraper.operations import (
     DatabaseState,
     Ended,
+    Enriching,
     Flow,
     HostsState,
     Operations,
@@ -68,6 +69,7 @@ def work(**changes: object) -> Work:
         tiers=(tier("premium"), tier("standard"), tier("basic")),
         flow=flow(),
         standing=Standing(dead=0, failed=0, filtered=0),
+        enriching=Enriching(waiting=0, failed=0, oldest_seconds=0.0),
         traffic=Traffic(
             requests=0,
             requests_day=0,

@@ -56,6 +56,8 @@ def _of_all(work: Work) -> Iterable[Metric]:
     yield "DeadLettersLastHour", "Count", flow.dead_hour
     yield "RefundsLastHour", "Count", flow.refunds_hour
     yield "AttemptsBurntLastHour", "Count", flow.burnt_hour
+    yield "EnrichmentWaiting", "Count", work.enriching.waiting
+    yield "EnrichmentFailed", "Count", work.enriching.failed
     yield "HostsResting", "Count", work.hosts.resting
     yield "RequestsLastDay", "Count", traffic.requests_day
     yield "BytesReceivedLastDay", "Bytes", traffic.check_bytes + traffic.page_bytes

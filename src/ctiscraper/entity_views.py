@@ -150,3 +150,87 @@ class Answered:
     value: str
     state: str
     entity: EntitySummary | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedUp:
+    """What is known of one thing that was asked for, and what of the question named it."""
+
+    given: str
+    kind: str
+    value: str
+    state: str
+    entity: EntitySummary | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookupReport:
+    """What is known of many things, in the order of the question, each of them once."""
+
+    answers: tuple[LookedUp, ...]
+    known: int
+    benign: int
+    unknown: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A thing as one article names it, with the first of its places and what stands around."""
+
+    mention: MentionView
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrichmentRecord:
+    """When an article was looked through last, and by what.
+
+    `added` and `removed` are what a new revision or a second look changed; `failure` is why it
+    could not be looked through.
+    """
+
+    revision: int
+    made_at: datetime
+    versions: dict[str, str]
+    notes: tuple[str, ...]
+    failure: str
+    added: tuple[EntitySummary, ...] = ()
+    removed: tuple[EntitySummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArticleEvidence:
+    """All that an article names, in the order of its text; no `record` before it was looked at."""
+
+    article: int
+    revision: int
+    record: EnrichmentRecord | None
+    entities: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedEnrichment:
+    """An article that could not be looked through, and why."""
+
+    article: int
+    title: str
+    source: SourceRef
+    revision: int
+    failure: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedPage:
+    """A page of articles that could not be looked through, the latest failures first."""
+
+    failures: tuple[FailedEnrichment, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictPage:
+    """A page of decisions, the latest first."""
+
+    verdicts: tuple[TeamVerdict, ...]
+    next: str | None

@@ -117,6 +117,10 @@ class QueryError(CTIScraperError):
     """A question to the database that is too broad to answer in time."""
 
 
+class InputError(CTIScraperError):
+    """What was given cannot be taken as it is."""
+
+
 class UnavailableError(CTIScraperError):
     """A part of the product that does not run here."""
 

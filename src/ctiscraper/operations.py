@@ -81,6 +81,18 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enriching:
+    """Stored texts that wait to be looked through, and those that could not be.
+
+    Each counted up to `COUNTED_MOST`; `oldest_seconds` is how long a new text has waited.
+    """
+
+    waiting: int
+    failed: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What was asked of sites: `requests` since counting began, the rest in the last 24 hours.
 
@@ -169,6 +181,7 @@ class Work:
     tiers: tuple[TierWork, ...]
     flow: Flow
     standing: Standing
+    enriching: Enriching
     traffic: Traffic
     workers: tuple[WorkerState, ...]
     hosts: HostsState

@@ -11,7 +11,7 @@ class ArticleQuery:
     """What a list of articles is narrowed to; None leaves that side open.
 
     With `source` the list shows near-duplicates too, without it they are folded.
-    `since` and `until` bound the time an article is listed under.
+    `since` and `until` bound the time an article is listed under; `entity` is named in it.
     """
 
     source: str | None = None
@@ -22,6 +22,7 @@ class ArticleQuery:
     since: datetime | None = None
     until: datetime | None = None
     q: str | None = None
+    entity: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,18 @@ SELECT id, url_hash, source_id, 'standard', url, url, 'Title ' || id, 'Tëxt' ||
     to_tsvector('english', 'title ' || id)
 FROM fetch_job WHERE state = 'stored';
 UPDATE fetch_job j SET article_id = a.id FROM article a WHERE a.job_id = j.id;
+INSERT INTO entity (key, kind, value, host, articles, sources, first_seen, last_seen)
+SELECT decode(md5(n::text), 'hex'), 'domain', 'h' || n || '.example', 'example.h' || n, 10, 1,
+    now(), now() FROM generate_series(1, 100) AS n;
+INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, ends, verdict,
+    reasons, extractor, version)
+SELECT a.id, e.id, a.source_id, a.sort_at, 2, ARRAY[1, 5], ARRAY[4, 9], 'malicious',
+    ARRAY['defanged'], 'observables', '1'
+FROM article a JOIN entity e ON e.id = 1 + a.id % 100 WHERE a.id % 9 = 0;
+INSERT INTO entity_source (entity_id, source_id, articles, first_seen, last_seen)
+SELECT entity_id, source_id, count(*), min(seen_at), max(seen_at) FROM mention GROUP BY 1, 2;
+INSERT INTO verdict (scope, kind, value, key, verdict, actor)
+SELECT 'value', kind, value, key, 'benign', 'ann' FROM entity LIMIT 1;
 """
 
 

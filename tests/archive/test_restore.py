@@ -16,7 +16,9 @@ from ctiscraper.archive.restore import (
 from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.contents import open_moment
 from ctiscraper.db.embedded import EmbeddedPostgres
+from ctiscraper.db.entities import Entities, EntityQuery
 from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.session import Database
 from ctiscraper.errors import ArchiveError, ConflictError, SettingsError
 
 
@@ -43,6 +45,38 @@ async def test_ten_thousand_rows_come_back_into_a_database(
     assert tuple(digest.hex() for digest in raw.hashes()) == manifest.raw
     with psycopg.connect(target) as connection:
         connection.execute("INSERT INTO source_change (source_key, actor, action) VALUES (1, 1, 1)")
+
+
+async def test_what_articles_name_comes_back_and_is_found(
+    archive: Path, empty_database: Callable[[], str], tmp_path: Path
+) -> None:
+    target = empty_database()
+    manifest = await restore_into_database(archive, target, FolderStore(tmp_path / "elsewhere"))
+    assert {name: manifest.tables[name].rows for name in ("entity", "mention", "verdict")} == {
+        "entity": 100,
+        "mention": ROWS // 10,
+        "verdict": 1,
+    }
+    assert manifest.tables["entity_source"].rows == 100
+    async with Database(target, size=2) as database:
+        entities = Entities(database)
+        [thing, *_] = (await entities.page(EntityQuery(q="h17."))).entities
+        found = await entities.sightings(thing.id, limit=5)
+    assert len(found.sightings) == 5
+
+
+async def test_a_lost_mention_is_noticed(
+    archive: Path, empty_database: Callable[[], str], tmp_path: Path
+) -> None:
+    target = empty_database()
+    manifest = await restore_into_database(archive, target, FolderStore(tmp_path / "elsewhere"))
+    with psycopg.connect(target, autocommit=True) as connection:
+        connection.execute("UPDATE mention SET count = 3 WHERE article_id = 9")
+    async with open_moment(target) as moment:
+        found = await moment.tables()
+    assert [name for name, content in found.items() if content != manifest.tables[name]] == [
+        "mention"
+    ]
 
 
 async def test_a_data_folder_is_made_that_a_server_starts_from(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import make
 from ctiscraper.db.enrichments import Finding
 from ctiscraper.db.mentions import backwards, key_of
-from ctiscraper.intelligence import Extractor, Verdict
+from ctiscraper.intelligence import Extractor, Mention, Verdict
 from db import claimed
 from db.stage import Stage
 
@@ -144,6 +144,33 @@ async def test_counts_always_are_those_of_the_mentions(
         WHERE s.articles IS DISTINCT FROM m.n
         """
     ) == []  # fmt: skip
+
+
+async def test_what_comes_and_goes_in_one_batch_is_counted_once_each(stage: Stage) -> None:
+    """One article names a thing no more while another begins to, and a third changes its mind."""
+    grave = claimed.mention("a.example", verdict=Verdict.MALICIOUS)
+    first = await claimed.article(stage, "one", grave)
+    second = await claimed.article(stage, "two", published=make.NOW + DAY)
+    third = await claimed.article(stage, "three", published=make.NOW + 2 * DAY)
+    told = {first: [], second: [claimed.mention("a.example")], third: []}
+    await _retold(stage, told)
+    query = "SELECT articles, sources, first_seen, last_seen, level FROM entity"
+    assert await stage.rows(query) == [(1, 1, make.NOW + DAY, make.NOW + DAY, 1)]
+    await _retold(stage, {second: [grave], third: [claimed.mention("a.example")]})
+    assert await stage.rows(query) == [(2, 1, make.NOW + DAY, make.NOW + 2 * DAY, 3)]
+
+
+async def _retold(stage: Stage, told: dict[int, list[Mention]]) -> None:
+    """Let articles name these from now on, all written in one transaction."""
+    await stage.enrichments.queue(article_ids=list(told))
+    texts = await claimed.claim(stage)
+    assert len(texts) == len(told)
+    await stage.enrichments.keep(
+        [
+            claimed.Finding(text=one, enrichment=claimed.enrichment(told[one.article_id]))
+            for one in texts
+        ]
+    )
 
 
 def test_keys_are_those_of_a_kind_and_a_value() -> None:

@@ -1,9 +1,12 @@
 """The team's verdicts hold for all that they cover, before and after, until they are undone."""
 
+import asyncio
+
 import pytest
 
 import make
 from ctiscraper.db.entities import Entities, EntityQuery
+from ctiscraper.db.mentions import hold_decisions, key_of
 from ctiscraper.db.verdicts import Decision, Scope, Verdicts
 from ctiscraper.errors import NotFoundError
 from ctiscraper.intelligence import Verdict
@@ -119,3 +122,22 @@ async def test_a_source_or_number_that_is_not_there_is_named(stage: Stage) -> No
         )
     with pytest.raises(NotFoundError, match="no verdict number 7"):
         await verdicts.undo(7, actor="ann")
+
+
+async def test_a_decision_waits_for_what_is_being_written(stage: Stage) -> None:
+    """A thing that is not seen yet when a decision is made would never be told of it."""
+    writing = stage.database.transaction()
+    conn = await writing.__aenter__()
+    await hold_decisions(conn)
+    await conn.execute(
+        "INSERT INTO entity (key, kind, value, host, articles) VALUES (%s, 'domain', %s, %s, 1)",
+        (key_of("domain", "a.example"), "a.example", "example.a"),
+    )
+    deciding = asyncio.create_task(
+        Verdicts(stage.database).make(decision("a.example"), actor="ann")
+    )
+    while await stage.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0:
+        pass
+    await writing.__aexit__(None, None, None)
+    await deciding
+    assert await held(stage) == {"a.example": "benign"}

@@ -6,17 +6,24 @@ from typing import Annotated
 import typer
 
 from ctiscraper.cli.engine import open_database, settings_for
-from ctiscraper.cli.options import Cursor, Data, Json, Limit
+from ctiscraper.cli.options import Csv, Cursor, Data, Defanged, Json, Limit
 from ctiscraper.cli.output import (
     moment,
+    print_csv,
     print_facts,
     print_json,
     print_lines,
     print_table,
     print_text,
 )
+from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.entities import Entities
+from ctiscraper.entity_views import ArticleEvidence, EntitySummary, Neighbour
+from ctiscraper.evidence import evidence_of
 from ctiscraper.loop import run_async
+from ctiscraper.share.defang import defang
+from ctiscraper.share.tabular import EVIDENCE
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionText
 
@@ -112,6 +119,83 @@ def show(
     else:
         print_facts([("Title", found.title), ("Revision", found.number)])
     print_text(f"\n{found.text}")
+
+
+@app.command()
+def entities(  # noqa: PLR0913 - one parameter for each option
+    *,
+    number: Annotated[int, typer.Argument(metavar="ID", help="The article's number.")],
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Such as domain.", show_default=False)
+    ] = None,
+    places: Annotated[
+        int, typer.Option("--places", min=1, max=50, help="Of each, with sentences in --json.")
+    ] = 3,
+    csv: Csv = False,
+    defanged: Defanged = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """What an article names, each with the sentence that says so, and the articles beside it."""
+
+    async def read() -> tuple[ArticleEvidence, tuple[Neighbour, ...]]:
+        async with open_database(settings_for(data)) as database:
+            found = await evidence_of(database, number, kinds=kind or (), places=places)
+            return found, await Entities(database).neighbours(number)
+
+    found, near = run_async(read())
+    if csv:
+        print_csv(EVIDENCE, found.entities, defanged=defanged)
+        return
+    if json:
+        print_json({"evidence": found, "neighbours": near})
+        return
+    _print_evidence(found, near, defanged=defanged)
+
+
+def _print_evidence(found: ArticleEvidence, near: tuple[Neighbour, ...], *, defanged: bool) -> None:
+    record = found.record
+    if record is None:
+        print_lines(["This article waits to be looked through."])
+        return
+    notes = [f"It could not be looked through: {record.failure}."] if record.failure else []
+    print_lines([*notes, *record.notes])
+    print_table(
+        ["id", "kind", "value", "verdict", "times", "why", "section", "sentence"],
+        [
+            (
+                one.mention.entity.id,
+                one.mention.entity.kind,
+                _called(one.mention.entity, defanged=defanged),
+                one.mention.verdict or "",
+                one.mention.count,
+                ", ".join(one.mention.reasons) or one.mention.rule or one.mention.alias,
+                on_a_line(one.places[0].section, 30) if one.places else "",
+                on_a_line(one.places[0].sentence) if one.places else "",
+            )
+            for one in found.entities
+        ],
+    )
+    if near:
+        print_lines(["", "Articles that name the same rare things:"])
+        print_table(
+            ["id", "source", "title", "shared"],
+            [
+                (
+                    one.article.id,
+                    one.article.source.name,
+                    one.article.title,
+                    on_a_line(", ".join(_called(e, defanged=defanged) for e in one.shared)),
+                )
+                for one in near
+            ],
+        )
+
+
+def _called(entity: EntitySummary, *, defanged: bool) -> str:
+    if entity.name:
+        return entity.name
+    return on_a_line(defang(entity.kind, entity.value) if defanged else entity.value)
 
 
 def _page(query: ArticleQuery, *, cursor: str | None, limit: int, data: Data, json: bool) -> None:

@@ -1,6 +1,5 @@
 """`observables`: what a text names, with the places that say so."""
 
-import sys
 from bisect import bisect_left
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +7,10 @@ from typing import Annotated
 import typer
 
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
+from ctiscraper.cli.texts import on_a_line, read_text
 from ctiscraper.enrich.context import sentence_at
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.observables import find_observables, root_urls
-from ctiscraper.errors import SettingsError
-
-LARGEST = 16 * 1024 * 1024
-_WIDEST = 100
 
 
 def observables(
@@ -29,7 +25,7 @@ def observables(
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with every place.")] = False,
 ) -> None:
     """The indicators, identifiers, commands and rules of a text, defanged or not."""
-    text = _read(file)
+    text = read_text(file)
     found = find_observables(text)
     if hosts_as_urls:
         found += root_urls(found)
@@ -44,7 +40,7 @@ def observables(
         groups.setdefault((one.kind, one.value), []).append(one)
     newlines = [place for place, char in enumerate(text) if char == "\n"]
     rows = [
-        (group.value, _line(value), len(places), bisect_left(newlines, places[0].start) + 1)
+        (group.value, on_a_line(value), len(places), bisect_left(newlines, places[0].start) + 1)
         for (group, value), places in groups.items()
     ]
     print_table(["kind", "value", "times", "line"], rows)
@@ -62,21 +58,3 @@ def _shown(text: str, one: Observable) -> dict[str, object]:
         "defanged": one.defanged,
         "sentence": text[first:last],
     }
-
-
-def _line(value: str) -> str:
-    """Return a value on one line, cut where it is very long."""
-    shown = " ".join(value.split())
-    return shown if len(shown) <= _WIDEST else f"{shown[: _WIDEST - 1]}\u2026"
-
-
-def _read(file: Path) -> str:
-    """Return a text as UTF-8, wrong bytes replaced. Raises SettingsError."""
-    try:
-        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
-            raw = stream.read(LARGEST + 1)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
-    if len(raw) > LARGEST:
-        raise SettingsError(f"{file} has more than {LARGEST >> 20} MB: give it in parts")
-    return raw.decode("utf-8-sig", "replace")

@@ -23,6 +23,16 @@ Because = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why, for the record of changes.")
 ]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to show.")]
+Csv = Annotated[
+    bool, typer.Option("--csv", help="Print all of it as CSV, or as many as --limit says.")
+]
+Defanged = Annotated[
+    bool, typer.Option("--defanged", help="Spell addresses so that none can be followed.")
+]
+Most = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, max=200, help="How many to show.", show_default=False),
+]
 Cursor = Annotated[
     str | None,
     typer.Option("--cursor", metavar="WORD", help="Go on where a list ended.", show_default=False),

@@ -3,13 +3,17 @@
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 from rich.console import Console, RenderableType
-from rich.table import Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from ctiscraper.errors import CatalogError, CTIScraperError
+from ctiscraper.share.tabular import Table, csv_heads, csv_lines
+
+Row = TypeVar("Row")
 
 PIPE_WIDTH = 200
 
@@ -33,6 +37,17 @@ def print_json(value: object) -> None:
     sys.stdout.flush()
 
 
+def print_csv(
+    table: Table[Row], rows: Iterable[Row], *, defanged: bool, heads: bool = True
+) -> None:
+    """Print rows as CSV, under a line of heads."""
+    if heads:
+        sys.stdout.write(csv_heads(table))
+    for line in csv_lines(table, rows, defanged=defanged):
+        sys.stdout.write(line)
+    sys.stdout.flush()
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines of text."""
     screen = console()
@@ -45,10 +60,10 @@ def print_text(text: str) -> None:
     console().print(Text(plain(text, lines=True)), soft_wrap=False)
 
 
-def made_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
+def made_table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> RichTable:
     """Return a table; numbers are set to the right."""
     body = [list(row) for row in rows]
-    table = Table(box=None, pad_edge=False, show_edge=False, header_style="bold")
+    table = RichTable(box=None, pad_edge=False, show_edge=False, header_style="bold")
     for at, head in enumerate(heads):
         numbers = bool(body) and all(isinstance(row[at], int | float) for row in body)
         table.add_column(head, justify="right" if numbers else "left", overflow="fold")

@@ -1,5 +1,6 @@
 """`dead`, `quarantine` and `reprocess`: items that ended without an article, and a second go."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
@@ -8,9 +9,11 @@ from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Cursor, Data, Json, Limit
 from ctiscraper.cli.output import counted, moment, print_json, print_lines, print_table
+from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.items import Items
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.sources import Sources
+from ctiscraper.intelligence import Extractor
 from ctiscraper.loop import run_async
 from ctiscraper.reasons import words_of
 from ctiscraper.views import QueuePage
@@ -106,16 +109,38 @@ def release(
     _act("release", ids, every=every, narrow=("filtered", source, cause), data=data, json=json)
 
 
-def reprocess(
+def reprocess(  # noqa: PLR0913 - one parameter for each option
+    *,
     source: Of = None,
     article: Annotated[
         list[int] | None, typer.Option("--article", metavar="ID", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Everything that is kept.")] = False,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="NAMES",
+            help=f"Keep the texts and find anew what they name, by these: {', '.join(Extractor)}.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", help="With --only: listed since (UTC).", show_default=False),
+    ] = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Read articles again from their kept pages; no site is asked."""
+    """Read articles again from their kept pages, or with --only look through their texts again.
+
+    No site is asked.
+    """
+    if only is not None:
+        _look_again(_extractors(only), (source, article, since), data=data, json=json)
+        return
+    if since is not None:
+        raise typer.BadParameter("--since goes with --only: pages are read again by source or all")
     if source is None and not article and not every:
         raise typer.BadParameter("say what to read again: --source KEY, --article ID or --all")
 
@@ -134,6 +159,52 @@ def reprocess(
     print_lines([f"{counted(queued, 'item')} queued to be read again."])
     if gone:
         print_lines([f"{counted(gone, 'article')} cannot be read again: {NO_PAGE}."])
+
+
+def _extractors(only: str) -> list[Extractor]:
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    unknown = [name for name in names if name not in set(Extractor)]
+    if unknown or not names:
+        known = ", ".join(Extractor)
+        raise typer.BadParameter(f"--only has {', '.join(unknown) or 'nothing'}: name of {known}")
+    return [Extractor(name) for name in names]
+
+
+def _look_again(
+    only: list[Extractor],
+    narrow: tuple[str | None, list[int] | None, datetime | None],
+    *,
+    data: Data,
+    json: bool,
+) -> None:
+    """Queue stored texts; what was found in each stays until its turn, then is replaced whole."""
+    source, articles, since = narrow
+
+    async def queue() -> tuple[int, int]:
+        async with open_database(settings_for(data)) as database:
+            if source is not None:
+                await Sources(database).get(source)
+            enrichments = Enrichments(database)
+            queued = await enrichments.queue(
+                only,
+                since=since.replace(tzinfo=UTC) if since else None,
+                source_key=source,
+                article_ids=articles or None,
+            )
+            return queued, await enrichments.waiting()
+
+    queued, waiting = run_async(queue())
+    if json:
+        print_json({"count": queued, "waiting": waiting})
+        return
+    print_lines(
+        [
+            f"{counted(queued, 'article')} queued to be looked through by {', '.join(only)}.",
+            f"{waiting:,} wait in all; workers do it in the background, after what is new.",
+            "How many are left: ctiscraper status --watch",
+            "What could not be: ctiscraper enrichment failed",
+        ]
+    )
 
 
 def _list(

@@ -157,6 +157,12 @@ def _facts(work: Work) -> Iterable[str]:
         f"Standing  {_count(standing.dead)} dead, {_count(standing.failed)} failed, "
         f"{_count(standing.filtered)} quarantined"
     )
+    texts = work.enriching
+    waits = f", the oldest new one for {span(texts.oldest_seconds)}" if texts.oldest_seconds else ""
+    yield (
+        f"Texts     {_count(texts.waiting)} to be looked through{waits}; "
+        f"{_count(texts.failed)} could not be ('ctiscraper enrichment failed' lists them)"
+    )
     yield f"Attempts  {flow.refunds:,} given back, {flow.burnt:,} burnt"
     yield (
         f"24 hours  {traffic.requests_day:,} requests; {traffic.checks:,} checks, "

@@ -38,6 +38,7 @@ _NARROW: dict[str, Sql] = {
     "tag": sql.SQL("a.tags @> ARRAY[%(tag)s]"),
     "since": sql.SQL("a.sort_at >= %(since)s"),
     "until": sql.SQL("a.sort_at < %(until)s"),
+    "entity": sql.SQL("a.id IN (SELECT article_id FROM mention WHERE entity_id = %(entity)s)"),
     "q": sql.SQL("a.search @@ ({})").format(
         sql.SQL(" || ").join(
             sql.SQL("websearch_to_tsquery(%(config)s::regconfig, {})").format(sql.Placeholder(name))
@@ -182,8 +183,8 @@ class Articles:
         order: sql.SQL,
         values: dict[str, object],
     ) -> list[ArticleSummary]:
-        """The articles along an index; a method has none of its own, so its walk is bounded."""
-        if query.method is None:
+        """The articles along an index; the walk is bounded for what has none of its own."""
+        if query.method is None and query.entity is None:
             async with self._database.connection() as conn:
                 return await _walk(conn, conditions, order, values)
         async with self._bounded() as conn:

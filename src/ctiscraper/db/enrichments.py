@@ -217,6 +217,28 @@ async def _keep(conn: Conn, found: Sequence[Finding]) -> None:
             "results": [_result(one, deltas.get(one.text.article_id, Delta())) for one in found],
         },
     )
+    await _keep_failures(conn, found)
+
+
+async def _keep_failures(conn: Conn, found: Sequence[Finding]) -> None:
+    """Let the list of failures have those of these texts that failed, and no other of them."""
+    failed = [one for one in found if one.enrichment is None]
+    await conn.execute(
+        "DELETE FROM enrichment_failure WHERE article_id = ANY(%s)",
+        ([one.text.article_id for one in found],),
+    )
+    if failed:
+        await conn.execute(
+            """
+            INSERT INTO enrichment_failure (article_id, revision, failure)
+            SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[])
+            """,
+            (
+                [one.text.article_id for one in failed],
+                [one.text.revision for one in failed],
+                [one.failure[:2000] for one in failed],
+            ),
+        )
 
 
 def _result(one: Finding, delta: Delta) -> str:

@@ -1,10 +1,12 @@
 """The things that articles name: lists, one in full, its articles, and many values at once."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from psycopg import sql
+from psycopg.errors import QueryCanceled
 
 from ctiscraper.db.article_rows import SUMMARY, to_summary
 from ctiscraper.db.entity_rows import (
@@ -16,7 +18,7 @@ from ctiscraper.db.entity_rows import (
     to_mention,
     to_verdict,
 )
-from ctiscraper.db.mentions import LEVELS, backwards, key_of
+from ctiscraper.db.mentions import backwards, key_of
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.entity_views import (
@@ -31,8 +33,8 @@ from ctiscraper.entity_views import (
     SightingPage,
     TeamVerdict,
 )
-from ctiscraper.errors import NotFoundError
-from ctiscraper.intelligence import Verdict
+from ctiscraper.errors import NotFoundError, QueryError
+from ctiscraper.intelligence import Name, Verdict
 from ctiscraper.views import ArticleSummary, SourceRef
 
 LIMIT_MOST = 200
@@ -40,6 +42,9 @@ LOOKUP_MOST = 10_000
 # Things in more articles than this say nothing of what two articles have in common.
 RARE = 50
 _BESIDE_ARTICLES = 100
+# Of an article that is a long list no more are looked at.
+_BESIDE_MOST = 200
+LIST_SECONDS = 5.0
 _EXCERPT = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -73,15 +78,10 @@ class Entities:
         Raises CursorError.
         """
         limit = max(1, min(limit, LIMIT_MOST))
-        conditions, values = _conditions(query)
-        if cursor is not None:
-            conditions.append(sql.SQL("e.id < %(after)s"))
-            values["after"] = from_cursor(cursor).id
-        statement = sql.SQL(
-            "SELECT {} FROM entity e WHERE {} ORDER BY e.id DESC LIMIT %(limit)s"
-        ).format(COLUMNS, sql.SQL(" AND ").join(conditions))
-        async with self._database.connection() as conn:
-            found = await conn.execute(statement, {**values, "limit": limit + 1})
+        statement, values = _list(query, None if cursor is None else from_cursor(cursor).id)
+        async with self._bounded() as conn:
+            # Planned for these values each time: how many there are of them decides how.
+            found = await conn.execute(statement, {**values, "limit": limit + 1}, prepare=False)
             entities = [to_entity(row) for row in await found.fetchall()]
         more = len(entities) > limit
         entities = entities[:limit]
@@ -89,6 +89,20 @@ class Entities:
             entities=tuple(entities),
             next=to_cursor(Position(_EPOCH, entities[-1].id)) if more else None,
         )
+
+    @asynccontextmanager
+    async def _bounded(self) -> AsyncIterator[Conn]:
+        """Yield a transaction whose statements end in time. Raises QueryError."""
+        async with self._database.transaction() as conn:
+            limit = str(int(LIST_SECONDS * 1000))
+            await conn.execute("SELECT set_config('statement_timeout', %s, true)", (limit,))
+            try:
+                yield conn
+            except QueryCanceled as error:
+                raise QueryError(
+                    f"this list took longer than {LIST_SECONDS:g} seconds; narrow it by kind, "
+                    "or give more of the beginning"
+                ) from error
 
     async def get(self, entity_id: int) -> EntityDetail:
         """Return one thing with all that is known of it. Raises NotFoundError."""
@@ -141,7 +155,8 @@ class Entities:
         """Return the articles that share most of the rare things that an article names."""
         async with self._database.transaction() as conn:
             cursor = await conn.execute(
-                _NEIGHBOURS, {"article": article_id, "rare": RARE, "limit": limit}
+                _NEIGHBOURS,
+                {"article": article_id, "rare": RARE, "most": _BESIDE_MOST, "limit": limit},
             )
             shared = {row[0]: row[1] for row in await cursor.fetchall()}
             articles = await _articles(conn, list(shared))
@@ -158,7 +173,8 @@ class Entities:
     async def lookup(self, values: Sequence[tuple[str, str]]) -> tuple[Answered, ...]:
         """Return what is known of up to 10,000 pairs of kind and value, in their order."""
         keys = [key_of(kind, value) for kind, value in values[:LOOKUP_MOST]]
-        statement = sql.SQL("SELECT {}, e.key FROM entity e WHERE e.key = ANY(%s)").format(COLUMNS)
+        # In binary: as text ten thousand of them cost more than all the rest.
+        statement = sql.SQL("SELECT {}, e.key FROM entity e WHERE e.key = ANY(%b)").format(COLUMNS)
         async with self._database.connection() as conn:
             cursor = await conn.execute(statement, (keys,), binary=True)
             known = {bytes(row[WIDTH]): to_entity(row) for row in await cursor.fetchall()}
@@ -166,6 +182,23 @@ class Entities:
             _answer(kind, value, known.get(key))
             for (kind, value), key in zip(values, keys, strict=False)
         )
+
+    async def named(self, labels: Sequence[str]) -> dict[str, EntitySummary]:
+        """Return the names, such as of actors or malware, among up to 10,000 words in lower case.
+
+        Of several kinds with one name it is the one that more articles have.
+        """
+        statement = sql.SQL(
+            """
+            SELECT {}, {} FROM entity e WHERE {} = ANY(%(labels)b) AND e.kind = ANY(%(names)s)
+                AND e.articles > 0 ORDER BY e.articles, e.id
+            """
+        ).format(COLUMNS, _LABEL, _LABEL)
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                statement, {"labels": list(labels[:LOOKUP_MOST]), "names": _NAMES}
+            )
+            return {row[WIDTH]: to_entity(row) for row in await cursor.fetchall()}
 
 
 def _answer(kind: str, value: str, entity: EntitySummary | None) -> Answered:
@@ -175,39 +208,104 @@ def _answer(kind: str, value: str, entity: EntitySummary | None) -> Answered:
     return Answered(kind=kind, value=value, state=state, entity=entity)
 
 
-def _conditions(query: EntityQuery) -> tuple[list[sql.Composable], dict[str, object]]:
-    conditions: list[sql.Composable] = [sql.SQL("e.articles > 0")]
-    values: dict[str, object] = {}
+_NAMES = [name.value for name in Name]
+# These as the indexes have them.
+_LABEL = sql.SQL("lower(left(coalesce(nullif(e.name, ''), e.value), 100))")
+_HELD = sql.SQL(
+    """coalesce(e.team, CASE e.level WHEN 3 THEN 'malicious' WHEN 2 THEN 'suspicious'
+    WHEN 1 THEN 'mentioned' ELSE 'benign' END)"""
+)
+# The kinds that there are, by a loose walk of their index.
+_KINDS = sql.SQL(
+    """
+    WITH RECURSIVE each AS (
+        (SELECT kind FROM entity ORDER BY kind LIMIT 1)
+        UNION ALL
+        SELECT (SELECT n.kind FROM entity n WHERE n.kind > each.kind ORDER BY n.kind LIMIT 1)
+        FROM each WHERE each.kind IS NOT NULL
+    ),
+    kinds AS (SELECT kind FROM each WHERE kind IS NOT NULL)
+    """
+)
+_GIVEN_KINDS = sql.SQL("WITH kinds AS (SELECT DISTINCT unnest(%(kinds)s::text[]) AS kind)")
+
+
+def _list(query: EntityQuery, after: int | None) -> tuple[sql.Composed, dict[str, object]]:
+    """Return the statement of a list, which walks indexes in its order wherever they allow it."""
+    conditions, values = _conditions(query)
+    if after is not None:
+        conditions.append(sql.SQL("e.id < %(after)s"))
+        values["after"] = after
+    if query.source or not (query.kinds or query.verdicts):
+        return _walk(query, conditions, values), values
+    return _merge(query, conditions, values), values
+
+
+def _walk(
+    query: EntityQuery, conditions: list[sql.Composable], values: dict[str, object]
+) -> sql.Composed:
+    """All things, or those of a source, in their order."""
+    joined = sql.SQL("")
+    if query.source:
+        joined = sql.SQL(
+            "JOIN entity_source es ON es.entity_id = e.id "
+            "AND es.source_id = (SELECT id FROM source WHERE key = %(source)s)"
+        )
+        values["source"] = query.source
     if query.kinds:
         conditions.append(sql.SQL("e.kind = ANY(%(kinds)s)"))
         values["kinds"] = list(query.kinds)
     if query.verdicts:
-        conditions.append(
-            sql.SQL("(e.team = ANY(%(verdicts)s) OR e.team IS NULL AND e.level = ANY(%(levels)s))")
-        )
-        values["verdicts"] = list(query.verdicts)
-        values["levels"] = [LEVELS[Verdict(name)] for name in query.verdicts]
+        conditions.append(sql.SQL("{} = ANY(%(verdicts)s)").format(_HELD))
+        conditions.append(sql.SQL("e.kind <> ALL(%(names)s)"))
+        values |= {"verdicts": list(query.verdicts), "names": _NAMES}
+    return sql.SQL("SELECT {} FROM entity e {} WHERE {} ORDER BY e.id DESC LIMIT %(limit)s").format(
+        COLUMNS, joined, sql.SQL(" AND ").join(conditions)
+    )
+
+
+def _merge(
+    query: EntityQuery, conditions: list[sql.Composable], values: dict[str, object]
+) -> sql.Composed:
+    """The things of each kind and verdict in their order, and the newest of all these."""
+    conditions += [sql.SQL("e.kind = k.kind"), sql.SQL("{} = v.held").format(_HELD)]
+    values |= {
+        "kinds": list(query.kinds),
+        "verdicts": sorted(set(query.verdicts) or set(Verdict)),
+        "names": _NAMES,
+    }
+    # Nobody judges a name: none is benign for that.
+    judged = sql.SQL("k.kind <> ALL(%(names)s)" if query.verdicts else "true")
+    return sql.SQL(
+        """
+        {} SELECT {} FROM kinds k CROSS JOIN unnest(%(verdicts)s::text[]) AS v (held)
+        CROSS JOIN LATERAL (
+            SELECT e.* FROM entity e WHERE {} ORDER BY e.id DESC LIMIT %(limit)s
+        ) e WHERE {} ORDER BY e.id DESC LIMIT %(limit)s
+        """
+    ).format(
+        _GIVEN_KINDS if query.kinds else _KINDS,
+        COLUMNS,
+        sql.SQL(" AND ").join(conditions),
+        judged,
+    )
+
+
+def _conditions(query: EntityQuery) -> tuple[list[sql.Composable], dict[str, object]]:
+    conditions: list[sql.Composable] = [sql.SQL("e.articles > 0")]
+    values: dict[str, object] = {}
     if query.q:
-        conditions.append(
-            sql.SQL(
-                "lower(left(coalesce(nullif(e.name, ''), e.value), 100)) LIKE lower(%(q)s) || '%%'"
-            )
-        )
-        values["q"] = query.q[:100].replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+        conditions.append(sql.SQL("{} LIKE lower(%(q)s) || '%%'").format(_LABEL))
+        values["q"] = _escaped(query.q[:100])
     if query.under:
         conditions.append(sql.SQL("(e.host = %(under)s OR e.host LIKE %(below)s)"))
-        host = backwards(query.under.lower())
-        values["under"] = host
-        values["below"] = host.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + ".%"
-    if query.source:
-        conditions.append(
-            sql.SQL(
-                "EXISTS (SELECT 1 FROM entity_source es JOIN source s ON s.id = es.source_id "
-                "WHERE es.entity_id = e.id AND s.key = %(source)s)"
-            )
-        )
-        values["source"] = query.source
+        host = backwards(query.under.lower().strip("."))
+        values |= {"under": host, "below": f"{_escaped(host)}.%"}
     return conditions, values
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
 async def _one(conn: Conn, entity_id: int) -> EntitySummary:
@@ -255,15 +353,18 @@ async def _beside(conn: Conn, entity_id: int) -> tuple[EntitySummary, ...]:
         ),
         beside AS (
             SELECT m.entity_id, count(*) AS together
-            FROM recent r JOIN mention m USING (article_id)
-            WHERE m.entity_id <> %(id)s GROUP BY m.entity_id
+            FROM recent r CROSS JOIN LATERAL (SELECT m.entity_id FROM mention m
+                WHERE m.article_id = r.article_id AND m.entity_id <> %(id)s LIMIT %(most)s) m
+            GROUP BY m.entity_id
         )
         SELECT {} FROM beside b JOIN entity e ON e.id = b.entity_id
         ORDER BY b.together::real / greatest(e.articles, 1) * sqrt(b.together) DESC, e.id
         LIMIT 20
         """
     ).format(COLUMNS)
-    cursor = await conn.execute(statement, {"id": entity_id, "articles": _BESIDE_ARTICLES})
+    cursor = await conn.execute(
+        statement, {"id": entity_id, "articles": _BESIDE_ARTICLES, "most": _BESIDE_MOST}
+    )
     return tuple(to_entity(row) for row in await cursor.fetchall())
 
 
@@ -271,12 +372,18 @@ async def verdicts_of(conn: Conn, entity_id: int) -> tuple[TeamVerdict, ...]:
     """Return what the team decided of a thing or of a domain above it, undone ones too."""
     statement = VERDICT + sql.SQL(
         """
-        JOIN entity e ON e.id = %s AND (v.key = e.key
-            OR (v.scope = 'domain' AND (e.host = v.value OR starts_with(e.host, v.value || '.'))))
+        WHERE v.id IN (
+            SELECT o.id FROM entity e JOIN verdict o ON o.key = e.key WHERE e.id = %(id)s
+            UNION ALL
+            SELECT o.id FROM entity e CROSS JOIN LATERAL
+                generate_series(1, cardinality(string_to_array(e.host, '.'))) AS n
+            JOIN verdict o ON o.scope = 'domain'
+                AND o.value = array_to_string((string_to_array(e.host, '.'))[:n], '.')
+            WHERE e.id = %(id)s)
         ORDER BY v.id DESC LIMIT 100
         """
     )
-    cursor = await conn.execute(statement, (entity_id,))
+    cursor = await conn.execute(statement, {"id": entity_id})
     return tuple(to_verdict(row) for row in await cursor.fetchall())
 
 
@@ -327,11 +434,14 @@ async def _articles(conn: Conn, ids: list[int]) -> dict[int, ArticleSummary]:
 
 
 _NEIGHBOURS = """
-SELECT o.article_id, array_agg(o.entity_id ORDER BY e.articles, o.entity_id)
-FROM mention m
-JOIN entity e ON e.id = m.entity_id AND e.articles BETWEEN 2 AND %(rare)s
-JOIN mention o ON o.entity_id = m.entity_id AND o.article_id <> m.article_id
-WHERE m.article_id = %(article)s AND coalesce(e.team, m.verdict, '') <> 'benign'
+SELECT o.article_id, array_agg(e.id ORDER BY e.articles, e.id)
+FROM (
+    SELECT e.id, e.articles FROM mention m
+    JOIN entity e ON e.id = m.entity_id AND e.articles BETWEEN 2 AND %(rare)s
+    WHERE m.article_id = %(article)s AND coalesce(e.team, m.verdict, '') <> 'benign'
+    ORDER BY e.articles, e.id LIMIT %(most)s
+) e
+JOIN mention o ON o.entity_id = e.id AND o.article_id <> %(article)s
 GROUP BY o.article_id
 ORDER BY sum(1.0 / e.articles) DESC, o.article_id DESC LIMIT %(limit)s
 """

@@ -14,6 +14,9 @@ from ctiscraper.intelligence import Mention, Verdict
 # Counts are written last and by one worker at a time: two that count the same things in another
 # order would wait for each other for ever.
 _COUNTING = 0x656E7469
+# Held by all who add things, and alone by who decides of them: a thing that a decision does not
+# see yet would never be told of it, and two that write to the same things could block each other.
+_DECIDING = 0x76657264
 # A thing counts as what its gravest mention says.
 LEVELS = {Verdict.BENIGN: 0, Verdict.MENTIONED: 1, Verdict.SUSPICIOUS: 2, Verdict.MALICIOUS: 3}
 
@@ -78,6 +81,7 @@ async def write_mentions(conn: Conn, claims: Sequence[Claims]) -> dict[int, Delt
 
     Call it as the last step of a transaction: counting is for one at a time.
     """
+    await hold_decisions(conn)
     await _keep_things(conn, claims)
     removed = await _remove(conn, claims)
     added = await _insert(conn, claims)
@@ -114,20 +118,41 @@ async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> None:
     """Write to things what the team holds of them: of the value itself, else of its domain."""
     await conn.execute(
         """
-        UPDATE entity e SET team = v.verdict, team_verdict = v.id
-        FROM (
-            SELECT DISTINCT ON (t.id) t.id AS entity, v.id, v.verdict
-            FROM entity t LEFT JOIN verdict v ON v.undone_at IS NULL AND (
-                (v.scope = 'value' AND v.key = t.key)
-                OR (v.scope = 'domain' AND t.host IS NOT NULL
-                    AND (t.host = v.value OR starts_with(t.host, v.value || '.'))))
-            WHERE t.id = ANY(%s)
-            ORDER BY t.id, v.scope = 'value' DESC NULLS LAST, length(v.value) DESC, v.id DESC
-        ) v
-        WHERE e.id = v.entity AND (e.team, e.team_verdict) IS DISTINCT FROM (v.verdict, v.id)
+        WITH t AS (SELECT id, key, host, team, team_verdict FROM entity WHERE id = ANY(%s)),
+        above AS (
+            SELECT t.id, array_to_string((string_to_array(t.host, '.'))[:n], '.') AS value
+            FROM t CROSS JOIN LATERAL
+                generate_series(1, cardinality(string_to_array(t.host, '.'))) AS n
+        ),
+        held AS (
+            SELECT t.id AS entity, v.id, v.verdict, 0 AS far
+            FROM t JOIN verdict v ON v.key = t.key
+            WHERE v.scope = 'value' AND v.undone_at IS NULL
+            UNION ALL
+            SELECT a.id, v.id, v.verdict, 300 - length(v.value)
+            FROM above a JOIN verdict v ON v.value = a.value
+            WHERE v.scope = 'domain' AND v.undone_at IS NULL
+        ),
+        nearest AS (
+            SELECT DISTINCT ON (entity) entity, id, verdict FROM held
+            ORDER BY entity, far, id DESC
+        )
+        UPDATE entity e SET team = n.verdict, team_verdict = n.id
+        FROM t LEFT JOIN nearest n ON n.entity = t.id
+        WHERE e.id = t.id AND (t.team, t.team_verdict) IS DISTINCT FROM (n.verdict, n.id)
         """,
         (list(entity_ids),),
     )
+
+
+async def hold_decisions(conn: Conn) -> None:
+    """Let no decision be made until this transaction ends: what it adds will be told of all."""
+    await conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_DECIDING,))
+
+
+async def await_writers(conn: Conn) -> None:
+    """Wait for the writers that are under way, and let none begin until a decision is told."""
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_DECIDING,))
 
 
 Change = tuple[int, int, int, datetime, str | None]
@@ -213,17 +238,21 @@ async def _count(conn: Conn, removed: list[Change], added: list[Change]) -> None
         change.times.append(at)
         change.level = max(change.level, LEVELS[Verdict(verdict)] if verdict else 0)
         change.changed |= before.pop((article, entity), one) != one
+    # What went may have been first, last or gravest, even where as many others came.
+    for _, entity, source, *_ in before.values():
+        changes[entity, source].changed = True
     more = sorted(pair for pair, change in changes.items() if change.number > 0)
-    less = sorted(pair for pair, change in changes.items() if change.number < 0 or change.changed)
-    if not more and not less:
+    less = sorted(pair for pair, change in changes.items() if change.number < 0)
+    again = sorted(pair for pair, change in changes.items() if change.changed)
+    if not more and not again:
         return
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_COUNTING,))
     if more:
         await conn.execute(_COUNT_MORE, _columns(more, changes))
     if less:
-        values = _columns(less, changes)
-        await conn.execute(_COUNT_LESS, values)
-        await conn.execute(_LOOK_AGAIN, values)
+        await conn.execute(_COUNT_LESS, _columns(less, changes))
+    if again:
+        await conn.execute(_LOOK_AGAIN, _columns(again, changes))
 
 
 def _columns(
@@ -291,8 +320,8 @@ WHERE e.id = s.entity_id
 # there may be any number of others.
 _LOOK_AGAIN = """
 WITH given AS (
-    SELECT * FROM unnest(%(entities)s::bigint[], %(sources)s::bigint[], %(numbers)s::integer[])
-        AS g (entity_id, source_id, number) WHERE number > 0
+    SELECT * FROM unnest(%(entities)s::bigint[], %(sources)s::bigint[])
+        AS g (entity_id, source_id)
 ),
 by_source AS (
     UPDATE entity_source s SET first_seen = t.first_at, last_seen = t.last_at

@@ -15,6 +15,7 @@ from ctiscraper.operations import (
     COUNTED_MOST,
     DatabaseState,
     Ended,
+    Enriching,
     Flow,
     HostsState,
     HostState,
@@ -90,6 +91,12 @@ SELECT host, extract(epoch FROM next_allowed_at - now())::float8, reason, detail
 FROM host WHERE next_allowed_at > now() AND next_allowed_at < 'infinity'
     AND (open_until IS NULL OR open_until <= now())
 ORDER BY next_allowed_at DESC, host LIMIT %(shown)s
+"""
+_ENRICHING = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM enrichment_job LIMIT %(most)s) w),
+    (SELECT count(*) FROM (SELECT 1 FROM enrichment_failure LIMIT %(most)s) f),
+    coalesce((SELECT extract(epoch FROM now() - min(queued_at))::float8 FROM (SELECT queued_at
+        FROM enrichment_job WHERE rank = 0 ORDER BY article_id LIMIT %(looked_at)s) o), 0.0)
 """
 _RECENT = "date_trunc('minute', now() - interval '5 minutes')"
 _HOUR = "date_trunc('minute', now() - interval '1 hour')"
@@ -219,10 +226,12 @@ class OperationsBoard:
         hosts = await _rows(conn, _HOSTS)
         flow = (await _rows(conn, _FLOW))[0]
         requests = sum(int(row[4]) for row in hosts)
+        texts = (await _rows(conn, _ENRICHING, most=COUNTED_MOST, looked_at=LOOKED_AT))[0]
         return Work(
             tiers=await _tiers(conn, {row[0]: row[5] for row in hosts}),
             flow=_flow(flow),
             standing=Standing(dead=0, failed=0, filtered=0),
+            enriching=Enriching(waiting=texts[0], failed=texts[1], oldest_seconds=texts[2]),
             traffic=Traffic(
                 requests=requests,
                 requests_day=max(0, requests - int((await _rows(conn, _MARK))[0][0])),

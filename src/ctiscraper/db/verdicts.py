@@ -7,9 +7,10 @@ from psycopg import sql
 
 from ctiscraper.db.entities import verdicts_of
 from ctiscraper.db.entity_rows import VERDICT, to_verdict
-from ctiscraper.db.mentions import apply_verdicts, backwards, key_of
+from ctiscraper.db.mentions import apply_verdicts, await_writers, backwards, key_of
+from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.entity_views import TeamVerdict
+from ctiscraper.entity_views import TeamVerdict, VerdictPage
 from ctiscraper.errors import NotFoundError
 from ctiscraper.intelligence import Verdict
 
@@ -57,6 +58,7 @@ class Verdicts:
         value = backwards(decision.value.lower().strip(".")) if domain else decision.value
         kind = "domain" if domain else decision.kind
         async with self._database.transaction() as conn:
+            await await_writers(conn)
             source_id = await _source_id(conn, decision)
             values = {
                 "scope": decision.scope.value,
@@ -96,6 +98,7 @@ class Verdicts:
         Raises NotFoundError.
         """
         async with self._database.transaction() as conn:
+            await await_writers(conn)
             undone = await _one(conn, verdict_id)
             await conn.execute(
                 """
@@ -113,6 +116,27 @@ class Verdicts:
         async with self._database.connection() as conn:
             cursor = await conn.execute(statement, (max(1, min(limit, LIMIT_MOST)),))
             return tuple(to_verdict(row) for row in await cursor.fetchall())
+
+    async def page(
+        self, *, cursor: str | None = None, limit: int = 50, standing: bool = False
+    ) -> VerdictPage:
+        """Return decisions, the latest first, or only those that hold. Raises CursorError."""
+        limit = max(1, min(limit, LIMIT_MOST))
+        after = None if cursor is None else from_cursor(cursor).id
+        only = "AND v.undone_at IS NULL " if standing else ""
+        statement = VERDICT + sql.SQL(
+            f"WHERE (%(after)s::bigint IS NULL OR v.id < %(after)s) {only}"
+            "ORDER BY v.id DESC LIMIT %(limit)s"
+        )
+        async with self._database.connection() as conn:
+            found = await conn.execute(statement, {"after": after, "limit": limit + 1})
+            verdicts = [to_verdict(row) for row in await found.fetchall()]
+        more = len(verdicts) > limit
+        last = verdicts[limit - 1] if more else None
+        return VerdictPage(
+            verdicts=tuple(verdicts[:limit]),
+            next=to_cursor(Position(last.made_at, last.id)) if last else None,
+        )
 
     async def of_entity(self, entity_id: int) -> tuple[TeamVerdict, ...]:
         """Return what was decided of a thing, or of a domain above it."""
@@ -145,9 +169,9 @@ _COVERED = {
         WHERE v.id = %(verdict)s AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
     """,
     Scope.DOMAIN: """
-        SELECT e.id FROM verdict v JOIN entity e ON (e.host = v.value
-            OR e.host >= v.value || '.' AND e.host < v.value || '/')
-        WHERE v.id = %(verdict)s AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
+        SELECT e.id FROM entity e WHERE (e.host = %(host)s
+            OR e.host >= %(host)s || '.' AND e.host < %(host)s || '/')
+            AND e.id > %(after)s ORDER BY e.id LIMIT %(limit)s
     """,
 }
 
@@ -157,8 +181,10 @@ async def _tell(conn: Conn, told: TeamVerdict) -> None:
     statement = _COVERED.get(Scope(told.scope))
     after = 0
     while statement is not None:
-        values = {"verdict": told.id, "after": after, "limit": _BATCH}
-        cursor = await conn.execute(statement, values)
+        host = backwards(told.value)
+        values = {"verdict": told.id, "host": host, "after": after, "limit": _BATCH}
+        # Planned for this host each time: a plan for any would walk all that there is.
+        cursor = await conn.execute(statement, values, prepare=False)
         covered = [row[0] for row in await cursor.fetchall()]
         if covered:
             await apply_verdicts(conn, covered)

@@ -7,12 +7,16 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.enrichment_records import EnrichmentRecords
+from ctiscraper.db.enrichments import Enrichments
+from ctiscraper.db.entities import Entities
 from ctiscraper.db.items import Items
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
+from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.errors import UnavailableError
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks.bell import Bell, SilentBell
@@ -76,6 +80,22 @@ async def _sources(given: Services) -> Sources:
     return Sources(given.database)
 
 
+async def _entities(given: Services) -> Entities:
+    return Entities(given.database)
+
+
+async def _verdicts(given: Services) -> Verdicts:
+    return Verdicts(given.database)
+
+
+async def _enrichments(given: Services) -> Enrichments:
+    return Enrichments(given.database)
+
+
+async def _records(given: Services) -> EnrichmentRecords:
+    return EnrichmentRecords(given.database)
+
+
 async def _sourcing(given: Services) -> Sourcing:
     if given.sourcing is None:
         raise UnavailableError("this process reads only; add sources where collection runs")
@@ -124,6 +144,10 @@ async def _recent(request: Request) -> Recent[bytes]:
 
 
 ArticlesDep = Annotated[Articles, Depends(_articles)]
+EntitiesDep = Annotated[Entities, Depends(_entities)]
+VerdictsDep = Annotated[Verdicts, Depends(_verdicts)]
+EnrichmentsDep = Annotated[Enrichments, Depends(_enrichments)]
+RecordsDep = Annotated[EnrichmentRecords, Depends(_records)]
 ItemsDep = Annotated[Items, Depends(_items)]
 RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(_queue)]

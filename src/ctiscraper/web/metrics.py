@@ -9,7 +9,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.responses import Response
 
-from ctiscraper.operations import DatabaseState, Flow, HostsState, TierWork, Traffic, Work
+from ctiscraper.operations import (
+    DatabaseState,
+    Enriching,
+    Flow,
+    HostsState,
+    TierWork,
+    Traffic,
+    Work,
+)
 from ctiscraper.web.deps import OperationsDep
 
 router = APIRouter()
@@ -37,6 +45,7 @@ class MetricFamilies(Collector):
             return
         yield from _queue(self._work.tiers)
         yield from _items(self._work)
+        yield from _enriching(self._work.enriching)
         yield from _flow(self._work.flow)
         yield from _traffic(self._work.traffic)
         yield from _workers(self._work)
@@ -122,6 +131,24 @@ def _items(work: Work) -> Iterable[Metric]:
             "1 if every announced item stands in exactly one place.",
             work.balanced,
         )
+
+
+def _enriching(state: Enriching) -> Iterable[Metric]:
+    yield _gauge(
+        "enrichment_waiting",
+        "Stored texts that wait to be looked through; counted up to 100000.",
+        state.waiting,
+    )
+    yield _gauge(
+        "enrichment_failed",
+        "Stored texts that could not be looked through; counted up to 100000.",
+        state.failed,
+    )
+    yield _gauge(
+        "enrichment_oldest_seconds",
+        "How long the oldest of the new texts has waited to be looked through.",
+        state.oldest_seconds,
+    )
 
 
 def _flow(flow: Flow) -> Iterable[Metric]:

@@ -13,8 +13,10 @@ from pydantic import (
     model_validator,
 )
 
+from ctiscraper.intelligence import Extractor
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleQuery
+from ctiscraper.web.tables import FormParameters
 
 Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["example-research"])]
@@ -65,6 +67,8 @@ class ArticleFilters(BaseModel):
         examples=['ransomware "lateral movement" -advert'],
     )
 
+    entity: RowId | None = Field(None, description="names the thing of this number")
+
     def query(self) -> ArticleQuery:
         """Return the filters as the database takes them."""
         return ArticleQuery(
@@ -76,10 +80,11 @@ class ArticleFilters(BaseModel):
             since=self.since,
             until=self.until,
             q=self.q,
+            entity=self.entity,
         )
 
 
-class ArticleParameters(ArticleFilters):
+class ArticleParameters(ArticleFilters, FormParameters):
     """The parameters of the list of articles."""
 
     cursor: Cursor | None = None
@@ -254,15 +259,24 @@ class ItemNumbers(BaseModel):
 
 
 class ReprocessIn(BaseModel):
-    """Which articles are read again: of a source, by number, or both."""
+    """Which articles are read again: of a source, by number, or both.
+
+    With `only` they are looked through again by these extractors, all of them without more.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     source: Key | None = None
     articles: Annotated[list[RowId], Field(min_length=1, max_length=1000)] | None = None
+    only: Annotated[list[Extractor], Field(min_length=1, max_length=10)] | None = None
+    since: Moment | None = Field(None, description="with `only`: listed at this time or later")
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
+        if self.only is not None:
+            return self
+        if self.since is not None:
+            raise ValueError("since goes with only: pages are read again by source or article")
         if self.source is None and self.articles is None:
             raise ValueError("name a source or articles")
         return self

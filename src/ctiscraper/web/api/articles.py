@@ -1,16 +1,26 @@
 """Articles: the list, one in full, its revisions and what changed."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.views import ArticleDetail, ArticlePage, RevisionRef, RevisionText
+from ctiscraper.db.articles import Articles
+from ctiscraper.share.tabular import ARTICLES
+from ctiscraper.views import (
+    ArticleDetail,
+    ArticlePage,
+    ArticleSummary,
+    RevisionRef,
+    RevisionText,
+)
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.changes import Changes, compare
 from ctiscraper.web.deps import ArticlesDep, RecentDep
 from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
+from ctiscraper.web.tables import EXPORTED, Ask, Export, Format, streamed
 
 router = APIRouter(prefix="/articles", tags=["articles"])
 
@@ -19,7 +29,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 Nothing = Annotated[NoParameters, Query()]
 
 
-@router.get("", response_model=ArticlePage, summary="Articles, newest first")
+@router.get("", response_model=ArticlePage, responses=EXPORTED, summary="Articles, newest first")
 async def list_articles(
     request: Request,
     articles: ArticlesDep,
@@ -29,8 +39,16 @@ async def list_articles(
     """Near-duplicates are folded into the article that came first, unless `source` is given.
 
     Follow `next` for more. `found` counts what `q` or `tag` matched, up to 15,000. A list may
-    be a second old.
+    be a second old. As CSV or NDJSON the answer is the whole list from `cursor` on, or as many as
+    `limit` says.
     """
+    form = parameters.form(request)
+    if form is not Format.JSON:
+        most = parameters.limit if "limit" in parameters.model_fields_set else None
+        export = Export.of(parameters, form, "articles")
+        return await streamed(
+            ARTICLES, _pages(articles, parameters), export, cursor=parameters.cursor, most=most
+        )
 
     async def make() -> bytes:
         page = await articles.page(
@@ -39,6 +57,16 @@ async def list_articles(
         return encoded(page)
 
     return tagged(request, await recent.get(request.url.query, make))
+
+
+def _pages(articles: Articles, parameters: ArticleParameters) -> Ask[ArticleSummary]:
+    query = parameters.query()
+
+    async def ask(cursor: str | None, limit: int) -> tuple[Sequence[ArticleSummary], str | None]:
+        page = await articles.page(query, cursor=cursor, limit=limit)
+        return page.articles, page.next
+
+    return ask
 
 
 @router.get("/{article_id}", response_model=ArticleDetail, summary="One article in full")

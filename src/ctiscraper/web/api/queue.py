@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.views import QueuePage, ReasonCount
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.deps import ItemsDep, QueueDep, after_change
+from ctiscraper.web.deps import EnrichmentsDep, ItemsDep, QueueDep, SourcesDep, after_change
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
     Counted,
@@ -71,9 +71,22 @@ async def release_items(queue: QueueDep, given: ItemNumbers) -> Response:
     "/reprocess",
     response_model=Counted,
     dependencies=_changes,
-    summary="Read stored articles again from their kept bytes",
+    summary="Read stored articles again, or look through them again",
 )
-async def reprocess_articles(queue: QueueDep, given: ReprocessIn) -> Response:
-    """By source, by article, or both; nothing is fetched."""
+async def reprocess_articles(
+    queue: QueueDep, enrichments: EnrichmentsDep, sources: SourcesDep, given: ReprocessIn
+) -> Response:
+    """By source, by article, or both, from their kept bytes; nothing is fetched.
+
+    With `only` their texts stay, and what they name is found anew by these extractors, in the
+    background; `since` is the time an article is listed under.
+    """
+    if given.only is not None:
+        if given.source is not None:
+            await sources.get(given.source)
+        count = await enrichments.queue(
+            given.only, since=given.since, source_key=given.source, article_ids=given.articles
+        )
+        return JsonAnswer({"count": count})
     count = await queue.reprocess(source_key=given.source, article_ids=given.articles)
     return JsonAnswer({"count": count})

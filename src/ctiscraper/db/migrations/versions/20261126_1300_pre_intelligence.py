@@ -23,6 +23,19 @@ STATEMENTS = (
     ) WITH (fillfactor = 70)
     """,
     "CREATE INDEX enrichment_job_next ON enrichment_job (rank, article_id DESC)",
+    # Which could not be looked through, until somebody asks for it again or a new revision can.
+    """
+    CREATE TABLE enrichment_failure (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        revision integer NOT NULL,
+        failure text NOT NULL,
+        failed_at timestamptz NOT NULL DEFAULT now()
+    )
+    """,
+    """
+    CREATE INDEX enrichment_failure_newest
+        ON enrichment_failure (failed_at DESC, article_id DESC)
+    """,
     # What was kept before this is found out too, after whatever comes in meanwhile.
     """
     INSERT INTO enrichment_job (article_id, revision, rank) SELECT id, revision, 1 FROM article
@@ -46,8 +59,12 @@ STATEMENTS = (
         team_verdict bigint
     ) WITH (fillfactor = 80)
     """,
-    # None of what is counted is indexed, so that counting updates rows in place.
-    "CREATE INDEX entity_kind ON entity (kind, id DESC)",
+    # None of what is counted is indexed, so that counting updates rows in place. What is held of
+    # a thing changes rarely; the list of a kind is put together from those of its verdicts.
+    """
+    CREATE INDEX entity_held ON entity (kind, (coalesce(team, CASE level WHEN 3 THEN 'malicious'
+        WHEN 2 THEN 'suspicious' WHEN 1 THEN 'mentioned' ELSE 'benign' END)), id DESC)
+    """,
     """
     CREATE INDEX entity_label ON entity
         (lower(left(coalesce(nullif(name, ''), value), 100)) text_pattern_ops)
@@ -72,7 +89,11 @@ STATEMENTS = (
         PRIMARY KEY (article_id, entity_id)
     )
     """,
-    "CREATE INDEX mention_entity ON mention (entity_id, seen_at DESC, article_id DESC)",
+    # With the source, so that when one named a thing first is read from the index alone.
+    """
+    CREATE INDEX mention_entity ON mention (entity_id, seen_at DESC, article_id DESC)
+        INCLUDE (source_id)
+    """,
     # How grave the gravest mention of a thing is, whatever number of harmless ones there are.
     "CREATE INDEX mention_verdict ON mention (entity_id, verdict) WHERE verdict <> 'benign'",
     # Which sources named a thing, and when each did first and last.
@@ -87,6 +108,7 @@ STATEMENTS = (
     ) WITH (fillfactor = 85)
     """,
     "CREATE INDEX entity_source_source ON entity_source (source_id, first_seen)",
+    "CREATE INDEX entity_source_newest ON entity_source (source_id, entity_id DESC)",
     # What the team decided; an undone verdict stays as its own record.
     """
     CREATE TABLE verdict (
@@ -104,7 +126,9 @@ STATEMENTS = (
         undone_by text
     )
     """,
-    "CREATE INDEX verdict_key ON verdict (key) WHERE undone_at IS NULL",
+    "CREATE INDEX verdict_key ON verdict (key)",
+    # Looked up by a host and by each domain above it.
+    "CREATE INDEX verdict_domain ON verdict (value) WHERE scope = 'domain'",
     "CREATE INDEX verdict_newest ON verdict (id DESC)",
     # Parts of a score with their evidence; what it depends on beside the text is joined in later.
     """
@@ -142,7 +166,7 @@ STATEMENTS = (
 )
 TABLES = (
     "story_article", "story", "article_score", "verdict", "entity_source", "mention", "entity",
-    "enrichment_job",
+    "enrichment_failure", "enrichment_job",
 )  # fmt: skip
 
 

@@ -1,0 +1,61 @@
+"""What one article names, with the words that say so, and the articles that name the same."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.entity_views import ArticleEvidence, Neighbour
+from ctiscraper.evidence import evidence_of
+from ctiscraper.share.tabular import EVIDENCE
+from ctiscraper.web.answers import encoded, tagged
+from ctiscraper.web.deps import ArticlesDep, EntitiesDep, Services
+from ctiscraper.web.entity_schemas import EvidenceParameters, NeighbourParameters
+from ctiscraper.web.tables import EXPORTED, Export, Format, written
+
+router = APIRouter(prefix="/articles", tags=["entities"])
+
+ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
+
+
+@router.get(
+    "/{article_id}/entities",
+    response_model=ArticleEvidence,
+    responses=EXPORTED,
+    summary="What an article names, in the order of its text",
+)
+async def list_article_entities(
+    request: Request,
+    given: Services,
+    article_id: ArticleId,
+    parameters: Annotated[EvidenceParameters, Query()],
+) -> Response:
+    """Each with its first `places`: words, sentence and the heading of the section.
+
+    `record` tells by which extractors, with what left out, and what that changed.
+    """
+    kinds = [one.value for one in parameters.kind]
+    found = await evidence_of(given.database, article_id, kinds=kinds, places=parameters.places)
+    form = parameters.form(request)
+    if form is not Format.JSON:
+        export = Export.of(parameters, form, f"article-{article_id}-entities")
+        return written(EVIDENCE, found.entities, export)
+    return tagged(request, encoded(found))
+
+
+@router.get(
+    "/{article_id}/neighbours",
+    response_model=tuple[Neighbour, ...],
+    summary="The articles that name the same rare things",
+)
+async def list_neighbours(
+    request: Request,
+    articles: ArticlesDep,
+    entities: EntitiesDep,
+    article_id: ArticleId,
+    parameters: Annotated[NeighbourParameters, Query()],
+) -> Response:
+    """Those first that share most of what few articles name; `shared` names it."""
+    await articles.get(article_id)
+    found = await entities.neighbours(article_id, limit=parameters.limit)
+    return tagged(request, encoded(found))

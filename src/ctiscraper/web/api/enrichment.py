@@ -1,0 +1,35 @@
+"""Articles that could not be looked through for what they name: which, why, and once more."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.entity_views import FailedPage
+from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.deps import RecordsDep, after_change
+from ctiscraper.web.entity_schemas import FailedNumbers, FailureParameters
+from ctiscraper.web.once import OnceRoute
+from ctiscraper.web.schemas import Counted
+
+router = APIRouter(prefix="/enrichment", tags=["queue"], route_class=OnceRoute)
+
+
+@router.get("/failures", response_model=FailedPage, summary="Articles not looked through, and why")
+async def list_failures(
+    request: Request, records: RecordsDep, parameters: Annotated[FailureParameters, Query()]
+) -> Response:
+    """The latest failures first; what waits is told by `/api/v1/operations`."""
+    page = await records.failures(cursor=parameters.cursor, limit=parameters.limit)
+    return tagged(request, encoded(page))
+
+
+@router.post(
+    "/retry",
+    response_model=Counted,
+    dependencies=[Depends(after_change)],
+    summary="Look through them once more",
+)
+async def retry_failures(records: RecordsDep, given: FailedNumbers) -> Response:
+    """In the background, with all their attempts."""
+    return JsonAnswer({"count": await records.retry(given.articles)})
