@@ -16,6 +16,8 @@ BODY_MOST = 1_000_000
 IMPORT_MOST = 20_000_000
 DRAIN_SECONDS = 5.0
 IMPORT_PATHS = frozenset({"/api/v1/sources/import", "/sources/import"})
+LOOKUP_MOST = 8_000_000
+LOOKUP_PATHS = frozenset({"/indicators/lookup", "/indicators/lookup.csv"})
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; "
@@ -168,6 +170,8 @@ def is_same_origin(headers: Headers, path: str) -> bool:
 
 
 def _cap(scope: Scope) -> int:
+    if scope["path"] in LOOKUP_PATHS:
+        return LOOKUP_MOST
     return IMPORT_MOST if scope["path"] in IMPORT_PATHS else BODY_MOST
 
 
