@@ -50,7 +50,7 @@ class Cell:
     """A technique of a column; `entity` is the number of its page, None where no article names it.
 
     `articles` name it, `heat` says how many that are among the others, from 0 to 5. `below` are
-    its sub-techniques that articles name; `hottest` is the greatest heat of all of them.
+    its sub-techniques that articles name.
     """
 
     id: str
@@ -59,11 +59,6 @@ class Cell:
     articles: int
     heat: int
     below: tuple["Cell", ...] = ()
-
-    @property
-    def hottest(self) -> int:
-        """Return the greatest heat of this and what is below it."""
-        return max(self.heat, *(cell.heat for cell in self.below), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
@@ -43,12 +44,13 @@ class NamedThing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedKind:
-    """The things of one kind, the gravest first."""
+    """The things of one kind, the gravest first; `total` counts those as well that are left out."""
 
     kind: str
     words: str
     group: str
     things: tuple[NamedThing, ...]
+    total: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,11 @@ def named(
     mentions: Sequence[MentionView], decisions: Mapping[int, tuple[TeamVerdict, ...]]
 ) -> Named:
     """Return what an article names, by kind; the gravest come first and have their evidence."""
-    ranked = sorted(mentions, key=_rank)
+    by_kind: dict[str, list[MentionView]] = {}
+    for mention in sorted(mentions, key=_rank):
+        by_kind.setdefault(mention.entity.kind, []).append(mention)
+    # Each kind in its turn, so that one with thousands leaves room for the others.
+    ranked = [one for turn in zip_longest(*by_kind.values()) for one in turn if one is not None]
     things: dict[str, list[NamedThing]] = {}
     for number, mention in enumerate(ranked[:MOST_LISTED]):
         thing = _thing(
@@ -116,7 +122,13 @@ def named(
         )
         things.setdefault(mention.entity.kind, []).append(thing)
     kinds = (
-        NamedKind(kind=kind, words=kind_words(kind), group=kind_group(kind), things=tuple(found))
+        NamedKind(
+            kind=kind,
+            words=kind_words(kind),
+            group=kind_group(kind),
+            things=tuple(found),
+            total=len(by_kind[kind]),
+        )
         for kind, found in sorted(things.items(), key=lambda item: (kind_order(item[0]), item[0]))
     )
     return Named(

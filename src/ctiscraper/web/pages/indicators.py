@@ -108,6 +108,7 @@ async def entity(  # noqa: PLR0913, PLR0917 - a route names what it is given
             "found": found,
             "page": page,
             "quoted": [_quoted(one) for one in page.sightings],
+            "verdicts": VERDICTS,
             "is_judged": summary.kind not in NOT_JUDGED,
             "domains": domains_of(summary.kind, summary.value),
             "sources": [one.source for one in found.by_source],

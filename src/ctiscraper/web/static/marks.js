@@ -157,5 +157,10 @@
       }
     }
   });
-  document.addEventListener("scroll", () => { if (owner) place(owner); }, { passive: true, capture: true });
+  document.addEventListener("scroll", (event) => {
+    if (!owner || isInside(event.target)) return;
+    const spot = owner.getBoundingClientRect();
+    if (spot.bottom > 0 && spot.top < innerHeight) place(owner);
+    else if (owner !== document.activeElement && !isInside(document.activeElement)) hide();
+  }, { passive: true, capture: true });
 })();
