@@ -20,7 +20,8 @@ second <code>stage.exe</code></a>, then 10.0.0.1.</p>
 <ol start="3"><li>3.3.3.3</li><li>- dash<ul><li>-c2.example</li><li><pre>- raw
   two</pre></li></ul></li><li></li><li>5. five</li></ol>
 <table><caption>Hashes</caption><tr><th>a</th><th></th><th>| b</th></tr>
-<tr><td></td><td>one | two</td><td></td></tr><tr><td><ul><li>x1</li><li>x2</li></ul></td><td>y</td></tr></table>
+<tr><td></td><td>one | two</td><td></td></tr>
+<tr><td><ul><li>x1</li><li>x2</li></ul></td><td>y</td></tr></table>
 <blockquote><p>Quoted &lt;script&gt;alert(1)&lt;/script&gt; words</p></blockquote>
 <p>last<br>line &amp;amp; &quot;end&quot;</p>
 """
@@ -85,7 +86,7 @@ def test_the_mark_of_a_list_is_not_taken_for_its_words() -> None:
     first = mark(html, text, Place(3, 10, 1))
     assert marked(first.markup, 1) == "1.1.1.1"
     second = mark(html, text, Place(14, 16, 1))
-    assert "<mark class=\"m\" id=\"p-1\" tabindex=\"0\" data-e=\"1\">2.</mark> two" in second.markup
+    assert '<mark class="m" id="p-1" tabindex="0" data-e="1">2.</mark> two' in second.markup
 
 
 def test_marks_lie_in_each_other_and_are_cut_where_they_cross() -> None:
@@ -169,7 +170,7 @@ _FRAGMENTS = st.recursive(
         lambda tag, parts: f"<{tag}>{''.join(parts)}</{tag.split()[0]}>",
         st.sampled_from(
             ["p", "b", "i", "ul", "ol", 'ol start="7"', "li", "table", "tr", "td", "th", "pre",
-             "code", "blockquote", "h2", "div", 'a href="https://x.example/"', "details", "dl", "dd"]
+             "code", "blockquote", "h2", "div", 'a href="https://x.example/"', "dl", "dd"]
         ),
         st.lists(inner, max_size=4),
     ),

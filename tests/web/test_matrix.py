@@ -39,7 +39,11 @@ MATRIX = Matrix(
         Known("T4", ("first",), revoked=True),
         Known("T5", ("first",), domains=(MOBILE,)),
     ),
-    tactics=(Tactic("First", "first"), Tactic("Second", "second"), Tactic("First", "first", MOBILE)),
+    tactics=(
+        Tactic("First", "first"),
+        Tactic("Second", "second"),
+        Tactic("First", "first", MOBILE),
+    ),
     versions={ENTERPRISE: "1.0"},
 )
 
@@ -84,7 +88,8 @@ def test_tactics_are_named_in_the_order_of_the_matrix() -> None:
 
 
 @pytest.mark.parametrize(
-    ("articles", "most", "heat"), [(0, 9, 0), (1, 10_000, 1), (25, 100, 2), (100, 100, 5), (0, 0, 0)]
+    ("articles", "most", "heat"),
+    [(0, 9, 0), (1, 10_000, 1), (25, 100, 2), (100, 100, 5), (0, 0, 0)],
 )
 def test_heat_grows_with_the_root_of_the_count(articles: int, most: int, heat: int) -> None:
     assert heat_of(articles, most) == heat

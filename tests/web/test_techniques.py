@@ -30,7 +30,9 @@ async def test_techniques_are_counted_over_the_asked_articles(
     tree = await page(client, "/techniques")
     assert words(tree, ".matrix h3") == ["First 2 named, 0 not", "Second 1 named, 1 not"]
     assert words(tree, ".matrix > section:first-child > .cell > a .num") == ["3 articles"]
-    assert words(tree, ".matrix details .num") == ["2 articles", ]
+    assert words(tree, ".matrix details .num") == [
+        "2 articles",
+    ]
     assert words(tree, ".tagged a") == ["T9 T9 1"]
     assert attribute(tree, ".cell a", "href").startswith("/indicators/")
     tree = await page(client, "/techniques?q=loader&source=bolt&since=&until=")

@@ -1,4 +1,4 @@
-"""Values as pages show them: so that nobody opens one by accident, and no program makes it a link."""
+"""Values as pages show them: nobody opens one by accident, no program makes it a link."""
 
 import re
 

@@ -94,7 +94,9 @@ def _squeezed(text: str, places: list[Place]) -> tuple[list[Place], str]:
     offsets: dict[int, int] = {}
     parts: list[str] = []
     at = size = 0
-    for offset in sorted({min(max(edge, 0), len(text)) for p in places for edge in (p.start, p.end)}):
+    for offset in sorted(
+        {min(max(edge, 0), len(text)) for p in places for edge in (p.start, p.end)}
+    ):
         part = "".join(text[at:offset].split())
         parts.append(part)
         size += len(part)

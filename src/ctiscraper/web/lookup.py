@@ -99,4 +99,3 @@ def to_csv(found: LookedUp) -> str:
 
 def _inert(value: str) -> str:
     return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import sqrt
 from typing import Protocol
 
 from ctiscraper.db.techniques import TechniqueCount
@@ -95,7 +96,11 @@ class Matrix:
         return tuple(
             _column(
                 tactic.name,
-                [cells[one.id] for one in shown if one.id in cells and tactic.short_name in one.tactics],
+                [
+                    cells[one.id]
+                    for one in shown
+                    if one.id in cells and tactic.short_name in one.tactics
+                ],
             )
             for tactic in self.tactics
             if tactic.domain == domain
@@ -113,11 +118,11 @@ class Matrix:
         ]
         return tuple(dict.fromkeys(names))
 
-    def elsewhere(self, counts: Iterable[TechniqueCount], domain: str) -> tuple[TechniqueCount, ...]:
+    def elsewhere(
+        self, counts: Iterable[TechniqueCount], domain: str
+    ) -> tuple[TechniqueCount, ...]:
         """Return the techniques that articles name and that this matrix does not have."""
-        known = {
-            one.id for one in self.techniques if domain in one.domains and not _is_gone(one)
-        }
+        known = {one.id for one in self.techniques if domain in one.domains and not _is_gone(one)}
         return tuple(one for one in counts if one.technique.value not in known)
 
 
@@ -131,7 +136,7 @@ def heat_of(articles: int, most: int) -> int:
     if not articles or not most:
         return 0
     # By the square root, as few techniques are in most articles and most in few.
-    return max(1, min(HEATS, round((articles / most) ** 0.5 * HEATS)))
+    return max(1, min(HEATS, round(sqrt(articles / most) * HEATS)))
 
 
 def _is_gone(one: KnownTechnique) -> bool:

@@ -18,7 +18,7 @@ Filters = Annotated[MatrixFilters, Query()]
 
 
 @router.get("")
-async def technique_matrix(  # noqa: PLR0913, PLR0917 - a route names what it is given
+async def technique_matrix(
     request: Request,
     articles: ArticlesDep,
     techniques: TechniquesDep,
