@@ -1,6 +1,7 @@
 """What articles name in a real browser: evidence by keyboard, switches, hostile words, contrast."""
 
 import re
+from typing import Literal
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -82,11 +83,12 @@ async def test_evidence_shows_on_hover_and_goes(
     assert watch.faults == []
 
 
+Scheme = Literal["light", "dark"]
 BACKGROUND = "(e) => getComputedStyle(e).backgroundColor"
 
 
 async def test_a_switch_hides_a_kind_and_is_remembered(
-    page: Page, site: str, database: str, shelf: Shelf
+    page: Page, database: str, shelf: Shelf
 ) -> None:
     await article(database, shelf)
     await page.goto("/articles/1")
@@ -218,7 +220,7 @@ NAMELESS = """() => Array.from(document.querySelectorAll('button, input, select,
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_words_are_readable_and_controls_have_names(
-    browser: Browser, site: str, database: str, shelf: Shelf, scheme: str
+    browser: Browser, site: str, database: str, shelf: Shelf, scheme: Scheme
 ) -> None:
     ids = await article(database, shelf)
     kinds = ("technique", "cve", "registry_key", "yara", "crypto_address", "country", "ipv4")
@@ -226,8 +228,9 @@ async def test_words_are_readable_and_controls_have_names(
         database, shelf, shelf.article("Kinds", text=TEXT),
         *(claims.at(TEXT, "First", kind, value=kind, host="") for kind in kinds),
     )  # fmt: skip
-    context = await browser.new_context(base_url=site, color_scheme=scheme)  # type: ignore[arg-type]  # one of its words
+    context = await browser.new_context(base_url=site)
     page = await context.new_page()
+    await page.emulate_media(color_scheme=scheme)
     for path in ("/articles/1", "/articles/2", "/indicators", "/techniques",
                  f"/indicators/{ids['www.evil.com']}"):  # fmt: skip
         await page.goto(path)

@@ -27,7 +27,7 @@ _HEAD = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LookedUp:
+class PastedAnswers:
     """The answers, what is known first; `left_out` different values were too many."""
 
     answers: tuple[Answered, ...]
@@ -52,12 +52,12 @@ def _text_of(body: bytes) -> str:
     return sent.get("text", [""])[-1].replace("\r\n", "\n")
 
 
-async def look_up(entities: Entities, text: str) -> LookedUp:
+async def look_up(entities: Entities, text: str) -> PastedAnswers:
     """Return what is known of the first 10,000 different values of a text."""
     values = await asyncio.to_thread(values_of, text)
     answers = await entities.lookup(values[:LOOKUP_MOST])
     states = [one.state for one in answers]
-    return LookedUp(
+    return PastedAnswers(
         answers=tuple(sorted(answers, key=lambda one: _ORDER[one.state])),
         known=states.count("known"),
         benign=states.count("benign"),
@@ -75,7 +75,7 @@ def values_of(text: str) -> list[tuple[str, str]]:
     return list(found)
 
 
-def to_csv(found: LookedUp) -> str:
+def to_csv(found: PastedAnswers) -> str:
     """Return the answers as a table; a value that a spreadsheet would compute is quoted for it."""
     out = io.StringIO()
     writer = csv.writer(out)

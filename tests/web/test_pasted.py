@@ -6,7 +6,7 @@ import io
 from ctiscraper.db.entities import LOOKUP_MOST, Entities
 from ctiscraper.db.session import Database
 from ctiscraper.entity_views import Answered
-from ctiscraper.web.lookup import LookedUp, look_up, to_csv, values_of
+from ctiscraper.web.pasted import PastedAnswers, look_up, to_csv, values_of
 
 
 def test_each_value_is_asked_once_and_ids_of_techniques_by_their_kind() -> None:
@@ -18,7 +18,7 @@ def test_a_value_that_a_spreadsheet_would_compute_is_quoted() -> None:
     answers = tuple(
         Answered(kind="command_line", value=one, state="unknown", entity=None) for one in values
     )
-    found = LookedUp(answers=answers, known=0, benign=0, unknown=6, left_out=0)
+    found = PastedAnswers(answers=answers, known=0, benign=0, unknown=6, left_out=0)
     rows = list(csv.DictReader(io.StringIO(to_csv(found), newline="")))
     assert [row["value"] for row in rows] == [
         "'=cmd|' /C calc'!A0", "'+1", "'-1", "'@x", 'a,"b"\n', "plain",
