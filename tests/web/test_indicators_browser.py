@@ -211,7 +211,8 @@ CONTRAST = """() => {
   }
   return Array.from(weak);
 }"""
-NAMELESS = """() => Array.from(document.querySelectorAll('button, input, select, textarea, a[href]'))
+NAMELESS = """() =>
+  Array.from(document.querySelectorAll('button, input, select, textarea, a[href]'))
     .filter((e) => e.type !== 'hidden' && e.checkVisibility())
     .filter((e) => !(e.labels && e.labels.length) && !e.getAttribute('aria-label')
         && !e.textContent.trim())
