@@ -30,12 +30,26 @@ from ctiscraper.web.api import (
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
+from ctiscraper.web.pages import techniques as technique_pages
 from ctiscraper.web.pages import theme
+from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
+
+_PAGES = (
+    article_pages,
+    indicator_pages,
+    technique_pages,
+    verdict_forms,
+    source_pages,
+    accounting_page,
+    operations_page,
+    theme,
+)
 
 LIST_SECONDS = 1.0
 ACCOUNTS_SECONDS = 5.0
@@ -101,7 +115,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.include_router(_api())
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for page in (article_pages, source_pages, accounting_page, operations_page, theme):
+    for page in _PAGES:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)

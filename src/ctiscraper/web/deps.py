@@ -23,6 +23,7 @@ from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.watch import OperationsReport, report
 from ctiscraper.types import Tier
 from ctiscraper.views import AccountingReport
+from ctiscraper.web.matrix import Matrix
 from ctiscraper.web.recent import Recent
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
@@ -35,7 +36,7 @@ class WebServices:
     Without `sourcing` this process reads only: sources are not added or previewed.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
-    silent for `lease_seconds` is gone.
+    silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK.
     """
 
     database: Database
@@ -45,6 +46,7 @@ class WebServices:
     sourcing: Sourcing | None = None
     bell: Bell = field(default_factory=SilentBell)
     lease_seconds: float = 60.0
+    matrix: Matrix = field(default_factory=Matrix)
 
 
 async def services(request: Request) -> WebServices:

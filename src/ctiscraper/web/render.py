@@ -15,6 +15,9 @@ from starlette.types import Scope
 from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
+from ctiscraper.web.defanged import defanged
+from ctiscraper.web.kind_words import kind_group, kind_words, shown
+from ctiscraper.web.verdict_words import verdict_words
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -149,12 +152,17 @@ def _environment() -> Environment:
         "ago": ago,
         "moment": moment,
         "day_name": day_name,
+        "defanged": defanged,
         "host": shown_host,
+        "kind_group": kind_group,
+        "kind_words": kind_words,
         "number": number,
         "per_day": per_day,
         "reason_words": words_of,
+        "shown": shown,
         "size": size,
         "span": span,
+        "verdict_words": verdict_words,
         "health_words": lambda health: health_words(Health(health)),
     }
     environment.tests["web_link"] = is_web_link

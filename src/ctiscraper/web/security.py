@@ -14,10 +14,10 @@ from ctiscraper.web.problems import fault_answer, problem_answer
 
 BODY_MOST = 1_000_000
 IMPORT_MOST = 20_000_000
-LOOKUP_MOST = 5_000_000
+LOOKUP_MOST = 8_000_000
 DRAIN_SECONDS = 5.0
 IMPORT_PATHS = frozenset({"/api/v1/sources/import", "/sources/import"})
-LOOKUP_PATH = "/api/v1/lookup"
+LOOKUP_PATHS = frozenset({"/api/v1/lookup", "/indicators/lookup", "/indicators/lookup.csv"})
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; "
@@ -170,9 +170,9 @@ def is_same_origin(headers: Headers, path: str) -> bool:
 
 
 def _cap(scope: Scope) -> int:
-    if scope["path"] in IMPORT_PATHS:
-        return IMPORT_MOST
-    return LOOKUP_MOST if scope["path"] == LOOKUP_PATH else BODY_MOST
+    if scope["path"] in LOOKUP_PATHS:
+        return LOOKUP_MOST
+    return IMPORT_MOST if scope["path"] in IMPORT_PATHS else BODY_MOST
 
 
 def _too_large(scope: Scope) -> Response:

@@ -13,11 +13,13 @@ from starlette.responses import Response
 from ctiscraper.db.paging import Position
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleSummary
-from ctiscraper.web.article_html import present
 from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.named import marked_body, named
+from ctiscraper.web.readers import EntitiesDep, EvidenceDep
 from ctiscraper.web.render import day_name, render
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
+from ctiscraper.web.verdict_words import VERDICTS
 
 router = APIRouter()
 
@@ -56,22 +58,28 @@ async def article_list(
 
 
 @router.get("/articles/{article_id}")
-async def article(
+async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     request: Request,
     articles: ArticlesDep,
+    entities: EntitiesDep,
+    evidence: EvidenceDep,
     overview: OverviewDep,
     article_id: ArticleId,
     filters: Filters,
 ) -> Response:
     """One article; the list it was opened from leads on to its neighbours."""
     found = await articles.get(article_id)
+    mentions = await entities.of_article(article_id)
     newer, older = await articles.neighbours(filters.query(), Position(found.listed_at, found.id))
     return render(
         "article.html",
         {
             "pulse": await overview.pulse(),
             "article": found,
-            "body": await asyncio.to_thread(present, found.html),
+            "body": await asyncio.to_thread(marked_body, found, mentions),
+            "named": named(mentions, await evidence.decisions(article_id)),
+            "looked": await evidence.looked_through(article_id, found.revision),
+            "verdicts": VERDICTS,
             "refusal": _refusal(found.notes),
             "newer": newer,
             "older": older,

@@ -31,6 +31,14 @@
     link.focus({ preventScroll: true });
     link.closest("[data-item]").scrollIntoView({ block: "center" });
   };
+  const mark = () => {
+    const marks = all("mark.m[tabindex='0']");
+    const at = document.activeElement;
+    const isAfter = (one) => at.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+    const next = at.closest(".body") ? marks.find(isAfter) || marks[0] : marks[0];
+    if (next) next.focus();
+    return Boolean(next);
+  };
   const open = () => {
     const links = openers();
     const link = links.includes(document.activeElement) ? document.activeElement : null;
@@ -61,10 +69,11 @@
     u: () => follow("[data-back]"),
     v: () => follow("[data-leave] a"),
     n: () => follow("[data-next], [data-following]"),
+    m: () => mark(),
     "/": search,
     "?": help,
   };
-  const places = { h: "/", s: "/sources", a: "/accounting", o: "/operations" };
+  const places = { h: "/", i: "/indicators", t: "/techniques", s: "/sources", a: "/accounting", o: "/operations" };
   let going = 0;
 
   const isTyping = (target) =>

@@ -1,0 +1,194 @@
+"""What an article names, made ready for its page: marks in the body, and a list by kind."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import zip_longest
+from urllib.parse import urlsplit
+
+from markupsafe import Markup
+
+from ctiscraper.enrich.domains import registrable
+from ctiscraper.entity_views import MentionView, TeamVerdict
+from ctiscraper.intelligence import Verdict
+from ctiscraper.views import ArticleDetail
+from ctiscraper.web.article_html import present
+from ctiscraper.web.highlights import Place, highlight
+from ctiscraper.web.kind_words import kind_group, kind_order, kind_words, shown
+from ctiscraper.web.verdict_words import ReasonWords, found_by, reason_of, verdict_words
+
+MOST_EVIDENCE = 400
+"""How many things of an article have their evidence on its page; the rest have it on their own."""
+
+MOST_LISTED = 2_000
+"""How many things of an article its page lists."""
+
+_LONGEST_TITLE = 120
+_GRAVITY = {Verdict.MALICIOUS: 0, Verdict.SUSPICIOUS: 1, None: 1, Verdict.MENTIONED: 2}
+_HARMLESS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedThing:
+    """A thing that an article names; without `evidence` only its row is shown."""
+
+    number: int
+    mention: MentionView
+    words: str
+    reasons: tuple[ReasonWords, ...]
+    found_by: str
+    decisions: tuple[TeamVerdict, ...]
+    domains: tuple[str, ...]
+    evidence: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedKind:
+    """The things of one kind, the gravest first; `total` counts those as well that are left out."""
+
+    kind: str
+    words: str
+    group: str
+    things: tuple[NamedThing, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What an article names; `unlisted` of them are counted alone."""
+
+    kinds: tuple[NamedKind, ...]
+    total: int
+    unlisted: int
+    without_evidence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedBody:
+    """The body of an article with its marks; `unmarked` places have none, so many have one."""
+
+    markup: Markup
+    unmarked: int
+    places: int
+
+
+def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> MarkedBody:
+    """Return the body of an article with a mark at each place of what it names."""
+    markup = present(article.html)
+    if not markup and article.text:
+        markup = Markup('<p class="text">{}</p>').format(article.text)
+    places = [
+        Place(start, end, mention.entity.id)
+        for mention in mentions
+        for start, end in zip(mention.starts, mention.ends, strict=True)
+    ]
+    attributes = {mention.entity.id: _attributes(mention) for mention in mentions}
+    found = highlight(str(markup), article.text, places, attributes)
+    return MarkedBody(
+        markup=found.markup, unmarked=found.unmarked, places=len(places) - found.unmarked
+    )
+
+
+def _attributes(mention: MentionView) -> str:
+    entity = mention.entity
+    words = shown(entity)
+    if len(words) > _LONGEST_TITLE:
+        words = f"{words[:_LONGEST_TITLE]}\N{HORIZONTAL ELLIPSIS}"
+    verdict = verdict_words(mention.verdict)
+    title = f"{kind_words(entity.kind)}: {words}{f' ({verdict.lower()})' if verdict else ''}"
+    values = {
+        "data-e": str(entity.id),
+        "data-kind": entity.kind,
+        "data-group": kind_group(entity.kind),
+        "data-v": mention.verdict or "",
+        "title": title,
+    }
+    return " ".join(f'{name}="{escape(value)}"' for name, value in values.items() if value)
+
+
+def named(
+    mentions: Sequence[MentionView], decisions: Mapping[int, tuple[TeamVerdict, ...]]
+) -> Named:
+    """Return what an article names, by kind; the gravest come first and have their evidence."""
+    by_kind: dict[str, list[MentionView]] = {}
+    for mention in sorted(mentions, key=_rank):
+        by_kind.setdefault(mention.entity.kind, []).append(mention)
+    # Each kind in its turn, so that one with thousands leaves room for the others.
+    ranked = [one for turn in zip_longest(*by_kind.values()) for one in turn if one is not None]
+    things: dict[str, list[NamedThing]] = {}
+    for number, mention in enumerate(ranked[:MOST_LISTED]):
+        thing = _thing(
+            mention, decisions.get(mention.entity.id, ()), evidence=number < MOST_EVIDENCE
+        )
+        things.setdefault(mention.entity.kind, []).append(thing)
+    kinds = (
+        NamedKind(
+            kind=kind,
+            words=kind_words(kind),
+            group=kind_group(kind),
+            things=tuple(found),
+            total=len(by_kind[kind]),
+        )
+        for kind, found in sorted(things.items(), key=lambda item: (kind_order(item[0]), item[0]))
+    )
+    return Named(
+        kinds=tuple(kinds),
+        total=len(ranked),
+        unlisted=max(0, len(ranked) - MOST_LISTED),
+        without_evidence=max(0, len(ranked) - MOST_EVIDENCE),
+    )
+
+
+def _rank(mention: MentionView) -> tuple[int, int]:
+    verdict = Verdict(mention.verdict) if mention.verdict else None
+    return _GRAVITY.get(verdict, _HARMLESS), mention.starts[0] if mention.starts else 0
+
+
+def _thing(
+    mention: MentionView, decisions: tuple[TeamVerdict, ...], *, evidence: bool
+) -> NamedThing:
+    entity = mention.entity
+    return NamedThing(
+        number=entity.id,
+        mention=mention,
+        words=shown(entity),
+        reasons=reason_list(mention.reasons),
+        found_by=found_by(mention),
+        decisions=decisions,
+        domains=domains_of(entity.kind, entity.value) if evidence else (),
+        evidence=evidence,
+    )
+
+
+def reason_list(stored: Iterable[str]) -> tuple[ReasonWords, ...]:
+    """Return stored reasons in words; which rule recognised a behaviour stands elsewhere."""
+    return tuple(reason_of(one) for one in stored if not one.startswith("rule:"))
+
+
+def domains_of(kind: str, value: str) -> tuple[str, ...]:
+    """Return the domains that a decision on a value may cover: its host, and what is above that.
+
+    The last is the part that someone registered: what is above it is nobody's.
+    """
+    host = value
+    if kind == "url":
+        try:
+            host = urlsplit(value).hostname or ""
+        except ValueError:
+            return ()
+    elif kind == "email":
+        host = value.rpartition("@")[2]
+    elif kind not in ("domain", "onion"):
+        return ()
+    return domains_above(host)
+
+
+def domains_above(host: str) -> tuple[str, ...]:
+    """Return a host name and the domains above it, down to what someone registered."""
+    host = host.lower().strip(".")
+    labels = host.split(".")
+    own = ".".join(labels[-2:]) if host.endswith(".onion") else registrable(host)
+    if not own or "." not in own:
+        return ()
+    least = own.count(".") + 1
+    return tuple(".".join(labels[number:]) for number in range(len(labels) - least + 1))

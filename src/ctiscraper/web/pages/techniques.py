@@ -1,0 +1,48 @@
+"""The techniques that the articles of a search or a time name, as the ATT&CK matrix."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.db.articles import FOUND_MOST
+from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.matrix import DOMAINS
+from ctiscraper.web.page_forms import MatrixFilters
+from ctiscraper.web.readers import MatrixDep, TechniquesDep
+from ctiscraper.web.render import render
+
+router = APIRouter(prefix="/techniques")
+
+Filters = Annotated[MatrixFilters, Query()]
+
+
+@router.get("")
+async def technique_matrix(
+    request: Request,
+    articles: ArticlesDep,
+    techniques: TechniquesDep,
+    matrix: MatrixDep,
+    overview: OverviewDep,
+    filters: Filters,
+) -> Response:
+    """How many of the asked articles name each technique, by tactic."""
+    numbers = await articles.matching(filters.query())
+    counts = await techniques.counts(numbers)
+    return render(
+        "techniques.html",
+        {
+            "pulse": await overview.pulse(),
+            "articles": len(numbers),
+            "most": FOUND_MOST,
+            "counts": counts,
+            "columns": matrix.columns(counts, filters.matrix),
+            "elsewhere": matrix.elsewhere(counts, filters.matrix),
+            "version": matrix.versions.get(filters.matrix, ""),
+            "domains": DOMAINS,
+            "filters": filters,
+            "chosen": filters.chosen(),
+            "sources": await overview.sources(),
+        },
+        scope=request.scope,
+    )

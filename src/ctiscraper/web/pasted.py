@@ -1,0 +1,101 @@
+"""What is known of everything that a pasted list, log or report names."""
+
+import asyncio
+import csv
+import io
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+
+from ctiscraper.db.entities import LOOKUP_MOST, Entities
+from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.observables import find_observables
+from ctiscraper.entity_views import Answered
+from ctiscraper.intelligence import Name
+from ctiscraper.web.forms import FIELDS_MOST
+
+MOST_SHOWN = 1_000
+"""How many answers a page shows; the table for other programs has all."""
+
+_ORDER = {"known": 0, "benign": 1, "unknown": 2}
+_HEAD = (
+    "kind", "value", "state", "verdict", "articles", "sources", "first_seen", "last_seen",
+    "freshness", "number",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastedAnswers:
+    """The answers, what is known first; `left_out` different values were too many."""
+
+    answers: tuple[Answered, ...]
+    known: int
+    benign: int
+    unknown: int
+    left_out: int
+
+
+async def read_text(request: Request) -> str:
+    """Return the text of the box. Raises RequestValidationError."""
+    body = await request.body()
+    try:
+        return await asyncio.to_thread(_text_of, body)
+    except ValueError as error:
+        fault = {"loc": ("body",), "msg": "the form could not be read", "type": "form"}
+        raise RequestValidationError([fault]) from error
+
+
+def _text_of(body: bytes) -> str:
+    sent = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MOST)
+    return sent.get("text", [""])[-1].replace("\r\n", "\n")
+
+
+async def look_up(entities: Entities, text: str) -> PastedAnswers:
+    """Return what is known of the first 10,000 different values of a text."""
+    values = await asyncio.to_thread(values_of, text)
+    answers = await entities.lookup(values[:LOOKUP_MOST])
+    states = [one.state for one in answers]
+    return PastedAnswers(
+        answers=tuple(sorted(answers, key=lambda one: _ORDER[one.state])),
+        known=states.count("known"),
+        benign=states.count("benign"),
+        unknown=states.count("unknown"),
+        left_out=max(0, len(values) - LOOKUP_MOST),
+    )
+
+
+def values_of(text: str) -> list[tuple[str, str]]:
+    """Return the different values that a text names, as pairs of kind and value, in order."""
+    found = {
+        (Name.TECHNIQUE.value if one.kind is Kind.ATTACK else one.kind.value, one.value): None
+        for one in find_observables(text)
+    }
+    return list(found)
+
+
+def to_csv(found: PastedAnswers) -> str:
+    """Return the answers as a table; a value that a spreadsheet would compute is quoted for it."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(_HEAD)
+    for answer in found.answers:
+        entity = answer.entity
+        rest: tuple[object, ...] = (None,) * 7
+        if entity is not None:
+            rest = (
+                entity.verdict,
+                entity.articles,
+                entity.sources,
+                entity.first_seen.isoformat() if entity.first_seen else None,
+                entity.last_seen.isoformat() if entity.last_seen else None,
+                entity.freshness,
+                entity.id,
+            )
+        writer.writerow([answer.kind, _inert(answer.value), answer.state, *rest])
+    return out.getvalue()
+
+
+def _inert(value: str) -> str:
+    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -1,0 +1,45 @@
+"""What the pages of things that articles name read from, and how a route asks for it."""
+
+from typing import Annotated
+
+from fastapi import Depends
+
+from ctiscraper.db.entities import Entities
+from ctiscraper.db.evidence import Evidence
+from ctiscraper.db.techniques import Techniques
+from ctiscraper.db.verdicts import Verdicts
+from ctiscraper.db.vulnerabilities import Vulnerabilities
+from ctiscraper.web.deps import Services
+from ctiscraper.web.matrix import Matrix
+
+
+async def _entities(given: Services) -> Entities:
+    return Entities(given.database)
+
+
+async def _verdicts(given: Services) -> Verdicts:
+    return Verdicts(given.database)
+
+
+async def _evidence(given: Services) -> Evidence:
+    return Evidence(given.database)
+
+
+async def _techniques(given: Services) -> Techniques:
+    return Techniques(given.database)
+
+
+async def _vulnerabilities(given: Services) -> Vulnerabilities:
+    return Vulnerabilities(given.database)
+
+
+async def _matrix(given: Services) -> Matrix:
+    return given.matrix
+
+
+EntitiesDep = Annotated[Entities, Depends(_entities)]
+VerdictsDep = Annotated[Verdicts, Depends(_verdicts)]
+EvidenceDep = Annotated[Evidence, Depends(_evidence)]
+TechniquesDep = Annotated[Techniques, Depends(_techniques)]
+VulnerabilitiesDep = Annotated[Vulnerabilities, Depends(_vulnerabilities)]
+MatrixDep = Annotated[Matrix, Depends(_matrix)]
