@@ -23,6 +23,7 @@ from ctiscraper.http import Client
 from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.sandbox import Sandbox
+from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tracing import exporting
 
@@ -46,6 +47,7 @@ class Services:
     checks: Checks
     pipeline: Pipeline
     sourcing: Sourcing
+    scoring: Scoring
 
 
 @asynccontextmanager
@@ -98,7 +100,10 @@ async def open_services(
             clock=database.clock,
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
-        yield Services(settings, database, hosts, sources, queue, checks, pipeline, sourcing)
+        scoring = Scoring(database, settings.score_weights)
+        yield Services(
+            settings, database, hosts, sources, queue, checks, pipeline, sourcing, scoring
+        )
 
 
 @contextmanager

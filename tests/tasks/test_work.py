@@ -21,6 +21,7 @@ from ctiscraper.db.queue import Held
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.pipeline import Pipeline, Result
+from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks import work
 from ctiscraper.tasks.work import Tally, Worker
@@ -100,6 +101,7 @@ class Yard(Stage):
             checks=self.checks,
             pipeline=cast("Pipeline", self.script),
             sourcing=_unused(),
+            scoring=Scoring(self.database),
         )
 
     async def hold(self, host: str, items: int, tier: Tier = Tier.STANDARD) -> None:

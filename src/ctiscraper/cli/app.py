@@ -28,6 +28,7 @@ PLACES = {
     "stack": "ctiscraper.cli.stack:stack",
     "sources": "ctiscraper.cli.sources:app",
     "articles": "ctiscraper.cli.articles:app",
+    "watchlist": "ctiscraper.cli.watchlist:app",
     "dead": "ctiscraper.cli.queue:dead",
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",

@@ -15,13 +15,14 @@ from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems
 from ctiscraper.web.access import Access
 from ctiscraper.web.answers import JsonAnswer
-from ctiscraper.web.api import accounting, articles, operations, queue, sources
+from ctiscraper.web.api import accounting, articles, operations, queue, sources, watchlist
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import theme
+from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
@@ -90,7 +91,10 @@ def create_app(services: WebServices) -> FastAPI:
     app.include_router(_api())
     app.include_router(health.router)
     app.include_router(metrics.router)
-    for page in (article_pages, source_pages, accounting_page, operations_page, theme):
+    pages = (
+        article_pages, source_pages, watchlist_page, accounting_page, operations_page, theme,
+    )  # fmt: skip
+    for page in pages:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
@@ -101,7 +105,7 @@ def create_app(services: WebServices) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS)
-    for resource in (articles, sources, accounting, operations, queue):
+    for resource in (articles, sources, watchlist, accounting, operations, queue):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

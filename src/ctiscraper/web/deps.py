@@ -14,12 +14,14 @@ from ctiscraper.db.queue import Queue
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.errors import UnavailableError
+from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.watch import OperationsReport, report
 from ctiscraper.types import Tier
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.recent import Recent
+from ctiscraper.weighing import DEFAULT_WEIGHTS, Weights
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -31,7 +33,7 @@ class WebServices:
     Without `sourcing` this process reads only: sources are not added or previewed.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
-    silent for `lease_seconds` is gone.
+    silent for `lease_seconds` is gone; `weights` are those of scores.
     """
 
     database: Database
@@ -41,6 +43,7 @@ class WebServices:
     sourcing: Sourcing | None = None
     bell: Bell = field(default_factory=SilentBell)
     lease_seconds: float = 60.0
+    weights: Weights = field(default_factory=lambda: DEFAULT_WEIGHTS)
 
 
 async def services(request: Request) -> WebServices:
@@ -80,6 +83,10 @@ async def _sourcing(given: Services) -> Sourcing:
     if given.sourcing is None:
         raise UnavailableError("this process reads only; add sources where collection runs")
     return given.sourcing
+
+
+async def _scoring(given: Services) -> Scoring:
+    return Scoring(given.database, given.weights)
 
 
 async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
@@ -131,3 +138,4 @@ SourcesDep = Annotated[Sources, Depends(_sources)]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
+ScoringDep = Annotated[Scoring, Depends(_scoring)]

@@ -1,7 +1,7 @@
 """The reader: the list of articles, one article, and what changed in it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated
@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.db.paging import Position
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleSummary
 from ctiscraper.web.article_html import present
@@ -27,6 +26,8 @@ Filters = Annotated[PageFilters, Query()]
 # How the pipeline begins the note of an article that it kept from the feed alone.
 REFUSAL = "feed text: "
 
+PERIODS = {1: "The best of today", 7: "The best of 7 days", 30: "The best of 30 days"}
+
 Day = tuple[str, list[ArticleSummary]]
 
 
@@ -41,7 +42,7 @@ async def article_list(
         "articles.html",
         {
             "pulse": await overview.pulse(),
-            "days": _by_day(page.articles, datetime.now(UTC)),
+            "days": _sections(page.articles, filters.by_score),
             "page": page,
             "filters": filters,
             "chosen": chosen,
@@ -65,7 +66,7 @@ async def article(
 ) -> Response:
     """One article; the list it was opened from leads on to its neighbours."""
     found = await articles.get(article_id)
-    newer, older = await articles.neighbours(filters.query(), Position(found.listed_at, found.id))
+    newer, older = await articles.neighbours(filters.query(), found)
     return render(
         "article.html",
         {
@@ -110,7 +111,11 @@ async def article_changes(
     )
 
 
-def _by_day(articles: Iterable[ArticleSummary], now: datetime) -> list[Day]:
+def _sections(articles: Sequence[ArticleSummary], best_of: int | None) -> list[Day]:
+    """The articles under their days, or all under one heading when the best come first."""
+    if best_of is not None:
+        return [(PERIODS[best_of], list(articles))] if articles else []
+    now = datetime.now(UTC)
     return [
         (day, list(members))
         for day, members in groupby(articles, key=lambda a: day_name(a.listed_at, now))

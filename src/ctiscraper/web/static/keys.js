@@ -64,7 +64,7 @@
     "/": search,
     "?": help,
   };
-  const places = { h: "/", s: "/sources", a: "/accounting", o: "/operations" };
+  const places = { h: "/", s: "/sources", w: "/watchlist", a: "/accounting", o: "/operations" };
   let going = 0;
 
   const isTyping = (target) =>
