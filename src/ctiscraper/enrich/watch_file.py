@@ -9,7 +9,7 @@ from ctiscraper.errors import CatalogError
 from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, WatchKind
 
 COLUMNS = ("kind", "term", "weight", "note")
-MOST_ROWS = 10_000
+MOST_ROWS = 2_000
 _SEPARATORS = (",", ";", "\t")
 
 
