@@ -7,8 +7,12 @@ import argparse
 import asyncio
 import time
 
+from psycopg import sql
+
 import rig
+from ctiscraper.db.article_filters import AND, conditions_of
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.best import BEHIND, TODAY, WALK
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import Sources
@@ -83,6 +87,18 @@ async def fill(conn: Conn, rows: int) -> None:
         await conn.execute(statement.replace("%%", "%"))
 
 
+async def plan(conn: Conn) -> None:
+    """The server's own plan and time for the best of 30 days."""
+    conditions, values = conditions_of(ArticleQuery(days=30))
+    statement = WALK.format(
+        today=TODAY, order=BEHIND[1], conditions=AND.join([*conditions, sql.SQL("true")])
+    )
+    explain = sql.SQL("EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) {}").format(statement)
+    cursor = await conn.execute(explain, values | {"days": 30, "limit": 51})
+    for [line] in await cursor.fetchall():
+        print(f"    {line}")
+
+
 async def lists(articles: Articles) -> None:
     asked = {
         "today": ArticleQuery(days=1),
@@ -142,6 +158,11 @@ async def joins(database: Database) -> None:
     mention = Mention(
         kind="domain", value="x.example", extractor=Extractor.NAMES, places=((0, 1),), count=1
     )
+    cpu = time.process_time()
+    for row in rows:
+        text_parts(row[2], row[1], ())
+    size = sum(len(row[2]) for row in rows)
+    print(f"  its text: {(time.process_time() - cpu) / size * 1e7:.2f} ms for 10 KB")
     texts = [
         ScoredText(
             article_id=row[0],
@@ -174,6 +195,8 @@ async def main(rows: int) -> None:
                 await fill(conn, rows)
             print(f"{rows:,} articles filled in {time.monotonic() - began:.0f} s", flush=True)
             print("lists by score")
+            async with database.connection() as conn:
+                await plan(conn)
             await lists(Articles(database))
             print("an entry of the watchlist comes")
             await changes(database)

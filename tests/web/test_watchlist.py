@@ -124,6 +124,9 @@ async def test_the_page_adds_and_removes(
     assert "&lt;b&gt;ours" in page
     [entry] = (await client.get(API)).json()
     assert f'href="/?watch={entry["id"]}"' in page
+    listed = (await client.get(f"/?watch={entry['id']}")).text
+    assert 'Articles that have the product <b dir="auto">Example Firewall</b>' in listed
+    assert "Nothing matches" in (await client.get("/?watch=99")).text
     again = await client.post(
         "/watchlist/add", content="kind=product&term=example+firewall", headers=FORM
     )

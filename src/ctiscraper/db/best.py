@@ -17,8 +17,8 @@ from ctiscraper.db.paging import ScorePosition, from_score_cursor, to_score_curs
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, ArticleSummary
 
-_TODAY = sql.SQL("(now() AT TIME ZONE 'UTC')::date")
-_BEHIND = (
+TODAY = sql.SQL("(now() AT TIME ZONE 'UTC')::date")
+BEHIND = (
     sql.SQL("(s.score, s.article_id) < (%(score)s::real, %(number)s)"),
     sql.SQL("s.score DESC, s.article_id DESC"),
 )
@@ -29,7 +29,7 @@ _BEFORE = (
 
 # The first few of every day, each along the index of its day, and of those the first few: the
 # cost grows with the days that are asked for, not with the articles of a day.
-_WALK = sql.SQL(
+WALK = sql.SQL(
     """
     SELECT s.article_id, s.score FROM generate_series(0, %(days)s - 1) AS ago CROSS JOIN LATERAL (
         SELECT s.article_id, s.score FROM article_score s JOIN article a ON a.id = s.article_id
@@ -102,7 +102,7 @@ async def _ranked(
     better: bool = False,
 ) -> tuple[int | None, Ranked]:
     """The numbers and scores of a page; how many match where words or a tag are looked for."""
-    beyond, order = _BEFORE if better else _BEHIND
+    beyond, order = _BEFORE if better else BEHIND
     conditions, values = conditions_of(query)
     values |= {"days": query.days, "limit": limit, "most": FOUND_MOST + 1}
     if place is not None:
@@ -113,10 +113,10 @@ async def _ranked(
         ids = await _matching(conn, conditions, values)
         found = min(len(ids), FOUND_MOST)
         if len(ids) <= FOUND_MOST:
-            statement = _SORTED.format(today=_TODAY, place=where, order=order)
+            statement = _SORTED.format(today=TODAY, place=where, order=order)
             cursor = await conn.execute(statement, values | {"ids": ids})
             return found, [(row[0], row[1]) for row in await cursor.fetchall()]
-    statement = _WALK.format(today=_TODAY, order=order, conditions=AND.join([*conditions, where]))
+    statement = WALK.format(today=TODAY, order=order, conditions=AND.join([*conditions, where]))
     cursor = await conn.execute(statement, values)
     return found, [(row[0], row[1]) for row in await cursor.fetchall()]
 
@@ -124,9 +124,7 @@ async def _ranked(
 async def _matching(conn: Conn, conditions: Sequence[Sql], values: dict[str, object]) -> list[int]:
     """The articles of the days that match, at most one over the cap; the inverted index answers."""
     await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-    cursor = await conn.execute(
-        _FOUND.format(today=_TODAY, conditions=AND.join(conditions)), values
-    )
+    cursor = await conn.execute(_FOUND.format(today=TODAY, conditions=AND.join(conditions)), values)
     ids = [row[0] for row in await cursor.fetchall()]
     await conn.execute("SET LOCAL enable_indexscan = on")
     return ids

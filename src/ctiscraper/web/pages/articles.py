@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
-from ctiscraper.views import ArticleSummary
+from ctiscraper.views import ArticleSummary, WatchEntry
 from ctiscraper.web.article_html import present
 from ctiscraper.web.changes import compare
-from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.deps import ArticlesDep, OverviewDep, ScoringDep
 from ctiscraper.web.render import day_name, render
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 
@@ -33,9 +34,13 @@ Day = tuple[str, list[ArticleSummary]]
 
 @router.get("/")
 async def article_list(
-    request: Request, articles: ArticlesDep, overview: OverviewDep, filters: Filters
+    request: Request,
+    articles: ArticlesDep,
+    overview: OverviewDep,
+    scoring: ScoringDep,
+    filters: Filters,
 ) -> Response:
-    """The newest articles, by day."""
+    """The newest articles, by day, or the best of some days."""
     page = await articles.page(filters.query(), cursor=filters.cursor)
     chosen = filters.chosen()
     return render(
@@ -45,6 +50,7 @@ async def article_list(
             "days": _sections(page.articles, filters.by_score),
             "page": page,
             "filters": filters,
+            "watched": await _watched(scoring, filters.watch),
             "chosen": chosen,
             "trail": urlencode(chosen),
             "sources": await overview.sources(),
@@ -109,6 +115,12 @@ async def article_changes(
         },
         scope=request.scope,
     )
+
+
+async def _watched(scoring: Scoring, number: int | None) -> WatchEntry | None:
+    """The entry of the watchlist that a list is narrowed to; None once it is removed."""
+    entries = await scoring.watchlist.entries() if number is not None else ()
+    return next((entry for entry in entries if entry.id == number), None)
 
 
 def _sections(articles: Sequence[ArticleSummary], best_of: int | None) -> list[Day]:
