@@ -1,12 +1,14 @@
 """Scores follow the text, the watchlist, the weights, CVEs and age, over a real database."""
 
+import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
 from ctiscraper.db.session import Database
-from ctiscraper.scoring import Scoring
+from ctiscraper.scoring import ScoredText, Scoring
 from ctiscraper.weighing import DEFAULT_WEIGHTS, WatchKind, watch_given
 from make_scores import ScoredShelf, mention
 from web.shelf import Shelf
@@ -16,7 +18,7 @@ FIREWALL = "Example Firewall is hit. " + "Words without interest stand here. " *
 
 @pytest_asyncio.fixture
 async def opened(database: str) -> AsyncIterator[Database]:
-    async with Database(database, size=4) as it:
+    async with Database(database, size=8) as it:
         yield it
 
 
@@ -227,3 +229,47 @@ async def test_a_file_tells_what_became_of_each_row(opened: Database) -> None:
     exported = (await scoring.export()).encode()
     again = await scoring.import_file(exported, name="x", actor="test")
     assert [row.outcome for row in again.rows] == ["known", "known"]
+
+
+async def test_entries_come_and_go_while_articles_are_read_and_nothing_is_missed(
+    opened: Database, scored: ScoredShelf
+) -> None:
+    words = ("alpha", "bravo", "gamma")
+    for number in range(60):
+        scored.article(f"n{number}", " ".join(words[: number % 4]) + " plain")
+    texts = list(scored.texts)
+    # Each reader has its own articles, as those that come out of a queue do.
+    shares = [texts[first::3] for first in range(3)]
+
+    async def read(share: list[ScoredText], seed: int) -> None:
+        scoring, chance = Scoring(opened), random.Random(seed)
+        for _ in range(6):
+            some = chance.sample(share, 12)
+            async with opened.transaction() as conn:
+                await scoring.join(conn, some)
+
+    async def decide(word: str) -> None:
+        scoring = Scoring(opened)
+        for _ in range(3):
+            made = await scoring.add(watch_given("keyword", word), actor="test")
+            await scoring.rescore(25)
+            await scoring.watchlist.remove(made.id, actor="test")
+        await scoring.add(watch_given("keyword", word), actor="test")
+        await scoring.rescore(25)
+
+    async with asyncio.TaskGroup() as group:
+        for seed, share in enumerate(shares):
+            group.create_task(read(share, seed))
+        for word in words:
+            group.create_task(decide(word))
+    await scored.join(opened)
+    await settle(Scoring(opened))
+    assert scored.shelf.run(
+        """
+        SELECT count(*) FROM article a CROSS JOIN watchlist_entry w
+        LEFT JOIN watch_hit h ON h.article_id = a.id AND h.entry_id = w.id
+        LEFT JOIN article_score s ON s.article_id = a.id
+        WHERE (position(w.term IN a.text) > 0 AND w.removed_at IS NULL) <> (h.count IS NOT NULL)
+            OR (h.count IS NOT NULL AND position(w.term IN s.parts::text) = 0)
+        """
+    ) == (0,)

@@ -64,6 +64,10 @@ _HITS = """
     WHERE h.article_id = ANY(%s) AND w.removed_at IS NULL ORDER BY w.id
 """
 
+_LOCK = """
+    SELECT 1 FROM article_score WHERE article_id = ANY(%s) ORDER BY article_id DESC FOR UPDATE
+"""
+
 _WRITE = """
     INSERT INTO article_score (article_id, score, parts, text_parts, version, basis, listed_at,
         stale_at)
@@ -154,7 +158,7 @@ class Scores:
     async def write(self, conn: Conn, rows: Sequence[ScoreRow]) -> None:
         """Keep scores, in the transaction that writes what their articles mention."""
         # In one order, so that two who write the same articles never wait for each other.
-        rows = sorted(rows, key=lambda one: one.article_id)
+        await conn.execute(_LOCK, ([one.article_id for one in rows],))
         await conn.execute(
             _WRITE,
             {
@@ -195,8 +199,10 @@ class Scores:
         cursor = await conn.execute(
             """
             UPDATE article_score SET stale_at = now() WHERE article_id IN (
-                SELECT m.article_id FROM entity e JOIN mention m ON m.entity_id = e.id
-                WHERE e.kind = 'cve' AND e.value = ANY(%s))
+                SELECT s.article_id FROM article_score s WHERE s.article_id IN (
+                    SELECT m.article_id FROM entity e JOIN mention m ON m.entity_id = e.id
+                    WHERE e.kind = 'cve' AND e.value = ANY(%s))
+                ORDER BY s.article_id DESC FOR UPDATE)
             """,
             (list(ids),),
         )

@@ -13,6 +13,9 @@ from ctiscraper.intelligence import Extractor, Mention
 from ctiscraper.views import WatchEntry
 from ctiscraper.weighing import WatchGiven, WatchHit, WatchKind, WatchTerm
 
+# Rows are locked in one order, the newest articles first, hits before scores, so that none who
+# write them wait for each other in a ring.
+
 # Held by all who write scores, and by one who changes the watchlist: an article that is being
 # written when an entry comes has it, or is found by it.
 _LOCK_KEY = 0x77617463
@@ -177,7 +180,7 @@ class Watchlist:
             WHERE NOT settled
             ORDER BY removed_at IS NULL AND matched_at IS NOT NULL, removed_at IS NOT NULL,
                 matched_at DESC, id
-            LIMIT 1 FOR UPDATE SKIP LOCKED
+            LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
             """
         )
         row = await cursor.fetchone()
@@ -189,7 +192,7 @@ class Watchlist:
             WHERE f.id = %s AND NOT w.settled AND w.removed_at IS NULL
                 AND w.matched_at IS NOT DISTINCT FROM f.matched_at
                 AND w.matched_id IS NOT DISTINCT FROM f.matched_id
-            ORDER BY w.id LIMIT %s FOR UPDATE OF w SKIP LOCKED
+            ORDER BY w.id LIMIT %s FOR NO KEY UPDATE OF w SKIP LOCKED
             """,
             (row[0], MOST_AT_ONCE),
         )
@@ -220,9 +223,17 @@ class Watchlist:
     ) -> None:
         """Keep which articles have which entries; those of `again` lose what they had before."""
         if again:
-            await conn.execute("DELETE FROM watch_hit WHERE article_id = ANY(%s)", (list(again),))
+            await conn.execute(
+                """
+                DELETE FROM watch_hit WHERE (article_id, entry_id) IN (
+                    SELECT article_id, entry_id FROM watch_hit WHERE article_id = ANY(%s)
+                    ORDER BY article_id DESC, entry_id FOR UPDATE)
+                """,
+                (list(again),),
+            )
         if not hits:
             return
+        hits = sorted(hits, key=lambda one: (-one[0], one[1].entry.id))
         await conn.execute(
             """
             INSERT INTO watch_hit (entry_id, article_id, count, prominent, starts, ends)
@@ -243,7 +254,11 @@ class Watchlist:
     async def touch(self, conn: Conn, article_ids: Sequence[int]) -> None:
         """Let articles be scored anew."""
         await conn.execute(
-            "UPDATE article_score SET stale_at = '-infinity' WHERE article_id = ANY(%s)",
+            """
+            UPDATE article_score SET stale_at = '-infinity' WHERE article_id IN (
+                SELECT article_id FROM article_score WHERE article_id = ANY(%s)
+                ORDER BY article_id DESC FOR UPDATE)
+            """,
             (list(article_ids),),
         )
 
@@ -253,7 +268,7 @@ class Watchlist:
             """
             DELETE FROM watch_hit WHERE entry_id = %(entry)s AND article_id IN (
                 SELECT article_id FROM watch_hit WHERE entry_id = %(entry)s
-                ORDER BY article_id DESC LIMIT %(limit)s)
+                ORDER BY article_id DESC LIMIT %(limit)s FOR UPDATE)
             RETURNING article_id
             """,
             {"entry": entry.id, "limit": limit},

@@ -40,11 +40,11 @@ _SIGNALS = (
         |exploited\s+en\s+masse|mass[\s-]+scanning|scanning\s+for\s+vulnerable|exploitation\s+wave)\b
     """),
     _signal("zero-day", 0.4, r"""
-        \b(?:zero[\s-]day\s+initiative|(?:zero|0)[\s-]?days?(?:\s+(?:vulnerabilit(?:y|ies)|flaws?
+        \b(?:zero[\s-]day\s+initiative|(?:zero|0)[\s-]?days?(?:\s+(?:vulnerability|vulnerabilities|flaws?
         |exploits?|bugs?|attacks?))?)\b
     """),
     _signal("listed as exploited", 0.35, r"""
-        \b(?:known\s+exploited\s+vulnerabilit(?:y|ies)|kev\s+(?:catalog(?:ue)?|list)|cisa(?:'s)?\s+kev)\b
+        \b(?:known\s+exploited\s+(?:vulnerability|vulnerabilities)|kev\s+(?:catalogue|catalog|list)|cisa(?:'s)?\s+kev)\b
     """),
     _signal("patch in haste", 0.35, r"""
         \b(?:out[\s-]of[\s-]band\s+(?:\w+\s+)?(?:patch(?:es)?|updates?|fix(?:es)?|release)
