@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ctiscraper.config import Settings, load_settings, with_password
+from ctiscraper.config import Settings, environment_of, load_settings, with_password
 from ctiscraper.errors import SettingsError
 from ctiscraper.types import Tier
+from ctiscraper.weighing import DEFAULT_WEIGHTS
 
 HARD = "p@ss:/?#[] %'\\\"é"
 
@@ -119,3 +120,31 @@ def test_a_wrong_value_is_named_with_its_variable(
     with pytest.raises(SettingsError) as raised:
         load_settings()
     assert f"CTISCRAPER_KEEP_REVISIONS_DAYS: Value error, {said}" in str(raised.value)
+
+
+def test_weights_of_scores_are_given_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().score_weights == DEFAULT_WEIGHTS
+    monkeypatch.setenv("CTISCRAPER_SCORE_WEIGHTS", "urgency=2, keywords = 0.5")
+    settings = load_settings()
+    assert settings.score_weights == {**DEFAULT_WEIGHTS, "urgency": 2.0, "keywords": 0.5}
+    again = Settings.model_validate(settings.model_dump(mode="json"))
+    assert again.score_weights == settings.score_weights
+    assert environment_of(settings)["CTISCRAPER_SCORE_WEIGHTS"].startswith("huntability=0.4,")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("speed=1", "'speed' is no part of a score: huntability, urgency"),
+        ("urgency", "'urgency' should read part=weight, such as urgency=0.5"),
+        ("urgency=much", "'much' is no weight: 0 to 100"),
+        ("urgency=-1", "'-1' is no weight"),
+        ("urgency=nan", "'nan' is no weight"),
+        ("urgency=1,urgency=2", "'urgency' is given twice"),
+        ("huntability=0,urgency=0,novelty=0", "a part beside relevance needs a weight"),
+    ],
+)
+def test_a_wrong_weight_is_named(given: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CTISCRAPER_SCORE_WEIGHTS", given)
+    with pytest.raises(SettingsError, match=said):
+        load_settings()

@@ -28,6 +28,7 @@ from ctiscraper.pipeline import Pipeline
 from ctiscraper.recognition import Recognition
 from ctiscraper.reference import Reference
 from ctiscraper.sandbox import Sandbox
+from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tracing import exporting
 
@@ -52,6 +53,7 @@ class Services:
     pipeline: Pipeline
     sourcing: Sourcing
     recognition: Recognition
+    scoring: Scoring
 
 
 @asynccontextmanager
@@ -110,7 +112,16 @@ async def open_services(
             Reference(Packs(database)), Shelf(settings.packs_dir), sandbox, enrichments
         )
         yield Services(
-            settings, database, hosts, sources, queue, checks, pipeline, sourcing, recognition
+            settings=settings,
+            database=database,
+            hosts=hosts,
+            sources=sources,
+            queue=queue,
+            checks=checks,
+            pipeline=pipeline,
+            sourcing=sourcing,
+            recognition=recognition,
+            scoring=Scoring(database, settings.score_weights),
         )
 
 

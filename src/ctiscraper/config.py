@@ -15,6 +15,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
 from ctiscraper.tracing import Collector
 from ctiscraper.types import Keep, Tier
+from ctiscraper.weighing import DEFAULT_WEIGHTS, PartName
 
 PREFIX = "CTISCRAPER_"
 AGENT = "CTIScraper"
@@ -29,6 +30,7 @@ _BUCKET_URL = re.compile(
 _ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?/?")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)*")
 MOST_DAYS = 36_500
+MOST_WEIGHT = 100
 
 
 def _default_data_dir() -> Path:
@@ -46,15 +48,15 @@ def _by_tier(*, premium: int, standard: int, basic: int) -> dict[Tier, int]:
     return {Tier.PREMIUM: premium, Tier.STANDARD: standard, Tier.BASIC: basic}
 
 
-def _days_given(value: str) -> dict[str, str]:
-    """Return the days that a text like premium=365,basic=90 gives each tier."""
+def _pairs_given(value: str, form: str, example: str) -> dict[str, str]:
+    """Return what a text like premium=365,basic=90 gives each name."""
     pairs = [part.partition("=") for part in _parts(value)]
     names = [name.strip() for name, _, _ in pairs]
     if wrong := [name for name, sign, _ in pairs if not sign]:
-        raise ValueError(f"{wrong[0]!r} should read tier=days, such as premium=365")
+        raise ValueError(f"{wrong[0]!r} should read {form}, such as {example}")
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"{twice[0]!r} is given twice")
-    return dict(zip(names, (days.strip() for _, _, days in pairs), strict=True))
+    return dict(zip(names, (given.strip() for _, _, given in pairs), strict=True))
 
 
 def _tier(name: str) -> Tier:
@@ -62,6 +64,23 @@ def _tier(name: str) -> Tier:
         return Tier(name)
     except ValueError:
         raise ValueError(f"{name!r} is no tier: {', '.join(Tier)}") from None
+
+
+def _part_name(name: str) -> PartName:
+    try:
+        return PartName(name)
+    except ValueError:
+        raise ValueError(f"{name!r} is no part of a score: {', '.join(PartName)}") from None
+
+
+def _weight(given: object) -> float:
+    try:
+        number = float(str(given))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= MOST_WEIGHT:
+        raise ValueError(f"{given!r} is no weight: 0 to {MOST_WEIGHT}")
+    return number
 
 
 def _whole(days: object) -> int:
@@ -230,6 +249,11 @@ class Settings(LogSettings):
         description="Days that records of checks are kept, for each tier; 0 is for ever.",
     )
 
+    score_weights: Annotated[dict[str, float], NoDecode] = Field(
+        default_factory=lambda: dict(DEFAULT_WEIGHTS),
+        description="What each part of a score weighs against the others; 0 leaves it out.",
+    )
+
     @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
@@ -283,13 +307,30 @@ class Settings(LogSettings):
     @classmethod
     def _days(cls, value: object, info: ValidationInfo) -> object:
         """Return days by tier; a tier that is not named keeps its default."""
-        given = _days_given(value) if isinstance(value, str) else value
+        if isinstance(value, str):
+            given: object = _pairs_given(value, "tier=days", "premium=365")
+        else:
+            given = value
         if not isinstance(given, dict):
             return given
         default: dict[Tier, int] = cls.model_fields[str(info.field_name)].get_default(
             call_default_factory=True
         )
         return default | {_tier(name): _whole(days) for name, days in given.items()}
+
+    @field_validator("score_weights", mode="before")
+    @classmethod
+    def _weighed(cls, value: object) -> object:
+        """Return weights by part; a part that is not named keeps its default."""
+        if isinstance(value, str):
+            value = _pairs_given(value, "part=weight", "urgency=0.5")
+        if not isinstance(value, dict):
+            return value
+        weights = dict(DEFAULT_WEIGHTS)
+        weights |= {_part_name(str(name)): _weight(weight) for name, weight in value.items()}
+        if not any(weights[name] for name in PartName if name is not PartName.RELEVANCE):
+            raise ValueError("a part beside relevance needs a weight above 0")
+        return weights
 
     @property
     def user_agent(self) -> str:

@@ -60,12 +60,18 @@ class Mention(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScorePart(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a score: its value from 0 to 1, its weight, and the words that gave it."""
+    """One part of a score: its value from 0 to 1, its weight, and the words that gave it.
+
+    `places[n]` is where `evidence[n]` stands in the text, (0, 0) for what stands nowhere there.
+    `note` says why a part has no weight here, or what lowers it.
+    """
 
     name: str
     value: float
     weight: float
     evidence: tuple[str, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+    note: str = ""
 
 
 class Enrichment(msgspec.Struct, frozen=True, kw_only=True):

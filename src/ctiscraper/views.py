@@ -11,7 +11,9 @@ class ArticleQuery:
     """What a list of articles is narrowed to; None leaves that side open.
 
     With `source` the list shows near-duplicates too, without it they are folded.
-    `since` and `until` bound the time an article is listed under; `entity` is named in it.
+    `since` and `until` bound the time an article is listed under; `entity` is named in it, `watch`
+    is the number of an entry of the watchlist that it has. With `days` the list is that of
+    the best scores of so many days, today included, and no longer that of the newest.
     """
 
     source: str | None = None
@@ -23,6 +25,24 @@ class ArticleQuery:
     until: datetime | None = None
     q: str | None = None
     entity: int | None = None
+    watch: int | None = None
+    min_score: float | None = None
+    days: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPart:
+    """One part of a score: its value from 0 to 1, its weight, and the words that gave it.
+
+    `places[n]` is where `evidence[n]` stands in the text, (0, 0) for what stands nowhere there.
+    """
+
+    name: str
+    value: float
+    weight: float
+    evidence: tuple[str, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +59,7 @@ class ArticleSummary:
 
     `listed_at` is what lists are ordered by: the time of publication, or of collection where
     that is unknown. `folded` counts its near-duplicates, `folded_sources` names whose they are.
+    `score` is from 0 to 1, None before it is made; its `parts` have their first evidence here.
     """
 
     id: int
@@ -59,11 +80,13 @@ class ArticleSummary:
     duplicate_of: int | None
     folded: int
     folded_sources: tuple[SourceRef, ...]
+    score: float | None = None
+    parts: tuple[ScoredPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArticlePage:
-    """A page of articles, newest first.
+    """A page of articles, newest or best first.
 
     `next` is the cursor of the page that follows, None at the end. `found` counts what a
     search or tag matched, at most `FOUND_MOST`; None where nothing was counted.
@@ -166,6 +189,51 @@ class ArticleDetail:
     revisions: tuple[RevisionRef, ...]
     sightings: tuple[SightingRef, ...]
     snapshot: SnapshotRef | None
+    score: float | None = None
+    parts: tuple[ScoredPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchEntry:
+    """An entry of the watchlist, and how many articles of the last 30 days have it.
+
+    It is `settled` once it was held against every article. `entity_id` is what it names, where
+    articles named that before.
+    """
+
+    id: int
+    kind: str
+    term: str
+    weight: float
+    note: str
+    actor: str
+    made_at: datetime
+    entity_id: int | None
+    settled: bool
+    recent_articles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchImportRow:
+    """What became of a row of a watchlist file: added, known or bad."""
+
+    row: int
+    kind: str
+    term: str
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchImport:
+    """What became of a watchlist file, row by row; a dry run changes nothing."""
+
+    dry_run: bool
+    rows: tuple[WatchImportRow, ...] = ()
+
+    def count(self, outcome: str) -> int:
+        """Return how many rows ended so."""
+        return sum(row.outcome == outcome for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ import pytest
 import pytest_asyncio
 
 from ctiscraper.db.articles import Articles
-from ctiscraper.db.paging import Position
 from ctiscraper.db.search import search_document
 from ctiscraper.db.session import Database
 from ctiscraper.errors import CursorError, NotFoundError, QueryError
@@ -152,7 +151,7 @@ async def test_cursor_that_no_list_gave_is_refused(articles: Articles) -> None:
 async def test_question_that_takes_too_long_is_refused(
     shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctiscraper.db.articles.SEARCH_SECONDS", 0.02)
+    monkeypatch.setattr("ctiscraper.db.article_filters.SEARCH_SECONDS", 0.02)
     shelf.article("one", text=" ".join(f"word{n}" for n in range(20_000)))
     slow = " OR ".join(f'"word{n} word{n + 2}"' for n in range(12_000))
     with pytest.raises(QueryError, match="narrow it"):
@@ -164,17 +163,16 @@ async def test_neighbours_follow_the_list_that_was_narrowed(
 ) -> None:
     ids = [shelf.article(f"n{i}", text="odd" if i % 2 else "even") for i in range(5)]
     middle = await articles.get(ids[2])
-    place = Position(middle.listed_at, middle.id)
-    newer, older = await articles.neighbours(ALL, place)
+    newer, older = await articles.neighbours(ALL, middle)
     assert newer is not None
     assert older is not None
     assert (newer.title, older.title) == ("n1", "n3")
-    newer, older = await articles.neighbours(ArticleQuery(q="even"), place)
+    newer, older = await articles.neighbours(ArticleQuery(q="even"), middle)
     assert newer is not None
     assert older is not None
     assert (newer.title, older.title) == ("n0", "n4")
     ends = await articles.get(ids[0])
-    assert (await articles.neighbours(ALL, Position(ends.listed_at, ends.id)))[0] is None
+    assert (await articles.neighbours(ALL, ends))[0] is None
 
 
 async def test_article_tells_where_it_comes_from(shelf: Shelf, articles: Articles) -> None:

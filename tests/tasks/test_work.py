@@ -22,11 +22,15 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.pipeline import Pipeline, Result
 from ctiscraper.recognition import Recognition
+from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks import work
 from ctiscraper.tasks.work import Tally, Worker
 from ctiscraper.types import CheckSummary, FetchJob, Outcome, SourceSettings, Tier
 from db.stage import Stage
+from make_scores import ScoredShelf
+from patience import until
+from web.shelf import Shelf
 
 Act = Callable[[FetchJob], Awaitable[FetchError | None]]
 
@@ -115,6 +119,7 @@ class Yard(Stage):
             pipeline=cast("Pipeline", self.script),
             sourcing=_unused(),
             recognition=cast("Recognition", Ready()),
+            scoring=Scoring(self.database),
         )
 
     async def hold(self, host: str, items: int, tier: Tier = Tier.STANDARD) -> None:
@@ -448,3 +453,20 @@ async def test_a_host_that_could_not_be_given_back_is_not_held_for_ever(
     assert await yard.value(ends) is True, "its first minute, and no more"
     worker.stop()
     await running
+
+
+async def test_scores_that_are_stale_are_made_anew_meanwhile(yard: Yard, database: str) -> None:
+    scored = ScoredShelf(Shelf(database))
+    number = scored.article("Actively exploited zero-day", "words")
+    await scored.join(yard.database)
+    before = scored.score(number)
+    await yard.run("UPDATE article_score SET score = 0, stale_at = now()")
+
+    async def is_anew() -> bool:
+        return scored.score(number) == before
+
+    worker = Worker(yard.services)
+    working = asyncio.create_task(worker.run())
+    await until(is_anew)
+    worker.stop()
+    await working

@@ -14,6 +14,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
+from make_scores import ScoredShelf, mention
 from web.shelf import Shelf
 
 FLAGS = (
@@ -213,6 +214,43 @@ async def test_forms_work_in_a_browser(page: Page, site: str, shelf: Shelf) -> N
     assert watch.faults == []
 
 
+async def test_a_score_shows_its_parts_and_follows_the_watchlist(
+    page: Page, site: str, shelf: Shelf, database: str
+) -> None:
+    scored = ScoredShelf(shelf)
+    scored.article("Example Firewall exploited in the wild", f"Words. {_MARKUP[0]}")
+    async with Database(database, size=1) as opened:
+        await scored.join(opened)
+    watch = Watch(page, site)
+    await page.goto("/")
+    score, why = page.locator(".score"), page.locator(".why")
+    assert not await why.is_visible()
+    await score.hover()
+    assert await why.is_visible()
+    await page.mouse.move(0, 0)
+    assert not await why.is_visible()
+    await score.focus()
+    assert "exploited in the wild" in str(await why.text_content())
+    before = int(str(await score.locator("b").first.text_content()))
+    await page.locator("body").press("g")
+    await page.locator("body").press("w")
+    await page.wait_for_url("**/watchlist")
+    form = page.locator("form.watch")
+    await form.locator("[name=kind]").select_option("product")
+    await form.locator("[name=term]").fill("example firewall")
+    await form.locator("[name=note]").fill(_MARKUP[0])
+    await page.get_by_role("button", name="Watch").click()
+    await page.wait_for_url("**/watchlist?added=1")
+    await page.get_by_role("link", name="example firewall").click()
+    await page.wait_for_url("**/?watch=1")
+    assert int(str(await score.locator("b").first.text_content())) > before
+    await page.goto("/watchlist")
+    await page.get_by_role("button", name="Remove example firewall").click()
+    await page.wait_for_url("**/watchlist?removed=1")
+    assert "Nothing is watched for yet" in str(await page.locator(".empty").text_content())
+    assert watch.faults == []
+
+
 async def test_colours_follow_the_system_and_the_choice(
     browser: Browser, site: str, shelf: Shelf
 ) -> None:
@@ -236,7 +274,7 @@ async def test_colours_follow_the_system_and_the_choice(
 
 
 async def test_nothing_hangs_over_the_edge_of_a_phone(
-    browser: Browser, site: str, shelf: Shelf
+    browser: Browser, site: str, shelf: Shelf, database: str
 ) -> None:
     long = "Unbroken" * 60
     cells = "".join(f"<td>{'ab' * 32}</td>" for _ in range(8))
@@ -250,10 +288,19 @@ async def test_nothing_hangs_over_the_edge_of_a_phone(
     shelf.revision(number, 1, long + "x", long)
     shelf.job("acme", f"https://acme.example/{long}", "dead", title=long, summary=long, detail=long)
     resting(shelf, long)
+    shelf.run(
+        "INSERT INTO watchlist_entry (kind, term, weight, note, actor)"
+        " VALUES ('vendor', %s, 1, %s, %s)",
+        (long[:200], long[:400], long),
+    )
+    scored = ScoredShelf(shelf)
+    scored.article(long, f"exploited in the wild {long}", mention("domain", long))
+    async with Database(database, size=1) as opened:
+        await scored.join(opened)
     context = await browser.new_context(base_url=site, viewport={"width": 360, "height": 640})
     page = await context.new_page()
     paths = ("/", "/articles/1", "/articles/1/changes", "/sources", "/sources/acme")
-    for path in (*paths, "/accounting", "/operations", "/sources/add", "/nothing"):
+    for path in (*paths, "/accounting", "/operations", "/watchlist", "/sources/add", "/nothing"):
         await page.goto(path)
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert (over, path) == (0, path)

@@ -33,6 +33,7 @@ PLACES = {
     "lookup": "ctiscraper.cli.lookup:lookup",
     "verdict": "ctiscraper.cli.verdicts:app",
     "enrichment": "ctiscraper.cli.enrichment:app",
+    "watchlist": "ctiscraper.cli.watchlist:app",
     "dead": "ctiscraper.cli.queue:dead",
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",

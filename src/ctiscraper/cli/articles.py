@@ -1,7 +1,7 @@
 """`articles`: reading on the terminal."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ from ctiscraper.loop import run_async
 from ctiscraper.share.defang import defang
 from ctiscraper.share.tabular import EVIDENCE
 from ctiscraper.types import Tier
-from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionText
+from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionText, ScoredPart
 
 app = typer.Typer(no_args_is_help=True, help="Reading on the terminal.")
 
@@ -43,6 +43,18 @@ Since = Annotated[
 Until = Annotated[
     datetime | None, typer.Option("--until", help="Published before (UTC).", show_default=False)
 ]
+Best = Annotated[
+    Literal["1", "7", "30"] | None,
+    typer.Option("--best", metavar="DAYS", help="The best of 1, 7 or 30 days.", show_default=False),
+]
+MinScore = Annotated[
+    float | None,
+    typer.Option("--min-score", min=0, max=1, help="Scored at least so high.", show_default=False),
+]
+Watched = Annotated[
+    int | None,
+    typer.Option("--watch", metavar="ID", help="Having this entry of the watchlist."),
+]
 
 
 @app.command("list")
@@ -54,12 +66,15 @@ def list_articles(  # noqa: PLR0913 - one parameter for each option
     tag: Tag = None,
     since: Since = None,
     until: Until = None,
+    best: Best = None,
+    min_score: MinScore = None,
+    watch: Watched = None,
     limit: Limit = 20,
     cursor: Cursor = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Articles, newest first; near-duplicates are folded unless one source is asked for."""
+    """Articles, newest or best first; near-duplicates are folded unless one source is asked for."""
     query = ArticleQuery(
         source=source,
         tier=tier,
@@ -67,6 +82,9 @@ def list_articles(  # noqa: PLR0913 - one parameter for each option
         tag=tag,
         since=_utc(since),
         until=_utc(until),
+        days=int(best) if best else None,
+        min_score=min_score,
+        watch=watch,
     )
     _page(query, cursor=cursor, limit=limit, data=data, json=json)
 
@@ -211,11 +229,12 @@ def _page(query: ArticleQuery, *, cursor: str | None, limit: int, data: Data, js
         print_lines(["No article matches."])
         return
     print_table(
-        ["id", "listed", "source", "title", "words", "also"],
+        ["id", "listed", "score", "source", "title", "words", "also"],
         [
             (
                 article.id,
                 moment(article.listed_at),
+                _score(article.score),
                 article.source.name,
                 article.title or "(no title)",
                 article.word_count,
@@ -246,8 +265,21 @@ def _print_origin(article: ArticleDetail) -> None:
             ("Repeats", f"{same.id} {same.title} ({same.source.name})" if same else ""),
             *(("Repeated by", f"{d.id} {d.title} ({d.source.name})") for d in article.duplicates),
             ("Length", f"{article.word_count} words, {article.reading_minutes} min"),
+            ("Score", _score(article.score)),
+            *((f"  {part.name}", _of_part(part)) for part in article.parts),
         ]
     )
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+def _of_part(part: ScoredPart) -> str:
+    """Return a part of a score with the words that gave it."""
+    counted = f"{part.value:.2f}" if part.weight else f"({part.value:.2f})"
+    words = ", ".join(part.evidence)
+    return "  ".join(one for one in (counted, words, part.note) if one)
 
 
 def _utc(at: datetime | None) -> datetime | None:

@@ -62,4 +62,5 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         sourcing=services.sourcing,
         bell=bell,
         lease_seconds=services.settings.lease_seconds,
+        weights=services.settings.score_weights,
     )

@@ -1,26 +1,36 @@
 """The columns of articles that are read, and the values that rows of them become."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 from psycopg import sql
 
 from ctiscraper.views import (
     ArticleDetail,
     ArticleSummary,
     DuplicateRef,
+    ScoredPart,
     SnapshotRef,
     SourceRef,
 )
+
+EVIDENCE = 5
+"""How much of the evidence of each part of a score stands in a list."""
+
+_decoder = msgspec.json.Decoder(tuple[ScoredPart, ...])
 
 # The first brace takes the statement that chooses the articles, the second their order.
 SUMMARY = sql.SQL(
     """
     SELECT a.id, a.title, a.url, s.key, s.name, a.tier, left(a.summary, 600), a.language,
         a.published_at, a.collected_at, a.sort_at, a.reading_minutes, a.word_count, a.tags,
-        a.method, a.revision, a.duplicate_of, coalesce(f.folded, 0), f.sources
+        a.method, a.revision, a.duplicate_of, coalesce(f.folded, 0), f.sources,
+        r.score, r.parts::text
     FROM ({}) a
     JOIN source s ON s.id = a.source_id
+    LEFT JOIN article_score r ON r.article_id = a.id
     LEFT JOIN LATERAL (
         SELECT count(*) AS folded, array_agg(DISTINCT ARRAY[o.key, o.name]) AS sources
         FROM article d JOIN source o ON o.id = d.source_id
@@ -37,12 +47,14 @@ DETAIL = """
         a.collected_at, a.updated_at, a.sort_at, a.word_count, a.reading_minutes, a.method,
         a.notes, a.revision, encode(a.text_sha256, 'hex'),
         o.id, o.title, os.key, os.name, o.sort_at, a.similarity,
-        p.url, p.status, p.content_type, p.bytes, encode(p.sha256, 'hex'), p.fetched_at
+        p.url, p.status, p.content_type, p.bytes, encode(p.sha256, 'hex'), p.fetched_at,
+        r.score, r.parts::text
     FROM article a
     JOIN source s ON s.id = a.source_id
     LEFT JOIN article o ON o.id = a.duplicate_of
     LEFT JOIN source os ON os.id = o.source_id
     LEFT JOIN snapshot p ON p.id = a.snapshot_id
+    LEFT JOIN article_score r ON r.article_id = a.id
     WHERE a.id = %(id)s
 """
 
@@ -70,6 +82,8 @@ def to_summary(row: Row) -> ArticleSummary:
         duplicate_of=row[16],
         folded=row[17],
         folded_sources=tuple(SourceRef(key=key, name=name) for key, name in row[18] or ()),
+        score=_score(row[19]),
+        parts=tuple(map(_first_evidence, _parts(row[20]))),
     )
 
 
@@ -107,7 +121,22 @@ def to_detail(row: Row) -> ArticleDetail:
         revisions=(),
         sightings=(),
         snapshot=_snapshot(row[33:39]),
+        score=_score(row[39]),
+        parts=_parts(row[40]),
     )
+
+
+def _score(value: float | None) -> float | None:
+    """Return a score with the digits that it was kept with."""
+    return None if value is None else round(value, 4)
+
+
+def _parts(document: str | None) -> tuple[ScoredPart, ...]:
+    return _decoder.decode(document) if document else ()
+
+
+def _first_evidence(part: ScoredPart) -> ScoredPart:
+    return replace(part, evidence=part.evidence[:EVIDENCE], places=part.places[:EVIDENCE])
 
 
 def _original(row: Row) -> DuplicateRef | None:

@@ -1,17 +1,24 @@
 """Articles as they are read: lists by keyset, search within bounds, one in full."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 
 from psycopg import sql
-from psycopg.errors import QueryCanceled
 
+from ctiscraper.db.article_filters import (
+    AND,
+    FOUND_MOST,
+    LIMIT_MOST,
+    Sql,
+    articles_by_ids,
+    bounded,
+    conditions_of,
+)
 from ctiscraper.db.article_rows import DETAIL, SUMMARY, to_detail, to_summary
+from ctiscraper.db.best import best_neighbours, best_page
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
-from ctiscraper.db.search import CONFIG, search_variants
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.errors import NotFoundError, QueryError
+from ctiscraper.errors import NotFoundError
 from ctiscraper.views import (
     ArticleDetail,
     ArticlePage,
@@ -24,30 +31,6 @@ from ctiscraper.views import (
     SourceRef,
 )
 
-FOUND_MOST = 15_000
-LIMIT_MOST = 200
-SEARCH_SECONDS = 5.0
-
-Sql = sql.SQL | sql.Composed
-
-_NARROW: dict[str, Sql] = {
-    "source": sql.SQL("a.source_id = (SELECT id FROM source WHERE key = %(source)s)"),
-    "tier": sql.SQL("a.tier = %(tier)s"),
-    "language": sql.SQL("a.language = %(language)s"),
-    "method": sql.SQL("a.method = %(method)s"),
-    "tag": sql.SQL("a.tags @> ARRAY[%(tag)s]"),
-    "since": sql.SQL("a.sort_at >= %(since)s"),
-    "until": sql.SQL("a.sort_at < %(until)s"),
-    "entity": sql.SQL("a.id IN (SELECT article_id FROM mention WHERE entity_id = %(entity)s)"),
-    "q": sql.SQL("a.search @@ ({})").format(
-        sql.SQL(" || ").join(
-            sql.SQL("websearch_to_tsquery(%(config)s::regconfig, {})").format(sql.Placeholder(name))
-            for name in ("q0", "q1", "q2")
-        )
-    ),
-}
-_FOLDED = sql.SQL("a.duplicate_of IS NULL")
-_AND = sql.SQL(" AND ")
 _OLDER = (
     sql.SQL("(a.sort_at, a.id) < (%(at)s, %(id)s)"),
     sql.SQL("a.sort_at DESC, a.id DESC"),
@@ -67,10 +50,12 @@ class Articles:
     async def page(
         self, query: ArticleQuery, *, cursor: str | None = None, limit: int = 50
     ) -> ArticlePage:
-        """Return articles newest first, `limit` (1 to 200) from `cursor` on.
+        """Return articles newest or best first, `limit` (1 to 200) from `cursor` on.
 
         Raises CursorError, and QueryError when the question cannot be answered in time.
         """
+        if query.days is not None:
+            return await best_page(self._database, query, cursor=cursor, limit=limit)
         after = None if cursor is None else from_cursor(cursor)
         limit = max(1, min(limit, LIMIT_MOST))
         found, articles = await self._select(query, after, limit + 1)
@@ -84,9 +69,12 @@ class Articles:
         )
 
     async def neighbours(
-        self, query: ArticleQuery, position: Position
+        self, query: ArticleQuery, article: ArticleDetail
     ) -> tuple[ArticleSummary | None, ArticleSummary | None]:
-        """Return the articles just newer and just older than a place in a list."""
+        """Return the articles just before and just after one in a list."""
+        if query.days is not None:
+            return await best_neighbours(self._database, query, article)
+        position = Position(article.listed_at, article.id)
         _, newer = await self._select(query, position, 1, newer=True)
         _, older = await self._select(query, position, 1)
         return (newer[0] if newer else None, older[0] if older else None)
@@ -166,7 +154,7 @@ class Articles:
     async def _select(
         self, query: ArticleQuery, after: Position | None, limit: int, *, newer: bool = False
     ) -> tuple[int | None, list[ArticleSummary]]:
-        conditions, values = _conditions(query)
+        conditions, values = conditions_of(query)
         place, order = _NEWER if newer else _OLDER
         values |= {"limit": limit, "most": FOUND_MOST + 1}
         if after is not None:
@@ -174,25 +162,11 @@ class Articles:
         walk = [*conditions, place] if after is not None else conditions
         if query.q is None and query.tag is None:
             return None, await self._listed(query, walk, order, values)
-        async with self._bounded() as conn:
+        async with bounded(self._database) as conn:
             found, ids = await _matches(conn, conditions, values, order, after is not None)
             if found > FOUND_MOST:
                 ids = await _walk_ids(conn, walk, order, values)
-            return min(found, FOUND_MOST), await _by_ids(conn, ids)
-
-    @asynccontextmanager
-    async def _bounded(self) -> AsyncIterator[Conn]:
-        """Yield a transaction whose statements end in time. Raises QueryError."""
-        async with self._database.transaction() as conn:
-            limit = str(int(SEARCH_SECONDS * 1000))
-            await conn.execute("SELECT set_config('statement_timeout', %s, true)", (limit,))
-            try:
-                yield conn
-            except QueryCanceled as error:
-                raise QueryError(
-                    f"this question took longer than {SEARCH_SECONDS:g} seconds; "
-                    "narrow it by source, tier or time, or use rarer words"
-                ) from error
+            return min(found, FOUND_MOST), await articles_by_ids(conn, ids)
 
     async def _listed(
         self,
@@ -201,24 +175,13 @@ class Articles:
         order: sql.SQL,
         values: dict[str, object],
     ) -> list[ArticleSummary]:
-        """The articles along an index; the walk is bounded for what has none of its own."""
-        if query.method is None and query.entity is None:
+        """The articles along an index; what has none of its own is a bounded walk."""
+        narrow = (query.method, query.min_score, query.watch, query.entity)
+        if all(one is None for one in narrow):
             async with self._database.connection() as conn:
                 return await _walk(conn, conditions, order, values)
-        async with self._bounded() as conn:
+        async with bounded(self._database) as conn:
             return await _walk(conn, conditions, order, values)
-
-
-def _conditions(query: ArticleQuery) -> tuple[list[Sql], dict[str, object]]:
-    given = {name: getattr(query, name) for name in _NARROW}
-    conditions: list[Sql] = [_NARROW[name] for name, value in given.items() if value is not None]
-    if query.source is None:
-        conditions.append(_FOLDED)
-    values: dict[str, object] = {k: v for k, v in given.items() if v is not None}
-    if query.q is not None:
-        variants = dict(zip(("q0", "q1", "q2"), search_variants(query.q), strict=False))
-        values |= {"config": CONFIG, "q0": "", "q1": "", "q2": "", **variants}
-    return conditions, values
 
 
 async def _walk(
@@ -226,7 +189,7 @@ async def _walk(
 ) -> list[ArticleSummary]:
     """The articles along an index in list order."""
     inner = sql.SQL("SELECT a.* FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
-        _AND.join(conditions) if conditions else sql.SQL("true"), order
+        AND.join(conditions) if conditions else sql.SQL("true"), order
     )
     cursor = await conn.execute(SUMMARY.format(inner, order), values)
     return [to_summary(row) for row in await cursor.fetchall()]
@@ -252,7 +215,7 @@ async def _matches(
         SELECT (SELECT count(*) FROM a),
             ARRAY(SELECT a.id FROM a WHERE {} ORDER BY {} LIMIT %(limit)s)
         """
-    ).format(_AND.join(conditions), place if placed else sql.SQL("true"), order)
+    ).format(AND.join(conditions), place if placed else sql.SQL("true"), order)
     await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
     cursor = await conn.execute(statement, values)
     row = await cursor.fetchone()
@@ -265,21 +228,11 @@ async def _walk_ids(
 ) -> list[int]:
     """The page's articles where so many match that walking by date meets them soon."""
     statement = sql.SQL("SELECT a.id FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
-        _AND.join(conditions), order
+        AND.join(conditions), order
     )
     await conn.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = off")
     cursor = await conn.execute(statement, values)
     return [row[0] for row in await cursor.fetchall()]
-
-
-async def _by_ids(conn: Conn, ids: list[int]) -> list[ArticleSummary]:
-    if not ids:
-        return []
-    await conn.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on")
-    inner = sql.SQL("SELECT a.* FROM article a WHERE a.id = ANY(%(ids)s)")
-    cursor = await conn.execute(SUMMARY.format(inner, _OLDER[1]), {"ids": ids})
-    found = {row[0]: to_summary(row) for row in await cursor.fetchall()}
-    return [found[number] for number in ids if number in found]
 
 
 async def _revisions(conn: Conn, article: ArticleDetail) -> tuple[RevisionRef, ...]:

@@ -8,11 +8,12 @@ from struct import Struct
 
 from ctiscraper.errors import CursorError
 
-# A version byte, microseconds since 1970 and the row's number.
-_LAYOUT = Struct(">Bqq")
+# A version byte, microseconds since 1970 or a score, and the row's number.
+_LAYOUT, _SCORE_LAYOUT = Struct(">Bqq"), Struct(">Bdq")
 _WORD = re.compile(r"[A-Za-z0-9_-]{23}")
-_VERSION = 1
+_VERSION, _SCORE_VERSION = 1, 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STRANGE = "the cursor is not one that this list gave; start at the top"
 # 1,500 years to either side stay within what a datetime holds.
 _MICROS_MOST = 1_500 * 365 * 86_400 * 1_000_000
 
@@ -22,6 +23,14 @@ class Position:
     """A place in a list that is ordered by time, then number."""
 
     at: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorePosition:
+    """A place in a list that is ordered by score, then number."""
+
+    score: float
     id: int
 
 
@@ -37,4 +46,19 @@ def from_cursor(cursor: str) -> Position:
         version, micros, number = _LAYOUT.unpack(urlsafe_b64decode(cursor + "="))
         if version == _VERSION and abs(micros) < _MICROS_MOST:
             return Position(_EPOCH + timedelta(microseconds=micros), number)
-    raise CursorError("the cursor is not one that this list gave; start at the top")
+    raise CursorError(_STRANGE)
+
+
+def to_score_cursor(position: ScorePosition) -> str:
+    """Return the word for a place in a list by score."""
+    packed = _SCORE_LAYOUT.pack(_SCORE_VERSION, position.score, position.id)
+    return urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def from_score_cursor(cursor: str) -> ScorePosition:
+    """Return the place that a cursor of a list by score names. Raises CursorError."""
+    if _WORD.fullmatch(cursor):
+        version, score, number = _SCORE_LAYOUT.unpack(urlsafe_b64decode(cursor + "="))
+        if version == _SCORE_VERSION and 0 <= score <= 1:
+            return ScorePosition(score, number)
+    raise CursorError(_STRANGE)

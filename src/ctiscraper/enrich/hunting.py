@@ -5,7 +5,7 @@ and where it shows counts for a text, what is said to customers and readers coun
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ctiscraper.enrich.kinds import Kind, Observable
@@ -74,11 +74,12 @@ _MOST_EVIDENCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a score: its points, and the words that gave them, each once."""
+    """One part of a score: its points, and the words that gave them, each once and where first."""
 
     name: str
     points: float
     evidence: tuple[str, ...]
+    places: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,24 @@ def huntability(text: str, observables: Iterable[Observable] | None = None) -> H
     units = max(len(text), _SHORTEST) / _UNIT
     traces = [one for one in found if one.kind in _WORTH]
     worth = sum(_WORTH[one.kind] + _DEFANGED * one.defanged for one in traces)
-    parts = [_part("traces", worth / units, dict.fromkeys(one.value for one in traces))]
+    values: dict[str, tuple[int, int]] = {}
+    for one in traces:
+        values.setdefault(one.value, (one.start, one.end))
+    parts = [_part("traces", worth / units, values)]
     for name, wanted in (("acts", _ACTS), ("shows", _SHOWS), ("talk", _TALK)):
-        words = {text[start:end].lower(): None for start, end in scan.find(wanted)}
+        words: dict[str, tuple[int, int]] = {}
+        for start, end in scan.find(wanted):
+            words.setdefault(text[start:end].lower(), (start, end))
         parts.append(_part(name, len(words) / units, words))
     total = _BIAS + sum(part.points for part in parts)
     return Huntability(score=1 / (1 + math.exp(-total)), parts=tuple(parts))
 
 
-def _part(name: str, amount: float, words: Iterable[str]) -> Part:
+def _part(name: str, amount: float, words: Mapping[str, tuple[int, int]]) -> Part:
     points = _WEIGHTS[name] * math.log1p(amount)
-    return Part(name=name, points=round(points, 4), evidence=tuple(words)[:_MOST_EVIDENCE])
+    return Part(
+        name=name,
+        points=round(points, 4),
+        evidence=tuple(words)[:_MOST_EVIDENCE],
+        places=tuple(words.values())[:_MOST_EVIDENCE],
+    )

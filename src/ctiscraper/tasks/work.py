@@ -39,6 +39,7 @@ GRACE_SECONDS = 5.0
 SETTINGS_SECONDS = 5.0
 UPKEEP_SECONDS = 1.0
 LINK_BATCH = 50
+RESCORE_BATCH = 500
 # How long a host is let be after a fault of our own.
 OURS_SECONDS = 5.0
 # How long a refund is tried while the database is away; after that the lease runs out.
@@ -335,7 +336,7 @@ class Worker:
             await self.services.hosts.rest(lease.host, OURS_SECONDS)
 
     async def _keep_up(self) -> None:
-        """Renew what is held, take back what others lost, compare what was stored."""
+        """Renew what is held, take back what others lost, compare and score what was stored."""
         seconds = self.services.settings.lease_seconds
         renewed = 0.0
         while True:
@@ -352,6 +353,7 @@ class Worker:
                 await self.services.queue.reap()
                 while await self.services.pipeline.link() >= LINK_BATCH:
                     pass
+                await self.services.scoring.rescore(RESCORE_BATCH)
             except StorageError as error:
                 log.warning("database_unreachable", detail=error.detail)
             await asyncio.sleep(UPKEEP_SECONDS)

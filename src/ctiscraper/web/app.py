@@ -26,6 +26,7 @@ from ctiscraper.web.api import (
     queue,
     sources,
     verdicts,
+    watchlist,
 )
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting as accounting_page
@@ -36,6 +37,7 @@ from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import techniques as technique_pages
 from ctiscraper.web.pages import theme
 from ctiscraper.web.pages import verdicts as verdict_forms
+from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
@@ -46,6 +48,7 @@ _PAGES = (
     technique_pages,
     verdict_forms,
     source_pages,
+    watchlist_page,
     accounting_page,
     operations_page,
     theme,
@@ -127,7 +130,7 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS)
     named = (article_entities, entities, lookup, verdicts, enrichment)
-    for resource in (articles, *named, sources, accounting, operations, queue):
+    for resource in (articles, *named, sources, watchlist, accounting, operations, queue):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -18,6 +18,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.errors import UnavailableError
+from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.watch import OperationsReport, report
@@ -25,6 +26,7 @@ from ctiscraper.types import Tier
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.matrix import Matrix
 from ctiscraper.web.recent import Recent
+from ctiscraper.weighing import DEFAULT_WEIGHTS, Weights
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -36,7 +38,8 @@ class WebServices:
     Without `sourcing` this process reads only: sources are not added or previewed.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
-    silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK.
+    silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, `weights` are those of
+    scores.
     """
 
     database: Database
@@ -47,6 +50,7 @@ class WebServices:
     bell: Bell = field(default_factory=SilentBell)
     lease_seconds: float = 60.0
     matrix: Matrix = field(default_factory=Matrix)
+    weights: Weights = field(default_factory=lambda: DEFAULT_WEIGHTS)
 
 
 async def services(request: Request) -> WebServices:
@@ -104,6 +108,10 @@ async def _sourcing(given: Services) -> Sourcing:
     return given.sourcing
 
 
+async def _scoring(given: Services) -> Scoring:
+    return Scoring(given.database, given.weights)
+
+
 async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     """Return the accounts, counted over every row and so kept for a few seconds."""
     kept = request.app.state.accounts
@@ -157,3 +165,4 @@ SourcesDep = Annotated[Sources, Depends(_sources)]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
+ScoringDep = Annotated[Scoring, Depends(_scoring)]

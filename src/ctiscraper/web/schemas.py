@@ -17,6 +17,7 @@ from ctiscraper.intelligence import Extractor
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleQuery
 from ctiscraper.web.tables import FormParameters
+from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, LONGEST_NOTE, WatchKind
 
 Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["example-research"])]
@@ -26,6 +27,8 @@ Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
 State = Literal["dead", "failed", "filtered", "duplicate"]
 Action = Literal["retry", "discard", "release"]
 ReasonName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+Order = Literal["newest", "score"]
+Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, examples=[0.5])]
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
 _ACTIONS: dict[str, Action] = {"retry": "retry", "discard": "discard", "release": "release"}
@@ -38,6 +41,14 @@ def _aware(value: datetime) -> datetime:
 def _none(value: object) -> object:
     """An empty field of a form is one that was left open."""
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def _whole(value: object) -> object:
+    """A number in an address is one of a few choices."""
+    return int(value) if isinstance(value, str) and value in {"1", "7", "30"} else value
+
+
+Days = Annotated[Literal[1, 7, 30], BeforeValidator(_whole)]
 
 
 Moment = Annotated[datetime, AfterValidator(_aware), Field(examples=["2026-11-01T00:00:00Z"])]
@@ -66,6 +77,10 @@ class ArticleFilters(BaseModel):
         description='words, "phrases", OR and -not; defanged addresses are understood',
         examples=['ransomware "lateral movement" -advert'],
     )
+    watch: RowId | None = Field(None, description="having this entry of the watchlist")
+    min_score: Score | None = Field(None, description="scored at least so high")
+    order: Order = Field("newest", description="the newest first, or the best of `days`")
+    days: Days = Field(7, description="of how many days the best are listed, today included")
 
     entity: RowId | None = Field(None, description="names the thing of this number")
 
@@ -81,6 +96,9 @@ class ArticleFilters(BaseModel):
             until=self.until,
             q=self.q,
             entity=self.entity,
+            watch=self.watch,
+            min_score=self.min_score,
+            days=self.days if self.order == "score" else None,
         )
 
 
@@ -107,7 +125,16 @@ class PageFilters(BaseModel):
     since: Annotated[date | None, _Open] = None
     until: Annotated[date | None, _Open] = None
     q: Annotated[Line | None, _Open] = None
+    watch: Annotated[RowId | None, _Open] = None
+    min_score: Annotated[int | None, _Open, Field(ge=0, le=100)] = None
+    order: Annotated[Order | None, _Open] = None
+    days: Annotated[Days | None, _Open] = None
     cursor: Annotated[Cursor | None, _Open] = None
+
+    @property
+    def by_score(self) -> int | None:
+        """Return of how many days the best are listed, None for the newest."""
+        return (self.days or 7) if self.order == "score" else None
 
     def query(self) -> ArticleQuery:
         """Return the filters as the database takes them; `until` includes its day."""
@@ -121,6 +148,9 @@ class PageFilters(BaseModel):
             since=_midnight(self.since) if self.since else None,
             until=_midnight(last + timedelta(days=1)) if last else None,
             q=self.q,
+            watch=self.watch,
+            min_score=None if self.min_score is None else self.min_score / 100,
+            days=self.by_score,
         )
 
     def chosen(self) -> dict[str, object]:
@@ -280,6 +310,42 @@ class ReprocessIn(BaseModel):
         if self.source is None and self.articles is None:
             raise ValueError("name a source or articles")
         return self
+
+
+class WatchEntryIn(BaseModel):
+    """A new entry of the watchlist."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: WatchKind = WatchKind.KEYWORD
+    term: Annotated[str, Field(min_length=1, max_length=400, examples=["Example Firewall"])]
+    weight: Annotated[
+        float,
+        Field(gt=0, le=1, description="what one match alone makes of relevance"),
+    ] = DEFAULT_WATCH_WEIGHT
+    note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
+
+
+class WatchForm(WatchEntryIn):
+    """The form that adds an entry."""
+
+
+class WatchFileForm(BaseModel):
+    """The form that adds many entries, a term a line or a table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lines: Annotated[str, Field(min_length=1, max_length=200_000)]
+
+
+class WatchPageFilters(BaseModel):
+    """What was done on the watchlist page before it is shown again."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    added: Annotated[int | None, _Open, Field(ge=0)] = None
+    known: Annotated[int | None, _Open, Field(ge=0)] = None
+    removed: Annotated[int | None, _Open, Field(ge=0)] = None
 
 
 class Counted(BaseModel):

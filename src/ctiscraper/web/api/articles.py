@@ -29,7 +29,9 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]
 Nothing = Annotated[NoParameters, Query()]
 
 
-@router.get("", response_model=ArticlePage, responses=EXPORTED, summary="Articles, newest first")
+@router.get(
+    "", response_model=ArticlePage, responses=EXPORTED, summary="Articles, newest or best first"
+)
 async def list_articles(
     request: Request,
     articles: ArticlesDep,
@@ -38,9 +40,9 @@ async def list_articles(
 ) -> Response:
     """Near-duplicates are folded into the article that came first, unless `source` is given.
 
-    Follow `next` for more. `found` counts what `q` or `tag` matched, up to 15,000. A list may
-    be a second old. As CSV or NDJSON the answer is the whole list from `cursor` on, or as many as
-    `limit` says.
+    With `order=score` the best of `days` come first. Follow `next` for more. `found` counts what
+    `q` or `tag` matched, up to 15,000. A list may be a second old. As CSV or NDJSON the answer is
+    the whole list from `cursor` on, or as many as `limit` says.
     """
     form = parameters.form(request)
     if form is not Format.JSON:

@@ -1,7 +1,7 @@
 """The reader: the list of articles, one article, and what changed in it."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated
@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.db.paging import Position
+from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
-from ctiscraper.views import ArticleSummary
+from ctiscraper.views import ArticleSummary, WatchEntry
 from ctiscraper.web.changes import compare
-from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.deps import ArticlesDep, OverviewDep, ScoringDep
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.readers import EntitiesDep, EvidenceDep
 from ctiscraper.web.render import day_name, render
@@ -29,23 +29,30 @@ Filters = Annotated[PageFilters, Query()]
 # How the pipeline begins the note of an article that it kept from the feed alone.
 REFUSAL = "feed text: "
 
+PERIODS = {1: "The best of today", 7: "The best of 7 days", 30: "The best of 30 days"}
+
 Day = tuple[str, list[ArticleSummary]]
 
 
 @router.get("/")
 async def article_list(
-    request: Request, articles: ArticlesDep, overview: OverviewDep, filters: Filters
+    request: Request,
+    articles: ArticlesDep,
+    overview: OverviewDep,
+    scoring: ScoringDep,
+    filters: Filters,
 ) -> Response:
-    """The newest articles, by day."""
+    """The newest articles, by day, or the best of some days."""
     page = await articles.page(filters.query(), cursor=filters.cursor)
     chosen = filters.chosen()
     return render(
         "articles.html",
         {
             "pulse": await overview.pulse(),
-            "days": _by_day(page.articles, datetime.now(UTC)),
+            "days": _sections(page.articles, filters.by_score),
             "page": page,
             "filters": filters,
+            "watched": await _watched(scoring, filters.watch),
             "chosen": chosen,
             "trail": urlencode(chosen),
             "sources": await overview.sources(),
@@ -70,7 +77,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     """One article; the list it was opened from leads on to its neighbours."""
     found = await articles.get(article_id)
     mentions = await entities.of_article(article_id)
-    newer, older = await articles.neighbours(filters.query(), Position(found.listed_at, found.id))
+    newer, older = await articles.neighbours(filters.query(), found)
     return render(
         "article.html",
         {
@@ -118,7 +125,17 @@ async def article_changes(
     )
 
 
-def _by_day(articles: Iterable[ArticleSummary], now: datetime) -> list[Day]:
+async def _watched(scoring: Scoring, number: int | None) -> WatchEntry | None:
+    """The entry of the watchlist that a list is narrowed to; None once it is removed."""
+    entries = await scoring.watchlist.entries() if number is not None else ()
+    return next((entry for entry in entries if entry.id == number), None)
+
+
+def _sections(articles: Sequence[ArticleSummary], best_of: int | None) -> list[Day]:
+    """The articles under their days, or all under one heading when the best come first."""
+    if best_of is not None:
+        return [(PERIODS[best_of], list(articles))] if articles else []
+    now = datetime.now(UTC)
     return [
         (day, list(members))
         for day, members in groupby(articles, key=lambda a: day_name(a.listed_at, now))

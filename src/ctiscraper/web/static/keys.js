@@ -73,7 +73,9 @@
     "/": search,
     "?": help,
   };
-  const places = { h: "/", i: "/indicators", t: "/techniques", s: "/sources", a: "/accounting", o: "/operations" };
+  const places = {
+    h: "/", i: "/indicators", t: "/techniques", s: "/sources", w: "/watchlist", a: "/accounting", o: "/operations",
+  };
   let going = 0;
 
   const isTyping = (target) =>

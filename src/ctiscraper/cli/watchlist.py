@@ -1,0 +1,206 @@
+"""`watchlist`: what the team looks for in every article."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.exits import Exit
+from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.output import ago, counted, print_json, print_lines, print_table
+from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.loop import run_async
+from ctiscraper.scoring import Scoring
+from ctiscraper.views import WatchEntry, WatchImport
+from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, WatchKind, watch_given
+
+ACTOR = "command line"
+LARGEST = 4 * 1024 * 1024
+
+app = typer.Typer(no_args_is_help=True, help="What the team looks for in every article.")
+
+
+@asynccontextmanager
+async def _scoring(data: Path | None) -> AsyncIterator[Scoring]:
+    settings = settings_for(data)
+    async with open_database(settings) as database:
+        yield Scoring(database, settings.score_weights)
+
+
+@app.command("list")
+def list_entries(data: Data = None, json: Json = False) -> None:
+    """Every entry, and how many articles of the last 30 days have it."""
+
+    async def read() -> tuple[WatchEntry, ...]:
+        async with _scoring(data) as scoring:
+            return await scoring.watchlist.entries()
+
+    entries = run_async(read())
+    if json:
+        print_json(entries)
+        return
+    if not entries:
+        print_lines(["Nothing is watched for: ctiscraper watchlist add vendor NAME"])
+        return
+    print_table(
+        ["id", "kind", "term", "weight", "articles, 30 days", "since", "note"],
+        [
+            (
+                one.id,
+                one.kind,
+                one.term,
+                one.weight,
+                one.recent_articles,
+                ago(one.made_at),
+                one.note,
+            )
+            for one in entries
+        ],
+    )
+
+
+@app.command()
+def add(
+    *,
+    kind: Annotated[WatchKind, typer.Argument(help="What the term names.")],
+    term: Annotated[str, typer.Argument(metavar="TERM", help="A name, words or a domain.")],
+    weight: Annotated[
+        float, typer.Option("--weight", help="What one match alone makes of relevance, up to 1.")
+    ] = DEFAULT_WATCH_WEIGHT,
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Watch for something; the newest articles are scored by it at once."""
+
+    async def act() -> WatchEntry:
+        given = watch_given(kind, term, weight, note)
+        async with _scoring(data) as scoring:
+            made = await scoring.add(given, actor=ACTOR)
+            await scoring.rescore()
+            return await scoring.watchlist.get(made.id)
+
+    entry = run_async(act())
+    if json:
+        print_json(entry)
+        return
+    found = counted(entry.recent_articles, "article")
+    print_lines([f"{entry.id}: {entry.kind} {entry.term}, in {found} of the last 30 days so far."])
+
+
+@app.command()
+def remove(
+    ids: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of entries.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Watch for entries no more."""
+
+    async def act() -> None:
+        async with _scoring(data) as scoring:
+            for number in ids:
+                await scoring.watchlist.remove(number, actor=ACTOR)
+                await scoring.rescore()
+
+    run_async(act())
+    if json:
+        print_json({"count": len(ids)})
+    else:
+        print_lines([f"{len(ids)} removed."])
+
+
+@app.command("import")
+def import_file(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A text or CSV; - is standard input.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Add the entries of a file: a term a line, 'kind: term', or a table with 'term'."""
+    body = _read(file)
+
+    async def act() -> WatchImport:
+        async with _scoring(data) as scoring:
+            report = await scoring.import_file(body, name=file.name, actor=ACTOR, dry_run=dry_run)
+            await scoring.rescore()
+            return report
+
+    report = run_async(act())
+    if json:
+        print_json(report)
+    else:
+        _print_import(report)
+    if report.count("bad"):
+        raise typer.Exit(Exit.BAD_FILE)
+
+
+@app.command()
+def export(
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Instead of standard output.")
+    ] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Write every entry as CSV, which import reads."""
+
+    async def act() -> str:
+        async with _scoring(data) as scoring:
+            return await scoring.export()
+
+    text = run_async(act())
+    if output is not None:
+        try:
+            output.write_text(text, "utf-8")
+        except OSError as error:
+            raise CTIScraperError(f"{output} cannot be written: {error.strerror}") from error
+    if json:
+        print_json({"file": str(output) if output else None, "text": text})
+    elif output is None:
+        sys.stdout.write(text)
+
+
+@app.command()
+def rescore(data: Data = None, json: Json = False) -> None:
+    """Make all scores anew that watchlist, weights or age changed; workers do so by themselves."""
+
+    async def act() -> int:
+        steps = 0
+        async with _scoring(data) as scoring:
+            while done := await scoring.rescore():
+                steps += done
+        return steps
+
+    count = run_async(act())
+    if json:
+        print_json({"count": count})
+    else:
+        print_lines(["All scores are up to date."])
+
+
+def _read(file: Path) -> bytes:
+    try:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+            body = stream.read(LARGEST + 1)
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if len(body) > LARGEST:
+        raise SettingsError(f"{file} has more than {LARGEST >> 20} MB: give it in parts")
+    return body
+
+
+def _print_import(report: WatchImport) -> None:
+    bad = [row for row in report.rows if row.outcome == "bad"]
+    would = "would be " if report.dry_run else ""
+    print_lines(
+        [
+            *(f"line {row.row}: {row.kind} {row.term}: {row.detail}" for row in bad),
+            f"{report.count('added')} {would}added, {report.count('known')} known, {len(bad)} bad.",
+        ]
+    )
