@@ -84,8 +84,8 @@ class Articles:
 
         Without words or a tag these are the newest. Raises QueryError.
         """
-        conditions, values = _conditions(query)
-        where = _AND.join(conditions) if conditions else sql.SQL("true")
+        conditions, values = conditions_of(query)
+        where = AND.join(conditions) if conditions else sql.SQL("true")
         statement = sql.SQL("SELECT a.id FROM article a WHERE {} {} LIMIT %(most)s").format(
             where,
             # A walk by date would pass over a million rows for a miss.
@@ -93,7 +93,7 @@ class Articles:
             if query.q is None and query.tag is None
             else sql.SQL(""),
         )
-        async with self._bounded() as conn:
+        async with bounded(self._database) as conn:
             cursor = await conn.execute(statement, {**values, "most": FOUND_MOST})
             return tuple(row[0] for row in await cursor.fetchall())
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.db.articles import FOUND_MOST
+from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
 from ctiscraper.web.matrix import DOMAINS
 from ctiscraper.web.page_forms import MatrixFilters
