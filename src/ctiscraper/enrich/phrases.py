@@ -1,0 +1,236 @@
+"""Phrases: words that stand near each other in one sentence, all looked for in one pass.
+
+A phrase is written as groups of words. `steal* | harvest* & cookie*` wants a word that begins with
+"steal" or "harvest" and one that begins with "cookie", in either order; with `>` in place of `&`
+the right one comes later. `@name` stands for a list of words that many phrases share. Upper and
+lower case are one, and so are the space and every mark: `cmd.exe` is found as "cmd exe" is.
+"""
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ahocorasick_rs import BytesAhoCorasick
+
+Span: TypeAlias = tuple[int, int]
+
+NEAR = 50
+"""So many bytes may lie between two words of a phrase, unless its rule says otherwise."""
+
+# What is no part of a word is a space; letters are small.
+_PLAIN = bytes(
+    byte if byte >= 0x80 or chr(byte).isalnum() or byte == ord("_") else ord(" ")  # noqa: PLR2004 - beyond ASCII
+    for byte in bytes(range(256)).lower()
+)
+_MARKS = str.maketrans(
+    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014", "-")
+    | dict.fromkeys("\u2018\u2019", "'")
+    | dict.fromkeys("\u201c\u201d", '"')
+    | dict.fromkeys("\u00a0\u200b\u202f", " ")
+)
+# A sentence ends with its line, or with a mark before what begins another.
+_END = re.compile(
+    rb"\n|(?<![eE]\.g)(?<![iI]\.e)(?<! vs)[.!?][\"')\]]?\s{1,4}(?=[\"'(\[]?[A-Z0-9\xc3])",
+)
+_WORD_END = re.compile(rb"[A-Za-z0-9_\x80-\xff]*")
+# Longer ones are cut: nothing in one of them may make the work grow faster than the text.
+_LONGEST = 1500
+# So many places of one word in one sentence are looked at.
+_MOST_PLACES = 12
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What a rule looks for: groups of term numbers, each after the first in order or not."""
+
+    rule: int
+    anchor: int
+    others: tuple[tuple[int, bool], ...]
+    near: int
+
+
+class Sentence:
+    """The terms that stand in one sentence, each with its places."""
+
+    __slots__ = ("end", "places", "start")
+
+    def __init__(self, start: int, end: int) -> None:
+        self.start = start
+        self.end = end
+        self.places: dict[int, list[Span]] = {}
+
+
+def folded(text: str) -> bytes:
+    """Return a text as bytes in which typographic marks are plain; every character stays one."""
+    plain = text if text.isascii() else text.translate(_MARKS)
+    return plain.encode("utf-8", "replace")
+
+
+@dataclass(slots=True)
+class Phrases:
+    """Phrases by the rules that they belong to, gathered and then found in texts."""
+
+    words: Mapping[str, str] = field(default_factory=dict)
+    _terms: dict[frozenset[str], int] = field(default_factory=dict)
+    _phrases: dict[int, list[Phrase]] = field(default_factory=lambda: defaultdict(list))
+    _automaton: BytesAhoCorasick | None = None
+    _literal_terms: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
+
+    def add(self, rule: int, written: str, *, near: int = NEAR) -> None:
+        """Take a phrase of a rule."""
+        parts = re.split(r" ([&>]) ", written)
+        numbers = [self.term(part) for part in parts[::2]]
+        ordered = [mark == ">" for mark in parts[1::2]]
+        others = tuple(zip(numbers[1:], ordered, strict=True))
+        self._phrases[numbers[0]].append(Phrase(rule, numbers[0], others, near))
+
+    def add_words(self, rule: int, *words: str) -> None:
+        """Take words of a rule that are meant as they stand, marks and all."""
+        number = self._term(frozenset(words))
+        self._phrases[number].append(Phrase(rule, number, (), 0))
+
+    def term(self, written: str) -> int:
+        """Return the number of a group of words."""
+        return self._term(frozenset(self._alternatives(written)))
+
+    def _term(self, alternatives: frozenset[str]) -> int:
+        return self._terms.setdefault(alternatives, len(self._terms))
+
+    def _alternatives(self, written: str) -> Iterator[str]:
+        for one in written.split(" | "):
+            word = one.strip()
+            if word.startswith("@"):
+                yield from self._alternatives(self.words[word[1:]])
+            elif word:
+                yield word
+
+    def compile(self) -> None:
+        """Make the automaton; what is added later is not found."""
+        by_literal: dict[bytes, list[int]] = defaultdict(list)
+        for alternatives, number in self._terms.items():
+            for word in alternatives:
+                by_literal[_literal(word)].append(number)
+        self._automaton = BytesAhoCorasick(list(by_literal))
+        self._literal_terms = [
+            # Behind the literal a whole word has a space more than it.
+            (tuple(sorted(set(numbers))), 2 if literal.endswith(b" ") else 1)
+            for literal, numbers in by_literal.items()
+        ]
+
+    def sentences(self, data: bytes) -> Iterator[Sentence]:
+        """Return the sentences of a folded text that hold any of the terms."""
+        start = 0
+        while start < len(data):
+            end = _block_end(data, start)
+            yield from self._sentences_of(data, start, end)
+            start = end
+
+    def _sentences_of(self, data: bytes, begin: int, end: int) -> Iterator[Sentence]:
+        assert self._automaton is not None, "compile() makes the automaton"
+        plain = b" %b " % data[begin:end].translate(_PLAIN)
+        ends = _sentence_ends(data, begin, end)
+        number, sentence = 0, Sentence(begin, ends[0])
+        found = self._automaton.find_matches_as_indexes(plain, overlapping=True)
+        for literal, first, last in found:
+            terms, behind = self._literal_terms[literal]
+            stop = begin + last - behind
+            if stop > sentence.end:
+                if sentence.places:
+                    yield sentence
+                number = bisect_left(ends, stop, number)
+                sentence = Sentence(ends[number - 1], ends[number])
+            place = begin + first
+            if place < sentence.start:
+                continue
+            for term in terms:
+                places = sentence.places.setdefault(term, [])
+                if len(places) < _MOST_PLACES:
+                    places.append((place, stop))
+        if sentence.places:
+            yield sentence
+
+    def matches(self, sentence: Sentence) -> Iterator[tuple[int, int, int]]:
+        """Return rule, start and end of every phrase of a sentence."""
+        for term in sentence.places:
+            for phrase in self._phrases.get(term, ()):
+                for span in sentence.places[term]:
+                    whole = _joined(phrase, span, sentence.places)
+                    if whole is not None:
+                        yield phrase.rule, *whole
+
+
+def _literal(word: str) -> bytes:
+    """Return what a word is in a folded text; with a star at its end it may go on."""
+    bare = folded(word.removesuffix("*")).translate(_PLAIN)
+    return b" " + bare + (b"" if word.endswith("*") else b" ")
+
+
+def _block_end(data: bytes, start: int) -> int:
+    """Return where a block ends: with a line where there is one."""
+    limit = min(len(data), start + _BLOCK)
+    if limit == len(data):
+        return limit
+    line = data.rfind(b"\n", start + 1, limit)
+    if line > 0:
+        return line
+    # Not within a character.
+    while limit > start + 1 and data[limit] & 0xC0 == 0x80:  # noqa: PLR2004 - a byte that continues one
+        limit -= 1
+    return limit
+
+
+def _sentence_ends(data: bytes, start: int, end: int) -> list[int]:
+    """Return where the sentences between two places end, the last with the second."""
+    ends: list[int] = []
+    last = start
+    for found in _END.finditer(data, start, end):
+        place = found.start() + 1 if found[0] != b"\n" else found.start()
+        ends.extend(range(last + _LONGEST, place, _LONGEST))
+        ends.append(place)
+        last = place
+    ends.extend(range(last + _LONGEST, end, _LONGEST))
+    ends.append(end)
+    return ends
+
+
+def _joined(phrase: Phrase, span: Span, places: Mapping[int, list[Span]]) -> Span | None:
+    """Return the span of a whole phrase around a place of its first group."""
+    start, end = span
+    for term, later in phrase.others:
+        best: Span | None = None
+        least = phrase.near + 1
+        for first, last in places.get(term, ()):
+            if later and first < end:
+                continue
+            gap = first - end if first >= end else start - last
+            # Words of one term may lie within those of another.
+            if gap < least and (first >= end or last <= start):
+                best, least = (first, last), gap
+        if best is None:
+            return None
+        start, end = min(start, best[0]), max(end, best[1])
+    return start, end
+
+
+def word_end(data: bytes, place: int) -> int:
+    """Return where the word ends that goes on at a place."""
+    found = _WORD_END.match(data, place)
+    return found.end() if found else place
+
+
+def in_characters(data: bytes, places: Iterable[int]) -> dict[int, int]:
+    """Return places of a folded text in characters, by their places in bytes."""
+    listed = sorted(set(places))
+    if data.isascii():
+        return {place: place for place in listed}
+    found: dict[int, int] = {}
+    at = chars = 0
+    for place in listed:
+        chars += len(data[at:place].decode("utf-8", "ignore"))
+        found[place] = chars
+        at = place
+    return found
