@@ -2,11 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import msgspec
 
 from ctiscraper.enrich.attack_names import Naming
-from ctiscraper.enrich.attack_rules import Rule, Words, load_rules, load_words
+from ctiscraper.enrich.attack_rules import Rule, load_rules, load_words
 from ctiscraper.enrich.phrases import Phrases, Sentence, Span, folded, in_characters, word_end
 from ctiscraper.enrich.scan import pattern
 from ctiscraper.intelligence import MOST_PLACES, Extractor, Mention, Name
@@ -18,7 +19,9 @@ _ID = pattern(r"\bT[01][0-9]{3}(?:(?:\s?\.|[/_-])[0-9]{3})?\b", ignore_case=True
 _PARENT = 5
 _SUB = 3
 # A word of negation stands so near before what it denies.
-_DENIED = 40
+_DENIED = 25
+# What may stand before the first word of a sentence.
+_BULLETS = b" \t\n*-\"'."
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -30,28 +33,47 @@ class Hit(msgspec.Struct, frozen=True):
     rule: str
 
 
+class _Rule(NamedTuple):
+    """What a phrase stands for: a technique, by a rule or by its name."""
+
+    technique: str
+    id: str
+    unless: int | None = None
+    weak: bool = False
+
+
+class _Found(NamedTuple):
+    """A find in bytes, with the number of its sentence."""
+
+    technique: str
+    start: int
+    end: int
+    rule: str
+    sentence: int
+    weak: bool = False
+
+
 class Techniques:
     """Recognises the techniques of a pack; made once, as that takes a while."""
 
     def __init__(self, pack: AttackPack, rules: Iterable[Rule] | None = None) -> None:
         """Compile names and rules; rules of techniques that the pack lacks are left out."""
         self._known = {one.id: one for one in pack.techniques}
-        self._words = load_words()
-        self._phrases = Phrases(self._words.lists)
-        self._rules: list[tuple[str, str, int | None]] = []
+        words = load_words()
+        self._phrases = Phrases(words.lists)
+        self._rules: list[_Rule] = []
         for rule in load_rules() if rules is None else rules:
-            if (current := self._current(rule.technique)) is not None:
-                self._add(rule, current.id)
-        self._naming = Naming(pack, self._words)
+            self._add(rule)
+        self._naming = Naming(pack, words)
         for names, identifier in self._naming.phrases():
             if (current := self._current(identifier)) is not None:
-                self._phrases.add_words(self._number(current.id, NAME, None), *names)
-        self._advice = self._phrases.term(" | ".join(self._words.advice))
-        self._orders = self._phrases.term(" | ".join(self._words.orders))
-        self._negation = self._phrases.term(" | ".join(self._words.negation))
+                self._rules.append(_Rule(current.id, NAME))
+                self._phrases.add_words(len(self._rules) - 1, *names)
+        self._advice = self._phrases.term(" | ".join(words.advice))
+        self._orders = self._phrases.term(" | ".join(words.orders))
+        self._negation = self._phrases.term(" | ".join(words.negation))
         self._context = {
-            Domain(domain): self._phrases.term(words)
-            for domain, words in self._words.context.items()
+            Domain(domain): self._phrases.term(terms) for domain, terms in words.context.items()
         }
         self._phrases.compile()
 
@@ -63,13 +85,13 @@ class Techniques:
         return [self._mention(key, hits) for key, hits in by_technique.items()]
 
     def hits(self, text: str) -> list[Hit]:
-        """Return every place that speaks of a technique, in order; ids before names and rules."""
+        """Return every place that speaks of a technique, in order."""
         data = folded(text)
-        found = [*self._ids(data), *self._spoken(data)]
-        characters = in_characters(data, (place for _, span, _ in found for place in span))
+        found = _supported([*self._ids(data), *self._spoken(data)])
+        characters = in_characters(data, (at for one in found for at in (one.start, one.end)))
         hits = {
-            Hit(technique, characters[start], characters[end], rule)
-            for technique, (start, end), rule in found
+            Hit(one.technique, characters[one.start], characters[one.end], one.rule)
+            for one in found
         }
         return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.technique, hit.rule))
 
@@ -97,31 +119,30 @@ class Techniques:
             one = self._known.get(one.replaced_by, one)
         return one
 
-    def _number(self, identifier: str, rule: str, unless: int | None) -> int:
-        self._rules.append((identifier, rule, unless))
-        return len(self._rules) - 1
-
-    def _add(self, rule: Rule, identifier: str) -> None:
+    def _add(self, rule: Rule) -> None:
+        current = self._current(rule.technique)
+        if current is None:
+            return
         unless = self._phrases.term(rule.unless) if rule.unless else None
-        number = self._number(identifier, rule.id, unless)
+        self._rules.append(_Rule(current.id, rule.id, unless, rule.weak))
         for written in rule.when:
-            self._phrases.add(number, written, near=rule.near)
+            self._phrases.add(len(self._rules) - 1, written, near=rule.near)
 
-    def _ids(self, data: bytes) -> Iterator[tuple[str, Span, str]]:
+    def _ids(self, data: bytes) -> Iterator[_Found]:
         for found in _ID.finditer(data):
             start, end = found.span()
             digits = found[0].upper().decode("ascii")
             parent = digits[:_PARENT]
             sub = f"{parent}.{digits[-_SUB:]}" if len(digits) > _PARENT else ""
             if sub and (one := self._current(sub)) is not None:
-                yield one.id, (start, end), ID
+                yield _Found(one.id, start, end, ID, -start)
             elif (one := self._current(parent)) is not None:
-                yield one.id, (start, start + _PARENT), ID
+                yield _Found(one.id, start, start + _PARENT, ID, -start)
 
-    def _spoken(self, data: bytes) -> Iterator[tuple[str, Span, str]]:
+    def _spoken(self, data: bytes) -> Iterator[_Found]:
         """Return what names and rules find, where the text speaks of the right kind of system."""
         context: set[Domain] = set()
-        found: list[tuple[str, Span, str]] = []
+        found: list[_Found] = []
         for sentence in self._phrases.sentences(data):
             context.update(
                 domain for domain, term in self._context.items() if term in sentence.places
@@ -129,7 +150,7 @@ class Techniques:
             if not self._is_advice(sentence, data):
                 found.extend(self._in_sentence(sentence, data))
         for one in found:
-            domains = self._known[one[0]].domains
+            domains = self._known[one.technique].domains
             if Domain.ENTERPRISE in domains or context.intersection(domains):
                 yield one
 
@@ -137,23 +158,49 @@ class Techniques:
         if self._advice in sentence.places:
             return True
         orders = sentence.places.get(self._orders)
-        return orders is not None and not data[sentence.start : orders[0][0]].strip(b" \t\n*-\"'.")
+        return orders is not None and not data[sentence.start : orders[0][0]].strip(_BULLETS)
 
-    def _in_sentence(
-        self, sentence: Sentence, data: bytes
-    ) -> Iterator[tuple[str, Span, str]]:
+    def _in_sentence(self, sentence: Sentence, data: bytes) -> list[_Found]:
+        """Return names and, where they say something else, what rules find in a sentence."""
         denials = sentence.places.get(self._negation, ())
         names: list[tuple[str, Span]] = []
+        acts: list[_Found] = []
         for number, start, end in self._phrases.matches(sentence):
-            identifier, rule, unless = self._rules[number]
-            if unless is not None and unless in sentence.places:
+            rule = self._rules[number]
+            if rule.unless is not None and rule.unless in sentence.places:
                 continue
             if any(0 <= start - last <= _DENIED for _, last in denials):
                 continue
-            span = (start, word_end(data, end))
-            if rule is NAME:
-                names.append((identifier, span))
+            end = word_end(data, end)
+            if rule.id is NAME:
+                names.append((rule.technique, (start, end)))
             else:
-                yield identifier, span, rule
-        for identifier, span in self._naming.outermost(names, data):
-            yield identifier, span, NAME
+                found = _Found(rule.technique, start, end, rule.id, sentence.start, rule.weak)
+                acts.append(found)
+        named = [
+            _Found(identifier, start, end, NAME, sentence.start)
+            for identifier, (start, end) in self._naming.outermost(names, data)
+        ]
+        return [*named, *(act for act in acts if not _explained(act, named))]
+
+
+def _explained(act: _Found, named: Iterable[_Found]) -> bool:
+    """Whether what a rule found is words of the name of another technique."""
+    return any(
+        act.start < name.end and name.start < act.end and act.technique != name.technique
+        for name in named
+    )
+
+
+def _supported(found: Iterable[_Found]) -> list[_Found]:
+    """Return what is found but by weak rules alone in one sentence of a text."""
+    listed = list(found)
+    sentences: dict[str, set[int]] = defaultdict(set)
+    strong: set[str] = set()
+    for one in listed:
+        sentences[one.technique].add(one.sentence)
+        if not one.weak:
+            strong.add(one.technique)
+    return [
+        one for one in listed if one.technique in strong or len(sentences[one.technique]) > 1
+    ]
