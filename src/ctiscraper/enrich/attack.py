@@ -15,7 +15,9 @@ from ctiscraper.packs.attack_matrix import AttackPack, Domain, Technique
 
 ID, NAME = "id", "name"
 
-_ID = pattern(r"\bT[01][0-9]{3}(?:(?:\s?\.|[/_-])[0-9]{3})?\b", ignore_case=True)
+# Tables that lost their lines have "AccessT1566.001Spearphishing".
+_ID = pattern(r"(?:\b|[a-z)])(T[01][0-9]{3}(?:(?:\s?\.|[/_-])[0-9]{3})?)|\b(t1[0-9]{3}(?:[./][0-9]{3})?)")
+_GOES_ON = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyz_")
 _PARENT = 5
 _SUB = 3
 # A word of negation stands so near before what it denies.
@@ -39,7 +41,7 @@ class _Rule(NamedTuple):
     technique: str
     id: str
     unless: int | None = None
-    weak: bool = False
+    sentences: int = 1
 
 
 class _Found(NamedTuple):
@@ -50,7 +52,7 @@ class _Found(NamedTuple):
     end: int
     rule: str
     sentence: int
-    weak: bool = False
+    sentences: int = 1
 
 
 class Techniques:
@@ -124,14 +126,16 @@ class Techniques:
         if current is None:
             return
         unless = self._phrases.term(rule.unless) if rule.unless else None
-        self._rules.append(_Rule(current.id, rule.id, unless, rule.weak))
+        self._rules.append(_Rule(current.id, rule.id, unless, rule.sentences))
         for written in rule.when:
             self._phrases.add(len(self._rules) - 1, written, near=rule.near)
 
     def _ids(self, data: bytes) -> Iterator[_Found]:
         for found in _ID.finditer(data):
-            start, end = found.span()
-            digits = found[0].upper().decode("ascii")
+            start, end = found.span(1 if found[1] else 2)
+            if end < len(data) and data[end] in _GOES_ON:
+                continue
+            digits = data[start:end].upper().decode("ascii")
             parent = digits[:_PARENT]
             sub = f"{parent}.{digits[-_SUB:]}" if len(digits) > _PARENT else ""
             if sub and (one := self._current(sub)) is not None:
@@ -175,7 +179,7 @@ class Techniques:
             if rule.id is NAME:
                 names.append((rule.technique, (start, end)))
             else:
-                found = _Found(rule.technique, start, end, rule.id, sentence.start, rule.weak)
+                found = _Found(rule.technique, start, end, rule.id, sentence.start, rule.sentences)
                 acts.append(found)
         named = [
             _Found(identifier, start, end, NAME, sentence.start)
@@ -193,14 +197,11 @@ def _explained(act: _Found, named: Iterable[_Found]) -> bool:
 
 
 def _supported(found: Iterable[_Found]) -> list[_Found]:
-    """Return what is found but by weak rules alone in one sentence of a text."""
+    """Return what is found, without techniques of which too few sentences speak for any rule."""
     listed = list(found)
     sentences: dict[str, set[int]] = defaultdict(set)
-    strong: set[str] = set()
+    wanted: dict[str, int] = {}
     for one in listed:
         sentences[one.technique].add(one.sentence)
-        if not one.weak:
-            strong.add(one.technique)
-    return [
-        one for one in listed if one.technique in strong or len(sentences[one.technique]) > 1
-    ]
+        wanted[one.technique] = min(wanted.get(one.technique, one.sentences), one.sentences)
+    return [one for one in listed if len(sentences[one.technique]) >= wanted[one.technique]]

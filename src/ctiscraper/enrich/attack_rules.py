@@ -17,8 +17,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How one technique is recognised: any phrase of `when`, and no word of `unless` beside it.
 
     Each of the `examples` has to match and no counterexample may. `near` is how far the words of
-    a phrase may stand apart. What a `weak` rule finds counts where another sentence speaks of the
-    technique as well.
+    a phrase may stand apart. What it finds counts where so many `sentences` of the text speak of the
+    technique, whatever says so.
     """
 
     id: str
@@ -26,7 +26,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     when: tuple[str, ...]
     unless: str = ""
     near: int = NEAR
-    weak: bool = False
+    sentences: int = 1
     examples: tuple[str, ...]
     counterexamples: tuple[str, ...]
 
