@@ -189,9 +189,12 @@ class Techniques:
 
 
 def _explained(act: _Found, named: Iterable[_Found]) -> bool:
-    """Whether what a rule found is words of the name of another technique."""
+    """Whether what a rule found needs a part of the name of another technique."""
     return any(
-        act.start < name.end and name.start < act.end and act.technique != name.technique
+        act.start < name.end
+        and name.start < act.end
+        and not (act.start <= name.start and name.end <= act.end)
+        and act.technique != name.technique
         for name in named
     )
 

@@ -3,7 +3,7 @@
 A phrase is written as groups of words. `steal* | harvest* & cookie*` wants a word that begins with
 "steal" or "harvest" and one that begins with "cookie", in either order; with `>` in place of `&`
 the right one comes later. `@name` stands for a list of words that many phrases share. Upper and
-lower case are one, and so are the space and every mark: `cmd.exe` is found as "cmd exe" is.
+lower case are one, and so are the space and every mark but the dot within a word: `net-user` is found by "net user".
 """
 
 import re
@@ -22,7 +22,7 @@ NEAR = 50
 
 # What is no part of a word is a space; letters are small.
 _PLAIN = bytes(
-    byte if byte >= 0x80 or chr(byte).isalnum() or byte == ord("_") else ord(" ")  # noqa: PLR2004 - beyond ASCII
+    byte if byte >= 0x80 or chr(byte).isalnum() or byte in b"_." else ord(" ")  # noqa: PLR2004 - beyond ASCII
     for byte in bytes(range(256)).lower()
 )
 _MARKS = str.maketrans(
@@ -78,7 +78,7 @@ class Phrases:
     _terms: dict[frozenset[str], int] = field(default_factory=dict)
     _phrases: dict[int, list[Phrase]] = field(default_factory=lambda: defaultdict(list))
     _automaton: BytesAhoCorasick | None = None
-    _literal_terms: list[tuple[tuple[int, ...], int]] = field(default_factory=list)
+    _literal_terms: list[tuple[tuple[int, ...], int, int]] = field(default_factory=list)
 
     def add(self, rule: int, written: str, *, near: int = NEAR) -> None:
         """Take a phrase of a rule."""
@@ -116,8 +116,8 @@ class Phrases:
                 by_literal[_literal(word)].append(number)
         self._automaton = BytesAhoCorasick(list(by_literal))
         self._literal_terms = [
-            # Behind the literal a whole word has a space more than it.
-            (tuple(sorted(set(numbers))), 2 if literal.endswith(b" ") else 1)
+            # Around a literal are spaces that are no part of the word.
+            (tuple(sorted(set(numbers))), int(literal.startswith(b".")), 1 + literal.endswith(b" "))
             for literal, numbers in by_literal.items()
         ]
 
@@ -131,19 +131,19 @@ class Phrases:
 
     def _sentences_of(self, data: bytes, begin: int, end: int) -> Iterator[Sentence]:
         assert self._automaton is not None, "compile() makes the automaton"
-        plain = b" %b " % data[begin:end].translate(_PLAIN)
+        plain = _plain(data[begin:end])
         ends = _sentence_ends(data, begin, end)
         number, sentence = 0, Sentence(begin, ends[0])
         found = self._automaton.find_matches_as_indexes(plain, overlapping=True)
         for literal, first, last in found:
-            terms, behind = self._literal_terms[literal]
+            terms, before, behind = self._literal_terms[literal]
             stop = begin + last - behind
             if stop > sentence.end:
                 if sentence.places:
                     yield sentence
                 number = bisect_left(ends, stop, number)
                 sentence = Sentence(ends[number - 1], ends[number])
-            place = begin + first
+            place = begin + first - before
             if place < sentence.start:
                 continue
             for term in terms:
@@ -163,10 +163,18 @@ class Phrases:
                         yield phrase.rule, *whole
 
 
+def _plain(data: bytes) -> bytes:
+    """Return folded text as words with a space between them, and one before and behind."""
+    words = b" %b " % data.translate(_PLAIN)
+    return words.replace(b"..", b"  ").replace(b". ", b"  ")
+
+
 def _literal(word: str) -> bytes:
-    """Return what a word is in a folded text; with a star at its end it may go on."""
+    """Return what a word is in plain text; with a star at its end it may go on."""
     bare = folded(word.removesuffix("*")).translate(_PLAIN)
-    return b" " + bare + (b"" if word.endswith("*") else b" ")
+    before = b"" if bare[:1] in (b".", b" ") else b" "
+    behind = b"" if word.endswith("*") or bare.endswith(b" ") else b" "
+    return before + bare + behind
 
 
 def _block_end(data: bytes, start: int) -> int:
@@ -200,20 +208,22 @@ def _sentence_ends(data: bytes, start: int, end: int) -> list[int]:
 def _joined(phrase: Phrase, span: Span, places: Mapping[int, list[Span]]) -> Span | None:
     """Return the span of a whole phrase around a place of its first group."""
     start, end = span
+    taken = [span]
     for term, later in phrase.others:
-        best: Span | None = None
-        least = phrase.near + 1
-        for first, last in places.get(term, ()):
-            if later and first < end:
-                continue
-            gap = first - end if first >= end else start - last
-            # Words of one term may lie within those of another.
-            if gap < least and (first >= end or last <= start):
-                best, least = (first, last), gap
+        best, least = None, phrase.near + 1
+        for place in places.get(term, ()):
+            gap = max(place[0] - end, start - place[1], 0)
+            if gap < least and not (later and place[0] < end) and not _touches(place, taken):
+                best, least = place, gap
         if best is None:
             return None
+        taken.append(best)
         start, end = min(start, best[0]), max(end, best[1])
     return start, end
+
+
+def _touches(place: Span, taken: Iterable[Span]) -> bool:
+    return any(place[0] < last and first < place[1] for first, last in taken)
 
 
 def word_end(data: bytes, place: int) -> int:
