@@ -149,7 +149,7 @@ class Techniques:
         found: list[_Found] = []
         for sentence in self._phrases.sentences(data):
             context.update(
-                domain for domain, term in self._context.items() if term in sentence.places
+                domain for domain, term in self._context.items() if sentence.terms >> term & 1
             )
             if not self._is_advice(sentence, data):
                 found.extend(self._in_sentence(sentence, data))
@@ -159,19 +159,19 @@ class Techniques:
                 yield one
 
     def _is_advice(self, sentence: Sentence, data: bytes) -> bool:
-        if self._advice in sentence.places:
+        if sentence.terms >> self._advice & 1:
             return True
-        orders = sentence.places.get(self._orders)
-        return orders is not None and not data[sentence.start : orders[0][0]].strip(_BULLETS)
+        orders = self._phrases.places(sentence, self._orders)
+        return bool(orders) and not data[sentence.start : orders[0][0]].strip(_BULLETS)
 
     def _in_sentence(self, sentence: Sentence, data: bytes) -> list[_Found]:
         """Return names and, where they say something else, what rules find in a sentence."""
-        denials = sentence.places.get(self._negation, ())
+        denials = self._phrases.places(sentence, self._negation)
         names: list[tuple[str, Span]] = []
         acts: list[_Found] = []
         for number, start, end in self._phrases.matches(sentence):
             rule = self._rules[number]
-            if rule.unless is not None and rule.unless in sentence.places:
+            if rule.unless is not None and sentence.terms >> rule.unless & 1:
                 continue
             if any(0 <= start - last <= _DENIED for _, last in denials):
                 continue

@@ -6,12 +6,14 @@ the right one comes later. `@name` stands for a list of words that many phrases 
 lower case are one, and so are the space and every mark but the dot within a word: `net-user` is found by "net user".
 """
 
+import functools
+import operator
 import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick
 
@@ -25,15 +27,14 @@ _PLAIN = bytes(
     byte if byte >= 0x80 or chr(byte).isalnum() or byte in b"_." else ord(" ")  # noqa: PLR2004 - beyond ASCII
     for byte in bytes(range(256)).lower()
 )
-_MARKS = str.maketrans(
-    dict.fromkeys("\u2010\u2011\u2012\u2013\u2014", "-")
-    | dict.fromkeys("\u2018\u2019", "'")
-    | dict.fromkeys("\u201c\u201d", '"')
-    | dict.fromkeys("\u00a0\u200b\u202f", " ")
-)
+_MARKS = {
+    "-": "\u2010\u2011\u2012\u2013\u2014", "'": "\u2018\u2019", '"': "\u201c\u201d",
+    " ": "\u00a0\u200b\u202f",
+}  # fmt: skip
 # A sentence ends with its line, or with a mark before what begins another.
 _END = re.compile(
-    rb"\n|(?<![eE]\.g)(?<![iI]\.e)(?<! vs)[.!?][\"')\]]?\s{1,4}(?=[\"'(\[]?[A-Z0-9\xc3])",
+    rb"[.!?\n](?:(?<=\n)|(?<!e\.g\.)(?<!i\.e\.)(?<! vs\.)[\"')\]]?\s{1,4}(?=[\"'(\[]?[A-Z0-9\xc3]))",
+    re.DOTALL,
 )
 _WORD_END = re.compile(rb"[A-Za-z0-9_\x80-\xff]*")
 # Longer ones are cut: nothing in one of them may make the work grow faster than the text.
@@ -45,40 +46,63 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What a rule looks for: groups of term numbers, each after the first in order or not."""
+    """What a rule looks for: groups of words by their numbers, each after the first one.
+
+    `others` has for each whether it has to come later; `needs` has the bits of all.
+    """
 
     rule: int
     anchor: int
     others: tuple[tuple[int, bool], ...]
     near: int
 
+    @property
+    def needs(self) -> int:
+        """The groups that a sentence must have, a bit for each."""
+        return functools.reduce(operator.or_, (1 << term for term, _ in self.others), 0)
+
 
 class Sentence:
-    """The terms that stand in one sentence, each with its places."""
+    """One sentence: the places of literals in it, and the bits of their groups."""
 
-    __slots__ = ("end", "places", "start")
+    __slots__ = ("end", "found", "start", "terms")
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
         self.end = end
-        self.places: dict[int, list[Span]] = {}
+        self.found: dict[int, list[Span]] = {}
+        self.terms = 0
+
+
+class _Literal(NamedTuple):
+    """The bits of a literal's groups, and how many spaces before and behind are no part of it."""
+
+    terms: int
+    before: int
+    behind: int
 
 
 def folded(text: str) -> bytes:
     """Return a text as bytes in which typographic marks are plain; every character stays one."""
-    plain = text if text.isascii() else text.translate(_MARKS)
-    return plain.encode("utf-8", "replace")
+    if not text.isascii():
+        for plain, marks in _MARKS.items():
+            for mark in marks:
+                text = text.replace(mark, plain)
+    return text.encode("utf-8", "replace")
 
 
-@dataclass(slots=True)
 class Phrases:
     """Phrases by the rules that they belong to, gathered and then found in texts."""
 
-    words: Mapping[str, str] = field(default_factory=dict)
-    _terms: dict[frozenset[str], int] = field(default_factory=dict)
-    _phrases: dict[int, list[Phrase]] = field(default_factory=lambda: defaultdict(list))
-    _automaton: BytesAhoCorasick | None = None
-    _literal_terms: list[tuple[tuple[int, ...], int, int]] = field(default_factory=list)
+    def __init__(self, words: Mapping[str, str]) -> None:
+        """Begin with the lists of words that phrases name."""
+        self._words = words
+        self._terms: dict[frozenset[str], int] = {}
+        self._phrases: list[Phrase] = []
+        self._literals: list[_Literal] = []
+        self._of_term: list[frozenset[int]] = []
+        self._anchored: list[tuple[tuple[int, Phrase], ...]] = []
+        self._automaton = BytesAhoCorasick([])
 
     def add(self, rule: int, written: str, *, near: int = NEAR) -> None:
         """Take a phrase of a rule."""
@@ -86,12 +110,11 @@ class Phrases:
         numbers = [self.term(part) for part in parts[::2]]
         ordered = [mark == ">" for mark in parts[1::2]]
         others = tuple(zip(numbers[1:], ordered, strict=True))
-        self._phrases[numbers[0]].append(Phrase(rule, numbers[0], others, near))
+        self._phrases.append(Phrase(rule, numbers[0], others, near))
 
     def add_words(self, rule: int, *words: str) -> None:
         """Take words of a rule that are meant as they stand, marks and all."""
-        number = self._term(frozenset(words))
-        self._phrases[number].append(Phrase(rule, number, (), 0))
+        self._phrases.append(Phrase(rule, self._term(frozenset(words)), (), 0))
 
     def term(self, written: str) -> int:
         """Return the number of a group of words."""
@@ -104,25 +127,38 @@ class Phrases:
         for one in written.split(" | "):
             word = one.strip()
             if word.startswith("@"):
-                yield from self._alternatives(self.words[word[1:]])
+                yield from self._alternatives(self._words[word[1:]])
             elif word:
                 yield word
 
     def compile(self) -> None:
         """Make the automaton; what is added later is not found."""
-        by_literal: dict[bytes, list[int]] = defaultdict(list)
+        by_literal: dict[bytes, set[int]] = defaultdict(set)
         for alternatives, number in self._terms.items():
             for word in alternatives:
-                by_literal[_literal(word)].append(number)
+                by_literal[_literal(word)].add(number)
         self._automaton = BytesAhoCorasick(list(by_literal))
-        self._literal_terms = [
-            # Around a literal are spaces that are no part of the word.
-            (tuple(sorted(set(numbers))), int(literal.startswith(b".")), 1 + literal.endswith(b" "))
-            for literal, numbers in by_literal.items()
+        self._literals = [
+            _Literal(
+                terms=sum(1 << term for term in terms),
+                before=int(literal.startswith(b".")),
+                behind=1 + literal.endswith(b" "),
+            )
+            for literal, terms in by_literal.items()
         ]
+        members: list[set[int]] = [set() for _ in self._terms]
+        for literal, terms in enumerate(by_literal.values()):
+            for term in terms:
+                members[term].add(literal)
+        self._of_term = [frozenset(literals) for literals in members]
+        anchored: dict[int, list[tuple[int, Phrase]]] = defaultdict(list)
+        for phrase in self._phrases:
+            for literal in members[phrase.anchor]:
+                anchored[literal].append((phrase.needs, phrase))
+        self._anchored = [tuple(anchored[number]) for number in range(len(self._literals))]
 
     def sentences(self, data: bytes) -> Iterator[Sentence]:
-        """Return the sentences of a folded text that hold any of the terms."""
+        """Return the sentences of a folded text that hold any of the words."""
         start = 0
         while start < len(data):
             end = _block_end(data, start)
@@ -130,37 +166,49 @@ class Phrases:
             start = end
 
     def _sentences_of(self, data: bytes, begin: int, end: int) -> Iterator[Sentence]:
-        assert self._automaton is not None, "compile() makes the automaton"
-        plain = _plain(data[begin:end])
         ends = _sentence_ends(data, begin, end)
+        literals = self._literals
         number, sentence = 0, Sentence(begin, ends[0])
-        found = self._automaton.find_matches_as_indexes(plain, overlapping=True)
+        found = self._automaton.find_matches_as_indexes(_plain(data[begin:end]), overlapping=True)
         for literal, first, last in found:
-            terms, before, behind = self._literal_terms[literal]
+            terms, before, behind = literals[literal]
             stop = begin + last - behind
             if stop > sentence.end:
-                if sentence.places:
+                if sentence.found:
                     yield sentence
                 number = bisect_left(ends, stop, number)
                 sentence = Sentence(ends[number - 1], ends[number])
             place = begin + first - before
-            if place < sentence.start:
-                continue
-            for term in terms:
-                places = sentence.places.setdefault(term, [])
-                if len(places) < _MOST_PLACES:
+            if place >= sentence.start:
+                places = sentence.found.get(literal)
+                if places is None:
+                    sentence.found[literal] = [(place, stop)]
+                    sentence.terms |= terms
+                elif len(places) < _MOST_PLACES:
                     places.append((place, stop))
-        if sentence.places:
+        if sentence.found:
             yield sentence
+
+    def places(self, sentence: Sentence, term: int) -> list[Span]:
+        """Return where the words of a group stand in a sentence, in order."""
+        if not sentence.terms >> term & 1:
+            return []
+        literals = self._of_term[term] & sentence.found.keys()
+        return sorted(place for literal in literals for place in sentence.found[literal])
 
     def matches(self, sentence: Sentence) -> Iterator[tuple[int, int, int]]:
         """Return rule, start and end of every phrase of a sentence."""
-        for term in sentence.places:
-            for phrase in self._phrases.get(term, ()):
-                for span in sentence.places[term]:
-                    whole = _joined(phrase, span, sentence.places)
-                    if whole is not None:
-                        yield phrase.rule, *whole
+        known: dict[int, list[Span]] = {}
+        for literal, spans in sentence.found.items():
+            for needs, phrase in self._anchored[literal]:
+                if needs & sentence.terms == needs:
+                    for term, _ in phrase.others:
+                        if term not in known:
+                            known[term] = self.places(sentence, term)
+                    for span in spans:
+                        whole = _joined(phrase, span, known)
+                        if whole is not None:
+                            yield phrase.rule, *whole
 
 
 def _plain(data: bytes) -> bytes:
@@ -196,7 +244,7 @@ def _sentence_ends(data: bytes, start: int, end: int) -> list[int]:
     ends: list[int] = []
     last = start
     for found in _END.finditer(data, start, end):
-        place = found.start() + 1 if found[0] != b"\n" else found.start()
+        place = found.start() + (found[0] != b"\n")
         ends.extend(range(last + _LONGEST, place, _LONGEST))
         ends.append(place)
         last = place
@@ -211,7 +259,7 @@ def _joined(phrase: Phrase, span: Span, places: Mapping[int, list[Span]]) -> Spa
     taken = [span]
     for term, later in phrase.others:
         best, least = None, phrase.near + 1
-        for place in places.get(term, ()):
+        for place in places[term]:
             gap = max(place[0] - end, start - place[1], 0)
             if gap < least and not (later and place[0] < end) and not _touches(place, taken):
                 best, least = place, gap
