@@ -63,10 +63,10 @@ class Techniques:
         self._known = {one.id: one for one in pack.techniques}
         words = load_words()
         self._phrases = Phrases(words.lists)
+        self._naming = Naming(pack, words)
         self._rules: list[_Rule] = []
         for rule in load_rules() if rules is None else rules:
             self._add(rule)
-        self._naming = Naming(pack, words)
         for names, identifier in self._naming.phrases():
             if (current := self._current(identifier)) is not None:
                 self._rules.append(_Rule(current.id, NAME))
@@ -91,22 +91,31 @@ class Techniques:
         data = folded(text)
         found = _supported([*self._ids(data), *self._spoken(data)])
         characters = in_characters(data, (at for one in found for at in (one.start, one.end)))
-        hits = {
-            Hit(one.technique, characters[one.start], characters[one.end], one.rule)
-            for one in found
-        }
+        spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
+        for one in found:
+            spans[one.technique, one.rule].append((characters[one.start], characters[one.end]))
+        hits = [
+            Hit(technique, start, end, rule)
+            for (technique, rule), places in spans.items()
+            for start, end in _joined(places)
+        ]
         return sorted(hits, key=lambda hit: (hit.start, hit.end, hit.technique, hit.rule))
+
+    def current(self, identifier: str) -> str:
+        """Return an id, or that of what took its place."""
+        one = self._current(identifier)
+        return one.id if one is not None else identifier
 
     def _mention(self, identifier: str, hits: list[Hit]) -> Mention:
         rules = [hit.rule for hit in hits]
         strongest = next((one for one in (ID, NAME) if one in rules), "")
-        places = tuple(dict.fromkeys((hit.start, hit.end) for hit in hits))
+        places = _joined((hit.start, hit.end) for hit in hits)
         return Mention(
             kind=Name.TECHNIQUE,
             value=identifier,
             name=self._known[identifier].name,
             extractor=Extractor.ATTACK,
-            places=places[:MOST_PLACES],
+            places=tuple(places[:MOST_PLACES]),
             count=len(places),
             reasons=tuple(f"rule:{rule}" for rule in dict.fromkeys(rules)),
             rule=strongest or max(rules, key=rules.count),
@@ -115,11 +124,7 @@ class Techniques:
     def _current(self, identifier: str) -> Technique | None:
         """Return the technique of an id, or what took its place."""
         one = self._known.get(identifier)
-        seen: set[str] = set()
-        while one is not None and one.replaced_by and one.id not in seen:
-            seen.add(one.id)
-            one = self._known.get(one.replaced_by, one)
-        return one
+        return self._known[self._naming.last(one)] if one is not None else None
 
     def _add(self, rule: Rule) -> None:
         current = self._current(rule.technique)
@@ -186,6 +191,17 @@ class Techniques:
             for identifier, (start, end) in self._naming.outermost(names, data)
         ]
         return [*named, *(act for act in acts if not _explained(act, named))]
+
+
+def _joined(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order, those that overlap as one."""
+    joined: list[Span] = []
+    for start, end in sorted(spans):
+        if joined and start < joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
 
 
 def _explained(act: _Found, named: Iterable[_Found]) -> bool:

@@ -62,13 +62,21 @@ class Naming:
         """Return the technique that a name means: the one there is, of a live and wider domain."""
         live = [one for one in owners if not (one.revoked or one.deprecated)]
         if not live:
-            replaced = {one.replaced_by for one in owners if one.replaced_by in self._known}
+            replaced = {self.last(one) for one in owners if one.replaced_by in self._known}
             return replaced.pop() if len(replaced) == 1 else None
         enterprise = [one for one in live if Domain.ENTERPRISE in one.domains]
         chosen = enterprise or live
         if len(chosen) > 1:
             chosen = [one for one in chosen if one.id in self._preferred]
         return chosen[0].id if len(chosen) == 1 else None
+
+    def last(self, one: Technique) -> str:
+        """Return what took the place of a technique in the end."""
+        seen: set[str] = set()
+        while one.replaced_by in self._known and one.id not in seen:
+            seen.add(one.id)
+            one = self._known[one.replaced_by]
+        return one.id
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -28,8 +28,9 @@ _PLAIN = bytes(
     for byte in bytes(range(256)).lower()
 )
 _MARKS = {
-    "-": "\u2010\u2011\u2012\u2013\u2014", "'": "\u2018\u2019", '"': "\u201c\u201d",
-    " ": "\u00a0\u200b\u202f",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2022", "'": "\u2018\u2019",
+    '"': "\u201c\u201d\u201e\u00ab\u00bb", ".": "\u2026",
+    " ": "\u00a0\u200b\u200e\u200f\u202f\ufeff",
 }  # fmt: skip
 # A sentence ends with its line, or with a mark before what begins another.
 _END = re.compile(
@@ -219,7 +220,7 @@ def _plain(data: bytes) -> bytes:
 
 def _literal(word: str) -> bytes:
     """Return what a word is in plain text; with a star at its end it may go on."""
-    bare = folded(word.removesuffix("*")).translate(_PLAIN)
+    bare = _plain(folded(word.removesuffix("*")))[1:-1]
     before = b"" if bare[:1] in (b".", b" ") else b" "
     behind = b"" if word.endswith("*") or bare.endswith(b" ") else b" "
     return before + bare + behind
