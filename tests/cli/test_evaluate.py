@@ -20,3 +20,20 @@ def test_json_has_the_same(terminal: Terminal) -> None:
 
 def test_a_folder_without_reports_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     assert "name a folder with labelled reports" in terminal.run("eval", str(tmp_path), code=3).err
+
+
+def test_techniques_are_told_by_set_and_by_rule(terminal: Terminal) -> None:
+    lines = terminal.run("eval", "--only", "attack", "--rules").out.splitlines()
+    words = [line.split() for line in lines if line]
+    assert [line[0] for line in words[1:3]] == ["bundled", "all"]
+    assert ["screenshot", "T1113", "1", "0", "1.000"] in words
+    assert lines[-1].endswith(
+        "texts read, ATT&CK enterprise 18.1, mobile MISP galaxy 33, ics MISP galaxy 1."
+    )
+
+
+def test_json_of_techniques_has_every_error(terminal: Terminal) -> None:
+    done = terminal.run("eval", "--only", "attack", "--json").json
+    assert done["all"]["missed"] == len(done["misses"])
+    assert done["all"]["extra"] == len(done["extras"])
+    assert done["rules"]["id T1055.012"] == {"right": 1, "extra": 0}

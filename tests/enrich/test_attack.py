@@ -134,7 +134,7 @@ def test_a_vague_rule_needs_a_second_sentence() -> None:
 
 
 def test_a_mention_has_its_words_name_and_rules() -> None:
-    text = "Es läuft – über «rundll32.exe».\nThe tool takes screenshots. (T1113)"
+    text = "Es läuft \u2013 über «rundll32.exe».\nThe tool takes screenshots. (T1113)"
     mention = found(text)["T1113"]
     assert mention.kind == "technique"
     assert mention.name == "Screen Capture"

@@ -16,7 +16,9 @@ from ctiscraper.packs.attack_matrix import AttackPack, Domain, Technique
 ID, NAME = "id", "name"
 
 # Tables that lost their lines have "AccessT1566.001Spearphishing".
-_ID = pattern(r"(?:\b|[a-z)])(T[01][0-9]{3}(?:(?:\s?\.|[/_-])[0-9]{3})?)|\b(t1[0-9]{3}(?:[./][0-9]{3})?)")
+_ID = pattern(
+    r"(?:\b|[a-z)])(T[01][0-9]{3}(?:(?:\s?\.|[/_-])[0-9]{3})?)|\b(t1[0-9]{3}(?:[./][0-9]{3})?)"
+)
 _GOES_ON = frozenset(b"0123456789abcdefghijklmnopqrstuvwxyz_")
 _PARENT = 5
 _SUB = 3
@@ -180,11 +182,11 @@ class Techniques:
                 continue
             if any(0 <= start - last <= _DENIED for _, last in denials):
                 continue
-            end = word_end(data, end)
+            stop = word_end(data, end)
             if rule.id is NAME:
-                names.append((rule.technique, (start, end)))
+                names.append((rule.technique, (start, stop)))
             else:
-                found = _Found(rule.technique, start, end, rule.id, sentence.start, rule.sentences)
+                found = _Found(rule.technique, start, stop, rule.id, sentence.start, rule.sentences)
                 acts.append(found)
         named = [
             _Found(identifier, start, end, NAME, sentence.start)

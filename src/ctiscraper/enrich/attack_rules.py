@@ -17,8 +17,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How one technique is recognised: any phrase of `when`, and no word of `unless` beside it.
 
     Each of the `examples` has to match and no counterexample may. `near` is how far the words of
-    a phrase may stand apart. What it finds counts where so many `sentences` of the text speak of the
-    technique, whatever says so.
+    a phrase may stand apart. What it finds counts where so many `sentences` of the text speak of
+    the technique, whatever says so.
     """
 
     id: str
@@ -73,5 +73,7 @@ def load_rules() -> tuple[Rule, ...]:
     )
     twice = [name for name, count in Counter(rule.id for rule in rules).items() if count > 1]
     if twice:
-        raise CatalogError([f"rule {name} stands twice in the rules of techniques" for name in twice])
+        raise CatalogError(
+            [f"rule {name} stands twice in the rules of techniques" for name in twice]
+        )
     return rules

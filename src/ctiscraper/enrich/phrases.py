@@ -3,7 +3,8 @@
 A phrase is written as groups of words. `steal* | harvest* & cookie*` wants a word that begins with
 "steal" or "harvest" and one that begins with "cookie", in either order; with `>` in place of `&`
 the right one comes later. `@name` stands for a list of words that many phrases share. Upper and
-lower case are one, and so are the space and every mark but the dot within a word: `net-user` is found by "net user".
+lower case are one, and so are the space and every mark but the dot within a word: `net user` finds
+"net-user" as well.
 """
 
 import functools
@@ -34,7 +35,8 @@ _MARKS = {
 }  # fmt: skip
 # A sentence ends with its line, or with a mark before what begins another.
 _END = re.compile(
-    rb"[.!?\n](?:(?<=\n)|(?<!e\.g\.)(?<!i\.e\.)(?<! vs\.)[\"')\]]?\s{1,4}(?=[\"'(\[]?[A-Z0-9\xc3]))",
+    rb"[.!?\n](?:(?<=\n)"
+    rb"|(?<!e\.g\.)(?<!i\.e\.)(?<! vs\.)[\"')\]]?\s{1,4}(?=[\"'(\[]?[A-Z0-9\xc3]))",
     re.DOTALL,
 )
 _WORD_END = re.compile(rb"[A-Za-z0-9_\x80-\xff]*")
