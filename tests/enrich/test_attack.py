@@ -126,11 +126,13 @@ def test_techniques_of_phones_and_plants_need_a_text_about_them() -> None:
     assert "T0829" in found("Loss of View of the SCADA system")
 
 
-def test_a_vague_rule_needs_a_second_sentence() -> None:
+def test_a_vague_rule_needs_more_sentences() -> None:
     once = "The RAT uses a SOCKS proxy for its traffic."
+    twice = f"{once} It turns hosts into proxies for traffic."
     assert "T1090" not in found(once)
-    mention = found(f"{once} It turns hosts into proxies for traffic.")["T1090"]
-    assert (mention.rule, mention.count) == ("proxy", 2)
+    assert "T1090" not in found(twice)
+    mention = found(f"{twice}\nOne host acts as a proxy server.")["T1090"]
+    assert (mention.rule, mention.count) == ("proxy", 3)
 
 
 def test_a_mention_has_its_words_name_and_rules() -> None:
