@@ -180,7 +180,7 @@ class Techniques:
             rule = self._rules[number]
             if rule.unless is not None and sentence.terms >> rule.unless & 1:
                 continue
-            if any(0 <= start - last <= _DENIED for _, last in denials):
+            if denials and any(0 <= start - last <= _DENIED for _, last in denials):
                 continue
             stop = word_end(data, end)
             if rule.id is NAME:
