@@ -20,7 +20,7 @@ from ctiscraper.packs.attack import build_default
 
 TECHNIQUES = Techniques(build_default()[1])
 # What the texts that come along reached; to go below it is to have made something worse.
-PRECISION, RECALL = 1.0, 0.82
+PRECISION, RECALL = 1.0, 0.86
 
 
 def test_the_texts_that_come_along_are_read_as_well_as_ever() -> None:

@@ -7,6 +7,8 @@ from ctiscraper.packs.attack_packages import read_packages
 from ctiscraper.packs.attack_stix import read_bundles
 from ctiscraper.packs.info import PackInfo
 
+__all__ = ["NAME", "AttackPack", "build_default", "from_stix"]
+
 NAME = "attack"
 _NOTICE = (
     "© 2025 The MITRE Corporation. This work is reproduced and distributed with the permission "
