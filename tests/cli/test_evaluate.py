@@ -25,7 +25,7 @@ def test_a_folder_without_reports_is_refused(terminal: Terminal, tmp_path: Path)
 
 
 def test_verdicts_are_counted_by_kind(terminal: Terminal) -> None:
-    lines = terminal.run("eval", "--verdicts").out.splitlines()
+    lines = terminal.run("eval", "--only", "verdicts").out.splitlines()
     assert lines[0].split() == ["kind", "caught", "let", "off", "share", "cleared", "accused",
                                 "share"]  # fmt: skip
     assert any(line.startswith("all ") for line in lines)
@@ -37,11 +37,28 @@ def test_a_wrong_verdict_is_shown_with_its_reasons(tmp_path: Path, terminal: Ter
     file.parent.mkdir(parents=True)
     report = {"id": "r", "text": "Write to evil-host.top.", "truth": [["domain", "evil-host.top"]]}
     file.write_bytes(gzip.compress(json.dumps(report).encode()))
-    out = terminal.run("eval", str(tmp_path), "--verdicts").out
+    out = terminal.run("eval", str(tmp_path), "--only", "verdicts").out
     assert "let off: domain 'evil-host.top' in r (+0.00: )" in out
-    [wrong] = terminal.run("eval", str(tmp_path), "--verdicts", "--json").json["let_off"]
+    [wrong] = terminal.run("eval", str(tmp_path), "--only", "verdicts", "--json").json["let_off"]
     assert (wrong["value"], wrong["verdict"], wrong["reasons"]) == (
         "evil-host.top",
         "mentioned",
         [],
     )
+
+
+def test_techniques_are_told_by_set_and_by_rule(terminal: Terminal) -> None:
+    lines = terminal.run("eval", "--only", "attack", "--rules").out.splitlines()
+    words = [line.split() for line in lines if line]
+    assert [line[0] for line in words[1:3]] == ["bundled", "all"]
+    assert ["screenshot", "T1113", "1", "0", "1.000"] in words
+    assert lines[-1].endswith(
+        "texts read, ATT&CK enterprise 18.1, mobile MISP galaxy 33, ics MISP galaxy 1."
+    )
+
+
+def test_json_of_techniques_has_every_error(terminal: Terminal) -> None:
+    done = terminal.run("eval", "--only", "attack", "--json").json
+    assert done["all"]["missed"] == len(done["misses"])
+    assert done["all"]["extra"] == len(done["extras"])
+    assert done["rules"]["id T1055.012"] == {"right": 1, "extra": 0}

@@ -79,3 +79,14 @@ def test_hostile_files_do_no_harm(tmp_path: Path, kind: str, function: str, coun
     found = score("score_hostile.py", tmp_path, "--kind", kind, "--fn", function)
 
     assert found["good"] == found["n"] == count
+
+
+def test_techniques_of_labelled_reports(tmp_path: Path) -> None:
+    found = score(
+        "score_attack.py", tmp_path, "--split", "dev", "--fn", "attack_adapter:techniques"
+    )
+
+    assert found["tram2"]["docs"] == 123
+    assert found["tram2"]["p"] >= 0.75
+    assert found["tram2"]["f"] >= 0.70
+    assert found["annoctr/base"]["f"] >= 0.50

@@ -1,4 +1,4 @@
-"""`eval --verdicts`: how well indicators are parted from what texts only mention."""
+"""`eval --only verdicts`: how well indicators are parted from what texts only mention."""
 
 from collections.abc import Iterable
 from pathlib import Path
