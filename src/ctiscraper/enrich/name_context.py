@@ -9,8 +9,8 @@ _WORDS: dict[Name, str] = {
     Name.RANSOMWARE: "ransomware ransom",
     Name.ACTOR: """
         actor actors adversary affiliate affiliates apt apts collective crew crews cybercriminals
-        cyberspies developer developers gang gangs group groups hacker hackers hacktivists operator operators raas
-        spies syndicate
+        cyberspies developer developers gang gangs group groups hacker hackers hacktivists operator
+        operators raas spies syndicate
     """,
     Name.MALWARE: """
         adware backdoor backdoors banker beacon beacons binaries binary bootkit botnet botnets bots
@@ -158,10 +158,10 @@ class Surroundings:
 
     def is_headline(self, start: int, end: int) -> bool:
         """Whether the words on both sides have capitals too."""
-        before = self.text[max(0, start - _BEFORE) : start].split()
-        after = self.text[end : end + _AFTER].split()
-        sides = [word for word in (*before[-1:], *after[:2]) if word[0].isalpha()]
-        return not any(word[0].islower() for word in sides)
+        before = _LAST_WORD.search(self.text, max(0, start - _BEFORE), start)
+        after = self.text[end : end + _AFTER].split()[:2]
+        sides = [word[0] for word in (before[1] if before else "", *after) if word]
+        return not any(map(str.islower, sides))
 
     def is_shouting(self, start: int, end: int) -> bool:
         """Whether the words around a place are all in capitals."""
@@ -194,7 +194,7 @@ class Surroundings:
         return False
 
     def beside(self, start: int, end: int) -> Iterator[tuple[str, int]]:
-        """Return `before` and `after` with where a neighbour in a list of names would end, begin."""
+        """Return on which sides a list may go on, with where its next name ends or begins."""
         before = _LISTED_BEFORE.search(self.text, max(0, start - 8), start)
         if before:
             yield "before", before.start()
@@ -203,6 +203,7 @@ class Surroundings:
             yield "after", after.end()
 
 
+_LAST_WORD = re.compile(r"(\w+)[\W_]{0,3}$")
 _GLUE = r"(?:\s?[,/|&+]\s?(?:and |or )?|\s(?:and|or|aka)\s|\s?\(|\)\s?)"
 _LISTED_BEFORE = re.compile(rf"{_GLUE}[\"\u201c]?$")
 _LISTED_AFTER = re.compile(rf"[\"\u201d]?{_GLUE}")

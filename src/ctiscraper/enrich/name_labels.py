@@ -1,13 +1,14 @@
-"""Every name of a pack as texts may spell it, with what is asked of a text before it is believed."""
+"""Every name of a pack as texts may spell it, and what is asked of them before it is believed."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
+from typing import TypeAlias
 
 from ctiscraper.intelligence import Name
-from ctiscraper.packs.own_lists import BESIDE, LEGITIMATE
+from ctiscraper.packs.own_lists import ADJECTIVE, BESIDE, LEGITIMATE
 from ctiscraper.packs.records import Entry, NamesPack
 from ctiscraper.packs.spelling import joined, key_of
 
@@ -35,6 +36,11 @@ class Policy(IntEnum):
     """A sector that needs a word such as *companies* behind it."""
 
 
+_SOLD = frozenset((Name.VENDOR, Name.PRODUCT, Name.SECTOR))
+# How one entry asks for one spelling: the policy, the words, its number, whether it is its chief.
+_Claim: TypeAlias = tuple[Policy, str, int, bool]
+
+
 @dataclass(frozen=True, slots=True)
 class Label:
     """One spelling: how the lists write it, and the entries that it may mean, likeliest first.
@@ -56,34 +62,51 @@ _TAILS = frozenset(
     webshell wiper worm
     """.split()  # noqa: SIM905 - read as words
 )
+_EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _NUMBERED = re.compile(r"([A-Za-z]{2,5})-?(\d+)$")
 _LEAST, _SHORT, _SHORT_CAPITALS, _JOINED = 2, 3, 4, 6
 _ORDER = {Name.RANSOMWARE: 0, Name.MALWARE: 1, Name.TOOL: 2, Name.ACTOR: 3}
 
 
-def labels(pack: NamesPack) -> dict[str, Label]:
-    """Return the label of each key; what is sold keeps its name where malware has it as well."""
+def labels(pack: NamesPack) -> dict[str, tuple[Label, ...]]:
+    """Return the labels of each key: of those who attack and their means, and of the rest.
+
+    What is sold keeps its name where malware has it as well, but for programs that attackers use.
+    """
     ordinary = frozenset(pack.ordinary)
-    gathered: dict[tuple[str, bool], list[tuple[Policy, str, int, bool]]] = {}
+    words = ordinary | frozenset(pack.technical)
+    gathered: dict[str, tuple[list[_Claim], list[_Claim]]] = {}
     for number, entry in enumerate(pack.entries):
         threat = entry.kind in THREATS
         chief = _chief_keys(entry)
         for name in (entry.name, *entry.aliases):
-            for key, policy, written in _spellings(entry, name, ordinary):
-                found = (policy, written, number, key in chief)
-                gathered.setdefault((key, threat), []).append(found)
-    return {key: _label(found, pack.entries) for (key, threat), found in gathered.items()
-            if not threat or (key, False) not in gathered}
+            for key, policy, written in _spellings(entry, name, words if threat else ordinary):
+                claims = gathered.setdefault(key, ([], []))
+                claims[not threat].append((policy, written, number, key in chief))
+    return {key: tuple(_labels(*claims, pack.entries)) for key, claims in gathered.items()}
 
 
-def _label(found: list[tuple[Policy, str, int, bool]], entries: tuple[Entry, ...]) -> Label:
-    def rank(one: tuple[Policy, str, int, bool]) -> tuple[bool, bool, int]:
+def _labels(
+    threats: list[_Claim], others: list[_Claim], entries: tuple[Entry, ...]
+) -> Iterator[Label]:
+    sold = any(entries[number].kind in _SOLD for _, _, number, _ in others)
+    used = any(entries[number].type == LEGITIMATE for _, _, number, _ in threats)
+    if threats and (used or not sold):
+        yield _label(threats, entries, max)
+    if others and not (sold and used):
+        yield _label(others, entries, min)
+
+
+def _label(
+    found: list[_Claim], entries: tuple[Entry, ...], choose: Callable[[Iterable[Policy]], Policy]
+) -> Label:
+    def rank(one: _Claim) -> tuple[bool, bool, int]:
         entry = entries[one[2]]
         return not one[3], not entry.attack, _ORDER.get(entry.kind, 0)
 
     found.sort(key=rank)
     return Label(
-        policy=max(policy for policy, *_ in found),
+        policy=choose(policy for policy, *_ in found),
         written=tuple(dict.fromkeys(written for _, written, *_ in found)),
         entries=tuple(dict.fromkeys(number for _, _, number, _ in found)),
         chief=len({number for *_, number, chief in found if chief}),
@@ -109,7 +132,9 @@ def _spellings(
     entry: Entry, name: str, ordinary: frozenset[str]
 ) -> Iterator[tuple[str, Policy, str]]:
     if entry.kind not in THREATS:
-        yield _own(entry, name, ordinary)
+        # The adjective of a country is no name of it, nor the other way round.
+        if entry.type != ADJECTIVE or name != entry.name:
+            yield _own(entry, name, ordinary)
         return
     key = key_of(name)
     words = key.split()
@@ -147,7 +172,7 @@ def _own(entry: Entry, name: str, ordinary: frozenset[str]) -> tuple[str, Policy
     key = key_of(name)
     if entry.kind is not Name.COUNTRY and key in ordinary:
         return key, Policy.BRAND if entry.kind is Name.VENDOR else Policy.MADE, name
-    return key, Policy.EXACT, name
+    return key, Policy.EXACT, _EDGES.sub("", name)
 
 
 def _policy(key: str, name: str, ordinary: frozenset[str]) -> Policy:

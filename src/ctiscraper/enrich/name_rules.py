@@ -13,8 +13,10 @@ _OTHER_COUNTRIES = frozenset(
     "chad dominica georgia grenada guinea jersey jordan mali niger oman reunion togo".split()  # noqa: SIM905 - read as words
 )
 _NOT_FIRST = frozenset("chad georgia jordan polish swiss turkey".split())  # noqa: SIM905 - read as words
-_PLACED = frozenset("across against and from in into of or targeting throughout to with".split())  # noqa: SIM905 - read as words
-_ADDRESS = re.compile(r"://|hxxp|www\.|@|\[\.\]|\.(?:com|net|org|info|io|ru|cn|xyz|top|php|html?)\b")
+_PLACED = frozenset("across against from in into of targeting throughout".split())  # noqa: SIM905 - read as words
+_ADDRESS = re.compile(
+    r"://|hxxp|www\.|@|\[\.\]|\.(?:com|net|org|info|io|ru|cn|xyz|top|php|html?)\b"
+)
 _FILE = re.compile(r"\.(?:apk|bat|bin|dat|dll|docx?|exe|jar|js|lnk|ps1|py|sys|vbs|xlsx?|zip)\b")
 _PATH, _JOINS = frozenset(("\\", "_", "!", "@", "#", "=")), frozenset("/.-%&+")
 _PROGRAM = ".exe"
@@ -101,13 +103,22 @@ class Judge:
             return False
         if hit.label.policy is Policy.TELLING:
             return True
-        return self._has_capitals(hit) and not (
-            around.is_headline(hit.start, hit.end) or around.is_shouting(hit.start, hit.end)
-        )
+        return self._has_capitals(hit) and not around.is_shouting(hit.start, hit.end)
 
-    def may_open(self, hit: Hit) -> bool:
+    def may_repeat(self, hit: Hit) -> bool:
         """Whether a capital says something: within a sentence, or where its words say the rest."""
-        return bool(hit.said) or not self._around.opens_sentence(hit.start)
+        around = self._around
+        if hit.label.policy in (Policy.TELLING, Policy.CASED) or hit.said:
+            return True
+        return not (around.opens_sentence(hit.start) or around.is_headline(hit.start, hit.end))
+
+    def is_another(self, hit: Hit) -> bool:
+        """Whether a text has a word for a brand of ransomware as the name of something else."""
+        return (
+            hit.label.policy is Policy.ORDINARY
+            and hit.label.kinds == {Name.RANSOMWARE}
+            and bool(set(self._around.after(hit.end)[:2]) & _NO_RANSOMWARE)
+        )
 
     def beside(self, hit: Hit, starts: Mapping[int, Hit], ends: Mapping[int, Hit]) -> str:
         """Return a rule where a hit stands in a list beside a believed name; empty elsewhere."""
@@ -144,13 +155,13 @@ class Judge:
         """Whether a name is part of an address, a path, a file's name or a longer identifier."""
         text, start, end = self._around.text, hit.start, hit.end
         before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-        if before in _PATH or after in _PATH or _FILE.match(text, end, end + 6):
+        if before in _PATH or (after in _PATH and after != "!") or _FILE.match(text, end, end + 6):
             return True
         link = text.rfind("](", max(0, start - _LINK), start)
         if link >= 0 and text.find(")", link, start) < 0:
             return True
-        joined = before in _JOINS or after in _JOINS
-        if not joined and not (after == "." and text[end + 1 : end + 2].isalnum()):
+        dotted = after == "." and text[end + 1 : end + 2].isalnum()
+        if not (before in _JOINS or dotted or (after in _JOINS and after != ".")):
             return False
         if hit.label.policy > Policy.TELLING and hit.label.policy <= Policy.ORDINARY:
             return "/" not in (before, after)
@@ -171,6 +182,8 @@ class Judge:
             return self._context(hit)
         if around.is_headline(hit.start, hit.end) or around.is_shouting(hit.start, hit.end):
             return ""
+        if not around.opens_sentence(hit.start):
+            return "cased"
         near = around.is_field(hit.start, hit.end)
         return f"cased:{near}" if near else ""
 
@@ -198,7 +211,7 @@ class Judge:
     def _fits(self, hit: Hit) -> bool:
         """Whether what is said of a name is what the lists say of it."""
         kinds, around = hit.label.kinds, self._around
-        if kinds == {Name.RANSOMWARE} and set(around.after(hit.end)[:2]) & _NO_RANSOMWARE:
+        if self.is_another(hit):
             return False
         for said in hit.said:
             if said in kinds or (said in _MADE_TO_HARM and kinds & _SOFTWARE):
@@ -258,4 +271,9 @@ class Judge:
     def _sector(self, hit: Hit) -> str:
         if self._is_in_address(hit):
             return ""
-        return "sector" if self._around.names_sector(hit.end, self._sectors) else ""
+        around = self._around
+        after = around.text[hit.end : hit.end + 2].lstrip()
+        if hit.raw[0].isupper() and after.isupper() and not around.opens_sentence(hit.start):
+            # `Infrastructure Security Agency` is a name.
+            return ""
+        return "sector" if around.names_sector(hit.end, self._sectors) else ""

@@ -43,10 +43,10 @@ _TWO_WORDS = pattern(
 )
 _NO_ACTOR = frozenset(
     """
-    american another asian atlantic baby big black brown category deadly flash giant great grizzly
-    heavy huge ice indian large little major massive mega my new our pacific panda polar powerful red
-    severe small snow some sun super teddy that the their this tropical violent water widow winter
-    your
+    american another asian atlantic baby big black brown category deadly flash giant great
+    grizzly heavy huge ice indian large little major massive mega my new our pacific panda polar
+    powerful red severe small snow some sun super teddy that the their this tropical violent
+    water widow winter your
     """.split()  # noqa: SIM905 - read as words
 )
 _ACTORS = frozenset(word for word, kind in KINDS.items() if kind is Name.ACTOR) | frozenset(
@@ -82,10 +82,10 @@ _THING = {
     "cluster": Name.ACTOR, "family": Name.MALWARE, "families": Name.MALWARE, "strain": Name.MALWARE,
     "variant": Name.MALWARE, "code": Name.MALWARE,
 }  # fmt: skip
-_NO_THING = frozenset(("name", "binary", "sample", "payload", "beacon", "tool", "utility"))
+_NO_THING = frozenset(("name", "binary", "sample", "payload", "beacon"))
 _MOST_FILLING, _NEAR = 6, 80
 _OPENING_MARKS, _CLOSING_MARKS = "\"'\u201c\u2018", "\"'\u201d\u2019,."
-_GOING_ON = frozenset(".-_(#/:@")
+_GOING_ON, _JOINING = frozenset("_(#/@"), frozenset((".", "-", ":"))
 _MOST_COINED = 20
 _INNER = re.compile(r"[a-z][A-Z0-9]|[0-9][A-Za-z]")
 _LETTERS = 5
@@ -157,12 +157,13 @@ def _begins(text: str, start: int) -> bool:
     before = text[max(0, start - _NEAR) : start]
     words = before.split(" ")
     last = words[-2] if len(words) > 1 and not words[-1] else ""
-    return (not before or before[-1] in " \n\t(\"\u201c\u2018") and not last[:1].isupper()
+    return (not before or before[-1] in ' \n\t("\u201c\u2018') and not last[:1].isupper()
 
 
 def _ends(text: str, end: int) -> bool:
     """Whether a name ends here, and no file name, call or number goes on with it."""
-    return text[end : end + 1] not in _GOING_ON or not text[end + 1 : end + 2].strip()
+    after = text[end : end + 1]
+    return after not in _GOING_ON and not (after in _JOINING and text[end + 1 : end + 2].isalnum())
 
 
 def _everywhere(text: str, kind: Name, name: str) -> Iterator[Coined]:

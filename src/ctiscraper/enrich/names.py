@@ -7,24 +7,29 @@ around it say what it is. Each mention says which name matched and why it was be
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from ahocorasick_rs import AhoCorasick, Implementation, MatchKind
 
 from ctiscraper.enrich.name_context import Surroundings
-from ctiscraper.enrich.name_labels import THREATS, Policy, labels
+from ctiscraper.enrich.name_labels import Policy, labels
 from ctiscraper.enrich.name_rules import Hit, Judge
 from ctiscraper.enrich.name_schemes import Coined, find_coined, find_schemes
 from ctiscraper.intelligence import MOST_MENTIONS, MOST_PLACES, Extractor, Mention, Name
-from ctiscraper.packs.records import Entry, NamesPack
+from ctiscraper.packs.own_lists import ADJECTIVE
+from ctiscraper.packs.records import NamesPack
 from ctiscraper.packs.spelling import joined, key_of, plain
 
 VERSION = "1"
+MOST_HITS = 100_000
+"""So many places where a name may stand are looked at in one text, from its beginning."""
+
 # A text is searched in pieces, so that a very long one needs no more memory than a long one.
 _PIECE, _LONGEST = 200_000, 80
 _ROUNDS = 3
 _TAILS = (" RAT", "\xa0RAT")
-_MOST_RIVALS = 4
+_MOST_RIVALS, _FEW = 4, 2
 
 
 class _Span(Protocol):
@@ -59,8 +64,8 @@ class _Found:
     def mention(self) -> Mention:
         return Mention(
             kind=self.kind, value=self.value, extractor=Extractor.NAMES, count=self.count,
-            places=tuple(self.places), name=self.name, alias=self.written.most_common(1)[0][0], rule=self.rule,
-            reasons=self.reasons,
+            places=tuple(self.places), name=self.name, rule=self.rule, reasons=self.reasons,
+            alias=self.written.most_common(1)[0][0],
         )  # fmt: skip
 
 
@@ -70,7 +75,7 @@ class Names:
     def __init__(self, pack: NamesPack) -> None:
         """Compile the names of a pack."""
         self._entries = pack.entries
-        self._ordinary = frozenset(pack.ordinary)
+        self._ordinary = frozenset(pack.ordinary) | frozenset(pack.technical)
         known = labels(pack)
         self._keys = tuple(known)
         self._labels = tuple(known.values())
@@ -83,8 +88,8 @@ class Names:
         )
         self._sectors = frozenset(
             word
-            for key, label in known.items()
-            if label.policy is Policy.BESIDE
+            for key, those in known.items()
+            if any(label.kinds == {Name.SECTOR} for label in those)
             for word in key.split()
         )
 
@@ -94,7 +99,7 @@ class Names:
         spaced = f" {plain(text)} "
         around = Surroundings(text, spaced)
         judge = Judge(around, self._sectors)
-        hits = [hit for hit in self._hits(text, spaced) if judge.may_be(hit)]
+        hits = list(islice(filter(judge.may_be, self._hits(text, spaced)), MOST_HITS))
         believed = self._believed(hits, judge)
         found = self._gathered(believed)
         self._add_others(found, find_schemes(text, around), believed)
@@ -114,12 +119,15 @@ class Names:
                         # What follows is mostly held to be part of the name.
                         end += 4
                     raw = text[start:end]
-                    yield Hit(start, end, self._keys[number], self._labels[number], raw)
+                    for label in self._labels[number]:
+                        yield Hit(start, end, self._keys[number], label, raw)
 
     def _believed(self, hits: list[Hit], judge: Judge) -> list[Hit]:
         """Return the hits that are believed, none over another, in their order."""
         for hit in hits:
             judge.judge(hit)
+        other = {hit.key for hit in hits if judge.is_another(hit)}
+        hits = [hit for hit in hits if hit.key not in other]
         chosen = _apart(hit for hit in hits if hit.rule)
         for _ in range(_ROUNDS):
             rest = _outside((hit for hit in hits if not hit.rule), chosen)
@@ -143,7 +151,7 @@ class Names:
             if hit.label.policy > Policy.ORDINARY or not judge.may_follow(hit):
                 continue
             other = next((named[it] for it in hit.label.entries if it in named), "")
-            if judge.may_open(hit) and (hit.key in keys or other):
+            if judge.may_repeat(hit) and (hit.key in keys or other):
                 hit.rule = "again" if hit.key in keys else f"alias of:{other}"
             else:
                 hit.rule = judge.beside(hit, starts, ends)
@@ -169,10 +177,10 @@ class Names:
     def _new(self, hit: Hit, kind: Name, number: int, sure: set[int]) -> _Found:
         entry = self._entries[number]
         rivals = () if number in sure else self._rivals(hit, kind, number)
+        rule = ADJECTIVE if entry.type == ADJECTIVE else hit.rule
         return _Found(
-            kind=kind, value=entry.value, name=entry.name, rule=hit.rule,
-            reasons=tuple(rivals),
-        )  # fmt: skip
+            kind=kind, value=entry.value, name=entry.name, rule=rule, reasons=tuple(rivals)
+        )
 
     def _rivals(self, hit: Hit, kind: Name, number: int) -> Iterator[str]:
         """Return what else of its kind a name may mean."""
@@ -188,7 +196,10 @@ class Names:
     def _meant(self, hit: Hit, told: Counter[Name], sure: set[int]) -> list[tuple[Name, int]]:
         """Return what a name means where it stands, by what is said of it there and elsewhere."""
         label = hit.label
-        said = hit.said or {kind for kind, _ in told.most_common(1)}
+        if label.policy > Policy.ORDINARY:
+            # A vendor and what it makes may have one name.
+            return [(self._entries[it].kind, it) for it in label.entries]
+        said = hit.said or set(sorted(told, key=lambda it: (-told[it], it))[:1])
 
         def worth(number: int) -> tuple[bool, bool, bool, int]:
             kind = self._entries[number].kind
@@ -203,7 +214,8 @@ class Names:
         chief = label.entries[: label.chief]
         actors = (it for it in chief if self._entries[it].kind is Name.ACTOR)
         actor = next(actors, None)
-        if told[Name.ACTOR] > max(1, told[Name.RANSOMWARE]):
+        is_both = told[Name.RANSOMWARE] > _FEW and Name.RANSOMWARE in hit.said
+        if told[Name.ACTOR] > max(1, told[Name.RANSOMWARE]) and not is_both:
             # Such a text speaks of those who run a brand, and calls them by its name.
             return [(Name.ACTOR, best if actor is None else actor)]
         known = [(Name.ACTOR, actor)] if actor is not None and hit.grouped else []

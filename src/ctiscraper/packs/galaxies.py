@@ -26,13 +26,14 @@ _NOTICE = (
 def build_default() -> tuple[PackInfo, NamesPack]:
     """Return the pack that the installed packages and our own lists make."""
     corrected = corrections()
-    ordinary = ordinary_words(frozenset(corrected.proper))
+    ordinary, technical = ordinary_words(frozenset(corrected.proper))
     never = {joined(name) for name in corrected.never}
-    merged = [_without(entry, never) for entry in merge(list(read_listed()), ordinary)]
+    merged = [_without(entry, never) for entry in merge(list(read_listed()), ordinary | technical)]
     known = list(_with_tools([entry for entry in merged if entry is not None], corrected))
     pack = NamesPack(
         entries=(*sorted(known, key=lambda it: (it.kind, it.value)), *own_entries()),
         ordinary=tuple(sorted(ordinary)),
+        technical=tuple(sorted(technical)),
         conflicts=tuple(conflicts(known)),
     )
     galaxies, attack = version("pymispgalaxies"), attack_version()
@@ -57,22 +58,26 @@ def _without(entry: Entry, never: set[str]) -> Entry | None:
 def _with_tools(entries: Iterable[Entry], corrected: Corrections) -> Iterator[Entry]:
     """Return the entries, those that we call tools as such, and the tools that no list has."""
     wanted = {joined(it): name for name, also in corrected.tools.items() for it in (name, *also)}
-    met = set()
+    met: dict[str, list[Entry]] = {name: [] for name in corrected.tools}
     for entry in entries:
-        keys = {joined(name) for name in (entry.name, *entry.aliases)} & set(wanted)
-        if entry.kind in _SOFTWARE and joined(entry.name) in keys:
-            name = wanted[joined(entry.name)]
-            met.add(name)
-            listed = {it.lower(): it for it in (*entry.aliases, *corrected.tools[name])}
-            listed.pop(name.lower(), None)
-            yield replace(
-                entry, kind=Name.TOOL, type=LEGITIMATE, name=name, aliases=tuple(listed.values())
-            )
+        name = wanted.get(joined(entry.name), "")
+        if entry.kind in _SOFTWARE and name:
+            met[name].append(entry)
         else:
             yield entry
-    for name, also in corrected.tools.items():
-        if name not in met:
-            yield Entry(
-                kind=Name.TOOL, value=f"tool:{joined(name)}", name=name, aliases=tuple(also),
-                origins=(OWN,), type=LEGITIMATE,
-            )  # fmt: skip
+    for name, those in met.items():
+        yield _tool(name, corrected.tools[name], those)
+
+
+def _tool(name: str, also: Iterable[str], those: Iterable[Entry]) -> Entry:
+    """Return one tool of what the lists have under its name, that of ATT&CK first."""
+    ranked = sorted(those, key=lambda it: not it.attack)
+    first = ranked[0] if ranked else Entry(kind=Name.TOOL, value=f"tool:{joined(name)}", name=name)
+    said = (it for entry in ranked for it in (entry.name, *entry.aliases))
+    aliases = {it.lower(): it for it in (*said, *also)}
+    aliases.pop(name.lower(), None)
+    origins = dict.fromkeys(it for entry in ranked for it in entry.origins)
+    return replace(
+        first, kind=Name.TOOL, type=LEGITIMATE, name=name, aliases=tuple(aliases.values()),
+        origins=tuple(origins) or (OWN,),
+    )  # fmt: skip

@@ -1,7 +1,8 @@
 """Making one entry of what several lists say of one thing."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 
 from ctiscraper.intelligence import Name
 from ctiscraper.packs.clusters import ACTORS, ATTACK, SOFTWARE, Listed, shorter
@@ -9,7 +10,7 @@ from ctiscraper.packs.records import Conflict, Entry
 from ctiscraper.packs.spelling import joined
 
 _RANK = {origin: rank for rank, origin in enumerate((ATTACK, *ACTORS, *SOFTWARE))}
-_SHORT = 4
+_SHORT, _ENOUGH = 4, 2
 
 
 class _Groups:
@@ -19,7 +20,6 @@ class _Groups:
         self._above = list(range(len(listed)))
         self._attack = [{one.attack} if one.attack else set[str]() for one in listed]
         self._actor = [one.kind is Name.ACTOR for one in listed]
-        self._lists = [{one.origin} for one in listed]
 
     def find(self, one: int) -> int:
         while self._above[one] != one:
@@ -33,23 +33,23 @@ class _Groups:
         if first != second and len(known) <= 1 and self._actor[first] == self._actor[second]:
             self._above[second] = first
             self._attack[first] = known
-            self._lists[first] |= self._lists[second]
 
-    def is_alone(self, one: int) -> bool:
-        """Whether only one list has a thing so far."""
-        return len(self._lists[self.find(one)]) == 1
+    def is_known(self, one: int) -> bool:
+        """Whether a thing is one that ATT&CK has."""
+        return bool(self._attack[self.find(one)])
 
 
 def merge(listed: list[Listed], ordinary: frozenset[str]) -> list[Entry]:
     """Return one entry for each thing; a word of everyday language joins nothing.
 
     Things are one by their ATT&CK id, by being called similar while they share a name, by their
-    chief name, and by a chief name that exactly one other thing has among its names.
+    chief name, by two names, and by a chief name that exactly one other thing has among its names.
     """
     groups = _Groups(listed)
     _join_by_id(listed, groups)
     _join_by_relation(listed, groups)
     _join_by_chief_name(listed, groups, ordinary)
+    _join_by_names(listed, groups)
     _join_by_alias(listed, groups, ordinary)
     members = defaultdict(list)
     for number, one in enumerate(listed):
@@ -103,6 +103,19 @@ def _join_by_chief_name(listed: list[Listed], groups: _Groups, ordinary: frozens
                 groups.join(place, number)
 
 
+def _join_by_names(listed: list[Listed], groups: _Groups) -> None:
+    having: dict[tuple[bool, str], list[int]] = defaultdict(list)
+    for number, one in enumerate(listed):
+        for key in {joined(name) for name in one.names}:
+            having[one.kind is Name.ACTOR, key].append(number)
+    shared: Counter[tuple[int, int]] = Counter()
+    for those in having.values():
+        shared.update(combinations(those, 2))
+    for pair, count in shared.items():
+        if count >= _ENOUGH:
+            groups.join(*pair)
+
+
 def _join_by_alias(listed: list[Listed], groups: _Groups, ordinary: frozenset[str]) -> None:
     having: dict[tuple[str, str], set[int]] = defaultdict(set)
     for number, one in enumerate(listed):
@@ -110,7 +123,7 @@ def _join_by_alias(listed: list[Listed], groups: _Groups, ordinary: frozenset[st
             for sort in _sorts(one.kind):
                 having[sort, joined(name)].add(groups.find(number))
     for number, one in enumerate(listed):
-        if not groups.is_alone(number):
+        if groups.is_known(number):
             continue
         for key in {joined(one.names[0]), *map(joined, shorter(one.names[0], one.kind))}:
             broad, *narrow = _sorts(one.kind)

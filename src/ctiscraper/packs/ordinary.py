@@ -18,6 +18,8 @@ _PROSE = (
     "surveillance-vendor", "china-defence-universities", "attck4fraud", "interpol-dwva",
     "election-guidelines",
 )  # fmt: skip
+# Below this line of our own list stand words of technology.
+_TECHNICAL = "# technology"
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 
@@ -30,17 +32,24 @@ class _Prose(msgspec.Struct):
     values: list[_Said]
 
 
-def ordinary_words(proper: frozenset[str]) -> frozenset[str]:
-    """Return the words of our own list and of the prose of the galaxies, without `proper`."""
+def ordinary_words(proper: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of everyday language, and those of technology, both without `proper`."""
     found: Counter[str] = Counter()
     for name in _PROSE:
         for one in msgspec.json.decode(cluster(name), type=_Prose).values:
             for said in (one.value, one.description):
                 found.update(word for word in _WORD.findall(said) if word.islower())
-    return (frozenset(found) | _own()) - proper
+    own, technical = _own()
+    everyday = (frozenset(found) - technical) | own
+    return everyday - proper, technical - everyday - proper
 
 
-def _own() -> frozenset[str]:
+def _own() -> tuple[frozenset[str], frozenset[str]]:
     text = files("ctiscraper.packs").joinpath("ordinary.txt").read_text("utf-8")
+    everyday, _, technical = text.partition(_TECHNICAL)
+    return _words(everyday), _words(technical)
+
+
+def _words(text: str) -> frozenset[str]:
     lines = (line for line in text.splitlines() if not line.startswith("#"))
     return frozenset(word for line in lines for word in line.split())

@@ -66,7 +66,7 @@ def own_entries() -> Iterator[Entry]:
     yield from _countries()
 
 
-def _own(name: str) -> Any:
+def _own(name: str) -> Any:  # noqa: ANN401 - a file may hold anything; readers check it
     return yaml.safe_load(files("ctiscraper.packs").joinpath(name).read_text("utf-8"))
 
 

@@ -32,8 +32,13 @@ class Conflict(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class NamesPack(msgspec.Struct, frozen=True, array_like=True):
-    """The entries, the words that mean something else in most texts, and the contested names."""
+    """The entries, the words that mean something else in most texts, and the contested names.
+
+    `ordinary` are words of everyday language, `technical` those of technology: a name of malware
+    that is one of either says nothing by itself, one of a product only if it is of the first.
+    """
 
     entries: tuple[Entry, ...]
     ordinary: tuple[str, ...]
+    technical: tuple[str, ...]
     conflicts: tuple[Conflict, ...] = ()

@@ -1,6 +1,7 @@
 """How names are spelt for comparison: in lower case, and every sign a space."""
 
 _CJK = 0x2E80
+_MOST_SIGNS = 120
 
 
 class _Signs(dict[int, str]):
@@ -22,7 +23,15 @@ def plain(text: str) -> str:
     lowered = text.lower()
     if len(lowered) != len(text):
         lowered = "".join(low if len(low := char.lower()) == 1 else char for char in text)
-    return lowered.translate(_SIGNS)
+    if lowered.isascii():
+        return lowered.translate(_SIGNS)
+    # Beyond ASCII `translate` is slow; a text has few different signs, unless it is made to.
+    signs = [char for char in set(lowered) if char != _SIGNS[ord(char)]]
+    if len(signs) > _MOST_SIGNS:
+        return lowered.translate(_SIGNS)
+    for sign in signs:
+        lowered = lowered.replace(sign, " ")
+    return lowered
 
 
 def key_of(name: str) -> str:
