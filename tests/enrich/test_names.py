@@ -74,6 +74,7 @@ def test_each_mention_says_why_it_is_believed(text: str, kind: Name, name: str, 
     ],
 )
 def test_places_are_those_of_the_text_as_given(text: str, words: str) -> None:
+    text += "; by Emotet"
     mention = found(text, Name.MALWARE)["Cobalt Strike"]
     (place,) = mention.places
     assert text[slice(*place)] == words
@@ -86,7 +87,7 @@ def test_the_alias_that_matched_is_told_beside_the_name() -> None:
 
 
 def test_another_name_of_a_thing_makes_an_everyday_word_believed() -> None:
-    text = "See Plum Otter, also known by others. Some say Nickel did it."
+    text = "The group Plum Otter, also known by others. Some say Nickel did it."
     (mention,) = small(APT, ordinary=("nickel", "plum", "otter")).find(text)
     assert (mention.value, mention.count) == ("G1", 2)
     assert small(APT, ordinary=("nickel",)).find("Some say Nickel did it.") == []

@@ -120,6 +120,15 @@ class Judge:
             and bool(set(self._around.after(hit.end)[:2]) & _NO_RANSOMWARE)
         )
 
+    def is_cased(self, hit: Hit) -> bool:
+        """Whether several words have capitals within a sentence that else has none."""
+        around = self._around
+        return (
+            hit.label.policy is Policy.CASED
+            and not around.opens_sentence(hit.start)
+            and not around.is_headline(hit.start, hit.end)
+        )
+
     def beside(self, hit: Hit, starts: Mapping[int, Hit], ends: Mapping[int, Hit]) -> str:
         """Return a rule where a hit stands in a list beside a believed name; empty elsewhere."""
         for side, place in self._around.beside(hit.start, hit.end):
@@ -182,8 +191,6 @@ class Judge:
             return self._context(hit)
         if around.is_headline(hit.start, hit.end) or around.is_shouting(hit.start, hit.end):
             return ""
-        if not around.opens_sentence(hit.start):
-            return "cased"
         near = around.is_field(hit.start, hit.end)
         return f"cased:{near}" if near else ""
 

@@ -153,6 +153,8 @@ class Names:
             other = next((named[it] for it in hit.label.entries if it in named), "")
             if judge.may_repeat(hit) and (hit.key in keys or other):
                 hit.rule = "again" if hit.key in keys else f"alias of:{other}"
+            elif threats and judge.is_cased(hit):
+                hit.rule = f"cased:{threats[0].raw}"
             else:
                 hit.rule = judge.beside(hit, starts, ends)
             changed = changed or bool(hit.rule)
