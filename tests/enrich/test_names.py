@@ -11,9 +11,15 @@ from ctiscraper.intelligence import MOST_PLACES, Extractor, Name
 from ctiscraper.packs.records import Entry
 from name_packs import found, names, small
 
-APT = Entry(kind=Name.ACTOR, value="G1", name="APT99", aliases=("Plum Otter", "NICKEL"))
-RIVAL = Entry(kind=Name.ACTOR, value="G2", name="Slate Group", aliases=("Wobblefox", "Slate"))
-OTHER = Entry(kind=Name.ACTOR, value="G3", name="Marsh Team", aliases=("Wobblefox",))
+
+def entry(value: str, name: str, *aliases: str, kind: Name = Name.ACTOR) -> Entry:
+    """An entry that ATT&CK has."""
+    return Entry(kind=kind, value=value, name=name, aliases=aliases, attack=value)
+
+
+APT = entry("G1", "APT99", "Plum Otter", "NICKEL")
+RIVAL = entry("G2", "Slate Group", "Wobblefox", "Slate")
+OTHER = entry("G3", "Marsh Team", "Wobblefox")
 
 
 @pytest.mark.parametrize(
@@ -102,15 +108,13 @@ def test_a_contested_name_says_what_else_it_may_be() -> None:
 
 
 def test_what_the_words_say_decides_between_a_group_and_its_malware() -> None:
-    group = Entry(kind=Name.ACTOR, value="G1", name="Quibbler")
-    malware = Entry(kind=Name.MALWARE, value="S1", name="Quibbler")
-    recogniser = small(group, malware)
+    recogniser = small(entry("G1", "Quibbler"), entry("S1", "Quibbler", kind=Name.MALWARE))
     assert [it.value for it in recogniser.find("The Quibbler backdoor.")] == ["S1"]
     assert [it.value for it in recogniser.find("The Quibbler group.")] == ["G1"]
 
 
 def test_a_brand_of_ransomware_is_its_gang_where_a_text_calls_it_so() -> None:
-    brand = small(Entry(kind=Name.RANSOMWARE, value="R1", name="Zubrat"))
+    brand = small(entry("R1", "Zubrat", kind=Name.RANSOMWARE))
     gang = "The Zubrat gang threatens. The Zubrat group waits. Zubrat operators write."
     assert [it.kind for it in brand.find(gang)] == [Name.ACTOR]
     assert [it.kind for it in brand.find("The Zubrat ransomware.")] == [Name.RANSOMWARE]
@@ -132,6 +136,14 @@ def test_detection_names_are_mentions() -> None:
         "Emotet",
         "QakBot",
     }
+
+
+def test_a_plain_name_that_attack_has_not_needs_the_field_near_it() -> None:
+    recogniser = small(Entry(kind=Name.MALWARE, value="m1", name="Bublik"))
+    assert recogniser.find("Then Bublik won the first set.") == []
+    assert [it.rule for it in recogniser.find("Victims ran Bublik.")] == ["telling:victims"]
+    assert recogniser.find("Victims ran a bublik.") == []
+    assert len(small(Entry(kind=Name.MALWARE, value="m1", name="BubLik")).find("Then BubLik.")) == 1
 
 
 def test_short_names_need_their_case_and_the_field() -> None:

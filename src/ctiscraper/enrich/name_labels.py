@@ -19,20 +19,22 @@ class Policy(IntEnum):
     """What is asked of a text before it is believed to mean a thing by a name."""
 
     TELLING = 0
-    CASED = 1
+    PLAIN = 1
+    """Written like any other word, and not known to ATT&CK: a word of the field near it."""
+    CASED = 2
     """Words of everyday language: each begins with a capital."""
-    SHORT = 2
+    SHORT = 3
     """As it is written in the list, and a word of the field near it."""
-    ORDINARY = 3
+    ORDINARY = 4
     """A capital, and a word beside it that says what it is."""
-    EXACT = 4
+    EXACT = 5
     """As it is written in the list: vendors, products, countries."""
-    BRAND = 5
+    BRAND = 6
     """As it is written; at the beginning of a sentence with a word on what is sold near it."""
-    MADE = 6
+    MADE = 7
     """As it is written, within a sentence, with a word on what is sold near it."""
-    PHRASE = 7
-    BESIDE = 8
+    PHRASE = 8
+    BESIDE = 9
     """A sector that needs a word such as *companies* behind it."""
 
 
@@ -62,6 +64,8 @@ _TAILS = frozenset(
     webshell wiper worm
     """.split()  # noqa: SIM905 - read as words
 )
+# Capitals within a word and digits are not those of other words.
+_MARKED = re.compile(r"[a-z][A-Z]|\d")
 _EDGES = re.compile(r"^[\W_]+|[\W_]+$")
 _NUMBERED = re.compile(r"([A-Za-z]{2,5})-?(\d+)$")
 _LEAST, _SHORT, _SHORT_CAPITALS, _JOINED = 2, 3, 4, 6
@@ -92,9 +96,15 @@ def _labels(
     sold = any(entries[number].kind in _SOLD for _, _, number, _ in others)
     used = any(entries[number].type == LEGITIMATE for _, _, number, _ in threats)
     if threats and (used or not sold):
-        yield _label(threats, entries, max)
+        yield _label(threats, entries, _strictest)
     if others and not (sold and used):
         yield _label(others, entries, min)
+
+
+def _strictest(policies: Iterable[Policy]) -> Policy:
+    """Return what is asked at most; that ATT&CK knows a name is enough for all who have it."""
+    asked = set(policies)
+    return max(asked - {Policy.PLAIN} if Policy.TELLING in asked else asked)
 
 
 def _label(
@@ -146,19 +156,26 @@ def _spellings(
             return
         whole = joined(key)
         if len(whole) >= _JOINED:
-            policy = Policy.ORDINARY if _is_ordinary(whole, ordinary) else Policy.TELLING
-            yield whole, policy, name
-        yield key, _policy_of_words(entry, words, ordinary), name
+            told = _told(entry, name)
+            yield whole, Policy.ORDINARY if _is_ordinary(whole, ordinary) else told, name
+        yield key, _policy_of_words(entry, name, ordinary), name
         return
-    yield key, _policy(key, name, ordinary), name
+    yield key, _policy(entry, name, ordinary), name
     numbered = _NUMBERED.match(name) if entry.kind is Name.ACTOR else None
     if numbered:
         yield f"{numbered[1]} {numbered[2]}".lower(), Policy.EXACT, f"{numbered[1]} {numbered[2]}"
 
 
-def _policy_of_words(entry: Entry, words: list[str], ordinary: frozenset[str]) -> Policy:
+def _told(entry: Entry, name: str) -> Policy:
+    """Return the policy of a name that is no everyday word, by how it is written."""
+    is_known = entry.attack or entry.type == LEGITIMATE or _MARKED.search(name)
+    return Policy.TELLING if is_known else Policy.PLAIN
+
+
+def _policy_of_words(entry: Entry, name: str, ordinary: frozenset[str]) -> Policy:
+    words = key_of(name).split()
     if not all(_is_ordinary(word, ordinary) for word in words):
-        return Policy.TELLING
+        return _told(entry, name)
     is_known = entry.attack or entry.kind is Name.ACTOR or entry.type == LEGITIMATE
     return Policy.CASED if is_known and words[0] != "the" else Policy.ORDINARY
 
@@ -175,11 +192,12 @@ def _own(entry: Entry, name: str, ordinary: frozenset[str]) -> tuple[str, Policy
     return key, Policy.EXACT, _EDGES.sub("", name)
 
 
-def _policy(key: str, name: str, ordinary: frozenset[str]) -> Policy:
+def _policy(entry: Entry, name: str, ordinary: frozenset[str]) -> Policy:
+    key = key_of(name)
     if _is_ordinary(key, ordinary):
         return Policy.ORDINARY
     is_short = len(key) <= _SHORT or (len(key) == _SHORT_CAPITALS and name.isupper())
-    return Policy.SHORT if is_short else Policy.TELLING
+    return Policy.SHORT if is_short else _told(entry, name)
 
 
 def _is_ordinary(word: str, ordinary: Iterable[str]) -> bool:

@@ -56,6 +56,7 @@ class Judge:
         self._around, self._sectors = around, sectors
         self._rules: Mapping[Policy, Callable[[Hit], str]] = {
             Policy.TELLING: self._telling,
+            Policy.PLAIN: self._plain,
             Policy.CASED: self._cased,
             Policy.SHORT: self._short,
             Policy.ORDINARY: self._ordinary,
@@ -101,14 +102,14 @@ class Judge:
         around = self._around
         if self._is_in_address(hit):
             return False
-        if hit.label.policy is Policy.TELLING:
+        if hit.label.policy <= Policy.PLAIN:
             return True
         return self._has_capitals(hit) and not around.is_shouting(hit.start, hit.end)
 
     def may_repeat(self, hit: Hit) -> bool:
         """Whether a capital says something: within a sentence, or where its words say the rest."""
         around = self._around
-        if hit.label.policy in (Policy.TELLING, Policy.CASED) or hit.said:
+        if hit.label.policy <= Policy.CASED or hit.said:
             return True
         return not (around.opens_sentence(hit.start) or around.is_headline(hit.start, hit.end))
 
@@ -121,8 +122,10 @@ class Judge:
         )
 
     def is_cased(self, hit: Hit) -> bool:
-        """Whether several words have capitals within a sentence that else has none."""
+        """Whether a name is written as one, so that a text on attacks may mean it."""
         around = self._around
+        if hit.label.policy is Policy.PLAIN:
+            return not hit.raw.islower()
         return (
             hit.label.policy is Policy.CASED
             and not around.opens_sentence(hit.start)
@@ -172,7 +175,7 @@ class Judge:
         dotted = after == "." and text[end + 1 : end + 2].isalnum()
         if not (before in _JOINS or dotted or (after in _JOINS and after != ".")):
             return False
-        if hit.label.policy > Policy.TELLING and hit.label.policy <= Policy.ORDINARY:
+        if Policy.PLAIN < hit.label.policy <= Policy.ORDINARY:
             return "/" not in (before, after)
         first = max(text.rfind(space, max(0, start - _WORD), start) for space in " \n\t(") + 1
         word = text[max(first, start - _WORD) : end + _WORD].split(maxsplit=1)[0]
@@ -182,8 +185,13 @@ class Judge:
         raw, label = hit.raw, hit.label
         if not raw.islower() or hit.said or any(map(str.isdigit, raw)):
             return "telling"
-        is_tool = Name.TOOL in label.kinds or any(map(str.islower, label.written))
-        return "telling" if is_tool and " " not in raw else ""
+        return "telling" if Name.TOOL in label.kinds and " " not in raw else ""
+
+    def _plain(self, hit: Hit) -> str:
+        if hit.said:
+            return self._context(hit)
+        near = "" if hit.raw.islower() else self._around.is_field(hit.start, hit.end)
+        return f"telling:{near}" if near else ""
 
     def _cased(self, hit: Hit) -> str:
         around = self._around
