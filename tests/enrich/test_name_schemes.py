@@ -4,17 +4,20 @@ import pytest
 
 from ctiscraper.enrich.name_context import Surroundings
 from ctiscraper.enrich.name_schemes import find_coined, find_schemes
+from ctiscraper.enrich.scan import Scan
 from ctiscraper.intelligence import Name
 from ctiscraper.packs.spelling import plain
 
 
 def schemes(text: str) -> list[str]:
-    return [one.name for one in find_schemes(text, Surroundings(text, f" {plain(text)} "))]
+    return [one.name for one in find_schemes(Scan(text), Surroundings(text, f" {plain(text)} "))]
 
 
 def coined(text: str) -> dict[str, Name]:
     around = Surroundings(text, f" {plain(text)} ")
-    return {one.name: one.kind for one in find_coined(text, around, lambda name: name != "Known")}
+    return {
+        one.name: one.kind for one in find_coined(Scan(text), around, lambda name: name != "Known")
+    }
 
 
 @pytest.mark.parametrize(
@@ -98,5 +101,5 @@ def test_what_a_text_plainly_names_is_a_name(text: str, names: dict[str, Name]) 
 def test_a_name_that_a_text_gives_is_found_wherever_it_stands() -> None:
     text = "QuuxLoom grew. It is a backdoor dubbed QuuxLoom; QuuxLooms do not count."
     around = Surroundings(text, f" {plain(text)} ")
-    places = [(one.start, one.end) for one in find_coined(text, around, lambda _: True)]
+    places = [(one.start, one.end) for one in find_coined(Scan(text), around, lambda _: True)]
     assert [text[start:end] for start, end in places] == ["QuuxLoom", "QuuxLoom"]

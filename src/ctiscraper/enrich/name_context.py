@@ -75,6 +75,7 @@ _BEHIND_SECTOR = frozenset(
 )
 _JOINING = frozenset(("and", "or", "as", "well"))
 _STOP = re.compile(r"[!?;:\n]|\.\s|\.$")
+_TWO_WORDS = 8
 _AFTER, _BEFORE, _NEAR, _WIDE = 48, 60, 100, 160
 _MOST_BETWEEN, _MOST_LISTED = 4, 12
 _OPENING = re.compile(r"(?:^|[.!?:\n\u2022*|>\u2013\u2014-])[\s\"'\u201c\u2018(\[]*$|[\u201c\"]$")
@@ -166,8 +167,7 @@ class Surroundings:
     def is_shouting(self, start: int, end: int) -> bool:
         """Whether the words around a place are all in capitals."""
         around = self.text[max(0, start - 24) : start] + self.text[end : end + 24]
-        letters = [char for char in around if char.isalpha()]
-        return len(letters) > 8 and sum(map(str.isupper, letters)) > len(letters) / 2  # noqa: PLR2004 - two words
+        return around == around.upper() and sum(map(str.isalpha, around)) > _TWO_WORDS
 
     def is_field(self, start: int, end: int) -> str:
         """Return a word near a place that shows that attacks are spoken of; empty without one."""

@@ -54,6 +54,7 @@ class Judge:
     def __init__(self, around: Surroundings, sectors: frozenset[str]) -> None:
         """Take the words around places, and the words that lists of sectors consist of."""
         self._around, self._sectors = around, sectors
+        self._is_linking = "](" in around.text
         self._rules: Mapping[Policy, Callable[[Hit], str]] = {
             Policy.TELLING: self._telling,
             Policy.PLAIN: self._plain,
@@ -167,10 +168,11 @@ class Judge:
         """Whether a name is part of an address, a path, a file's name or a longer identifier."""
         text, start, end = self._around.text, hit.start, hit.end
         before, after = text[start - 1 : start] if start else "", text[end : end + 1]
-        if before in _PATH or (after in _PATH and after != "!") or _FILE.match(text, end, end + 6):
+        if before in _PATH or (after in _PATH and after != "!"):
             return True
-        link = text.rfind("](", max(0, start - _LINK), start)
-        if link >= 0 and text.find(")", link, start) < 0:
+        if after == "." and _FILE.match(text, end, end + 6):
+            return True
+        if self._is_linking and self._is_in_link(start):
             return True
         dotted = after == "." and text[end + 1 : end + 2].isalnum()
         if not (before in _JOINS or dotted or (after in _JOINS and after != ".")):
@@ -180,6 +182,10 @@ class Judge:
         first = max(text.rfind(space, max(0, start - _WORD), start) for space in " \n\t(") + 1
         word = text[max(first, start - _WORD) : end + _WORD].split(maxsplit=1)[0]
         return bool(_ADDRESS.search(word)) or hit.raw.islower()
+
+    def _is_in_link(self, start: int) -> bool:
+        link = self._around.text.rfind("](", max(0, start - _LINK), start)
+        return link >= 0 and self._around.text.find(")", link, start) < 0
 
     def _telling(self, hit: Hit) -> str:
         raw, label = hit.raw, hit.label

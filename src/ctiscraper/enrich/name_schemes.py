@@ -32,15 +32,15 @@ _NUMBERED = pattern(
     |TGR-(?:STA|CRI|UNK)-\d{4}|UNK_[A-Z][A-Za-z]+|TEMP\.[A-Z][A-Za-z]+|GTG-\d{4}|SLIME\d{2,3})\b
     """
 )
-# A word and a word that stands for a country or a motive.
-_TWO_WORDS = pattern(
+# Words that stand for a country or a motive behind another word, and metals before one.
+_SECOND = pattern(
     r"""
-    \b(?:[A-Z][a-z]{2,14}\s(?:Typhoon|Blizzard|Sandstorm|Sleet|Tempest|Tsunami|Flood|Hail)
-    |[A-Z][A-Za-z]{2,14}\s(?:Panda|Bear|Kitten|Spider|Chollima|Buffalo|Jackal|Leopard
-    |PANDA|BEAR|KITTEN|SPIDER|CHOLLIMA|BUFFALO|JACKAL|LEOPARD)
-    |(?:ALUMINUM|BRONZE|COBALT|COPPER|GOLD|IRON|NICKEL|TIN|ZINC)\s[A-Z]{3,14})\b
+    \s(?:Typhoon|Blizzard|Sandstorm|Sleet|Tempest|Tsunami|Flood|Hail|Panda|Bear|Kitten|Spider|Chollima
+    |Buffalo|Jackal|Leopard|PANDA|BEAR|KITTEN|SPIDER|CHOLLIMA|BUFFALO|JACKAL|LEOPARD)\b
     """
 )
+_METAL = pattern(r"\b(?:ALUMINUM|BRONZE|COBALT|COPPER|GOLD|IRON|NICKEL|TIN|ZINC)\s[A-Z]{3,14}\b")
+_FIRST = re.compile(r"(?<![A-Za-z0-9_.-])[A-Z][A-Za-z]{2,14}$")
 _NO_ACTOR = frozenset(
     """
     american another asian atlantic baby big black brown category deadly flash giant great
@@ -64,10 +64,11 @@ _NAMED = pattern(
 _NAME = re.compile(r"[A-Z][A-Za-z0-9]{2,23}(?:[ -][A-Z][A-Za-z0-9]{2,23})?$")
 _KIND_BEHIND = pattern(
     r"""
-    \b[A-Z][A-Za-z0-9]{3,23}\s(?:ransomware|stealer|infostealer|backdoor|RAT|botnet|trojan|wiper
-    |rootkit|bootkit|keylogger|spyware|malware)\b
+    \s(?:ransomware|stealer|infostealer|backdoor|RAT|botnet|trojan|wiper|rootkit|bootkit|keylogger
+    |spyware|malware)\b
     """
 )
+_NAME_BEFORE = re.compile(r"(?<![A-Za-z0-9_])[A-Z][A-Za-z0-9]{3,23}$")
 _PLAIN_WORDS = frozenset(("ransomware", "stealer", "infostealer", "rat"))
 # Words between what a thing is and what it is called.
 _FILLING = frozenset(
@@ -83,7 +84,7 @@ _THING = {
     "variant": Name.MALWARE, "code": Name.MALWARE,
 }  # fmt: skip
 _NO_THING = frozenset(("name", "binary", "sample", "payload", "beacon"))
-_MOST_FILLING, _NEAR = 6, 80
+_MOST_FILLING, _NEAR, _LONGEST = 6, 80, 32
 _OPENING_MARKS, _CLOSING_MARKS = "\"'\u201c\u2018", "\"'\u201d\u2019,."
 _GOING_ON, _JOINING = frozenset("_(#/@"), frozenset((".", "-", ":"))
 _MOST_COINED = 20
@@ -91,34 +92,40 @@ _INNER = re.compile(r"[a-z][A-Z0-9]|[0-9][A-Za-z]")
 _LETTERS = 5
 
 
-def find_schemes(text: str, around: Surroundings) -> Iterator[Coined]:
+def find_schemes(scan: Scan, around: Surroundings) -> Iterator[Coined]:
     """Return the actors whose names follow a vendor's scheme."""
-    scan = Scan(text)
+    text = scan.text
     for start, end in scan.find(_NUMBERED):
         if text[end : end + 1] == "." and text[end + 1 : end + 2].isdigit():
             continue
         name = re.sub(r"^(APT|UNC)[\s-](?=\d)", r"\1", text[start:end])
         yield Coined(Name.ACTOR, name.lower(), name, start, end, "scheme")
-    for start, end in scan.find(_TWO_WORDS):
+    for start, end in _two_words(scan):
         first, _, second = text[start:end].partition(" ")
-        if first.lower() in _NO_ACTOR or "\n" in text[start:end]:
-            continue
         near = around.before(start)[-6:] + around.after(end)[:6]
         shown = next((word for word in near if word in _ACTORS), "")
-        if shown:
+        if shown and second and first.lower() not in _NO_ACTOR:
             name = f"{first} {second}"
             yield Coined(Name.ACTOR, name.lower(), name, start, end, f"scheme:{shown}")
 
 
-def find_coined(text: str, around: Surroundings, is_free: Callable[[str], bool]) -> list[Coined]:
+def _two_words(scan: Scan) -> Iterator[tuple[int, int]]:
+    """Return the places of two words that together may be an actor's name."""
+    for start, end in scan.find(_SECOND):
+        first = _FIRST.search(scan.text, max(0, start - _LONGEST), start)
+        if first:
+            yield first.start(), end
+    yield from scan.find(_METAL)
+
+
+def find_coined(scan: Scan, around: Surroundings, is_free: Callable[[str], bool]) -> list[Coined]:
     """Return what a text plainly calls malware, a tool or a group by a name that no list has."""
-    scan = Scan(text)
     kinds: dict[str, Name] = {}
     for name, kind in chain(_named(scan, around, is_free), _called(scan, around, is_free)):
         kinds.setdefault(name, kind)
         if len(kinds) == _MOST_COINED:
             break
-    return [one for name, kind in kinds.items() for one in _everywhere(text, kind, name)]
+    return [one for name, kind in kinds.items() for one in _everywhere(scan.text, kind, name)]
 
 
 def _named(
@@ -143,12 +150,15 @@ def _called(
     """Return the names that stand before the word for what they are."""
     text = scan.text
     for start, end in scan.find(_KIND_BEHIND):
-        name, _, word = text[start:end].partition(" ")
+        found = _NAME_BEFORE.search(text, max(0, start - _LONGEST), start)
+        if found is None or text[start] == "\n":
+            continue
+        name, word = found[0], text[start + 1 : end]
         inner = bool(_INNER.search(name)) and not name.isupper()
         plain = word.lower() in _PLAIN_WORDS and not name.isupper() and len(name) >= _LETTERS
-        if "\n" in text[start:end] or not (inner or plain) or not is_free(name):
+        if not (inner or plain) or not is_free(name):
             continue
-        if _begins(text, start) and (inner or not around.opens_sentence(start)):
+        if _begins(text, found.start()) and (inner or not around.opens_sentence(found.start())):
             yield name, KINDS[word.lower()]
 
 
@@ -168,9 +178,12 @@ def _ends(text: str, end: int) -> bool:
 
 def _everywhere(text: str, kind: Name, name: str) -> Iterator[Coined]:
     """Return the places of a name that a text gives."""
-    for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
-        start, end = found.span()
-        yield Coined(kind, f"name:{joined(name)}", name, start, end, "named in the text")
+    start = text.find(name)
+    while start >= 0:
+        end = start + len(name)
+        if not (text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()):
+            yield Coined(kind, f"name:{joined(name)}", name, start, end, "named in the text")
+        start = text.find(name, end)
 
 
 def _thing_before(words: list[str]) -> Name | None:

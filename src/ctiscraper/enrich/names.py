@@ -16,6 +16,7 @@ from ctiscraper.enrich.name_context import Surroundings
 from ctiscraper.enrich.name_labels import Policy, labels
 from ctiscraper.enrich.name_rules import Hit, Judge
 from ctiscraper.enrich.name_schemes import Coined, find_coined, find_schemes
+from ctiscraper.enrich.scan import Scan
 from ctiscraper.intelligence import MOST_MENTIONS, MOST_PLACES, Extractor, Mention, Name
 from ctiscraper.packs.own_lists import ADJECTIVE
 from ctiscraper.packs.records import NamesPack
@@ -102,8 +103,9 @@ class Names:
         hits = list(islice(filter(judge.may_be, self._hits(text, spaced)), MOST_HITS))
         believed = self._believed(hits, judge)
         found = self._gathered(believed)
-        self._add_others(found, find_schemes(text, around), believed)
-        self._add_others(found, find_coined(text, around, self._is_free), believed)
+        scan = Scan(text)
+        self._add_others(found, find_schemes(scan, around), believed)
+        self._add_others(found, find_coined(scan, around, self._is_free), believed)
         listed = sorted(found.values(), key=lambda it: it.places[0])
         return [one.mention() for one in listed[:MOST_MENTIONS]]
 

@@ -20,9 +20,8 @@ _SIGNS = _Signs()
 
 def plain(text: str) -> str:
     """Return a text in lower case, each sign in it a space, each character in its place."""
-    lowered = text.lower()
-    if len(lowered) != len(text):
-        lowered = "".join(low if len(low := char.lower()) == 1 else char for char in text)
+    # The one letter that is two in lower case.
+    lowered = text.replace("\u0130", "I").lower()
     if lowered.isascii():
         return lowered.translate(_SIGNS)
     # Beyond ASCII `translate` is slow; a text has few different signs, unless it is made to.
