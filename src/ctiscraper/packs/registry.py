@@ -78,6 +78,7 @@ _TABLE = (
         records="WarningPack",
         package="pymispwarninglists",
         extractors=(Extractor.OBSERVABLES,),
+        updates=True,
     ),
     KnownPack(
         name="cve",
