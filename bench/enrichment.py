@@ -15,20 +15,28 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psutil
 
 import rig
 from ctiscraper.db.enrichments import Enrichments, Finding
-from ctiscraper.db.session import Database
+from ctiscraper.db.session import Conn, Database
 from ctiscraper.enrich.enrichment import Knowledge, enrich_article, knowledge_of, use_packs
 from ctiscraper.enrich.evaluate import bundled_corpus
-from ctiscraper.intelligence import Enrichment, Extractor
+from ctiscraper.enrich.observables import find_observables
+from ctiscraper.enrich.score import text_parts
+from ctiscraper.intelligence import Enrichment, Mention
 from ctiscraper.messages import EnrichMessage
 from ctiscraper.packs.registry import KNOWN, build_default
 from ctiscraper.pipeline import ENRICH_BATCH
+from ctiscraper.scoring import ScoredText, Scoring
+
+if TYPE_CHECKING:
+    from ctiscraper.enrich.kinds import Observable
 
 SIZE = 10_000
 MOST_MS = 15.0
@@ -65,6 +73,32 @@ def messages(number: int) -> list[EnrichMessage]:
     ]
 
 
+def steps(known: Knowledge) -> dict[str, Callable[[EnrichMessage], object]]:
+    """Return each extractor by itself."""
+    seen: dict[str, list[Observable]] = {}
+    named: dict[str, list[Mention]] = {}
+
+    def observables(one: EnrichMessage) -> None:
+        seen[one.url] = find_observables(one.text)
+
+    def judged(one: EnrichMessage) -> None:
+        assert known.verdicts is not None
+        named[one.url] = known.verdicts.judge(
+            one.text, one.html, seen[one.url], one.url, "blog.example"
+        )
+
+    assert known.techniques is not None
+    assert known.names is not None
+    techniques, names = known.techniques, known.names
+    return {
+        "observables": observables,
+        "verdicts": judged,
+        "attack": lambda one: techniques.find(one.text),
+        "names": lambda one: names.find(one.text),
+        "score": lambda one: text_parts(one.text, one.title, named[one.url]),
+    }
+
+
 def find(articles: list[EnrichMessage], known: Knowledge) -> tuple[float, list[Enrichment]]:
     """Return CPU milliseconds an article, and what was found."""
     for article in articles[:20]:
@@ -79,7 +113,22 @@ async def keep(found: list[Enrichment]) -> tuple[float, float]:
     async with rig.installation() as made, Database(made.conninfo) as database:
         async with database.connection() as conn:
             await conn.execute(SEED, {"number": len(found)})
-        enrichments = Enrichments(database)
+        enrichments, scoring = Enrichments(database), Scoring(database)
+
+        async def score(conn: Conn, kept: Sequence[Finding]) -> None:
+            texts = [
+                ScoredText(
+                    article_id=one.text.article_id,
+                    title=one.text.title,
+                    text=one.text.text,
+                    mentions=one.enrichment.mentions,
+                    parts=one.enrichment.parts,
+                )
+                for one in kept
+                if one.enrichment is not None
+            ]
+            await scoring.join(conn, texts)
+
         mine, theirs = time.process_time(), made.postgres_cpu()
         done = 0
         while batch := await enrichments.claim(uuid4(), limit=ENRICH_BATCH):
@@ -87,7 +136,7 @@ async def keep(found: list[Enrichment]) -> tuple[float, float]:
                 Finding(text=text, enrichment=found[(done + n) % len(found)])
                 for n, text in enumerate(batch)
             ]
-            done += await enrichments.keep(ends)
+            done += await enrichments.keep(ends, score)
         assert done == len(found), f"{done} of {len(found)} kept"
         return (
             (time.process_time() - mine) * 1000 / done,
@@ -144,20 +193,19 @@ def main(number: int) -> bool:
     began = time.process_time()
     known = knowledge_of(packs)
     print(f"recognisers made in {time.process_time() - began:.2f} s of CPU")
-    for extractor in Extractor:
-        alone = [
-            EnrichMessage(
-                title=a.title, text=a.text, html=a.html, url=a.url, source_url=a.source_url,
-                extractors=(extractor,),
-            )
-            for a in articles
-        ]  # fmt: skip
-        spent, found = find(alone, known)
-        if any(one.versions for one in found):
-            named = sum(len(one.mentions) for one in found) / len(found)
-            print(f"  {extractor:12} {spent:6.2f} ms, {named:.1f} things an article")
+    for name, step in steps(known).items():
+        for article in articles[:20]:
+            step(article)
+        began = time.process_time()
+        for article in articles:
+            step(article)
+        spent = (time.process_time() - began) * 1000 / len(articles)
+        print(f"  {name:12} {spent:6.2f} ms")
     spent, found = find(articles, known)
-    print(f"all together   {spent:6.2f} ms of CPU an article of {SIZE // 1000} KB")
+    named = sum(len(one.mentions) for one in found) / len(found)
+    print(
+        f"all together   {spent:6.2f} ms of CPU an article of {SIZE // 1000} KB, {named:.0f} things"
+    )
     client, server = asyncio.run(keep(found))
     print(f"keeping it     {client:6.2f} ms client + {server:.2f} ms PostgreSQL")
     total = spent + client + server

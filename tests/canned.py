@@ -9,6 +9,7 @@ from ctiscraper.collect.find import Finder, Found
 from ctiscraper.db.raw import FolderStore
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope
 from ctiscraper.pipeline import Pipeline, Result
+from ctiscraper.scoring import Scoring
 from ctiscraper.types import FetchJob, Page, Redirect, Source, SourceSettings
 from db.stage import Stage
 from inline import InlineSandbox
@@ -85,6 +86,7 @@ class Bench(Stage):
             store=self.store,
             links=self.links,
             enrichments=self.enrichments,
+            scoring=Scoring(self.database),
             raw=self.raw,
             clock=self.database.clock,
             chance=lambda: 0.5,

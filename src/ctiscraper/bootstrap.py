@@ -85,7 +85,7 @@ async def open_services(
             await sandbox.start()
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
-        enrichments = Enrichments(database)
+        enrichments, scoring = Enrichments(database), Scoring(database, settings.score_weights)
         fetcher = Fetcher(
             client,
             hosts,
@@ -104,6 +104,7 @@ async def open_services(
             store=Store(database),
             links=Links(database),
             enrichments=enrichments,
+            scoring=scoring,
             raw=raw,
             clock=database.clock,
         )
@@ -121,7 +122,7 @@ async def open_services(
             pipeline=pipeline,
             sourcing=sourcing,
             recognition=recognition,
-            scoring=Scoring(database, settings.score_weights),
+            scoring=scoring,
         )
 
 

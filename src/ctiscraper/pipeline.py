@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -30,6 +30,7 @@ from ctiscraper.db.enrichments import MOST_ATTEMPTS, Enrichments, Finding, Store
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import RawStore
+from ctiscraper.db.session import Conn
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import SnapshotRecord, Store
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
@@ -38,6 +39,7 @@ from ctiscraper.extract.urls import url_key
 from ctiscraper.intelligence import Enrichment
 from ctiscraper.messages import EnrichMessage, PageMessage
 from ctiscraper.sandbox import Sandbox
+from ctiscraper.scoring import ScoredText, Scoring
 from ctiscraper.tracing import describe, span
 from ctiscraper.types import (
     ArticleContent,
@@ -79,6 +81,7 @@ class Pipeline:
     store: Store
     links: Links
     enrichments: Enrichments
+    scoring: Scoring
     raw: RawStore
     clock: Callable[[], datetime]
     chance: Callable[[], float] = random.random
@@ -320,7 +323,7 @@ class Pipeline:
         """Return how many stored texts are still to be compared."""
         return await self.links.waiting()
 
-    # 5. What it names is found and counted; a new revision or extractor does that anew.
+    # 5. What it names is found, counted and scored; a new revision or extractor does that anew.
 
     async def enrich(self) -> int:
         """Return how many stored texts were looked through for what they name."""
@@ -329,8 +332,25 @@ class Pipeline:
         found = [finding for finding in looked if finding is not None]
         if found:
             with span("enrich", articles=len(found)):
-                await self.enrichments.keep(found)
+                await self.enrichments.keep(found, self._score)
         return len(texts)
+
+    async def _score(self, conn: Conn, found: Sequence[Finding]) -> None:
+        """Score texts by what was found in them, with what else is known."""
+        await self.scoring.join(
+            conn,
+            [
+                ScoredText(
+                    article_id=one.text.article_id,
+                    title=one.text.title,
+                    text=one.text.text,
+                    mentions=one.enrichment.mentions,
+                    parts=one.enrichment.parts,
+                )
+                for one in found
+                if one.enrichment is not None
+            ],
+        )
 
     async def _look_through(self, text: StoredText) -> Finding | None:
         """Return what a text names, or why that cannot be told; None leaves it for later."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 import pytest
@@ -21,7 +21,6 @@ from ctiscraper.db.queue import Held
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.pipeline import Pipeline, Result
-from ctiscraper.recognition import Recognition
 from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks import work
@@ -31,6 +30,9 @@ from db.stage import Stage
 from make_scores import ScoredShelf
 from patience import until
 from web.shelf import Shelf
+
+if TYPE_CHECKING:
+    from ctiscraper.recognition import Recognition
 
 Act = Callable[[FetchJob], Awaitable[FetchError | None]]
 

@@ -1,6 +1,6 @@
 """The texts whose claims are to be found: which are next, and what was found in them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -49,6 +49,9 @@ class Finding:
     failure: str = ""
 
 
+Join = Callable[[Conn, Sequence[Finding]], Awaitable[None]]
+
+
 class Enrichments:
     """The stage that finds what articles name, fed by what was stored and by reprocessing."""
 
@@ -77,26 +80,27 @@ class Enrichments:
                 for row in await cursor.fetchall()
             ]
 
-    async def keep(self, found: Sequence[Finding]) -> int:
+    async def keep(self, found: Sequence[Finding], join: Join | None = None) -> int:
         """Write what was found and end its texts, in one transaction; return how many.
 
         A text that changed or was claimed by another meanwhile is left for its next turn. One
-        that the database refuses costs the others nothing, and ends with its reason.
+        that the database refuses costs the others nothing, and ends with its reason. `join` writes
+        what follows from the mentions, in the same transaction.
         """
         try:
-            return await self._keep(found)
+            return await self._keep(found, join)
         except (DataError, ProgramLimitExceeded) as error:
             if len(found) > 1:
-                return sum([await self.keep([one]) for one in found])
+                return sum([await self.keep([one], join) for one in found])
             refused = replace(found[0], enrichment=None, failure=f"refused by PostgreSQL: {error}")
-            return await self._keep([refused])
+            return await self._keep([refused], None)
 
-    async def _keep(self, found: Sequence[Finding]) -> int:
+    async def _keep(self, found: Sequence[Finding], join: Join | None) -> int:
         async with self._database.transaction() as conn:
             held = await _end(conn, [one.text for one in found])
             kept = [one for one in found if one.text.article_id in held]
             if kept:
-                await _keep(conn, kept)
+                await _keep(conn, kept, join)
         return len(kept)
 
     async def queue(
@@ -180,19 +184,25 @@ async def _end(conn: Conn, texts: Sequence[StoredText]) -> set[int]:
     return {row[0] for row in await cursor.fetchall()}
 
 
-async def _keep(conn: Conn, found: Sequence[Finding]) -> None:
+async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None:
     claims = [
         Claims(
             article_id=one.text.article_id,
             source_id=one.text.source_id,
             seen_at=one.text.seen_at,
-            mentions=one.enrichment.mentions,
+            mentions=[
+                mention
+                for mention in one.enrichment.mentions
+                if mention.extractor in one.enrichment.versions
+            ],
             versions=one.enrichment.versions,
         )
         for one in found
         if one.enrichment is not None
     ]
     deltas = await write_mentions(conn, claims)
+    if join is not None:
+        await join(conn, [one for one in found if one.enrichment is not None])
     await conn.execute(
         """
         WITH news AS (

