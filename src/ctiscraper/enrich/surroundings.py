@@ -17,9 +17,10 @@ _ATTACK = pattern(
     \b(?:attacker\S*|backdoor\w*|beacon\w*|botnet|c2s?|c&c|callback|command[\s-](?:and|&)[\s-]control
     |compromised|connect(?:s|ed)\sto|contact(?:s|ed)|communicat(?:es|ed|ing|ion)|credential\sharvest\w*
     |delivers|delivered|deploys|deployed|download(?:s|ed|er|ing)|drops|dropped|dropper|dropping
-    |exfiltrat\w+|fake|fetch(?:es|ed|ing)|host(?:s|ed|ing)|impersonat\w+|implant\w*|install(?:s|ed)
+    |exfiltrat\w+|fake|fetch(?:es|ed|ing)|host(?:ed|ing)|impersonat\w+|implant\w*|install(?:s|ed)
     |lookalike|loader|lure\w*|malicious\w*|malware|payloads?|phish\w*|ransom\w*|redirect(?:s|ed|ing)
-    |registered|resolv(?:es|ed|ing)|retrieve[ds]?|retrieving|rogue|scam\w*|spoof\w*|stager?|stole\w*|stealer
+    |registered|resolv(?:es|ed|ing)|retrieve[ds]?|retrieving|rogue|scam\w*|spoof\w*|stagers?|staging
+    |(?:first|second|third|next|final)[\s-]stage|stole\w*|stealer
     |threat\sactors?\w*|trojan\w*|typosquat\w*|victims?|web\s?shells?)\b
     """,
     ignore_case=True,
@@ -31,7 +32,7 @@ _CITED = pattern(
     |blog|bulletin|documentation|documented|download\s(?:it|page|the\s(?:fix|patch|update|latest))
     |for\smore\s(?:details|information)|found\sat|further\sdetails|github\srepository|guide
     |homepage|learn\smore|more\sinformation|official\s(?:site|website|page)|open[\s-]source
-    |press\srelease|published|read\smore|refer(?:ence|\sto)|reported\sby
+    |press\srelease|published|read\smore|refer(?:enced?|\sto)|reported\sby
     |(?:a|full|his|its|our|the|their|this)\sreport|see|sources?:|visit|vendor|white\s?paper|write-?up
     |wrote)\b
     """,
