@@ -38,12 +38,14 @@ _CITED = pattern(
     """,
     ignore_case=True,
 )
-_RELEASE = re.compile(
-    r"\b(?:version|versions|firmware|release|released|update|upgrade|build|prior to|patched"
-    r"|affected|vulnerable|earlier|fixed in)\b",
-    re.IGNORECASE,
+_RELEASE = pattern(
+    r"""
+    \b(?:versions?|firmware|released?|update|upgrade|build|prior\sto|patched|affected|vulnerable
+    |earlier|fixed\sin)\b
+    """,
+    ignore_case=True,
 )
-_COMMIT = re.compile(r"\b(?:commit|commits|revision|changeset|git)\b", re.IGNORECASE)
+_COMMIT = pattern(r"\b(?:commits?|revision|changeset|git)\b", ignore_case=True)
 # Names of columns whose values are indicators.
 _COLUMN = re.compile(
     r"\b(?:indicators?|iocs?|sha-?\s?(?:1|256|512)|md5|hash(?:es)?|domains?|ips?|ip\saddress(?:es)?"
@@ -82,7 +84,10 @@ class Surroundings:
         self._cited = _Words(scan, _CITED, live)
         self._markup = _Markup(text, html)
         self._runs = set(_in_runs(text, observables))
-        self._commits = _COMMIT.search(text) is not None
+        small = any(map(_is_small, live))
+        self._releases = _Words(scan, _RELEASE, live) if small else None
+        hashed = any(one.kind is Kind.SHA1 for one in observables)
+        self._commits = _Words(scan, _COMMIT, live) if hashed else None
         self._habit = sum(one.defanged for one in live) >= _HABIT
         self._table = (0, 0, "")
         self._sentence = (0, 0)
@@ -99,7 +104,7 @@ class Surroundings:
             found.append(f"attack:{word}")
         if one.kind in NETWORK and not one.defanged:
             found += self._live(one)
-        if self._commits and one.kind is Kind.SHA1 and _COMMIT.search(self._around(one)):
+        if one.kind is Kind.SHA1 and self._word(self._commits, one):
             found.append("commit")
         return found
 
@@ -111,7 +116,7 @@ class Surroundings:
             yield "linked"
         if word := self._word(self._cited, one):
             yield f"cited:{word}"
-        if _is_small(one) and _RELEASE.search(self._around(one)):
+        if _is_small(one) and self._word(self._releases, one):
             yield "release"
 
     def _block(self, one: Observable) -> Iterator[str]:
@@ -146,9 +151,9 @@ class Surroundings:
             self._table = begin, end, head
         return head
 
-    def _word(self, words: "_Words", one: Observable) -> str:
+    def _word(self, words: "_Words | None", one: Observable) -> str:
         """Return a word of a kind that stands in the sentence of a place, outside of it."""
-        near = words.between(one.start - _BEFORE, one.end + _AFTER)
+        near = () if words is None else words.between(one.start - _BEFORE, one.end + _AFTER)
         if not near:
             return ""
         first, last = self._bounds(one)
@@ -156,10 +161,6 @@ class Surroundings:
             if first <= start and end <= last and (end <= one.start or start >= one.end):
                 return self._text[start:end].lower()[:_LONGEST_WORD]
         return ""
-
-    def _around(self, one: Observable) -> str:
-        first, last = self._bounds(one)
-        return self._text[first:last]
 
     def _bounds(self, one: Observable) -> tuple[int, int]:
         first, last = self._sentence
