@@ -17,9 +17,10 @@ _ATTACK = pattern(
     \b(?:attacker\S*|backdoor\w*|beacon\w*|botnet|c2s?|c&c|callback|command[\s-](?:and|&)[\s-]control
     |compromised|connect(?:s|ed)\sto|contact(?:s|ed)|communicat(?:es|ed|ing|ion)|credential\sharvest\w*
     |delivers|delivered|deploys|deployed|download(?:s|ed|er|ing)|drops|dropped|dropper|dropping
-    |exfiltrat\w+|fake|fetch(?:es|ed|ing)|host(?:s|ed|ing)|impersonat\w+|implant\w*|install(?:s|ed)
+    |exfiltrat\w+|fake|fetch(?:es|ed|ing)|host(?:ed|ing)|impersonat\w+|implant\w*|install(?:s|ed)
     |lookalike|loader|lure\w*|malicious\w*|malware|payloads?|phish\w*|ransom\w*|redirect(?:s|ed|ing)
-    |registered|resolv(?:es|ed|ing)|retrieve[ds]?|retrieving|rogue|scam\w*|spoof\w*|stager?|stole\w*|stealer
+    |registered|resolv(?:es|ed|ing)|retrieve[ds]?|retrieving|rogue|scam\w*|spoof\w*|stagers?|staging
+    |(?:first|second|third|next|final)[\s-]stage|stole\w*|stealer
     |threat\sactors?\w*|trojan\w*|typosquat\w*|victims?|web\s?shells?)\b
     """,
     ignore_case=True,
@@ -31,18 +32,20 @@ _CITED = pattern(
     |blog|bulletin|documentation|documented|download\s(?:it|page|the\s(?:fix|patch|update|latest))
     |for\smore\s(?:details|information)|found\sat|further\sdetails|github\srepository|guide
     |homepage|learn\smore|more\sinformation|official\s(?:site|website|page)|open[\s-]source
-    |press\srelease|published|read\smore|refer(?:ence|\sto)|reported\sby
+    |press\srelease|published|read\smore|refer(?:enced?|\sto)|reported\sby
     |(?:a|full|his|its|our|the|their|this)\sreport|see|sources?:|visit|vendor|white\s?paper|write-?up
     |wrote)\b
     """,
     ignore_case=True,
 )
-_RELEASE = re.compile(
-    r"\b(?:version|versions|firmware|release|released|update|upgrade|build|prior to|patched"
-    r"|affected|vulnerable|earlier|fixed in)\b",
-    re.IGNORECASE,
+_RELEASE = pattern(
+    r"""
+    \b(?:versions?|firmware|released?|update|upgrade|build|prior\sto|patched|affected|vulnerable
+    |earlier|fixed\sin)\b
+    """,
+    ignore_case=True,
 )
-_COMMIT = re.compile(r"\b(?:commit|commits|revision|changeset|git)\b", re.IGNORECASE)
+_COMMIT = pattern(r"\b(?:commits?|revision|changeset|git)\b", ignore_case=True)
 # Names of columns whose values are indicators.
 _COLUMN = re.compile(
     r"\b(?:indicators?|iocs?|sha-?\s?(?:1|256|512)|md5|hash(?:es)?|domains?|ips?|ip\saddress(?:es)?"
@@ -81,7 +84,10 @@ class Surroundings:
         self._cited = _Words(scan, _CITED, live)
         self._markup = _Markup(text, html)
         self._runs = set(_in_runs(text, observables))
-        self._commits = _COMMIT.search(text) is not None
+        small = any(map(_is_small, live))
+        self._releases = _Words(scan, _RELEASE, live) if small else None
+        hashed = any(one.kind is Kind.SHA1 for one in observables)
+        self._commits = _Words(scan, _COMMIT, live) if hashed else None
         self._habit = sum(one.defanged for one in live) >= _HABIT
         self._table = (0, 0, "")
         self._sentence = (0, 0)
@@ -98,7 +104,7 @@ class Surroundings:
             found.append(f"attack:{word}")
         if one.kind in NETWORK and not one.defanged:
             found += self._live(one)
-        if self._commits and one.kind is Kind.SHA1 and _COMMIT.search(self._around(one)):
+        if one.kind is Kind.SHA1 and self._word(self._commits, one):
             found.append("commit")
         return found
 
@@ -110,7 +116,7 @@ class Surroundings:
             yield "linked"
         if word := self._word(self._cited, one):
             yield f"cited:{word}"
-        if _is_small(one) and _RELEASE.search(self._around(one)):
+        if _is_small(one) and self._word(self._releases, one):
             yield "release"
 
     def _block(self, one: Observable) -> Iterator[str]:
@@ -145,9 +151,9 @@ class Surroundings:
             self._table = begin, end, head
         return head
 
-    def _word(self, words: "_Words", one: Observable) -> str:
+    def _word(self, words: "_Words | None", one: Observable) -> str:
         """Return a word of a kind that stands in the sentence of a place, outside of it."""
-        near = words.between(one.start - _BEFORE, one.end + _AFTER)
+        near = () if words is None else words.between(one.start - _BEFORE, one.end + _AFTER)
         if not near:
             return ""
         first, last = self._bounds(one)
@@ -155,10 +161,6 @@ class Surroundings:
             if first <= start and end <= last and (end <= one.start or start >= one.end):
                 return self._text[start:end].lower()[:_LONGEST_WORD]
         return ""
-
-    def _around(self, one: Observable) -> str:
-        first, last = self._bounds(one)
-        return self._text[first:last]
 
     def _bounds(self, one: Observable) -> tuple[int, int]:
         first, last = self._sentence
