@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from ctiscraper.db.enrichments import Enrichments
-from ctiscraper.errors import CTIScraperError, StorageError
+from ctiscraper.errors import CTIScraperError, PackError, StorageError
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.reference import Reference
 from ctiscraper.sandbox import Sandbox
@@ -41,6 +41,9 @@ class Recognition:
             return self._used is not None
         try:
             await self._install_defaults()
+        except PackError as error:
+            log.error("default_packs_missing", error=str(error))  # noqa: TRY400 - names cause and way out
+        try:
             places = await self.reference.fill(self.shelf)
             if places != self._used:
                 told = {name: str(path) for name, path in places.items()}
