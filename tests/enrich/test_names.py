@@ -34,6 +34,8 @@ OTHER = entry("G3", "Marsh Team", "Wobblefox")
         "The group of the will, an actor of the stage, the gang of the maze.",
         "Hidden malware and Critical Ransomware Threats in May",
         "The malware will then play a sound, and the ransomware may snatch the key.",
+        "The oil group Shell and the banker James Carbon met the crew of the Mantis.",
+        "The striker Bruno Conti and the minister Yoshiro Mori left.",
         "This ransomware, Play it safe, costs a lot; the malware: Silence is golden.",
     ],
 )

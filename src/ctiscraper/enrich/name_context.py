@@ -45,12 +45,23 @@ _NAMING = frozenset(
 )
 _LINKING = (("attributed", "to"), ("linked", "to"), ("associated", "with"), ("aligned", "with"))
 _ARTICLES = frozenset(("a", "an", "as", "the", "new"))
+EVERYDAY = frozenset(
+    """
+    actor affiliate affiliates banker beacon beacons binaries binary bots collective crew crews
+    developer developers framework frameworks group groups infections miner operator operators rat
+    rats sample samples spies syndicate tool toolkit toolkits toolset tools utilities utility worm
+    worms
+    """.split()  # noqa: SIM905 - read as words
+)
+"""Those of `KINDS` that other texts have as well."""
+
 # What shows that a text speaks of attacks at all.
-FIELD = frozenset(KINDS) - {"name", "tool", "tools", "utility", "group", "groups"} | frozenset(
+FIELD = frozenset(KINDS) - EVERYDAY | frozenset(
     """
     apt attack attackers attacks breach c2 campaign campaigns compromise compromised cve
     cyberattack cyberattacks cyberespionage espionage exploit exploited exploits exfiltrate
-    exfiltrated exfiltration infected intrusion malicious phishing threat threats ttps victims
+    exfiltrated exfiltration infected intrusion intrusions malicious phishing threat threats ttps
+    victims
     vulnerability
     """.split()  # noqa: SIM905 - read as words
 )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ctiscraper.enrich.name_context import KINDS, Surroundings
+from ctiscraper.enrich.name_context import EVERYDAY, KINDS, Surroundings
 from ctiscraper.enrich.name_labels import Label, Policy
 from ctiscraper.intelligence import Name
 
@@ -17,6 +17,7 @@ _PLACED = frozenset("across against from in into of targeting throughout".split(
 _ADDRESS = re.compile(
     r"://|hxxp|www\.|@|\[\.\]|\.(?:com|net|org|info|io|ru|cn|xyz|top|php|html?)\b"
 )
+_NAME_BEFORE = re.compile(r"(?<![A-Za-z])[A-Z][a-z]+ $")
 _FILE = re.compile(r"\.(?:apk|bat|bin|dat|dll|docx?|exe|jar|js|lnk|ps1|py|sys|vbs|xlsx?|zip)\b")
 _PATH, _JOINS = frozenset(("\\", "_", "!", "@", "#", "=")), frozenset("/.-%&+")
 _PROGRAM = ".exe"
@@ -189,9 +190,20 @@ class Judge:
 
     def _telling(self, hit: Hit) -> str:
         raw, label = hit.raw, hit.label
-        if not raw.islower() or hit.said or any(map(str.isdigit, raw)):
+        if hit.said or any(map(str.isdigit, raw)):
             return "telling"
+        if not raw.islower():
+            return "" if self._is_surname(hit) else "telling"
         return "telling" if Name.TOOL in label.kinds and " " not in raw else ""
+
+    def _is_surname(self, hit: Hit) -> bool:
+        """Whether a word with a capital stands behind another in a text on other things."""
+        text, start = self._around.text, hit.start
+        return (
+            hit.raw.istitle()
+            and bool(_NAME_BEFORE.search(text, max(0, start - _WORD), start))
+            and not self._around.is_field(start, hit.end)
+        )
 
     def _plain(self, hit: Hit) -> str:
         if hit.said:
@@ -227,7 +239,12 @@ class Judge:
             return ""
         if around.is_headline(hit.start, hit.end):
             return ""
-        return self._context(hit) if self._fits(hit) else ""
+        if not self._fits(hit):
+            return ""
+        word = self._word(hit)
+        if word in EVERYDAY and not around.is_field(hit.start, hit.end):
+            return ""
+        return f"context:{word}"
 
     def _fits(self, hit: Hit) -> bool:
         """Whether what is said of a name is what the lists say of it."""
@@ -242,9 +259,11 @@ class Judge:
         return hit.raw.isupper() and hit.raw in hit.label.written
 
     def _context(self, hit: Hit) -> str:
+        return f"context:{self._word(hit)}"
+
+    def _word(self, hit: Hit) -> str:
         words = [*self._around.after(hit.end)[:5], *reversed(self._around.before(hit.start))]
-        word = next((it for it in words if KINDS.get(it) in hit.said), "linked")
-        return f"context:{word}"
+        return next((it for it in words if KINDS.get(it) in hit.said), "linked")
 
     def _exact(self, hit: Hit) -> str:
         if self._is_in_address(hit):
