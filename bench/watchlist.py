@@ -16,7 +16,7 @@ from ctiscraper.db.best import BEHIND, TODAY, WALK
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import Sources
-from ctiscraper.enrich.score import text_parts
+from ctiscraper.enrich.text_score import text_parts
 from ctiscraper.intelligence import Extractor, Mention
 from ctiscraper.scoring import AT_ONCE, ScoredText, Scoring
 from ctiscraper.views import ArticleQuery

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ctiscraper.enrich.score import text_parts
+from ctiscraper.enrich.text_score import text_parts
 from ctiscraper.intelligence import Extractor, Mention
 from ctiscraper.scoring import ScoredText, Scoring
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -273,3 +275,9 @@ async def test_entries_come_and_go_while_articles_are_read_and_nothing_is_missed
             OR (h.count IS NOT NULL AND position(w.term IN s.parts::text) = 0)
         """
     ) == (0,)
+
+
+def test_who_joins_scores_does_not_carry_what_reads_texts() -> None:
+    code = "import sys, ctiscraper.scoring; print('re2' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -78,6 +78,7 @@ class Scoring:
             for one in texts
             for hit in watch.hits(one.title, one.text, one.mentions)
         ]
+        await self._scores.lock(conn, ids)
         await self.watchlist.put_hits(conn, hits, again=ids)
         stored = [StoredScore(one.article_id, one.parts, VERSION) for one in texts]
         await self._score(conn, stored, self._basis(watched=bool(terms)))
@@ -160,8 +161,8 @@ class Scoring:
                 for one in candidates
                 for hit in watch.hits(one.title, one.text, one.mentions)
             ]
-            await self.watchlist.put_hits(conn, hits)
             await self.watchlist.touch(conn, [number for number, _ in hits])
+            await self.watchlist.put_hits(conn, hits)
         log.debug("watch_matched", entries=len(entries), looked_at=looked, found=len(hits))
         return looked
 

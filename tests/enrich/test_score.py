@@ -10,16 +10,8 @@ from hypothesis import strategies as st
 
 from ctiscraper.enrich.hunting import huntability
 from ctiscraper.enrich.observables import find_observables
-from ctiscraper.enrich.score import (
-    DENIED,
-    DUPLICATE,
-    NO_WATCHLIST,
-    joined_parts,
-    score,
-    stale_in,
-    text_parts,
-    total,
-)
+from ctiscraper.enrich.score import DUPLICATE, NO_WATCHLIST, joined_parts, stale_in, total
+from ctiscraper.enrich.text_score import DENIED, score, text_parts
 from ctiscraper.intelligence import Extractor, Mention, ScorePart
 from ctiscraper.weighing import (
     DEFAULT_WEIGHTS,

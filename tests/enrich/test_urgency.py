@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.enrich.urgency import cve_strength, cve_words, fading, urgency, with_cves
+from ctiscraper.enrich.urgency import urgency
+from ctiscraper.enrich.urgent_facts import cve_strength, cve_words, fading, with_cves
 from ctiscraper.weighing import CveFact
 
 

@@ -155,10 +155,15 @@ class Scores:
             for row in await cursor.fetchall()
         }
 
+    async def lock(self, conn: Conn, article_ids: Sequence[int]) -> None:
+        """Take articles before their hits or scores are written.
+
+        All who write these do so first and in one order, so that none wait in a ring.
+        """
+        await conn.execute(_LOCK, (list(article_ids),))
+
     async def write(self, conn: Conn, rows: Sequence[ScoreRow]) -> None:
         """Keep scores, in the transaction that writes what their articles mention."""
-        # In one order, so that two who write the same articles never wait for each other.
-        await conn.execute(_LOCK, ([one.article_id for one in rows],))
         await conn.execute(
             _WRITE,
             {

@@ -13,9 +13,6 @@ from ctiscraper.intelligence import Extractor, Mention
 from ctiscraper.views import WatchEntry
 from ctiscraper.weighing import WatchGiven, WatchHit, WatchKind, WatchTerm
 
-# Rows are locked in one order, the newest articles first, hits before scores, so that none who
-# write them wait for each other in a ring.
-
 # Held by all who write scores, and by one who changes the watchlist: an article that is being
 # written when an entry comes has it, or is found by it.
 _LOCK_KEY = 0x77617463
@@ -221,19 +218,14 @@ class Watchlist:
     async def put_hits(
         self, conn: Conn, hits: Sequence[tuple[int, WatchHit]], *, again: Sequence[int] = ()
     ) -> None:
-        """Keep which articles have which entries; those of `again` lose what they had before."""
+        """Keep which articles have which entries; those of `again` lose what they had before.
+
+        The scores of these articles are locked already, by `touch` or as they are written.
+        """
         if again:
-            await conn.execute(
-                """
-                DELETE FROM watch_hit WHERE (article_id, entry_id) IN (
-                    SELECT article_id, entry_id FROM watch_hit WHERE article_id = ANY(%s)
-                    ORDER BY article_id DESC, entry_id FOR UPDATE)
-                """,
-                (list(again),),
-            )
+            await conn.execute("DELETE FROM watch_hit WHERE article_id = ANY(%s)", (list(again),))
         if not hits:
             return
-        hits = sorted(hits, key=lambda one: (-one[0], one[1].entry.id))
         await conn.execute(
             """
             INSERT INTO watch_hit (entry_id, article_id, count, prominent, starts, ends)
@@ -252,7 +244,7 @@ class Watchlist:
         )
 
     async def touch(self, conn: Conn, article_ids: Sequence[int]) -> None:
-        """Let articles be scored anew."""
+        """Lock the scores of articles, and let them be made anew."""
         await conn.execute(
             """
             UPDATE article_score SET stale_at = '-infinity' WHERE article_id IN (
@@ -266,15 +258,16 @@ class Watchlist:
         """Take articles from an entry that is no more, the newest first; return how many."""
         cursor = await conn.execute(
             """
-            DELETE FROM watch_hit WHERE entry_id = %(entry)s AND article_id IN (
-                SELECT article_id FROM watch_hit WHERE entry_id = %(entry)s
-                ORDER BY article_id DESC LIMIT %(limit)s FOR UPDATE)
-            RETURNING article_id
+            SELECT article_id FROM watch_hit WHERE entry_id = %s
+            ORDER BY article_id DESC LIMIT %s
             """,
-            {"entry": entry.id, "limit": limit},
+            (entry.id, limit),
         )
         gone = [row[0] for row in await cursor.fetchall()]
         await self.touch(conn, gone)
+        await conn.execute(
+            "DELETE FROM watch_hit WHERE entry_id = %s AND article_id = ANY(%s)", (entry.id, gone)
+        )
         if len(gone) < limit:
             await conn.execute(
                 "UPDATE watchlist_entry SET settled = true WHERE id = %s", (entry.id,)

@@ -1,17 +1,14 @@
-"""The score of an article, in parts that show their evidence.
+"""The score of an article: what its text gives, joined with what the database knows.
 
-What depends on the text alone is made where texts are read (`text_parts`); what depends on the
-database joins it later (`joined_parts`), and joins it anew when that changes.
+It is joined in the process that stores articles, and anew when something of it changes, so it
+knows nothing of how texts are read.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from ctiscraper.enrich.hunting import Huntability, huntability
-from ctiscraper.enrich.keywords import keyword_score
-from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.urgency import MOST_EVIDENCE, cve_words, either, fading, urgency, with_cves
-from ctiscraper.intelligence import Extractor, Mention, ScorePart
+from ctiscraper.enrich.urgent_facts import cve_words, either, fading, with_cves
+from ctiscraper.intelligence import ScorePart
 from ctiscraper.weighing import (
     DEFAULT_WEIGHTS,
     PartName,
@@ -22,14 +19,11 @@ from ctiscraper.weighing import (
 )
 
 VERSION = "1"
+MOST_EVIDENCE = 24
 
 NO_WATCHLIST = "the watchlist is empty: this part has no weight"
 DUPLICATE = "nearly the same text was there before"
-DENIED = "it says that there is no exploitation"
 
-_KINDS = frozenset(Kind)
-_MARKS = re.compile(r"[\[({<\\]|h[x*]{1,2}p", re.IGNORECASE)
-_FROM_EACH = {"traces": 10, "acts": 8, "shows": 6}
 _UNFIT = re.compile("[\0\ud800-\udfff\\s]+")
 _WIDEST = 120
 _ROUND = 4
@@ -41,18 +35,6 @@ _OLD_ONES = 3.0
 _RARE = 0.5
 
 
-def score(
-    text: str,
-    title: str,
-    mentions: Sequence[Mention],
-    facts: ScoreFacts,
-    weights: Weights = DEFAULT_WEIGHTS,
-) -> tuple[float, tuple[ScorePart, ...]]:
-    """Return the score of an article from 0 to 1, and its parts."""
-    parts = joined_parts(text_parts(text, title, mentions), facts, weights)
-    return total(parts), parts
-
-
 def total(parts: Iterable[ScorePart]) -> float:
     """Return the mean of parts by their weights, 0 when none has any."""
     parts = tuple(parts)
@@ -60,25 +42,6 @@ def total(parts: Iterable[ScorePart]) -> float:
     if not weight:
         return 0.0
     return round(sum(one.weight * one.value for one in parts) / weight, _ROUND)
-
-
-def text_parts(text: str, title: str, mentions: Sequence[Mention]) -> tuple[ScorePart, ...]:
-    """Return the parts that depend on the text alone, with the weights that are usual."""
-    hunted = huntability(text, _observables(text, mentions))
-    urgent = urgency(text, title)
-    keywords = keyword_score(text)
-    return (
-        _hunted(hunted),
-        _part(
-            PartName.URGENCY,
-            urgent.value,
-            zip(urgent.words, urgent.places, strict=True),
-            note=DENIED if urgent.denied else "",
-        ),
-        _part(
-            PartName.KEYWORDS, keywords.score / 100, keywords.words, note=_less(keywords.against)
-        ),
-    )
 
 
 def joined_parts(
@@ -94,7 +57,7 @@ def joined_parts(
         PartName.KEYWORDS: given.get(PartName.KEYWORDS),
     }
     return tuple(
-        _weighed(part or _part(name, 0.0, ()), _weight(name, facts, weights))
+        _weighed(part or made_part(name, 0.0, ()), _weight(name, facts, weights))
         for name, part in made.items()
     )
 
@@ -116,36 +79,6 @@ def _weighed(part: ScorePart, weight: float) -> ScorePart:
     )
 
 
-def _observables(text: str, mentions: Iterable[Mention]) -> list[Observable]:
-    """Return the observables that mentions were made of, at the places that were kept."""
-    return [
-        Observable(
-            kind=Kind(one.kind),
-            value=one.value,
-            start=start,
-            end=end,
-            defanged=_MARKS.search(text, start, end) is not None and text[start:end] != one.value,
-        )
-        for one in mentions
-        if one.extractor is Extractor.OBSERVABLES and one.kind in _KINDS
-        for start, end in one.places
-    ]
-
-
-def _hunted(done: Huntability) -> ScorePart:
-    parts = {part.name: part for part in done.parts}
-    evidence = [
-        pair
-        for name, most in _FROM_EACH.items()
-        for pair in tuple(zip(parts[name].evidence, parts[name].places, strict=True))[:most]
-    ]
-    return _part(PartName.HUNTABILITY, done.score, evidence, note=_less(parts["talk"].evidence))
-
-
-def _less(words: Sequence[str]) -> str:
-    return f"less for {', '.join(words[:6])}" if words else ""
-
-
 def _urgent(part: ScorePart | None, facts: ScoreFacts) -> ScorePart:
     """Return the urgency of words and CVEs together, as far as it has not faded."""
     left, _ = fading(facts.age_days)
@@ -158,15 +91,15 @@ def _urgent(part: ScorePart | None, facts: ScoreFacts) -> ScorePart:
     notes = [part.note] if part and part.note else []
     if left < 1 and value:
         notes.append(f"{facts.age_days:.0f} days old: {left:.0%} of it is left")
-    return _part(PartName.URGENCY, value, evidence, note="; ".join(notes))
+    return made_part(PartName.URGENCY, value, evidence, note="; ".join(notes))
 
 
 def _relevant(facts: ScoreFacts) -> ScorePart:
     if not facts.watched:
-        return _part(PartName.RELEVANCE, 0.0, (), note=NO_WATCHLIST)
+        return made_part(PartName.RELEVANCE, 0.0, (), note=NO_WATCHLIST)
     hits = sorted(facts.hits, key=_strength, reverse=True)
     evidence = [(_entry_words(hit), (hit.start, hit.end)) for hit in hits]
-    return _part(PartName.RELEVANCE, either(map(_strength, hits)), evidence)
+    return made_part(PartName.RELEVANCE, either(map(_strength, hits)), evidence)
 
 
 def _strength(hit: WatchHit) -> float:
@@ -180,18 +113,18 @@ def _entry_words(hit: WatchHit) -> str:
 
 def _novel(facts: ScoreFacts) -> ScorePart:
     if facts.duplicate:
-        return _part(PartName.NOVELTY, 0.0, (), note=DUPLICATE)
+        return made_part(PartName.NOVELTY, 0.0, (), note=DUPLICATE)
     new = [one for one in facts.seen if not one.earlier]
     rare = sum(_RARE**one.earlier for one in facts.seen)
     value = rare / (len(facts.seen) + _OLD_ONES)
-    return _part(PartName.NOVELTY, value, [(_name(one), (one.start, one.end)) for one in new])
+    return made_part(PartName.NOVELTY, value, [(_name(one), (one.start, one.end)) for one in new])
 
 
 def _name(one: SeenEntity) -> str:
     return one.name or one.value
 
 
-def _part(
+def made_part(
     name: PartName, value: float, evidence: Iterable[tuple[str, tuple[int, int]]], *, note: str = ""
 ) -> ScorePart:
     """Return a part with the usual weight; its evidence is fit to be stored, each once."""

@@ -1,14 +1,13 @@
 """Urgency: what is being exploited, patched in haste or under attack, and how sure a text is."""
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from ctiscraper.enrich.context import sentence_at
 from ctiscraper.enrich.scan import Pattern, Scan, pattern
-from ctiscraper.weighing import CveFact
+from ctiscraper.enrich.urgent_facts import OPENING, either
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,22 +94,10 @@ _NOT = re.compile(
 )
 _BEFORE, _BEHIND = 90, 50
 _HEDGED = 0.35
-# What begins an article is what it is about.
-_OPENING = 2_000
 _LATER = 0.6
 # A denial halves what is left when nothing else says that it is exploited.
 _DENIAL, _PARTLY = 0.5, 0.85
 _MOST_LOOKED_AT = 100
-MOST_EVIDENCE = 24
-
-# How much of it is left when an article is so many days old.
-_FADES = ((3.0, 1.0), (7.0, 0.9), (30.0, 0.65), (90.0, 0.4))
-_FADED = 0.2
-
-_KEV, _KEV_LONG_AGO, _RANSOMWARE, _EPSS, _CVSS = 0.5, 0.2, 0.15, 0.4, 0.25
-_LONG_AGO = 60.0
-_OFTEN = 3
-_PASSING = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +147,7 @@ def _hits(text: str, *, in_title: bool) -> Iterator[_Hit]:
             if words.lower().endswith("initiative"):
                 continue
             certainty = _certainty(text, start, end)
-            early = 1.0 if in_title or start < _OPENING else _LATER
+            early = 1.0 if in_title or start < OPENING else _LATER
             place = (0, 0) if in_title else (start, end)
             yield _Hit(signal, signal.strength * certainty * early, words, place)
 
@@ -173,47 +160,3 @@ def _certainty(text: str, start: int, end: int) -> float:
     if _NOT.search(before) or _NOT.search(behind):
         return 0.0
     return _HEDGED if _HEDGE.search(before) else 1.0
-
-
-def either(strengths: Iterable[float]) -> float:
-    """Return what several reasons come to together: each takes its share of what is left of 1."""
-    return 1.0 - math.prod(1.0 - min(1.0, max(0.0, one)) for one in strengths)
-
-
-def cve_strength(cve: CveFact) -> float:
-    """Return how urgent a CVE alone makes an article that names it."""
-    reasons = [
-        _EPSS * (cve.epss or 0.0),
-        _CVSS * ((cve.cvss or 0.0) / 10) ** 2,
-        _RANSOMWARE * cve.kev_ransomware,
-    ]
-    if cve.kev_added:
-        recent = cve.kev_age is None or cve.kev_age <= _LONG_AGO
-        reasons.append(_KEV if recent else _KEV_LONG_AGO)
-    prominent = cve.count >= _OFTEN or cve.start < _OPENING
-    return either(reasons) * (1.0 if prominent else _PASSING)
-
-
-def cve_words(cve: CveFact) -> str:
-    """Return a CVE with its figures."""
-    figures = [
-        f"exploited, in KEV since {cve.kev_added}" if cve.kev_added else "",
-        "used by ransomware" if cve.kev_ransomware else "",
-        f"EPSS {cve.epss:.2f}" if cve.epss is not None else "",
-        f"CVSS {cve.cvss:.1f}" if cve.cvss is not None else "",
-    ]
-    told = ", ".join(one for one in figures if one)
-    return f"{cve.id}: {told}" if told else cve.id
-
-
-def with_cves(words: float, cves: Sequence[CveFact]) -> float:
-    """Return the urgency of words and of the worst CVE together."""
-    return either((words, max(map(cve_strength, cves), default=0.0)))
-
-
-def fading(age_days: float) -> tuple[float, float | None]:
-    """Return what is left of urgency at an age, and in how many days it gets less again."""
-    for days, left in _FADES:
-        if age_days < days:
-            return left, days - max(0.0, age_days)
-    return _FADED, None
