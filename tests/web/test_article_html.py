@@ -1,8 +1,10 @@
 """The markup of an article as it is shown."""
 
+import re
+
 import pytest
 
-from ctiscraper.web.article_html import present
+from ctiscraper.web.article_html import present, without_links
 
 
 def test_link_says_its_host() -> None:
@@ -45,3 +47,18 @@ def test_tables_and_code_scroll_by_keyboard_and_details_stay() -> None:
 def test_defanged_addresses_do_not_become_links() -> None:
     text = "hxxps://evil[.]example/x and 10.0.0[.]1 and evil.example"
     assert present(f"<p>{text}</p>") == f"<p>{text}</p>"
+
+
+def test_what_leads_to_something_bad_is_no_link() -> None:
+    shown = present(
+        '<a href="http://evil.com/a?b=1&amp;c=2">one</a> <a href="https://www.evil.com/">two</a> '
+        '<a href="https://shared.com/bad/">three</a> <a href="https://shared.com/good">four</a> '
+        '<a href="https://evil.com">evil.com</a>'
+    )
+    found = without_links(shown, {"evil.com"}, {"https://shared.com/bad"})
+    assert re.findall(r'<a [^>]*href="([^"]*)', found) == [
+        "https://www.evil.com/", "https://shared.com/good",
+    ]  # fmt: skip
+    assert found.count('<a class="disarmed" title="Not a link here: evil[.]com is held') == 2
+    assert re.sub("<[^>]*>", "", found) == "one two three four evil.com"
+    assert without_links(shown, (), ()) == shown

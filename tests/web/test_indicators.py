@@ -74,6 +74,25 @@ async def test_no_value_becomes_a_link(
         assert path == "/indicators" or copied == {"hxxp://evil[.]com/x", url}
 
 
+async def test_a_link_of_the_source_to_something_bad_is_disarmed(
+    client: httpx2.AsyncClient, database: str, shelf: Shelf
+) -> None:
+    text = "Do not open evil.com or good.com."
+    html = (
+        '<p>Do not open <a href="http://evil.com/">evil.com</a> or '
+        '<a href="http://good.com/">good.com</a>.</p>'
+    )
+    number = shelf.article("Report", text=text, html=html)
+    ids = await claims.name(
+        database, shelf, number, claims.at(text, "evil.com"),
+        claims.at(text, "good.com", verdict=Verdict.BENIGN),
+    )  # fmt: skip
+    tree = await page(client, f"/articles/{number}")
+    assert [node.attributes["href"] for node in tree.css(".body a[href]")] == ["http://good.com/"]
+    assert words(tree, ".body a.disarmed mark") == ["evil.com"]
+    assert attribute(tree, f"#p-{ids['evil.com']}", "tabindex") == "0"
+
+
 @pytest.mark.parametrize(
     ("scope", "team"),
     [("value", "benign"), ("domain evil.com", "benign"), ("source acme", None)],
@@ -249,3 +268,11 @@ async def test_pasted_words_are_answered(
     assert lines[1].startswith("domain,evil.com,known,malicious,1,1,")
     assert lines[2].startswith("domain,good.com,benign,benign,")
     assert lines[3].startswith("url,http://never.com/?a,unknown,,")
+
+
+async def test_a_long_log_may_be_pasted_and_no_longer_one(client: httpx2.AsyncClient) -> None:
+    for size, status in ((2_000_000, 200), (9_000_000, 413)):
+        answer = await client.post(
+            "/indicators/lookup.csv", content="text=" + "a" * size, headers=FORM
+        )
+        assert answer.status_code == status

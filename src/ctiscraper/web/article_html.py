@@ -1,7 +1,9 @@
 """The markup of an article as a page shows it: sanitised again, every link with its host."""
 
 import re
+from collections.abc import Collection
 from html import escape, unescape
+from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
@@ -10,6 +12,7 @@ from ctiscraper.web.render import is_web_link, shown_host
 
 # The sanitiser writes these in one way only: lower case, double quotes, escaped values.
 _LINK = re.compile(r'<a href="([^"]*)"([^>]*)>(.*?)</a>', re.DOTALL)
+_OPENING = re.compile(r'<a [^>]*?href="([^"]*)"[^>]*>')
 _TABLE = re.compile(r"<(/?)table>")
 _PRE = re.compile(r"<pre>")
 _TOP_HEADING = re.compile(r"<(/?)h1>")
@@ -25,6 +28,31 @@ def present(html: str) -> Markup:
     shown = _TABLE.sub(_table, shown)
     shown = _PRE.sub('<pre tabindex="0">', shown)
     return Markup(_TOP_HEADING.sub(r"<\1h2>", shown))  # noqa: S704 - sanitised above
+
+
+def without_links(markup: str, hosts: Collection[str], urls: Collection[str]) -> str:
+    """Return presented markup in which what leads to these hosts or URLs is no link any more."""
+    if not hosts and not urls:
+        return markup
+
+    def disarmed(match: re.Match[str]) -> str:
+        url = unescape(match[1])
+        host = _host(url)
+        if host not in hosts and url not in urls and url.rstrip("/") not in urls:
+            return match[0]
+        words = escape(
+            f"Not a link here: {host.replace('.', '[.]')} is held malicious or suspicious"
+        )
+        return f'<a class="disarmed" title="{words}">'
+
+    return _OPENING.sub(disarmed, markup)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _link(match: re.Match[str]) -> str:

@@ -150,13 +150,13 @@ class _Blocks:
     def __init__(self) -> None:
         self.bars = 0
         self.marker = ""
-        self.linked = 0
+        self.linked = False
         self._cells = 0
         self._lists: list[int | None] = []
 
     def pass_tag(self, closing: bool, name: str, rest: str) -> None:
         if name == "a":
-            self.linked = 0 if closing else 1
+            self.linked = not closing and ' href="' in rest
         elif name in ("ul", "ol"):
             self._pass_list(closing, name, rest)
         elif name == "li":
@@ -189,7 +189,7 @@ def _runs(markup: str) -> Iterator[_Run]:
     nodes: list[_Node] = []
     at = 0
     for tag in _TAG.finditer(markup):
-        nodes += _node(markup, at, tag.start(), linked=blocks.linked > 0)
+        nodes += _node(markup, at, tag.start(), linked=blocks.linked)
         at = tag.end()
         if tag[2] not in _INLINE and nodes:
             yield _run(blocks, nodes)

@@ -12,7 +12,7 @@ from ctiscraper.enrich.domains import registrable
 from ctiscraper.entity_views import MentionView, TeamVerdict
 from ctiscraper.intelligence import Verdict
 from ctiscraper.views import ArticleDetail
-from ctiscraper.web.article_html import present
+from ctiscraper.web.article_html import present, without_links
 from ctiscraper.web.highlights import Place, highlight
 from ctiscraper.web.kind_words import kind_group, kind_order, kind_words, shown
 from ctiscraper.web.verdict_words import ReasonWords, found_by, reason_of, verdict_words
@@ -26,6 +26,8 @@ MOST_LISTED = 2_000
 _LONGEST_TITLE = 120
 _GRAVITY = {Verdict.MALICIOUS: 0, Verdict.SUSPICIOUS: 1, None: 1, Verdict.MENTIONED: 2}
 _HARMLESS = 3
+_ARMED = frozenset({Verdict.MALICIOUS.value, Verdict.SUSPICIOUS.value})
+_HOSTS = frozenset({"domain", "onion", "ipv4", "ipv6"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,7 @@ class MarkedBody:
 
 def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> MarkedBody:
     """Return the body of an article with a mark at each place of what it names."""
-    markup = present(article.html)
+    markup = Markup(without_links(present(article.html), *_armed(mentions)))  # noqa: S704 - it was
     if not markup and article.text:
         markup = Markup('<p class="text">{}</p>').format(article.text)
     places = [
@@ -87,6 +89,13 @@ def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> Mark
     return MarkedBody(
         markup=found.markup, unmarked=found.unmarked, places=len(places) - found.unmarked
     )
+
+
+def _armed(mentions: Sequence[MentionView]) -> tuple[set[str], set[str]]:
+    """Return the hosts and the URLs that nobody should open from here by accident."""
+    bad = [one.entity for one in mentions if one.verdict in _ARMED]
+    hosts = {one.value for one in bad if one.kind in _HOSTS}
+    return hosts, {one.value.rstrip("/") for one in bad if one.kind == "url"}
 
 
 def _attributes(mention: MentionView) -> str:
