@@ -310,7 +310,7 @@ async def verdicts(database: Database, _: Times) -> None:
         if name == "undo":
             await make()
         spent = []
-        for _ in range(TURNS):
+        for _turn in range(TURNS):
             began = time.perf_counter()
             await work()
             spent.append(time.perf_counter() - began)

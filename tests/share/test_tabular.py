@@ -72,7 +72,7 @@ def test_quotes_commas_lines_and_nul_are_kept_in_their_cell() -> None:
 
 
 def test_numbers_stay_numbers() -> None:
-    table = Table(("n",), lambda number, _: (number,))
+    table: Table[int] = Table(("n",), lambda number, _: (number,))
     assert list(csv_lines(table, [-3, 4], defanged=False)) == ["-3\r\n", "4\r\n"]
 
 
