@@ -103,7 +103,6 @@ class Bench(Stage):
             queue=self.queue,
             store=self.store,
             links=self.links,
-            enrichments=self.enrichments,
             raw=self.raw,
             clock=self.database.clock,
             chance=lambda: 0.5,
@@ -449,56 +448,3 @@ async def test_near_duplicates_are_linked_and_both_kept(bench: Bench) -> None:
         "SELECT duplicate_of IS NOT NULL, similarity FROM article ORDER BY id"
     )
     assert linked == [(False, None), (True, 1.0)]
-
-
-async def test_what_a_stored_text_names_is_found_with_its_places(bench: Bench) -> None:
-    bench.fetcher.answer = page(HTML.replace(b"It came back.", b"It asked evil[.]example[.]com."))
-    await bench.process()
-    assert (await bench.pipeline.link(), await bench.pipeline.enrich()) == (1, 1)
-    [row] = await bench.rows(
-        """
-        SELECT e.kind, e.value, substr(a.text, m.starts[1] + 1, m.ends[1] - m.starts[1])
-        FROM mention m JOIN entity e ON e.id = m.entity_id JOIN article a ON a.id = m.article_id
-        WHERE e.kind = 'domain'
-        """
-    )
-    assert row == ("domain", "evil.example.com", "evil[.]example[.]com")
-    assert (await bench.pipeline.enrich(), await bench.pipeline.unenriched()) == (0, 0)
-
-
-async def _failure(bench: Bench) -> object:
-    return await bench.value(
-        "SELECT max(result->>'failure') FROM analysis WHERE stage = 'enrichment'"
-    )
-
-
-async def test_a_text_that_the_parsers_cannot_bear_ends_with_its_reason(bench: Bench) -> None:
-    await bench.process()
-    await bench.pipeline.link()
-    bench.sandbox.failure = ParseError(Reason.PARSER_MEMORY, "too much")
-    assert await bench.pipeline.enrich() == 1
-    assert await bench.pipeline.unenriched() == 0
-    assert "too much" in str(await _failure(bench))
-
-
-async def test_a_parser_ended_from_outside_leaves_the_text_for_later(bench: Bench) -> None:
-    await bench.process()
-    await bench.pipeline.link()
-    bench.sandbox.failure = ParseError(Reason.PARSER_CRASH, "SIGTERM", transient=True)
-    await bench.pipeline.enrich()
-    assert await bench.pipeline.unenriched() == 1
-    await bench.run("UPDATE enrichment_job SET claimed_until = NULL")
-    bench.sandbox.failure = None
-    await bench.pipeline.enrich()
-    assert (await bench.pipeline.unenriched(), await _failure(bench)) == (0, "")
-
-
-async def test_a_text_that_ends_its_worker_each_time_is_left_with_that_reason(
-    bench: Bench,
-) -> None:
-    await bench.process()
-    await bench.pipeline.link()
-    await bench.run("UPDATE enrichment_job SET attempts = 5")
-    await bench.pipeline.enrich()
-    assert str(await _failure(bench)).startswith("worker_lost")
-    assert "enrich" not in bench.sandbox.called
