@@ -28,7 +28,7 @@ from ctiscraper.db.session import Conn, Database
 from ctiscraper.enrich.enrichment import Knowledge, enrich_article, knowledge_of, use_packs
 from ctiscraper.enrich.evaluate import bundled_corpus
 from ctiscraper.enrich.observables import find_observables
-from ctiscraper.enrich.score import text_parts
+from ctiscraper.enrich.text_score import text_parts
 from ctiscraper.intelligence import Enrichment, Mention
 from ctiscraper.messages import EnrichMessage
 from ctiscraper.packs.registry import KNOWN, build_default

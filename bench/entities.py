@@ -310,7 +310,7 @@ async def verdicts(database: Database, _: Times) -> None:
         if name == "undo":
             await make()
         spent = []
-        for _ in range(TURNS):
+        for _turn in range(TURNS):
             began = time.perf_counter()
             await work()
             spent.append(time.perf_counter() - began)
@@ -366,6 +366,20 @@ def _enrichment(pairs: set[tuple[str, str]]) -> Enrichment:
     return Enrichment(mentions=mentions, parts=(), versions={"observables": "2"})
 
 
+async def requeue(database: Database, _: Times) -> None:
+    """Time the wish to have every article looked through again, and the next claim."""
+    enrichments = Enrichments(database)
+    began = time.perf_counter()
+    queued = await enrichments.queue((Extractor.OBSERVABLES,))
+    spent = time.perf_counter() - began
+    began = time.perf_counter()
+    await enrichments.claim(uuid4(), limit=10)
+    claimed = time.perf_counter() - began
+    print(f"  queueing {queued:,} articles: {spent:.1f} s, then a claim {claimed * 1e3:.1f} ms")
+    async with database.connection() as conn:
+        await conn.execute("TRUNCATE enrichment_job")
+
+
 async def writes(made: rig.Installation, sizes: dict[int, Database]) -> None:
     """Print what writing an article's mentions costs in each database, and the ratio."""
     spent = {size: [0.0, 0.0] for size in sizes}
@@ -393,7 +407,7 @@ async def main(rows: int, rounds: int) -> None:
             async with large.connection() as conn:
                 await conn.execute("CHECKPOINT")
             times = Times(made, rounds)
-            for step in (pivots, lookups, lists, articles, verdicts):
+            for step in (pivots, lookups, lists, articles, verdicts, requeue):
                 await step(large, times)
             await writes(made, {SMALL: small, rows: large})
     if times.beyond:

@@ -166,10 +166,7 @@ async def _retold(stage: Stage, told: dict[int, list[Mention]]) -> None:
     texts = await claimed.claim(stage)
     assert len(texts) == len(told)
     await stage.enrichments.keep(
-        [
-            Finding(text=one, enrichment=claimed.enrichment(told[one.article_id]))
-            for one in texts
-        ]
+        [Finding(text=one, enrichment=claimed.enrichment(told[one.article_id])) for one in texts]
     )
 
 

@@ -110,7 +110,7 @@ async def test_every_change_refuses_another_site(app: FastAPI, client: httpx2.As
     assert {("POST", "/theme"), ("DELETE", "/api/v1/sources/{key}")} <= changing
     for method, path in changing:
         answer = await client.request(
-            method, path.format(key="acme"), headers={"sec-fetch-site": "cross-site"}
+            method, path.format(key="acme", verdict_id=1), headers={"sec-fetch-site": "cross-site"}
         )
         assert (answer.status_code, path) == (403, path)
 

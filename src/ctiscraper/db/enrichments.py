@@ -20,6 +20,7 @@ MOST_ATTEMPTS = 5
 _VERSION = 1
 _CLAIM_SECONDS = 120
 _MOST_LISTED = 1000
+_QUEUED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +114,26 @@ class Enrichments:
     ) -> int:
         """Have stored articles looked through again, after what is new; return how many.
 
-        Without `extractors` by all of them. `since` is the time an article is listed under.
+        Without `extractors` by all of them. `since` is the time an article is listed under. Many
+        are queued in parts: what ends it midway leaves the rest to be asked for again.
         """
-        async with self._database.connection() as conn:
-            cursor = await conn.execute(
-                _QUEUE,
-                {
-                    "extractors": [one.value for one in extractors] or None,
-                    "since": since,
-                    "source": source_key,
-                    "ids": None if article_ids is None else list(article_ids),
-                },
-            )
-        return cursor.rowcount
+        values: dict[str, object] = {
+            "extractors": [one.value for one in extractors] or None,
+            "since": since,
+            "source": source_key,
+            "ids": None if article_ids is None else list(article_ids),
+            "batch": _QUEUED_AT_ONCE,
+        }
+        queued, after = 0, 0
+        while True:
+            async with self._database.connection() as conn:
+                cursor = await conn.execute(_QUEUE, {**values, "after": after})
+                row = await cursor.fetchone()
+            assert row is not None, "a count is one row"
+            queued += row[0]
+            if row[0] < _QUEUED_AT_ONCE:
+                return queued
+            after = row[1]
 
     async def waiting(self, *, new: bool = False) -> int:
         """Return how many texts are still to be looked through, or of `new` ones alone."""
@@ -154,15 +162,23 @@ SELECT a.id, m.revision, m.extractors, m.attempts, a.source_id, s.settings->>'ur
 FROM mine m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 """  # noqa: S608 - a constant of this module
 _QUEUE = """
-INSERT INTO enrichment_job AS j (article_id, revision, extractors, rank)
-SELECT a.id, a.revision, %(extractors)s::text[], 1 FROM article a
-WHERE (%(since)s::timestamptz IS NULL OR a.sort_at >= %(since)s)
-    AND (%(source)s::text IS NULL OR a.source_id = (SELECT id FROM source WHERE key = %(source)s))
-    AND (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
-ON CONFLICT (article_id) DO UPDATE SET
-    extractors = CASE WHEN j.extractors IS NULL OR excluded.extractors IS NULL THEN NULL
-        ELSE ARRAY(SELECT DISTINCT unnest(j.extractors || excluded.extractors)) END,
-    claim = NULL, claimed_until = NULL, attempts = 0
+WITH chosen AS (
+    SELECT a.id, a.revision FROM article a
+    WHERE a.id > %(after)s AND (%(since)s::timestamptz IS NULL OR a.sort_at >= %(since)s)
+        AND (%(source)s::text IS NULL
+            OR a.source_id = (SELECT id FROM source WHERE key = %(source)s))
+        AND (%(ids)s::bigint[] IS NULL OR a.id = ANY(%(ids)s))
+    ORDER BY a.id LIMIT %(batch)s
+),
+queued AS (
+    INSERT INTO enrichment_job AS j (article_id, revision, extractors, rank)
+    SELECT id, revision, %(extractors)s::text[], 1 FROM chosen
+    ON CONFLICT (article_id) DO UPDATE SET
+        extractors = CASE WHEN j.extractors IS NULL OR excluded.extractors IS NULL THEN NULL
+            ELSE ARRAY(SELECT DISTINCT unnest(j.extractors || excluded.extractors)) END,
+        claim = NULL, claimed_until = NULL, attempts = 0
+)
+SELECT count(*), max(id) FROM chosen
 """
 
 

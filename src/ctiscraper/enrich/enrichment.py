@@ -13,7 +13,7 @@ from ctiscraper.enrich.attack import Techniques
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.names import Names
 from ctiscraper.enrich.observables import find_observables
-from ctiscraper.enrich.score import text_parts
+from ctiscraper.enrich.text_score import text_parts
 from ctiscraper.enrich.verdicts import Verdicts, notes_on
 from ctiscraper.intelligence import (
     MOST_MENTIONS,
