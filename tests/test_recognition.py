@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.session import Database
+from ctiscraper.db.touched import Touched
 from ctiscraper.intelligence import Enrichment, Extractor
 from ctiscraper.messages import PARSERS, WARM_UP, EnrichMessage
 from ctiscraper.packs.pack import write_pack
@@ -64,7 +65,7 @@ async def scene(database: str, tmp_path: Path) -> AsyncIterator[Scene]:
         stage = Stage(opened)
         packs = Packs(stage.database, {LISTS.name: LISTS})
         recognition = Recognition(
-            Reference(packs), Shelf(tmp_path / "packs"), sandbox, stage.enrichments
+            Reference(packs), Shelf(tmp_path / "packs"), sandbox, Touched(opened)
         )
         yield Scene(stage, packs, sandbox, recognition, tmp_path / "packs")
 

@@ -20,6 +20,7 @@ from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
+from ctiscraper.db.touched import Touched
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.messages import PARSERS, WARM_UP
@@ -110,7 +111,7 @@ async def open_services(
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
         recognition = Recognition(
-            Reference(Packs(database)), Shelf(settings.packs_dir), sandbox, enrichments
+            Reference(Packs(database)), Shelf(settings.packs_dir), sandbox, Touched(database)
         )
         yield Services(
             settings=settings,

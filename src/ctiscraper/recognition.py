@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from ctiscraper.db.enrichments import Enrichments
+from ctiscraper.db.touched import Touched
 from ctiscraper.errors import CTIScraperError, PackError, StorageError
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.reference import Reference
@@ -27,7 +27,7 @@ class Recognition:
     reference: Reference
     shelf: Shelf
     sandbox: Sandbox
-    enrichments: Enrichments
+    touched: Touched
     _used: Mapping[str, Path] | None = None
     _looked_at: float = field(default=float("-inf"))
 
@@ -62,5 +62,5 @@ class Recognition:
         for done in await self.reference.install_defaults():
             change = await self.reference.change_of(done)
             if done.old is not None and change is not None and change.extractors:
-                count = await self.enrichments.queue(change.extractors)
+                count = await self.touched.queue(change)
                 log.info("texts_queued_again", pack=change.pack, version=change.new, texts=count)

@@ -130,9 +130,10 @@ class Scoring:
         entries = await self.watchlist.entries()
         return write_watch_file((one.kind, one.term, one.weight, one.note) for one in entries)
 
-    async def touch_cves(self, conn: Conn, ids: Sequence[str]) -> int:
-        """Let the articles that name these CVEs be scored anew; return how many."""
-        return await self._scores.touch_cves(conn, ids)
+    async def touch_cves(self, ids: Sequence[str] | None = None) -> int:
+        """Let the articles that name these CVEs, or any, be scored anew; return how many."""
+        async with self._database.transaction() as conn:
+            return await self._scores.touch_cves(conn, ids)
 
     async def waiting(self) -> int:
         """Return how many scores are to be made anew, counted up to 10,000 of each cause."""

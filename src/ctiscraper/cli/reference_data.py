@@ -31,8 +31,10 @@ from ctiscraper.db.touched import Touched
 from ctiscraper.errors import CTIScraperError, Reason, StorageError
 from ctiscraper.http import Client
 from ctiscraper.loop import run_async
+from ctiscraper.packs import cve
 from ctiscraper.packs.registry import KNOWN, known_pack
 from ctiscraper.reference import Reference, Round, Update
+from ctiscraper.scoring import Scoring
 
 DEFAULT = "default"
 
@@ -57,6 +59,9 @@ File = Annotated[
 Url = Annotated[
     str | None,
     typer.Option("--from", metavar="URL", help="Fetch such a file from here.", show_default=False),
+]
+Again = Annotated[
+    bool, typer.Option("--reprocess", help="Have the articles that it touches looked through.")
 ]
 Version = Annotated[
     str, typer.Argument(help="A version that is kept, a checksum's start, or 'default'.")
@@ -154,6 +159,7 @@ def update(
     *,
     file: File = None,
     url: Url = None,
+    reprocess: Again = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -175,17 +181,24 @@ def update(
                 )
             else:
                 found = await _from_network(at, settings, chosen, url)
-            touched = Touched(at.database)
-            shown = [
-                (one, 0 if one.change is None else await touched.count(one.change))
-                for one in found.done
-            ]
+            shown = [(one, await _reach(at, one, again=reprocess)) for one in found.done]
             return shown, found.failed
 
     done, failed = run_async(work())
-    _show(done, failed, json=json)
+    _show(done, failed, again=reprocess, json=json)
     if failed:
         raise typer.Exit(exit_of(failed[0]))
+
+
+async def _reach(at: _Opened, done: Update, *, again: bool) -> int:
+    """Return how many articles an update touches; with `again` they are queued."""
+    if done.change is None:
+        return 0
+    if done.installed.new.info.name == cve.NAME:
+        # No text has to be read again: what is known of vulnerabilities is joined to scores.
+        await Scoring(at.database).touch_cves()
+    touched = Touched(at.database)
+    return await (touched.queue if again else touched.count)(done.change)
 
 
 async def _from_network(
@@ -268,7 +281,11 @@ def _write(target: Path, body: bytes) -> None:
 
 
 def _show(
-    done: Sequence[tuple[Update, int]], failed: Sequence[CTIScraperError] = (), *, json: bool
+    done: Sequence[tuple[Update, int]],
+    failed: Sequence[CTIScraperError] = (),
+    *,
+    json: bool,
+    again: bool = False,
 ) -> None:
     for error in failed:
         print_error(error, as_json=json)
@@ -288,12 +305,12 @@ def _show(
         if not one.change.extractors:
             print_lines(["  No article has to be read again."])
             continue
+        which = f"  It touches {', '.join(one.change.extractors)}: {counted(count, 'article')}"
         print_lines(
             [
-                (
-                    f"  It touches {', '.join(one.change.extractors)}: "
-                    f"{counted(count, 'article')} to be read again."
-                )
+                f"{which} queued to be looked through again."
+                if again
+                else f"{which} to be looked through again; --reprocess queues them."
             ]
         )
 

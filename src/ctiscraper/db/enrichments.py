@@ -124,16 +124,16 @@ class Enrichments:
             "ids": None if article_ids is None else list(article_ids),
             "batch": _QUEUED_AT_ONCE,
         }
-        queued, after = 0, 0
+        queued = after = 0
         while True:
             async with self._database.connection() as conn:
                 cursor = await conn.execute(_QUEUE, {**values, "after": after})
                 row = await cursor.fetchone()
             assert row is not None, "a count is one row"
-            queued += row[0]
-            if row[0] < _QUEUED_AT_ONCE:
+            batch, after = int(row[0]), int(row[1] or 0)
+            queued += batch
+            if batch < _QUEUED_AT_ONCE:
                 return queued
-            after = row[1]
 
     async def waiting(self, *, new: bool = False) -> int:
         """Return how many texts are still to be looked through, or of `new` ones alone."""

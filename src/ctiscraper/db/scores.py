@@ -10,6 +10,9 @@ from ctiscraper.db.session import Conn, Database
 from ctiscraper.intelligence import ScorePart
 from ctiscraper.weighing import CveFact, ScoreFacts, SeenEntity, WatchHit, WatchKind, WatchTerm
 
+URGENT_DAYS = 90
+"""For how long what is learnt of a vulnerability changes the score of an article that names it."""
+
 EARLIER_MOST = 3
 """How many earlier articles of an entity are counted: after a few it is no news."""
 
@@ -199,8 +202,24 @@ class Scores:
         cursor = await conn.execute(_SWEEP, {"basis": basis, "limit": limit})
         return [_stored(row) for row in await cursor.fetchall()]
 
-    async def touch_cves(self, conn: Conn, ids: Sequence[str]) -> int:
-        """Let the articles that name these CVEs be scored anew; return how many."""
+    async def touch_cves(self, conn: Conn, ids: Sequence[str] | None = None) -> int:
+        """Let the articles that name these CVEs be scored anew; return how many.
+
+        Without `ids` those that name any, of the days in which urgency has not faded.
+        """
+        if ids is None:
+            cursor = await conn.execute(
+                """
+                UPDATE article_score SET stale_at = now() WHERE article_id IN (
+                    SELECT s.article_id FROM article_score s
+                    WHERE s.listed_at > now() - make_interval(days => %s) AND EXISTS (
+                        SELECT 1 FROM mention m JOIN entity e ON e.id = m.entity_id
+                        WHERE m.article_id = s.article_id AND e.kind = 'cve')
+                    ORDER BY s.article_id DESC FOR UPDATE)
+                """,
+                (URGENT_DAYS,),
+            )
+            return cursor.rowcount
         cursor = await conn.execute(
             """
             UPDATE article_score SET stale_at = now() WHERE article_id IN (

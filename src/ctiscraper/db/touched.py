@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.search import CONFIG
 from ctiscraper.db.session import Database
 from ctiscraper.packs.changes import PackChange
@@ -45,6 +46,17 @@ class Touched:
             row = await cursor.fetchone()
         assert row is not None, "a count is one row"
         return int(row[0])
+
+    async def queue(self, change: PackChange) -> int:
+        """Have the articles that a change touches looked through again; return how many."""
+        enrichments = Enrichments(self._database)
+        if change.names is None:
+            return await enrichments.queue(change.extractors)
+        queued = after = 0
+        while touched := await self.page(change, after=after):
+            queued += await enrichments.queue(change.extractors, article_ids=touched)
+            after = touched[-1]
+        return queued
 
     async def page(self, change: PackChange, *, after: int = 0, limit: int = 1000) -> Sequence[int]:
         """Return the next numbers of articles that a change touches, in rising order."""
