@@ -198,12 +198,11 @@ class Judge:
 
     def _is_surname(self, hit: Hit) -> bool:
         """Whether a word with a capital stands behind another in a text on other things."""
-        text, start = self._around.text, hit.start
-        return (
-            hit.raw.istitle()
-            and bool(_NAME_BEFORE.search(text, max(0, start - _WORD), start))
-            and not self._around.is_field(start, hit.end)
-        )
+        around, start = self._around, hit.start
+        before = _NAME_BEFORE.search(around.text, max(0, start - _WORD), start)
+        if before is None or not hit.raw.istitle() or around.opens_sentence(before.start()):
+            return False
+        return not around.is_field(start, hit.end)
 
     def _plain(self, hit: Hit) -> str:
         if hit.said:
