@@ -20,7 +20,7 @@ async def article(database: str, shelf: Shelf) -> tuple[int, dict[str, int]]:
         database,
         shelf,
         number,
-        claims.at(TEXT, "www.evil[.]com", reasons=("defanged", "attack:asks", "popular:1k")),
+        claims.at(TEXT, "www.evil[.]com", reasons=("defanged", "attack:asks", "popular_1k")),
         claims.at(TEXT, "stage.exe", "file_name", verdict=Verdict.SUSPICIOUS, host=""),
         claims.at(
             TEXT, "Cozy Bear", "actor", value="G0016", name="APT29", alias="Cozy Bear",

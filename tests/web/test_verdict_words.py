@@ -3,7 +3,15 @@
 import pytest
 
 from ctiscraper.intelligence import Verdict
-from ctiscraper.web.verdict_words import AGAINST, FOR, NEITHER, VERDICTS, reason_of, verdict_words
+from ctiscraper.web.verdict_words import (
+    AGAINST,
+    FOR,
+    NEITHER,
+    VERDICTS,
+    reason_of,
+    rule_words,
+    verdict_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -11,8 +19,8 @@ from ctiscraper.web.verdict_words import AGAINST, FOR, NEITHER, VERDICTS, reason
     [
         ("defanged", "Written so that nobody opens it by accident", FOR, ""),
         ("attack:beacons to", "Its sentence tells of an attack", FOR, "beacons to"),
-        ("popular:10k", "Among the ten thousand most popular sites", AGAINST, ""),
-        ("popular:tranco", "Among the most popular sites", AGAINST, "tranco"),
+        ("popular_10k:tranco", "Among the ten thousand most popular sites", AGAINST, "tranco"),
+        ("may be:APT28 (G0007)", "The name may also mean", NEITHER, "APT28 (G0007)"),
         ("from_the_future:x:y", "From the future", NEITHER, "x:y"),
     ],
 )
@@ -27,3 +35,16 @@ def test_every_verdict_has_its_word() -> None:
     assert set(VERDICTS) == set(Verdict)
     assert verdict_words(Verdict.BENIGN) == "Benign"
     assert verdict_words(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("id", "by its id"),
+        ("context:group", "by its name, as the words around it say: group"),
+        ("again", "by a name that the text has told of before"),
+        ("powershell-download", "by the rule powershell-download"),
+    ],
+)
+def test_a_rule_says_how_it_recognises(rule: str, words: str) -> None:
+    assert rule_words(rule) == words

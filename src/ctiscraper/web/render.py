@@ -17,7 +17,7 @@ from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
 from ctiscraper.web.defanged import defanged
 from ctiscraper.web.kind_words import kind_group, kind_words, shown
-from ctiscraper.web.verdict_words import verdict_words
+from ctiscraper.web.verdict_words import rule_words, verdict_words
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -159,6 +159,7 @@ def _environment() -> Environment:
         "number": number,
         "per_day": per_day,
         "reason_words": words_of,
+        "rule_words": rule_words,
         "shown": shown,
         "size": size,
         "span": span,

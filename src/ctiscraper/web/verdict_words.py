@@ -60,24 +60,40 @@ _FEATURES = {
         "contact": "An address to write to",
         "scanner": "Scans the internet for research",
         "sinkhole": "A sinkhole",
-        "popular": "Among the most popular sites",
+        "popular_1k": "Among the thousand most popular sites",
+        "popular_10k": "Among the ten thousand most popular sites",
+        "popular_100k": "Among the hundred thousand most popular sites",
+        "popular_1m": "Among the million most popular sites",
         "popular_host": "On a popular site",
         "service": "A public service that intruders use as well",
         "shared": "In a network that many share",
         "abused": "On a site where anyone may put something",
         "listed": "In a warning list",
-        "known_good": "Held no more than suspicious, as it is known to be good",
-        "context_only": "Held no more than suspicious, as others have it too",
     },
     NEITHER: {
         "clearly_used": "Held suspicious, as the text shows it among indicators",
-        "rule": "By the rule",
-        "alias": "Named as",
-        "context": "The words around it say so",
+        "known_good": "Held no more than suspicious, as it is known to be good",
+        "context_only": "Held no more than suspicious, as others have it too",
+        "may be": "The name may also mean",
     },
 }
 _SIDES = {name: side for side, features in _FEATURES.items() for name in features}
-_RANKS = {"1k": "thousand", "10k": "ten thousand", "100k": "hundred thousand", "1m": "million"}
+_RULES = {
+    "id": "by its id",
+    "name": "by its name",
+    "exact": "by its name",
+    "country": "by its name",
+    "adjective": "by the word for what comes from it",
+    "telling": "by a name that means nothing else",
+    "again": "by a name that the text has told of before",
+    "alias of": "as another name of",
+    "cased": "by a name written as one, in a text on",
+    "beside": "by a name beside",
+    "context": "by its name, as the words around it say",
+    "product": "by its name beside that of its maker",
+    "program": "by the name of its program",
+}
+"""How a thing was recognised, by what stands before the colon of a rule."""
 
 
 def reason_of(stored: str) -> ReasonWords:
@@ -86,8 +102,6 @@ def reason_of(stored: str) -> ReasonWords:
     side = _SIDES.get(name)
     if side is None:
         return ReasonWords(name.replace("_", " ").capitalize(), NEITHER, detail)
-    if name == "popular" and detail in _RANKS:
-        return ReasonWords(f"Among the {_RANKS[detail]} most popular sites", side)
     return ReasonWords(_FEATURES[side][name], side, detail)
 
 
@@ -98,10 +112,13 @@ def verdict_words(verdict: str | None) -> str:
 
 def found_by(mention: MentionView) -> str:
     """Return how a mention was recognised, where that says more than its words do."""
-    if mention.rule == "id":
-        return "by its id"
-    if mention.rule == "name":
-        return "by its name"
-    if mention.rule:
-        return f"by the rule {mention.rule}"
-    return ""
+    return rule_words(mention.rule) if mention.rule else ""
+
+
+def rule_words(rule: str) -> str:
+    """Return how a rule recognises; the rules of behaviours are told by their own names."""
+    name, _, detail = rule.partition(":")
+    words = _RULES.get(name)
+    if words is None:
+        return f"by the rule {rule}"
+    return f"{words}: {detail}" if detail else words
