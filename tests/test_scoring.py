@@ -206,13 +206,25 @@ async def test_what_is_known_of_cves_is_told_and_joined_when_it_comes(
         "INSERT INTO cve (id, cvss, epss, kev_added, kev_ransomware)"
         " VALUES ('CVE-2026-12345', 9.8, 0.5, now()::date, true)"
     )
-    async with opened.transaction() as conn:
-        assert await scoring.touch_cves(conn, ["CVE-2026-12345", "CVE-2026-99999"]) == 1
+    assert await scoring.touch_cves(["CVE-2026-12345", "CVE-2026-99999"]) == 1
     await settle(scoring)
     words = str(scored.part(number, "urgency")["evidence"])
     assert "exploited, in KEV since" in words
     assert "EPSS 0.50, CVSS 9.8" in words
     assert scored.part(number, "urgency")["value"] > 0.6  # type: ignore[operator]  # a number
+
+
+async def test_new_facts_of_vulnerabilities_reach_the_articles_of_late(
+    opened: Database, scored: ScoredShelf
+) -> None:
+    scoring = Scoring(opened)
+    for name, words in (("x", "CVE-2026-12345 is fixed"), ("y", "nothing of that kind")):
+        named = (mention("cve", "CVE-2026-12345"),) if "CVE" in words else ()
+        scored.article(name, words, *named)
+        await scored.join(opened, scoring)
+    assert await scoring.touch_cves() == 1
+    scored.shelf.run("UPDATE article_score SET listed_at = now() - interval '91 days'")
+    assert await scoring.touch_cves() == 0
 
 
 async def test_a_file_tells_what_became_of_each_row(opened: Database) -> None:
