@@ -126,10 +126,10 @@ class Enrichments:
                 cursor = await conn.execute(_QUEUE, {**values, "after": after})
                 row = await cursor.fetchone()
             assert row is not None, "a count is one row"
-            queued += int(row[0])
-            if row[0] < _QUEUED_AT_ONCE:
+            batch, after = int(row[0]), int(row[1] or 0)
+            queued += batch
+            if batch < _QUEUED_AT_ONCE:
                 return queued
-            after = int(row[1])
 
     async def waiting(self) -> int:
         """Return how many texts are still to be looked through."""
