@@ -1,11 +1,13 @@
 """Values are understood in any spelling, and decisions made of them."""
 
+import hashlib
+
 import pytest
 
 from ctiscraper.db.verdicts import Scope
 from ctiscraper.errors import InputError
 from ctiscraper.intelligence import Verdict
-from ctiscraper.lookup import to_decision, understood, values_in
+from ctiscraper.lookup import asked_of, to_decision, understood, values_in
 
 
 @pytest.mark.parametrize(
@@ -23,6 +25,27 @@ def test_a_value_is_understood_where_it_is_one_thing(
     value: str, thing: tuple[str, str] | None
 ) -> None:
     assert understood(value) == thing
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_plain_spellings_are_what_the_recognisers_say(number: int) -> None:
+    """What is told by its spelling alone is told the same way by a closer look."""
+    digest = hashlib.sha512(str(number).encode()).hexdigest()
+    octets = hashlib.md5(str(number).encode(), usedforsecurity=False).digest()[:4]
+    plain = [digest[:32], digest[:40], digest[:64], ".".join(map(str, octets))]
+    assert [(kind, value) for _, kind, value in asked_of(plain)] == [
+        understood(value) for value in plain
+    ]
+
+
+def test_values_keep_their_order_whatever_tells_them() -> None:
+    given = ["evil[.]org", "10.1.2.3", "a name", "", "hxxp://evil[.]org/x"]
+    assert list(asked_of(given)) == [
+        ("evil[.]org", "domain", "evil.org"),
+        ("10.1.2.3", "ipv4", "10.1.2.3"),
+        ("a name", "", "a name"),
+        ("hxxp://evil[.]org/x", "url", "http://evil.org/x"),
+    ]
 
 
 def test_a_list_has_a_value_a_line() -> None:

@@ -1,6 +1,7 @@
 """What is known of many values at once, whatever spelling they are given in."""
 
 import asyncio
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -18,6 +19,13 @@ from ctiscraper.intelligence import Name, Verdict
 _BETWEEN = "\n\n"
 _LONGEST_SHOWN = 200
 _LONGEST_NAME = 100
+# Spellings that can be one thing only: most of a long list needs no closer look.
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PLAIN = re.compile(
+    r"(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])"
+    r"(?:(?P<md5>[0-9a-f]{32})|(?P<sha1>[0-9a-f]{40})|(?P<sha256>[0-9a-f]{64}))"
+    rf"|(?P<ipv4>{_OCTET}(?:\.{_OCTET}){{3}})"
+)
 Asked = tuple[str, str, str]
 """What of a question named a thing, and its kind and value; no kind is a name, if anything."""
 
@@ -34,7 +42,7 @@ async def look_up_values(entities: Entities, values: Sequence[str]) -> LookupRep
 
     Raises InputError.
     """
-    return await _look_up(entities, await asyncio.to_thread(lambda: list(_asked(values))))
+    return await _look_up(entities, await asyncio.to_thread(lambda: list(asked_of(values))))
 
 
 def values_in(text: str) -> list[str]:
@@ -81,14 +89,19 @@ def to_decision(
     )
 
 
-def _asked(values: Sequence[str]) -> Iterator[Asked]:
-    lines = [" ".join(value.split()) for value in values]
+def asked_of(values: Sequence[str]) -> Iterator[Asked]:
+    """Yield what values name, in their order."""
+    whole = [" ".join(value.split()) for value in values]
+    plain = {n: found for n, line in enumerate(whole) if (found := _PLAIN.fullmatch(line))}
+    lines = ["" if number in plain else line for number, line in enumerate(whole)]
     starts = [0, *accumulate(len(line) + len(_BETWEEN) for line in lines)]
     named: dict[int, list[Observable]] = {}
     for one in find_observables(_BETWEEN.join(lines)):
         named.setdefault(bisect_right(starts, one.start) - 1, []).append(one)
     for number, line in enumerate(lines):
-        if number in named:
+        if number in plain:
+            yield whole[number], str(plain[number].lastgroup), whole[number]
+        elif number in named:
             yield from ((_shown(line), *_named(one)) for one in named[number])
         elif line:
             yield _shown(line), "", line
