@@ -28,6 +28,8 @@ PLACES = {
     "stack": "ctiscraper.cli.stack:stack",
     "sources": "ctiscraper.cli.sources:app",
     "articles": "ctiscraper.cli.articles:app",
+    "stories": "ctiscraper.cli.stories:app",
+    "scoreboard": "ctiscraper.cli.stories:scoreboard",
     "dead": "ctiscraper.cli.queue:dead",
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",

@@ -15,7 +15,15 @@ from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems
 from ctiscraper.web.access import Access
 from ctiscraper.web.answers import JsonAnswer
-from ctiscraper.web.api import accounting, articles, operations, queue, sources
+from ctiscraper.web.api import (
+    accounting,
+    articles,
+    operations,
+    queue,
+    scoreboard,
+    sources,
+    stories,
+)
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
@@ -101,7 +109,7 @@ def create_app(services: WebServices) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS)
-    for resource in (articles, sources, accounting, operations, queue):
+    for resource in (articles, stories, sources, scoreboard, accounting, operations, queue):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)
