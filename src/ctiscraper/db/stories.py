@@ -6,12 +6,7 @@ from itertools import permutations
 
 from ctiscraper.db import story_decisions as decisions
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.story_neighbours import (
-    alike_in_text,
-    articles_of,
-    corpus_size,
-    neighbourhood,
-)
+from ctiscraper.db.story_neighbours import neighbourhood, read_batch
 from ctiscraper.db.story_placing import place
 from ctiscraper.story_facts import Placement, StoryJudge
 
@@ -26,7 +21,6 @@ class _Waiting:
 
     outbox_id: int
     article_id: int
-    story_id: int | None
     by_hand: bool
 
 
@@ -103,7 +97,7 @@ async def _lock(conn: Conn) -> None:
 async def _waiting(conn: Conn, limit: int) -> list[_Waiting]:
     cursor = await conn.execute(
         """
-        SELECT o.id, o.article_id, x.story_id, coalesce(x.by_hand, false)
+        SELECT o.id, o.article_id, coalesce(x.by_hand, false)
         FROM outbox o LEFT JOIN story_article x USING (article_id)
         WHERE o.topic = %s ORDER BY o.id LIMIT %s FOR UPDATE OF o SKIP LOCKED
         """,
@@ -114,28 +108,14 @@ async def _waiting(conn: Conn, limit: int) -> list[_Waiting]:
 
 async def _assign(conn: Conn, judge: StoryJudge, waiting: Sequence[_Waiting]) -> None:
     free = list(dict.fromkeys(one.article_id for one in waiting if not one.by_hand))
-    facts = await articles_of(conn, free)
-    alike = await alike_in_text(conn, free)
-    corpus = await corpus_size(conn)
+    batch = await read_batch(conn, free)
     for number in free:
-        present = await _story_of(conn, number)
-        asked = await neighbourhood(
-            conn, facts[number], judge, alike=alike[number], corpus=corpus, present=present
-        )
+        asked = await neighbourhood(conn, batch, batch.articles[number], judge)
         placement = await _without_clashes(conn, judge.place(asked))
-        await place(conn, number, present, placement)
+        await place(conn, number, asked.present, placement)
     await conn.execute(
         "DELETE FROM outbox WHERE id = ANY(%s)", ([one.outbox_id for one in waiting],)
     )
-
-
-async def _story_of(conn: Conn, article: int) -> int | None:
-    """Return where an article stands now: others of its batch may have taken it in."""
-    cursor = await conn.execute(
-        "SELECT story_id FROM story_article WHERE article_id = %s", (article,)
-    )
-    row = await cursor.fetchone()
-    return row[0] if row else None
 
 
 async def _without_clashes(conn: Conn, placement: Placement) -> Placement:
@@ -160,6 +140,14 @@ async def _without_clashes(conn: Conn, placement: Placement) -> Placement:
         nearest = placement.near
         if nearest in placement.lone:
             return replace(placement, stories=(), lone=(nearest,))
-        home = await _story_of(conn, nearest) if nearest is not None else None
-        return replace(placement, stories=(home,) if home is not None else (), lone=())
+        home = await _story_of(conn, nearest)
+        return replace(placement, stories=() if home is None else (home,), lone=())
     return placement
+
+
+async def _story_of(conn: Conn, article: int | None) -> int | None:
+    cursor = await conn.execute(
+        "SELECT story_id FROM story_article WHERE article_id = %s", (article,)
+    )
+    row = await cursor.fetchone()
+    return row[0] if row else None

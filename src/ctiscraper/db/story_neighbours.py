@@ -1,7 +1,8 @@
 """The articles that a new one has to be compared with, found by indexes alone and bounded."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from psycopg.rows import TupleRow
 
@@ -52,7 +53,8 @@ WHERE it.article_id <> %(article)s
 
 # The inverted index answers at any size; the planner would rather walk along the primary key.
 TEXT_PLAN = """
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),
+SELECT (SELECT coalesce(max(id), 1) FROM article),
+    set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true),
     set_config('gin_fuzzy_search_limit', '5000', true)
 """
 USUAL_PLAN = """
@@ -80,8 +82,9 @@ told AS (
     SELECT x.story_id, count(*) AS hits FROM story_article x JOIN given ON given.id = x.article_id
     WHERE x.story_id IS NOT NULL GROUP BY x.story_id ORDER BY hits DESC, x.story_id
     LIMIT {MOST_STORIES})
-SELECT id FROM given
-UNION SELECT m.article_id FROM told CROSS JOIN LATERAL (
+SELECT 0, story_id FROM story_article WHERE article_id = %(article)s
+UNION ALL SELECT id, NULL FROM given
+UNION ALL SELECT m.article_id, NULL FROM told CROSS JOIN LATERAL (
     SELECT x.article_id FROM story_article x
     WHERE x.story_id = told.story_id AND x.article_id <> %(article)s
     ORDER BY x.article_id DESC LIMIT {MOST_MEMBERS}) m
@@ -101,14 +104,35 @@ WHERE article_id = ANY(%(articles)s) AND entity_id = ANY(%(entities)s) GROUP BY 
 """
 
 _APART = """
-SELECT CASE WHEN one @> ARRAY[%(id)s::bigint] THEN other ELSE one END FROM story_decision
-WHERE undone_at IS NULL AND articles @> ARRAY[%(id)s::bigint]
-    AND (one @> ARRAY[%(id)s::bigint] OR other @> ARRAY[%(id)s::bigint])
+SELECT one, other FROM story_decision
+WHERE undone_at IS NULL AND articles && %(ids)s::bigint[] AND one <> '{}'
 """
 
 
-async def articles_of(conn: Conn, ids: Sequence[int]) -> dict[int, ArticleFacts]:
-    """Return articles with all that they name, by their numbers."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is known of all articles of a batch.
+
+    `corpus` is about how many articles there are, `alike` the newest whose text has something of
+    each, `parted` the sets that were parted by hand.
+    """
+
+    articles: Mapping[int, ArticleFacts]
+    alike: Mapping[int, Sequence[int]]
+    corpus: int
+    parted: Sequence[tuple[frozenset[int], frozenset[int]]]
+
+
+async def read_batch(conn: Conn, ids: Sequence[int]) -> Batch:
+    """Return what has to be known of articles before each is judged."""
+    articles = await _articles(conn, ids)
+    corpus, alike = await _alike_in_text(conn, ids)
+    cursor = await conn.execute(_APART, {"ids": list(ids)})
+    parted = [(frozenset(row[0]), frozenset(row[1])) for row in await cursor.fetchall()]
+    return Batch(articles, alike, corpus, parted)
+
+
+async def _articles(conn: Conn, ids: Sequence[int]) -> dict[int, ArticleFacts]:
     cursor = await conn.execute(_ENTITIES, (list(ids),))
     entities: dict[int, list[EntityFacts]] = defaultdict(list)
     for row in await cursor.fetchall():
@@ -117,44 +141,59 @@ async def articles_of(conn: Conn, ids: Sequence[int]) -> dict[int, ArticleFacts]
     return {row[0]: _article(row, entities[row[0]]) for row in await cursor.fetchall()}
 
 
-async def alike_in_text(conn: Conn, ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return the newest articles whose text has something of each of these."""
-    await conn.execute(TEXT_PLAN)
+async def _alike_in_text(conn: Conn, ids: Sequence[int]) -> tuple[int, dict[int, list[int]]]:
+    cursor = await conn.execute(TEXT_PLAN)
+    row = await cursor.fetchone()
+    assert row is not None, "a row without FROM"
     cursor = await conn.execute(ALIKE, (list(ids),))
     found: dict[int, list[int]] = defaultdict(list)
     for one, other in await cursor.fetchall():
         found[one].append(other)
     await conn.execute(USUAL_PLAN)
-    return found
-
-
-async def corpus_size(conn: Conn) -> int:
-    """Return about how many articles there are, without counting them."""
-    cursor = await conn.execute("SELECT coalesce(max(id), 0) FROM article")
-    row = await cursor.fetchone()
-    return max(1, int(row[0])) if row else 1
+    return int(row[0]), found
 
 
 async def neighbourhood(
-    conn: Conn,
-    article: ArticleFacts,
-    judge: StoryJudge,
-    *,
-    alike: Iterable[int],
-    corpus: int,
-    present: int | None,
+    conn: Conn, batch: Batch, article: ArticleFacts, judge: StoryJudge
 ) -> Neighbourhood:
     """Return all that one article has to be compared with."""
     seeds = judge.seeds(article)
-    found = [*await _by_entities(conn, article, seeds), *alike]
+    found = [*await _by_entities(conn, article, seeds), *batch.alike.get(article.id, ())]
     cursor = await conn.execute(
         _MEMBERS, {"found": found, "root": article.root_id, "article": article.id}
     )
-    ids = [row[0] for row in await cursor.fetchall()]
+    rows = await cursor.fetchall()
+    ids = sorted({row[0] for row in rows if row[0]})
+    candidates, stories = await _candidates(conn, ids, seeds)
+    apart = frozenset(
+        number
+        for one, other in batch.parted
+        for mine, theirs in ((one, other), (other, one))
+        if article.id in mine
+        for number in theirs
+    )
+    return Neighbourhood(
+        article=article,
+        candidates=candidates,
+        stories=stories,
+        corpus=batch.corpus,
+        present=next((row[1] for row in rows if not row[0]), None),
+        apart_articles=apart,
+        apart_stories=await _stories_of(conn, apart),
+    )
+
+
+async def _candidates(
+    conn: Conn, ids: Sequence[int], seeds: Seeds
+) -> tuple[tuple[Candidate, ...], dict[int, StoryFacts]]:
+    """Return the candidates of these numbers, and their stories."""
+    if not ids:
+        return (), {}
     shared = await _shared(conn, ids, seeds)
+    cursor = await conn.execute(_CANDIDATES, (list(ids),))
     stories: dict[int, StoryFacts] = {}
     candidates = []
-    for row in await _candidate_rows(conn, ids):
+    for row in await cursor.fetchall():
         if row[11] is not None:
             stories[row[11]] = StoryFacts(
                 id=row[11], articles=row[14], first_at=row[15], last_at=row[16]
@@ -169,22 +208,7 @@ async def neighbourhood(
                 breadth=row[13],
             )
         )
-    apart = await parted_from(conn, article.id)
-    return Neighbourhood(
-        article=article,
-        candidates=tuple(sorted(candidates, key=lambda one: one.article.id)),
-        stories=stories,
-        corpus=corpus,
-        present=present,
-        apart_articles=apart,
-        apart_stories=await _stories_of(conn, apart),
-    )
-
-
-async def parted_from(conn: Conn, article: int) -> frozenset[int]:
-    """Return the articles that this one was parted from by hand."""
-    cursor = await conn.execute(_APART, {"id": article})
-    return frozenset(number for row in await cursor.fetchall() for number in row[0])
+    return tuple(sorted(candidates, key=lambda one: one.article.id)), stories
 
 
 async def _stories_of(conn: Conn, articles: frozenset[int]) -> frozenset[int]:
@@ -217,18 +241,11 @@ async def _shared(conn: Conn, ids: Sequence[int], seeds: Seeds) -> dict[int, dic
     """Return for each article which of the entities it names, and whether as something bad."""
     shared: dict[int, dict[int, bool]] = defaultdict(dict)
     entities = [*seeds.rare, *seeds.common]
-    if ids and entities:
+    if entities:
         cursor = await conn.execute(_BOTH, {"articles": list(ids), "entities": entities})
         for article, entity, flagged in await cursor.fetchall():
             shared[article][entity] = bool(flagged)
     return shared
-
-
-async def _candidate_rows(conn: Conn, ids: Sequence[int]) -> list[TupleRow]:
-    if not ids:
-        return []
-    cursor = await conn.execute(_CANDIDATES, (list(ids),))
-    return await cursor.fetchall()
 
 
 def _article(row: TupleRow, entities: Iterable[EntityFacts] = ()) -> ArticleFacts:

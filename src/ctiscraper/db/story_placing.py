@@ -24,6 +24,8 @@ WHERE s.id = now.id AND (s.articles, s.first_at, s.last_at, s.first_article) IS 
 """
 
 _STAND = """
+WITH gone AS (
+    DELETE FROM story_also WHERE article_id = %(article)s AND story_id <> ALL(%(also)s::bigint[]))
 INSERT INTO story_article AS x (article_id, story_id, why, roundup, breadth)
 VALUES (%(article)s, %(story)s, %(why)s::jsonb, %(roundup)s, %(breadth)s)
 ON CONFLICT (article_id) DO UPDATE SET story_id = excluded.story_id, why = excluded.why,
@@ -38,9 +40,11 @@ WHERE (x.story_id, x.why, x.roundup, x.breadth) IS DISTINCT FROM
 async def place(conn: Conn, article: int, present: int | None, placement: Placement) -> None:
     """Write where an article stands, and bring the stories that it touches up to date."""
     story = await _story_for(conn, present, placement)
+    also = [one for one in placement.also if one != story]
     values = {
         "article": article,
         "story": story,
+        "also": also,
         "why": _why(placement),
         "roundup": placement.roundup,
         "breadth": placement.breadth,
@@ -55,7 +59,10 @@ async def place(conn: Conn, article: int, present: int | None, placement: Placem
     await refresh(conn, sorted(touched))
     if present is not None and story != present:
         await _follow_emptied(conn, present, story)
-    await _write_also(conn, article, story, placement)
+    pairs = [(one, article) for one in also]
+    if story is not None:
+        pairs += [(story, one) for one in placement.touched_by]
+    await _touch(conn, pairs)
 
 
 async def new_story(conn: Conn, article: int) -> int:
@@ -133,14 +140,8 @@ async def _follow_emptied(conn: Conn, story: int, successor: int | None) -> None
     )
 
 
-async def _write_also(conn: Conn, article: int, story: int | None, placement: Placement) -> None:
-    also = [one for one in placement.also if one != story]
-    await conn.execute(
-        "DELETE FROM story_also WHERE article_id = %s AND story_id <> ALL(%s)", (article, also)
-    )
-    pairs = [(one, article) for one in also]
-    if story is not None:
-        pairs += [(story, one) for one in placement.touched_by]
+async def _touch(conn: Conn, pairs: Sequence[tuple[int, int]]) -> None:
+    """Write down which stories which round-ups touch."""
     if pairs:
         await conn.execute(
             """

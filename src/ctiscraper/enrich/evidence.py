@@ -77,7 +77,7 @@ _LEAST_ANCHOR = 0.5
 _LINKED = frozenset({Kind.DOMAIN, Kind.URL, Kind.EMAIL, Kind.IPV4, Kind.IPV6, Kind.ONION})
 # A vulnerability with who is hit or who uses it is an event, where either alone is a subject.
 _WHO = frozenset({Name.PRODUCT, Name.VENDOR, Name.ACTOR, Name.MALWARE, Name.RANSOMWARE})
-BOTH = 0.15
+BOTH = 0.2
 
 SHARES, ALSO_SHARES = "shares", "also_shares"
 
