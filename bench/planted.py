@@ -183,8 +183,9 @@ class World:
 
     def _roundup(self, events: Sequence[Event], chance: random.Random) -> Planted:
         """A digest of a week, with a word or two on each of its events."""
-        week = chance.choice(events).at + timedelta(days=3)
-        near = sorted(events, key=lambda one: abs(one.at - week))[: chance.randint(5, 9)]
+        at = chance.choice(events).at + timedelta(days=chance.uniform(2, 6))
+        past = [one for one in events if one.at < at]
+        near = sorted(past, key=lambda one: at - one.at)[: chance.randint(5, 9)]
         facts = [_sentence(chance.choice(one.values), one, chance) for one in near]
         facts += [f"{one.actor} was seen with {one.malware}." for one in near]
         return Planted(
@@ -196,7 +197,7 @@ class World:
             ),
             text="\n\n".join(facts),
             source=f"host-{chance.randrange(self.hosts)}",
-            at=week + timedelta(days=2),
+            at=at,
         )
 
     def _echo(self, event: Event, chance: random.Random) -> Planted:

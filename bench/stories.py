@@ -43,7 +43,7 @@ WITH arts AS (
     SELECT sha256(('u' || n)::bytea), 1 + n % 100, 'standard', 'http://h.example/' || n, '',
         'Title ' || n || ' of ' || n % 977, 'Text', '', d, d, 450, 2, 'general',
         sha256(('t' || n)::bytea), ''
-    FROM (SELECT n, now() - (%(rows)s - n) * interval '3650 days' / %(rows)s AS d
+    FROM (SELECT n, now() - (1 - n::float8 / %(rows)s) * interval '3650 days' AS d
         FROM generate_series(%(first)s::int, %(last)s::int) AS n) made
     RETURNING id)
 INSERT INTO article_fingerprint (article_id, version, shingles, signature, bands)

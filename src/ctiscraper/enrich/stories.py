@@ -38,8 +38,8 @@ JOIN = 1.0
 
 # Who is in a story stays there with less: near the edge nothing is to go to and fro.
 STAY = 0.7
-# An article that calls itself a round-up, yet has one subject, must be sure of it.
-TITLED = 1.5
+# An article that calls itself a digest, or names as much as one, must be sure of its event.
+SURE = 1.5
 # Two that share so little still speak for a third being of their story.
 WEAK = 0.15
 NEAR = 3.0
@@ -181,8 +181,7 @@ class Stories:
         judged = [pair for pair in pairs if pair not in touched]
         shape = _shape_of(asked, judged, roundup=roundup)
         linked = [one for one in _events(asked, judged) if _links(asked, one, shape)]
-        threads = [one for one in _threads(linked, shape) if _is_most(one, shape)]
-        return _placed(shape, threads, touched)
+        return _placed(shape, _threads(linked, shape), touched)
 
     def _pair(self, asked: Neighbourhood, other: Candidate, *, roundup: bool) -> _Pair:
         article, theirs = asked.article, other.article
@@ -191,8 +190,8 @@ class Stories:
             reason = StoryReason(name="near_duplicate", weight=NEAR, detail=f"{alike:.2f}")
             return _Pair(other, NEAR + alike, near=True, reasons=(reason,))
         if roundup and (listed := _same_list(article, other)):
-            reason = StoryReason(name="same_list", weight=TITLED, detail=f"{listed:.2f}")
-            return _Pair(other, TITLED, near=True, reasons=(reason,))
+            reason = StoryReason(name="same_list", weight=SURE, detail=f"{listed:.2f}")
+            return _Pair(other, SURE, near=True, reasons=(reason,))
         named = shared_reasons(article, other, asked.corpus)
         evidence = [one for one in named if one.name != ALSO_SHARES]
         bears_out = _word_reasons(article, theirs, alike)
@@ -221,18 +220,21 @@ class Stories:
 
 
 def _placed(shape: _Shape, threads: list[_Thread], touched: list[_Pair]) -> Placement:
-    near = [one for one in threads if one.near]
-    spread = len(threads) >= MOST_EVENTS or (shape.titled and len(threads) > 1)
-    roundup = shape.roundup or (spread and not near)
+    kept = [one for one in threads if _is_most(one, shape)]
+    most = 1 if shape.titled else MOST_EVENTS - 1
+    roundup = shape.roundup or len(kept) > most or bool(threads and not kept)
     bare = Placement(roundup=roundup, breadth=shape.breadth)
     if roundup:
-        events = [event for one in threads if not one.near for event in one.events]
-        bare = replace(bare, also=tuple(one.story.id for one in events if one.story))
-        threads = near
-    if not threads:
+        events = [event for one in threads for event in one.events]
+        also = tuple(one.story.id for one in events if one.story and not one.near)
+        bare = replace(bare, also=also)
+        joined = [one for one in events if one.near][:1]
+    elif shape.breadth >= HUB_BREADTH:
+        joined = [one.events[0] for one in kept[:1]]
+    else:
+        joined = _together(kept)
+    if not joined:
         return bare
-    alone = roundup or shape.breadth >= HUB_BREADTH
-    joined = threads[0].events if alone else _together(threads)
     best = joined[0].best
     return replace(
         bare,
@@ -332,8 +334,8 @@ def _links(asked: Neighbourhood, event: _Event, shape: _Shape) -> bool:
     if event.best.score < JOIN * (STAY if present else 1):
         return False
     best = event.best
-    titled = shape.titled or (story is None and is_titled_roundup(best.candidate.article.title))
-    if titled and best.score < TITLED:
+    wide = shape.titled or shape.breadth >= HUB_BREADTH or (story is None and _is_wide(best))
+    if wide and best.score < SURE:
         return False
     if story is None:
         return True
@@ -392,23 +394,25 @@ def _supports(event: _Event, articles: int) -> bool:
     return speaking >= min(-(-articles // SUPPORT_SHARE), MOST_SUPPORT)
 
 
+def _is_wide(pair: _Pair) -> bool:
+    """Return whether a candidate calls itself a digest, or names as much as one."""
+    other = pair.candidate
+    return other.breadth >= HUB_BREADTH or is_titled_roundup(other.article.title)
+
+
 def _through_a_hub(event: _Event, articles: int) -> bool:
     """Return whether all that links to a story is one article that tells of much else."""
     speaking = [pair for pair in event.pairs if pair.score >= WEAK]
-    if articles < 2 or len(speaking) > 1:  # noqa: PLR2004 - a story of two
-        return False
-    only = speaking[0].candidate
-    return only.breadth >= HUB_BREADTH or is_titled_roundup(only.article.title)
+    return articles > 1 and len(speaking) == 1 and _is_wide(speaking[0])
 
 
-def _together(threads: list[_Thread]) -> tuple[_Event, ...]:
-    """Return the events that are one through the new article: a thread, and what it bridges to."""
-    first, *others = threads
-    joined = list(first.events[:1])
-    for event in (*first.events[1:], *(each for one in others for each in one.events)):
-        if _bridges(joined, event):
+def _together(threads: list[_Thread]) -> list[_Event]:
+    """Return the events that are one through the new article, the one it is most like first."""
+    joined: list[_Event] = []
+    for event in (each for one in threads for each in one.events):
+        if not joined or _bridges(joined, event):
             joined.append(event)
-    return tuple(joined)
+    return joined
 
 
 def _bridges(joined: list[_Event], other: _Event) -> bool:
