@@ -17,7 +17,7 @@ _SUBJECTS = frozenset({Kind.CVE, Name.ACTOR, Name.MALWARE, Name.RANSOMWARE})
 _TITLE = re.compile(
     r"""
     \b(?:round-?\s?ups?|digest|newsletter|recap|wrap-?\s?up|bulletin\ board|link\s?dump)\b
-    | \b(?:this|last|past)\ (?:week|month)(?:'s|’s)?\ (?:in|threats|security|cyber|news)\b
+    | \b(?:this|last|past)\ (?:week|month)(?:['\u2019]s)?\ (?:in|threats|security|cyber|news)\b
     | \b(?:week|month|year)\ in\ (?:review|security|cyber\w*|malware|ransomware|threats|breach\w*)
     | \b(?:weekly|monthly|daily|quarterly|annual|yearly)\s(?:\w+\s){0,4}?
         (?:report|summary|update|review|brief(?:ing)?|intelligence|news|bulletin|threats?|edition)\b
@@ -31,7 +31,7 @@ _TITLE = re.compile(
     | \b(?:actualité|bulletin|revue|récap\w*)\s(?:\w+\s){0,2}?(?:hebdo\w*|semaine|mensuel\w*)\b
     | \bнедел[июя]\b.*\b(?:обзор|итоги|дайджест)\b | \b(?:обзор|итоги|дайджест)\b.*\bнедел
     | 周报 | 月报 | 週報 | 月報 | 週刊 | 今週の
-    """,
+    """,  # noqa: RUF001 - some are written in Russian
     re.IGNORECASE | re.VERBOSE,
 )
 

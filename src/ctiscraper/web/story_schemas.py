@@ -17,7 +17,7 @@ class StoryParameters(BaseModel):
 
 
 class ScoreParameters(BaseModel):
-    """Over which period sources are compared, by default 30 days, at most 366."""
+    """Over which period sources are compared, by default 30 days, at most 92."""
 
     model_config = ConfigDict(extra="forbid")
 
