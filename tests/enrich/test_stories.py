@@ -315,6 +315,71 @@ def test_a_digest_by_its_title_has_to_be_sure() -> None:
     assert placed(replace(digest, entities=sure), article(1, *sure)).lone == (1,)
 
 
+def test_events_with_something_in_common_are_one_thread() -> None:
+    """Three fragments of one event, each with the same domain, are joined and make no digest."""
+    hashes = [entity(f"sha256 {n:02x}") for n in range(3)]
+    members = [
+        _member(article(n, one, DOMAIN), n + 10, one, DOMAIN) for n, one in enumerate(hashes)
+    ]
+    stories = {n + 10: _story(n + 10, articles=1) for n in range(3)}
+    found = placed(article(9, *hashes, DOMAIN), *members, stories=stories)
+    assert (found.stories, found.roundup) == ((10, 11, 12), False)
+
+
+def test_a_wide_article_has_to_be_sure_and_joins_no_two() -> None:
+    subjects = [entity(f"malware family-{n}", articles=3_000) for n in range(11)]
+    one, other = (_member(article(n, HASH), n + 3, HASH) for n in (1, 2))
+    stories = {4: _story(4, articles=1), 5: _story(5, articles=1)}
+    assert placed(article(9, HASH, *subjects), one, stories=stories).stories == ()
+    both = (HASH, DOMAIN)
+    sure = [replace(each, shared=frozenset({HASH.id, DOMAIN.id})) for each in (one, other)]
+    assert placed(article(9, *both, *subjects), *sure, stories=stories).stories == (4,)
+    assert placed(article(9, *both), *sure, stories=stories).stories == (4, 5)
+
+
+def test_an_article_whose_rare_things_lie_elsewhere_is_of_no_event() -> None:
+    """One hash of ten is another's: what else it names is told of in many articles."""
+    elsewhere = [entity(f"domain d{n}.example", verdict="mentioned") for n in range(9)]
+    others = [article(n + 20, one) for n, one in enumerate(elsewhere)]
+    found = placed(article(9, HASH, *elsewhere), article(1, HASH), *others)
+    assert (found.lone, found.roundup) == ((), True)
+
+
+def test_a_template_with_another_vulnerability_is_no_copy() -> None:
+    judge = Stories(lambda _one, _other: (0.8, True))
+    one, other = article(1, mark=_mark((1,))), article(2, CVE, mark=_mark((2,)))
+    candidate = Candidate(article=one, shared=frozenset(), breadth=1)
+    asked = Neighbourhood(article=other, candidates=(candidate,), corpus=CORPUS)
+    assert judge.place(asked).lone == ()
+    named = replace(candidate, shared=frozenset({CVE.id}))
+    assert judge.place(replace(asked, candidates=(named,))).lone == (1,)
+
+
+def test_a_host_in_a_link_counts_half_unless_one_holds_it_malicious() -> None:
+    link = replace(DOMAIN, verdict="mentioned")
+    name = entity("actor turla", articles=300, sources=40)
+    one, other = article(1, link, name), article(2, link, name)
+    assert placed(other, one).lone == ()
+    bad = Candidate(article=one, shared=frozenset({link.id, name.id}), flagged=frozenset({link.id}))
+    assert placed(other, bad).lone == (1,)
+    assert placed(article(2, replace(DOMAIN, verdict="benign"), name), one).lone == ()
+
+
+def test_a_host_that_was_named_a_month_before_marks_no_event() -> None:
+    old = replace(DOMAIN, articles=6, first_seen=START - timedelta(days=60))
+    both = (old, entity("actor turla", articles=300, sources=40))
+    assert placed(article(2, *both), article(1, *both)).lone == ()
+
+
+def test_a_campaign_of_months_is_told_in_waves() -> None:
+    """The same hashes, a hundred days on: another story, however much is shared."""
+    shared = [entity(f"sha256 {n:04x}") for n in range(20)]
+    far = _story(5, articles=2)
+    members = [_member(article(n, *shared), 5, *shared) for n in (1, 2)]
+    found = placed(article(9, *shared, days=100), *members, stories={5: far})
+    assert found.stories == ()
+
+
 def test_what_was_parted_by_hand_stays_apart() -> None:
     one, other = article(1, HASH), article(2, HASH)
     assert placed(other, one, apart_articles=frozenset({1})).lone == ()
