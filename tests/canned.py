@@ -7,6 +7,7 @@ import make
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import Finder, Found
 from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.stories import Stories
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope
 from ctiscraper.pipeline import Pipeline, Result
 from ctiscraper.scoring import Scoring
@@ -87,6 +88,7 @@ class Bench(Stage):
             links=self.links,
             enrichments=self.enrichments,
             scoring=Scoring(self.database),
+            stories=Stories(self.database),
             raw=self.raw,
             clock=self.database.clock,
             chance=lambda: 0.5,

@@ -20,6 +20,7 @@ from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
+from ctiscraper.db.stories import Stories
 from ctiscraper.db.touched import Touched
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
@@ -106,6 +107,7 @@ async def open_services(
             links=Links(database),
             enrichments=enrichments,
             scoring=scoring,
+            stories=Stories(database),
             raw=raw,
             clock=database.clock,
         )

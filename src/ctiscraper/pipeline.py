@@ -33,6 +33,8 @@ from ctiscraper.db.raw import RawStore
 from ctiscraper.db.session import Conn
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import SnapshotRecord, Store
+from ctiscraper.db.stories import Stories
+from ctiscraper.enrich.stories import Stories as StoryTeller
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
@@ -55,6 +57,8 @@ from ctiscraper.types import (
 )
 
 log = structlog.get_logger()
+
+_TELLER = StoryTeller()
 
 ENRICH_BATCH = 10
 """How many texts are looked through before what was found in them is written."""
@@ -82,6 +86,7 @@ class Pipeline:
     links: Links
     enrichments: Enrichments
     scoring: Scoring
+    stories: Stories
     raw: RawStore
     clock: Callable[[], datetime]
     chance: Callable[[], float] = random.random
@@ -376,6 +381,16 @@ class Pipeline:
     async def unenriched(self) -> int:
         """Return how many new texts are still to be looked through."""
         return await self.enrichments.waiting(new=True)
+
+    # 6. Articles on one event become a story.
+
+    async def tell_stories(self) -> int:
+        """Return how many articles were put into the stories that they belong to."""
+        return await self.stories.assign_next(_TELLER)
+
+    async def untold(self) -> int:
+        """Return how many articles are still to be put into stories."""
+        return await self.stories.waiting()
 
     def _chance(self) -> Chance:
         return Chance(self.chance())

@@ -6,6 +6,7 @@ import pytest_asyncio
 
 from ctiscraper.db.session import Database
 from db.stage import Stage
+from newsroom import Newsroom
 
 
 @pytest_asyncio.fixture
@@ -14,3 +15,9 @@ async def stage(database: str) -> AsyncIterator[Stage]:
         stage = Stage(opened)
         yield stage
         assert (await stage.accounting()).balanced
+
+
+@pytest_asyncio.fixture
+async def newsroom(database: str) -> AsyncIterator[Newsroom]:
+    async with Database(database, size=4) as opened:
+        yield Newsroom(database, opened)

@@ -89,6 +89,12 @@ class Script:
     async def unenriched(self) -> int:
         return 0
 
+    async def tell_stories(self) -> int:
+        return 0
+
+    async def untold(self) -> int:
+        return 0
+
 
 class Ready:
     """Recognisers that need nothing."""

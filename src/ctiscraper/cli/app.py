@@ -34,6 +34,8 @@ PLACES = {
     "verdict": "ctiscraper.cli.verdicts:app",
     "enrichment": "ctiscraper.cli.enrichment:app",
     "watchlist": "ctiscraper.cli.watchlist:app",
+    "stories": "ctiscraper.cli.stories:app",
+    "scoreboard": "ctiscraper.cli.stories:scoreboard",
     "dead": "ctiscraper.cli.queue:dead",
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",

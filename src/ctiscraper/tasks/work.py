@@ -140,7 +140,11 @@ class Worker:
                 or await pipeline.unlinked()
             ):
                 return False
-            return not self.services.settings.enrich or not await pipeline.unenriched()
+            return not self.services.settings.enrich or (
+                not await pipeline.unenriched()
+                and not await pipeline.tell_stories()
+                and not await pipeline.untold()
+            )
         except StorageError:
             return False
 
@@ -336,7 +340,7 @@ class Worker:
             await self.services.hosts.rest(lease.host, OURS_SECONDS)
 
     async def _keep_up(self) -> None:
-        """Renew what is held, take back what others lost, compare and score what was stored."""
+        """Renew what is held, take back what others lost, compare, score and tell what was stored."""
         seconds = self.services.settings.lease_seconds
         renewed = 0.0
         while True:
@@ -353,6 +357,7 @@ class Worker:
                 await self.services.queue.reap()
                 while await self.services.pipeline.link() >= LINK_BATCH:
                     pass
+                await self.services.pipeline.tell_stories()
                 await self.services.scoring.rescore(RESCORE_BATCH)
             except StorageError as error:
                 log.warning("database_unreachable", detail=error.detail)

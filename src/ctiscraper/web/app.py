@@ -24,7 +24,9 @@ from ctiscraper.web.api import (
     lookup,
     operations,
     queue,
+    scoreboard,
     sources,
+    stories,
     verdicts,
     watchlist,
 )
@@ -129,8 +131,9 @@ def create_app(services: WebServices) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS)
-    named = (article_entities, entities, lookup, verdicts, enrichment)
-    for resource in (articles, *named, sources, watchlist, accounting, operations, queue):
+    named = (article_entities, entities, lookup, verdicts, enrichment, stories)
+    kept = (sources, watchlist, scoreboard, accounting, operations, queue)
+    for resource in (articles, *named, *kept):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

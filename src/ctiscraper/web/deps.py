@@ -14,8 +14,11 @@ from ctiscraper.db.items import Items
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
+from ctiscraper.db.scoreboard import SourceScores
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
+from ctiscraper.db.stories import Stories
+from ctiscraper.db.story_pages import StoryPages
 from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.errors import UnavailableError
 from ctiscraper.scoring import Scoring
@@ -102,6 +105,18 @@ async def _records(given: Services) -> EnrichmentRecords:
     return EnrichmentRecords(given.database)
 
 
+async def _stories(given: Services) -> Stories:
+    return Stories(given.database)
+
+
+async def _story_pages(given: Services) -> StoryPages:
+    return StoryPages(given.database)
+
+
+async def _scores(given: Services) -> SourceScores:
+    return SourceScores(given.database)
+
+
 async def _sourcing(given: Services) -> Sourcing:
     if given.sourcing is None:
         raise UnavailableError("this process reads only; add sources where collection runs")
@@ -162,6 +177,9 @@ ItemsDep = Annotated[Items, Depends(_items)]
 RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(_queue)]
 SourcesDep = Annotated[Sources, Depends(_sources)]
+StoriesDep = Annotated[Stories, Depends(_stories)]
+StoryPagesDep = Annotated[StoryPages, Depends(_story_pages)]
+ScoresDep = Annotated[SourceScores, Depends(_scores)]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]

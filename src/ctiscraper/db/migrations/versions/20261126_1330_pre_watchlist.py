@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261126_1330"
-down_revision = "20261126_1310"
+down_revision = "20261126_1320"
 branch_labels = None
 depends_on = None
 

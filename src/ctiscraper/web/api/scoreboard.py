@@ -1,0 +1,22 @@
+"""The scoreboard: which source is worth what."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.story_views import Scoreboard
+from ctiscraper.web.answers import encoded, tagged
+from ctiscraper.web.deps import ScoresDep
+from ctiscraper.web.story_schemas import ScoreParameters
+
+router = APIRouter(prefix="/scoreboard", tags=["sources"])
+
+
+@router.get("", response_model=Scoreboard, summary="How sources compare over a period")
+async def get_scoreboard(
+    request: Request, scores: ScoresDep, parameters: Annotated[ScoreParameters, Query()]
+) -> Response:
+    """Stories told first and by how much, entities no other source has, and repetitions."""
+    found = await scores.scoreboard(since=parameters.since, until=parameters.until)
+    return tagged(request, encoded(found))
