@@ -58,8 +58,6 @@ from ctiscraper.types import (
 
 log = structlog.get_logger()
 
-_TELLER = StoryTeller()
-
 ENRICH_BATCH = 10
 """How many texts are looked through before what was found in them is written."""
 
@@ -398,6 +396,13 @@ class Pipeline:
 
 def _near(one: Fingerprint, other: Fingerprint) -> float | None:
     return similarity(one, other) if is_near_duplicate(one, other) else None
+
+
+def _alike(one: Fingerprint, other: Fingerprint) -> tuple[float, bool]:
+    return similarity(one, other), is_near_duplicate(one, other)
+
+
+_TELLER = StoryTeller(_alike)
 
 
 def _refuse_front_page(url: str, page: Page) -> None:

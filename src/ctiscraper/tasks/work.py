@@ -340,7 +340,7 @@ class Worker:
             await self.services.hosts.rest(lease.host, OURS_SECONDS)
 
     async def _keep_up(self) -> None:
-        """Renew what is held, take back what others lost, compare, score and tell what was stored."""
+        """Renew what is held, take back what others lost, compare, score and tell what is new."""
         seconds = self.services.settings.lease_seconds
         renewed = 0.0
         while True:
