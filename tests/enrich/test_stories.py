@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from zlib import crc32
 
 import pytest
@@ -353,6 +354,21 @@ def test_a_template_with_another_vulnerability_is_no_copy() -> None:
     assert judge.place(asked).lone == ()
     named = replace(candidate, shared=frozenset({CVE.id}))
     assert judge.place(replace(asked, candidates=(named,))).lone == (1,)
+
+
+def _near(share: float, _one: Fingerprint, _other: Fingerprint) -> tuple[float, bool]:
+    return share, True
+
+
+def test_a_text_that_is_a_part_of_a_digest_is_no_copy_of_it() -> None:
+    for share, lone in ((0.2, ()), (0.7, (1,))):
+        judge = Stories(partial(_near, share))
+        digest = article(1, mark=_mark((1,)), title="Weekly security newsletter")
+        candidate = Candidate(article=digest, shared=frozenset())
+        asked = Neighbourhood(
+            article=article(2, mark=_mark((2,))), candidates=(candidate,), corpus=CORPUS
+        )
+        assert judge.place(asked).lone == lone
 
 
 def test_a_host_in_a_link_counts_half_unless_one_holds_it_malicious() -> None:

@@ -26,7 +26,7 @@ _TITLE = re.compile(
     | \bpatch\ tuesday\b
     | \btop\ \d+\ (?:\w+\s){0,3}?(?:threats|malware|vulnerabilities|cves|stories|attacks|breaches)\b
     | \bin\ other\ news\b
-    | \b(?:wochen|monats)(?:r(?:ü|ue)ckblick|bericht|schau)\b
+    | \b(?:wochen|monats)(?:r\w{1,2}ckblick|bericht|schau)\b
     | \b(?:resumen|boletín|bolet[ií]n|resumo)\s(?:semanal|mensual|mensal)\b
     | \b(?:actualité|bulletin|revue|récap\w*)\s(?:\w+\s){0,2}?(?:hebdo\w*|semaine|mensuel\w*)\b
     | \bнедел[июя]\b.*\b(?:обзор|итоги|дайджест)\b | \b(?:обзор|итоги|дайджест)\b.*\bнедел

@@ -36,13 +36,15 @@ Alike = Callable[[Fingerprint, Fingerprint], tuple[float, bool]]
 JOIN = 1.0
 """From this weight on two articles are taken to tell of one event."""
 
-# Who is in a story stays there with less: near the edge nothing is to go to and fro.
+# Who is in a story stays there with less: near the edge nothing is to go in and out.
 STAY = 0.7
 # An article that calls itself a digest, or names as much as one, must be sure of its event.
 SURE = 1.5
 # Two that share so little still speak for a third being of their story.
 WEAK = 0.15
 NEAR = 3.0
+# So much of both texts is one where either is a digest, which holds others whole.
+LEAST_COPY = 0.5
 
 # Other articles are looked for by things that at most so many have.
 RARE = 50
@@ -148,7 +150,11 @@ class _Shape:
     titled: bool
     roundup: bool
     breadth: int
-    linked: frozenset[int]
+    linked: frozenset[int] = frozenset()
+
+    @property
+    def wide(self) -> bool:
+        return self.titled or self.roundup or self.breadth >= HUB_BREADTH
 
 
 class Stories:
@@ -174,22 +180,21 @@ class Stories:
 
     def place(self, asked: Neighbourhood) -> Placement:
         """Return where an article belongs, with the reasons."""
-        article = asked.article
-        roundup = is_roundup(article.entities)
-        pairs = [self._pair(asked, one, roundup=roundup) for one in asked.candidates]
+        shape = _shape_of(asked.article)
+        pairs = [self._pair(asked, one, shape) for one in asked.candidates]
         touched = [pair for pair in pairs if pair.candidate.roundup and not pair.near]
         judged = [pair for pair in pairs if pair not in touched]
-        shape = _shape_of(asked, judged, roundup=roundup)
+        shape = replace(shape, linked=_linked(asked, judged))
         linked = [one for one in _events(asked, judged) if _links(asked, one, shape)]
         return _placed(shape, _threads(linked, shape), touched)
 
-    def _pair(self, asked: Neighbourhood, other: Candidate, *, roundup: bool) -> _Pair:
+    def _pair(self, asked: Neighbourhood, other: Candidate, shape: _Shape) -> _Pair:
         article, theirs = asked.article, other.article
         alike, near = self._likeness(article, theirs)
-        if near and not _names_others(article, other):
+        if near and _is_copy(article, other, alike, shape):
             reason = StoryReason(name="near_duplicate", weight=NEAR, detail=f"{alike:.2f}")
             return _Pair(other, NEAR + alike, near=True, reasons=(reason,))
-        if roundup and (listed := _same_list(article, other)):
+        if shape.roundup and (listed := _same_list(article, other)):
             reason = StoryReason(name="same_list", weight=SURE, detail=f"{listed:.2f}")
             return _Pair(other, SURE, near=True, reasons=(reason,))
         named = shared_reasons(article, other, asked.corpus)
@@ -247,18 +252,22 @@ def _placed(shape: _Shape, threads: list[_Thread], touched: list[_Pair]) -> Plac
     )
 
 
-def _shape_of(asked: Neighbourhood, judged: list[_Pair], *, roundup: bool) -> _Shape:
-    article = asked.article
-    named = frozenset().union(*(pair.candidate.shared for pair in judged if not pair.near))
+def _shape_of(article: ArticleFacts) -> _Shape:
     return _Shape(
         titled=is_titled_roundup(article.title),
-        roundup=roundup,
+        roundup=is_roundup(article.entities),
         breadth=breadth_of(article.entities),
-        linked=frozenset(
-            one.id
-            for one in article.entities
-            if one.id in named and is_anchor(one, article.at, asked.corpus)
-        ),
+    )
+
+
+def _linked(asked: Neighbourhood, judged: list[_Pair]) -> frozenset[int]:
+    """Return the rare things of an article that others name too, its copies aside."""
+    article = asked.article
+    named = frozenset().union(*(pair.candidate.shared for pair in judged if not pair.near))
+    return frozenset(
+        one.id
+        for one in article.entities
+        if one.id in named and is_anchor(one, article.at, asked.corpus)
     )
 
 
@@ -266,10 +275,17 @@ def _is_seed(one: EntityFacts, article: ArticleFacts) -> bool:
     return one.articles <= RARE or is_new(one, article.at)
 
 
-def _names_others(article: ArticleFacts, other: Candidate) -> bool:
-    """Return whether texts of one template name other vulnerabilities each."""
+def _is_copy(article: ArticleFacts, other: Candidate, alike: float, shape: _Shape) -> bool:
+    """Return whether near-duplicates tell of one event.
+
+    Texts of one template that name other vulnerabilities each do not, nor does a text that is
+    but a part of a digest.
+    """
     mine = _cves(article)
-    return bool(mine) and other.breadth > 0 and not mine & other.shared
+    if mine and other.breadth > 0 and not mine & other.shared:
+        return False
+    wide = shape.wide or other.roundup or _is_wide(other)
+    return not wide or alike >= LEAST_COPY
 
 
 def _cves(article: ArticleFacts) -> frozenset[int]:
@@ -334,7 +350,7 @@ def _links(asked: Neighbourhood, event: _Event, shape: _Shape) -> bool:
     if event.best.score < JOIN * (STAY if present else 1):
         return False
     best = event.best
-    wide = shape.titled or shape.breadth >= HUB_BREADTH or (story is None and _is_wide(best))
+    wide = shape.wide or (story is None and _is_wide(best.candidate))
     if wide and best.score < SURE:
         return False
     if story is None:
@@ -394,16 +410,15 @@ def _supports(event: _Event, articles: int) -> bool:
     return speaking >= min(-(-articles // SUPPORT_SHARE), MOST_SUPPORT)
 
 
-def _is_wide(pair: _Pair) -> bool:
+def _is_wide(other: Candidate) -> bool:
     """Return whether a candidate calls itself a digest, or names as much as one."""
-    other = pair.candidate
     return other.breadth >= HUB_BREADTH or is_titled_roundup(other.article.title)
 
 
 def _through_a_hub(event: _Event, articles: int) -> bool:
     """Return whether all that links to a story is one article that tells of much else."""
     speaking = [pair for pair in event.pairs if pair.score >= WEAK]
-    return articles > 1 and len(speaking) == 1 and _is_wide(speaking[0])
+    return articles > 1 and len(speaking) == 1 and _is_wide(speaking[0].candidate)
 
 
 def _together(threads: list[_Thread]) -> list[_Event]:
