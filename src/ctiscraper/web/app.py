@@ -27,9 +27,11 @@ from ctiscraper.web.api import (
     scoreboard,
     sources,
     stories,
+    techniques,
     verdicts,
     watchlist,
 )
+from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
@@ -113,6 +115,7 @@ def create_app(services: WebServices) -> FastAPI:
     )
     app.state.services = services
     app.state.recent = Recent[bytes](LIST_SECONDS)
+    app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
@@ -131,7 +134,7 @@ def create_app(services: WebServices) -> FastAPI:
 
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS)
-    named = (article_entities, entities, lookup, verdicts, enrichment, stories)
+    named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
     for resource in (articles, *named, *kept):
         api.include_router(resource.router)

@@ -41,8 +41,8 @@ class WebServices:
     Without `sourcing` this process reads only: sources are not added or previewed.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
-    silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, `weights` are those of
-    scores.
+    silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
+    in use; `weights` are those of scores.
     """
 
     database: Database
@@ -52,7 +52,7 @@ class WebServices:
     sourcing: Sourcing | None = None
     bell: Bell = field(default_factory=SilentBell)
     lease_seconds: float = 60.0
-    matrix: Matrix = field(default_factory=Matrix)
+    matrix: Matrix | None = None
     weights: Weights = field(default_factory=lambda: DEFAULT_WEIGHTS)
 
 

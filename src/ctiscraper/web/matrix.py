@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import Protocol
 
+import msgspec
+
 from ctiscraper.db.techniques import TechniqueCount
+from ctiscraper.enrich.navigator import LayerTechnique, navigator_layer
+from ctiscraper.errors import NotFoundError
+from ctiscraper.packs.attack_matrix import AttackPack, Domain
 
 DOMAINS = {
     "enterprise-attack": "Enterprise",
@@ -78,6 +83,20 @@ class Matrix:
     techniques: Sequence[KnownTechnique] = ()
     tactics: Sequence[KnownTactic] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    pack: AttackPack | None = None
+
+    def layer(self, counts: Iterable[TechniqueCount], domain: str, name: str) -> bytes:
+        """Return what is counted as a layer of the ATT&CK Navigator. Raises NotFoundError."""
+        if self.pack is None:
+            raise NotFoundError(
+                "no data pack of ATT&CK is installed yet: workers make it when they start"
+            )
+        techniques = [
+            LayerTechnique(technique_id=one.technique.value, score=one.articles) for one in counts
+        ]
+        return msgspec.json.encode(
+            navigator_layer(self.pack, techniques, Domain(domain), name=name)
+        )
 
     def columns(self, counts: Iterable[TechniqueCount], domain: str) -> tuple[Column, ...]:
         """Return the columns of one matrix, each technique with how many articles name it."""

@@ -1,13 +1,13 @@
 """What the pages of things that articles name may be asked and sent."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ctiscraper.db.entities import EntityQuery
 from ctiscraper.intelligence import Verdict
 from ctiscraper.web.kind_words import GROUPS
-from ctiscraper.web.schemas import Cursor, Key, Line, PageFilters, RowId
+from ctiscraper.web.schemas import Cursor, Key, Line, MatrixName, PageFilters, RowId
 
 
 def _none(value: object) -> object:
@@ -18,7 +18,6 @@ def _none(value: object) -> object:
 _Open = BeforeValidator(_none)
 _KINDS = {group.name: tuple(group.kinds) for group in GROUPS}
 Kind = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
-MatrixName = Literal["enterprise-attack", "mobile-attack", "ics-attack"]
 
 
 class EntityFilters(BaseModel):

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from ctiscraper.db.entities import Entities
 from ctiscraper.db.evidence import Evidence
 from ctiscraper.db.techniques import Techniques
 from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.db.vulnerabilities import Vulnerabilities
+from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import Services
 from ctiscraper.web.matrix import Matrix
 
@@ -33,8 +34,12 @@ async def _vulnerabilities(given: Services) -> Vulnerabilities:
     return Vulnerabilities(given.database)
 
 
-async def _matrix(given: Services) -> Matrix:
-    return given.matrix
+async def _matrix(request: Request, given: Services) -> Matrix:
+    if given.matrix is not None:
+        return given.matrix
+    shelf = request.app.state.attack
+    assert isinstance(shelf, AttackShelf)
+    return await shelf.matrix(given.database)
 
 
 EntitiesDep = Annotated[Entities, Depends(_entities)]

@@ -109,6 +109,15 @@ class ArticleParameters(ArticleFilters, FormParameters):
     limit: Limit = 50
 
 
+MatrixName = Literal["enterprise-attack", "mobile-attack", "ics-attack"]
+
+
+class LayerParameters(ArticleFilters):
+    """Of which articles techniques are counted, and which matrix the layer is of."""
+
+    matrix: Annotated[MatrixName, Field(description="the domain of ATT&CK")] = "enterprise-attack"
+
+
 _Open = BeforeValidator(_none)
 
 

@@ -46,3 +46,17 @@ async def technique_matrix(
         },
         scope=request.scope,
     )
+
+
+@router.get("/layer.json")
+async def technique_layer(
+    articles: ArticlesDep, techniques: TechniquesDep, matrix: MatrixDep, filters: Filters
+) -> Response:
+    """The same counts as a file for the ATT&CK Navigator."""
+    counts = await techniques.counts(await articles.matching(filters.query()))
+    layer = matrix.layer(counts, filters.matrix, f"CTIScraper: {len(counts)} techniques")
+    return Response(
+        layer,
+        media_type="application/json",
+        headers={"content-disposition": f'attachment; filename="{filters.matrix}.json"'},
+    )

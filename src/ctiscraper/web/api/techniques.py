@@ -1,0 +1,46 @@
+"""The techniques that the articles of a search or a time name, and as a layer of the Navigator."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from ctiscraper.db.techniques import TechniqueCount
+from ctiscraper.web.answers import encoded, tagged
+from ctiscraper.web.deps import ArticlesDep
+from ctiscraper.web.readers import MatrixDep, TechniquesDep
+from ctiscraper.web.schemas import ArticleFilters, LayerParameters
+
+router = APIRouter(prefix="/techniques", tags=["techniques"])
+
+
+@router.get(
+    "",
+    response_model=tuple[TechniqueCount, ...],
+    summary="Techniques, those of most articles first",
+)
+async def list_techniques(
+    request: Request,
+    articles: ArticlesDep,
+    techniques: TechniquesDep,
+    parameters: Annotated[ArticleFilters, Query()],
+) -> Response:
+    """How many of the articles that the filters leave, 15,000 at most, name each technique."""
+    numbers = await articles.matching(parameters.query())
+    return tagged(request, encoded(await techniques.counts(numbers)))
+
+
+@router.get("/layer", summary="The same as a layer of the ATT&CK Navigator")
+async def get_layer(
+    request: Request,
+    articles: ArticlesDep,
+    techniques: TechniquesDep,
+    matrix: MatrixDep,
+    parameters: Annotated[LayerParameters, Query()],
+) -> Response:
+    """A file of format 4.5; scores are how many articles name each technique."""
+    counts = await techniques.counts(await articles.matching(parameters.query()))
+    layer = matrix.layer(counts, parameters.matrix, f"CTIScraper: {len(counts)} techniques")
+    answer = tagged(request, layer)
+    answer.headers["content-disposition"] = f'attachment; filename="{parameters.matrix}.json"'
+    return answer
