@@ -38,6 +38,7 @@ from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
+from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
 from ctiscraper.web.pages import theme
 from ctiscraper.web.pages import verdicts as verdict_forms
@@ -50,6 +51,7 @@ _PAGES = (
     article_pages,
     indicator_pages,
     technique_pages,
+    story_pages,
     verdict_forms,
     source_pages,
     watchlist_page,

@@ -14,7 +14,7 @@ from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleSummary, WatchEntry
 from ctiscraper.web.changes import compare
-from ctiscraper.web.deps import ArticlesDep, OverviewDep, ScoringDep
+from ctiscraper.web.deps import ArticlesDep, OverviewDep, ScoringDep, StoryPagesDep
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.readers import EntitiesDep, EvidenceDep
 from ctiscraper.web.render import day_name, render
@@ -70,6 +70,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     articles: ArticlesDep,
     entities: EntitiesDep,
     evidence: EvidenceDep,
+    stories: StoryPagesDep,
     overview: OverviewDep,
     article_id: ArticleId,
     filters: Filters,
@@ -86,6 +87,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
             "body": await asyncio.to_thread(marked_body, found, mentions),
             "named": named(mentions, await evidence.decisions(article_id)),
             "looked": await evidence.looked_through(article_id, found.revision),
+            "stories": await stories.stories_of(article_id),
             "verdicts": VERDICTS,
             "refusal": _refusal(found.notes),
             "newer": newer,

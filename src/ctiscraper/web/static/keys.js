@@ -74,7 +74,8 @@
     "?": help,
   };
   const places = {
-    h: "/", i: "/indicators", t: "/techniques", s: "/sources", w: "/watchlist", a: "/accounting", o: "/operations",
+    h: "/", i: "/indicators", t: "/techniques", y: "/stories", s: "/sources", w: "/watchlist",
+    a: "/accounting", o: "/operations",
   };
   let going = 0;
 

@@ -1,0 +1,53 @@
+"""Why articles are told of as one event, in words."""
+
+from ctiscraper.story_views import EntityRef, StoryWhy
+from ctiscraper.web.defanged import defanged
+from ctiscraper.web.kind_words import kind_words
+
+_NAMED = {"shares": "Both name", "also_shares": "Both name as well"}
+_WORDS = {
+    "both": "They share both what is rare and a vulnerability",
+    "near_duplicate": "Nearly the same text",
+    "same_list": "The same list of events",
+    "title": "Their titles say the same",
+    "text": "Their texts say the same",
+    "days_apart": "Days apart",
+}
+_SHARES = frozenset({"near_duplicate", "same_list", "text"})
+
+
+def why_words(reason: StoryWhy) -> str:
+    """Return a reason in words; one that this version does not know by its own name."""
+    if reason.name in _NAMED:
+        kind, _, value = reason.detail.partition(" ")
+        return f"{_NAMED[reason.name]}: {kind_words(kind)} {defanged(kind, value)}"
+    words = _WORDS.get(reason.name) or reason.name.replace("_", " ").capitalize()
+    if reason.name in _SHARES:
+        return f"{words} ({_percent(reason.detail)})"
+    return f"{words}: {reason.detail}" if reason.detail else words
+
+
+def entity_words(entity: EntityRef) -> str:
+    """Return a thing as pages call it: its name, else its value, defanged."""
+    if entity.kind == "technique" and entity.name:
+        return f"{entity.value} {entity.name}"
+    return entity.name or defanged(entity.kind, entity.value)
+
+
+def later(hours: float) -> str:
+    """Return how much later than the first an article came."""
+    if hours < 1 / 60:
+        return "first"
+    if hours < 1:
+        return f"{hours * 60:.0f} min later"
+    return f"{hours:.0f} h later" if hours < _DAYS else f"{hours / 24:.0f} days later"
+
+
+_DAYS = 48
+
+
+def _percent(share: str) -> str:
+    try:
+        return f"{float(share) * 100:.0f} % alike"
+    except ValueError:
+        return share
