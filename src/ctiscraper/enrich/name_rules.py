@@ -93,7 +93,7 @@ class Judge:
         )
 
     def _has_signs(self, hit: Hit) -> bool:
-        """Whether the signs that a name ends with stand behind its letters; the hit has them then."""
+        """Whether the signs that end a name stand behind its letters; the hit has them then."""
         for name in hit.label.written:
             if name.rstrip("+") == hit.raw and self._around.text.startswith(name, hit.start):
                 hit.raw, hit.end = name, hit.start + len(name)
