@@ -37,6 +37,7 @@ OTHER = entry("G3", "Marsh Team", "Wobblefox")
         "The oil group Shell and the banker James Carbon met the crew of the Mantis.",
         "The striker Bruno Conti and the minister Yoshiro Mori left.",
         "This ransomware, Play it safe, costs a lot; the malware: Silence is golden.",
+        "We help you to Stop cyber threats. Our tools Stop them, and Notepad is no editor.",
     ],
 )
 def test_everyday_words_are_no_names(text: str) -> None:
@@ -226,3 +227,17 @@ def test_any_text_gives_places_that_hold_a_name(text: str) -> None:
         for start, end in mention.places:
             assert 0 <= start < end <= len(text)
             assert text[start:end].strip() == text[start:end]
+
+
+def test_a_brand_in_capitals_is_written_in_capitals() -> None:
+    assert found("Djvu is ransomware. Stop it. We Stop cyber threats.") == found(
+        "Djvu is ransomware. We do more."
+    )
+    stop = next(one for one in names().find("STOP ransomware (Djvu) came.") if one.name == "STOP")
+    assert stop.count == 2
+
+
+def test_signs_that_end_a_name_belong_to_it() -> None:
+    text = "It hides in Notepad++ and not in Notepad."
+    product = next(one for one in names().find(text) if one.kind == Name.PRODUCT)
+    assert [text[start:end] for start, end in product.places] == ["Notepad++"]

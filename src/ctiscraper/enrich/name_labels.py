@@ -189,7 +189,8 @@ def _own(entry: Entry, name: str, ordinary: frozenset[str]) -> tuple[str, Policy
     key = key_of(name)
     if entry.kind is not Name.COUNTRY and key in ordinary:
         return key, Policy.BRAND if entry.kind is Name.VENDOR else Policy.MADE, name
-    return key, Policy.EXACT, _EDGES.sub("", name)
+    # Notepad++ is not Notepad.
+    return key, Policy.EXACT, name if name.endswith("+") else _EDGES.sub("", name)
 
 
 def _policy(entry: Entry, name: str, ordinary: frozenset[str]) -> Policy:

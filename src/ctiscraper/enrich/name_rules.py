@@ -75,10 +75,30 @@ class Judge:
         if policy >= Policy.PHRASE:
             return raw in written if raw.isupper() or written[0].isupper() else True
         if policy >= Policy.EXACT:
-            return raw in written
+            return raw in written or self._has_signs(hit)
+        if self._is_lowered_brand(hit):
+            return False
         if policy in (Policy.CASED, Policy.ORDINARY, Policy.SHORT):
             return self._has_capitals(hit) or self._is_program(hit)
         return True
+
+    def _is_lowered_brand(self, hit: Hit) -> bool:
+        """Whether a word of everyday language is one that ransomware writes in capitals: STOP."""
+        label = hit.label
+        return (
+            label.policy is Policy.ORDINARY
+            and label.kinds == {Name.RANSOMWARE}
+            and all(map(str.isupper, label.written))
+            and not hit.raw.isupper()
+        )
+
+    def _has_signs(self, hit: Hit) -> bool:
+        """Whether the signs that end a name stand behind its letters; the hit has them then."""
+        for name in hit.label.written:
+            if name.rstrip("+") == hit.raw and self._around.text.startswith(name, hit.start):
+                hit.raw, hit.end = name, hit.start + len(name)
+                return True
+        return False
 
     def judge(self, hit: Hit) -> None:
         """Say in a hit what the text says of it, and why it is believed."""
