@@ -169,7 +169,12 @@ def _written(stream: io.TextIOWrapper) -> str:
 
 def environment(database: str, folder: Path, net: FakeInternet | None = None) -> dict[str, str]:
     """What the settings of a command are read from."""
-    settings = {"DATABASE_URL": database, "CTISCRAPER_DATA_DIR": str(folder)}
+    settings = {
+        "DATABASE_URL": database,
+        "CTISCRAPER_DATA_DIR": str(folder),
+        # Recognisers take seconds to make; what they find is tested elsewhere.
+        "CTISCRAPER_ENRICH": "false",
+    }
     if net is None:
         return settings
     return settings | {

@@ -38,6 +38,7 @@ async def _settle(walk: Walk, crew: Crew) -> None:
             """
             SELECT (SELECT count(*) FROM fetch_job WHERE state IN ('pending', 'leased'))
                 + (SELECT count(*) FROM outbox)
+                + (SELECT count(*) FROM enrichment_job)
                 + (SELECT count(*) FROM source_state WHERE last_success_at IS NULL)
             """
         )
@@ -75,7 +76,7 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
     ):
         # Its page keeps the worker waiting until the worker is ended.
         net.sites[0].faults[POISON] = "hang"
-        settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=4)
+        settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=4, enrich=True)
         await walk.add(*net.sources())
         with crew_of(write_order(database, settings, once=False), WORKERS) as crew:
             await _disturb(walk, crew, random.Random(5))
@@ -89,7 +90,10 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
         assert await walk.rows(dead) == [(True, 5, "worker_lost")]
         doubled = "SELECT count(*) - count(DISTINCT url) FROM article"
         assert await walk.value(doubled) == 0
-        compared = "SELECT count(*) FROM analysis"
-        assert await walk.value(compared) == HOSTS * ITEMS - 1
+        done = "SELECT stage, count(*) FROM analysis GROUP BY stage ORDER BY stage"
+        assert await walk.rows(done) == [
+            ("enrichment", HOSTS * ITEMS - 1),
+            ("near_duplicate", HOSTS * ITEMS - 1),
+        ]
         innocent = "SELECT max(attempts) < 5 FROM fetch_job WHERE state <> 'dead'"
         assert await walk.value(innocent)

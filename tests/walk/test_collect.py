@@ -26,6 +26,29 @@ async def test_every_announced_article_is_stored_once(database: str, tmp_path: P
         assert urls["/robots.txt"] == 1
 
 
+async def test_a_single_round_ends_when_what_articles_name_is_known(
+    database: str, tmp_path: Path
+) -> None:
+    async with (
+        FakeInternet(hosts=2, items=3) as net,
+        walking(database, net, tmp_path, enrich=True) as walk,
+    ):
+        await walk.add(*net.sources())
+        await walk.collect()
+        looked = (
+            "SELECT count(*) FROM analysis WHERE stage = 'enrichment' AND result->>'failure' = ''"
+        )
+        assert await walk.value(looked) == 6
+        versions = await walk.value(
+            "SELECT result->>'versions' FROM analysis WHERE stage = 'enrichment' LIMIT 1"
+        )
+        assert all(name in str(versions) for name in ("observables", "attack", "names", "score"))
+        assert await walk.value("SELECT count(*) FROM article_score") == 6
+        assert await walk.value("SELECT count(*) FROM story_article") == 6
+        found = "SELECT count(*) FROM mention m JOIN article a ON a.id = m.article_id"
+        assert int(str(await walk.value(found))) > 0
+
+
 async def test_an_unchanged_round_asks_once_and_writes_nothing(
     database: str, tmp_path: Path
 ) -> None:

@@ -35,14 +35,14 @@ async def until(happened: Callable[[], Awaitable[bool] | bool], seconds: float =
             await asyncio.sleep(0.005)
 
 
-async def all_once(walk: Walk, items: int) -> None:
-    """Assert that every item is stored, once, and that none was blamed."""
+async def all_once(walk: Walk, items: int, *, stages: int = 1) -> None:
+    """Assert that every item is stored, once, by each stage, and that none was blamed."""
     accounting = await walk.accounting()
     assert accounting.balanced
     assert (accounting.discovered, accounting.stored) == (items, items)
     assert await walk.value("SELECT count(*) - count(DISTINCT url) FROM article") == 0
     once = "SELECT count(*), count(DISTINCT (article_id, revision, stage)) FROM analysis"
-    assert await walk.rows(once) == [(items, items)]
+    assert await walk.rows(once) == [(items * stages, items * stages)]
     assert await walk.value("SELECT count(*) FROM outbox") == 0
 
 
@@ -54,7 +54,8 @@ async def test_immediate_restarts_of_the_server_lose_and_double_nothing(
         FakeInternet(hosts=4, items=8, latency=0.02) as net,
     ):
         await asyncio.to_thread(upgrade, server.conninfo)
-        async with walking(server.conninfo, net, tmp_path, lease_seconds=LEASE) as walk:
+        changes: dict[str, object] = {"lease_seconds": LEASE, "enrich": True}
+        async with walking(server.conninfo, net, tmp_path, **changes) as walk:
             await walk.add(*net.sources())
             collecting = asyncio.create_task(walk.collect())
             for seen in (10, 25):
@@ -67,7 +68,7 @@ async def test_immediate_restarts_of_the_server_lose_and_double_nothing(
             # What a worker held when the server went is due again when its lease is over.
             await walk.all_due()
             await asyncio.wait_for(walk.collect(), 60)
-            await all_once(walk, 32)
+            await all_once(walk, 32, stages=2)
             assert await walk.value("SELECT max(attempts) < 5 FROM fetch_job") is True
 
 

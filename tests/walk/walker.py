@@ -50,6 +50,8 @@ def settings_for(net: FakeInternet, folder: Path, **changes: object) -> Settings
         "egress_allow_cidrs": net.networks,
         "egress_allow_ports": net.ports,
         "concurrency": 20,
+        # Recognisers take seconds to make; the walks that are about them turn this on.
+        "enrich": False,
     }
     return Settings(**{**values, **changes})  # type: ignore[arg-type]  # checked by pydantic
 
