@@ -128,3 +128,15 @@ async def test_what_was_told_of_a_text_goes_on_to_its_story(stage: Stage) -> Non
     number = await claimed.article(stage, "one")
     rows = await stage.rows("SELECT article_id, revision FROM outbox WHERE topic = 'story'")
     assert rows == [(number, 1)]
+
+
+async def test_what_was_stored_and_never_queued_is_found(stage: Stage) -> None:
+    await claimed.article(stage, "done")
+    await claimed.store(stage, "missed")
+    await stage.run("DELETE FROM enrichment_job")
+    await stage.announce([make.announced("https://acme.example/a/new")])
+    await stage.keep(await stage.claim(), make.content("https://acme.example/a/new"))
+    assert await stage.enrichments.queue_missed() == 1
+    assert await stage.enrichments.queue_missed() == 0
+    [text] = await claimed.claim(stage)
+    assert text.url.endswith("missed")

@@ -453,3 +453,12 @@ def test_a_host_that_stands_alone_may_be_told_as_a_url() -> None:
         ("http://evil.com", 0, True),
         ("http://1.2.3.4", 12, True),
     ]
+
+
+def test_a_folder_of_macos_may_have_a_space_in_its_name() -> None:
+    path = "~/Library/Application Support/com.apple.spotlight/Resources_V3/.CrashRep"
+    for text in (f"- `{path}` was new", f"It wrote {path}, then left."):
+        [found] = [one for one in find_observables(text) if one.kind is Kind.FILE_PATH]
+        assert found.value == path
+    [plain] = find_observables("In /Library/Application the path ends.")
+    assert plain.value == "/Library/Application"

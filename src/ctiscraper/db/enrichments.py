@@ -20,6 +20,8 @@ MOST_ATTEMPTS = 5
 _VERSION = 1
 _CLAIM_SECONDS = 120
 _MOST_LISTED = 1000
+# Among so many of the newest articles those are looked for that were missed.
+_RECENT = 100_000
 _QUEUED_AT_ONCE = 20_000
 
 
@@ -135,6 +137,15 @@ class Enrichments:
             if batch < _QUEUED_AT_ONCE:
                 return queued
 
+    async def queue_missed(self) -> int:
+        """Have recent articles looked through that were neither queued nor done; return how many.
+
+        There are such where an older program compared texts beside this one.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_QUEUE_MISSED, {"stage": STAGE, "recent": _RECENT})
+        return cursor.rowcount
+
     async def waiting(self, *, new: bool = False) -> int:
         """Return how many texts are still to be looked through, or of `new` ones alone."""
         async with self._database.connection() as conn:
@@ -179,6 +190,16 @@ queued AS (
         claim = NULL, claimed_until = NULL, attempts = 0
 )
 SELECT count(*), max(id) FROM chosen
+"""
+
+_QUEUE_MISSED = """
+INSERT INTO enrichment_job (article_id, revision, rank)
+SELECT a.id, a.revision, 1 FROM article a
+WHERE a.id > (SELECT coalesce(max(id), 0) FROM article) - %(recent)s
+    AND NOT EXISTS (SELECT 1 FROM analysis n WHERE n.article_id = a.id
+        AND n.revision = a.revision AND n.stage = %(stage)s)
+    AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = 'article' AND o.article_id = a.id)
+ON CONFLICT (article_id) DO NOTHING
 """
 
 

@@ -26,13 +26,15 @@ _WINDOWS = pattern(
     (?:{_INNER}\\{{1,2}})*(?:{_LAST})?
     """
 )
+# Folders of macOS whose names have a space.
+_SPACED = r"Application\x20Support|Group\x20Containers|Mobile\x20Documents"
 _UNIX = pattern(
-    r"""
-    (?:~|\$HOME|\$\{HOME\})?
+    rf"""
+    (?:~|\$HOME|\$\{{HOME\}})?
     /(?:bin|boot|cgi-bin|data|dev|etc|home|lib|lib64|mnt|opt|private|proc|root|run|sbin|sdcard|srv
     |storage|sys|tmp|usr|var|Applications|Library|System|Users|Volumes)
-    (?:/[A-Za-z0-9_.@+~$%*{}\[\]-]+)+/?
-    |(?:~|\$HOME)/[A-Za-z0-9_.@+~$%*-]+(?:/[A-Za-z0-9_.@+~$%*-]+)*
+    (?:/(?:{_SPACED}|[A-Za-z0-9_.@+~$%*{{}}\[\]-]+))+/?
+    |(?:~|\$HOME)/[A-Za-z0-9_.@+~$%*-]+(?:/(?:{_SPACED}|[A-Za-z0-9_.@+~$%*-]+))*
     """
 )
 _ENDINGS = """

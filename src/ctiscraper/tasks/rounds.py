@@ -1,4 +1,4 @@
-"""What is done again and again beside collecting: metrics, retention, a look at the accounts."""
+"""What is done again and again beside collecting: metrics, retention, looks for what is amiss."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,7 @@ import structlog
 
 from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
+from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
@@ -38,6 +39,7 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
         rounds = [
             _every(HOUR, conninfo, retention),
             _every(HOUR, conninfo, check_accounts),
+            _every(HOUR, conninfo, queue_missed),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds
@@ -56,6 +58,12 @@ async def check_accounts(database: Database) -> None:
         if not source.accounting.balanced:
             log.error("accounts_unbalanced", source=source.source.key)
     log.info("accounts_checked", sources=len(report.sources), balanced=report.total.balanced)
+
+
+async def queue_missed(database: Database) -> None:
+    """Queue what was stored but never looked through: nothing may be missing without a word."""
+    if missed := await Enrichments(database).queue_missed():
+        log.warning("texts_were_missed", queued=missed)
 
 
 async def _every(
