@@ -87,3 +87,13 @@ def test_a_label_ends_with_the_next_heading() -> None:
     outline = Outline(Scan(text), "<h2>Method</h2>")
     assert outline.at(text.index("A")) == "indicators:IOCs"
     assert outline.at(text.index("B")) == ""
+
+
+def test_servers_in_a_section_of_indicators_are_listed_as_such() -> None:
+    html = (
+        "<h2>Network indicators</h2><h3>C&amp;C servers</h3><p>here</p><h2>C&amp;C</h2><p>there</p>"
+    )
+    text = "Network indicators\nC&C servers\nhere\nC&C\nthere"
+    outline = Outline(Scan(text), html)
+    assert outline.at(text.index("here")) == "indicators:C&C servers"
+    assert outline.at(text.index("there")) == "infrastructure:C&C"

@@ -81,6 +81,9 @@ class Outline:
             topic = _topic(title)
             if topic == "indicators" and level == 1 and not self._starts:
                 topic = "titled"
+            if topic == "infrastructure" and stack[-1][1][0] == "indicators":
+                # Servers in a section of indicators are listed as such.
+                topic = "indicators"
             told = (topic, title[:_LONGEST_DETAIL]) if topic else stack[-1][1]
             stack.append((level, told))
             self._starts.append(place)
