@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import ssl
+import sys
+import threading
 import time
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -188,6 +191,24 @@ async def test_rings_do_not_pile_up_while_nobody_listens(valkey: EmbeddedValkey)
 async def test_a_beat_that_finds_no_redis_starts_and_stops_all_the_same() -> None:
     async with Beat(settings_for("redis://127.0.0.1:1/0")):
         pass
+
+
+async def test_a_beat_without_redis_holds_up_no_other(valkey: EmbeddedValkey) -> None:
+    lost = Ringer(make_app(settings_for("redis://127.0.0.1:1/0")))
+    waiting = threading.Thread(target=lambda: lost.producer, name="lost", daemon=True)
+    waiting.start()
+    await until(lambda: _is_in(waiting, "ensure_connection"))
+    ringer = Ringer(make_app(settings_for(valkey.url)))
+    producer = await asyncio.wait_for(asyncio.to_thread(lambda: ringer.producer), PATIENCE)
+    assert producer is ringer.producer
+    assert waiting.is_alive()
+    await asyncio.to_thread(ringer.close)
+
+
+async def _is_in(thread: threading.Thread, function: str) -> bool:
+    """Whether a thread is at this moment somewhere within a function of this name."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return any(one.name == function for one in traceback.extract_stack(frame))
 
 
 async def test_messages_are_json_and_name_no_work(valkey: EmbeddedValkey) -> None:

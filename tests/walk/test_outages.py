@@ -74,6 +74,8 @@ async def test_workers_go_on_by_themselves_after_restarts_and_a_failover(
         async with walking(conninfo, net, tmp_path) as walk:
             await walk.add(*net.sources())
             with crew_of(write_order(conninfo, settings), WORKERS) as crew:
+                # Who only starts while the server is away says so and ends.
+                await until(lambda: _are_at_work(walk), crew)
                 for seen in (5, 20):
                     await until(lambda seen=seen: _has(walk, seen), crew)  # type: ignore[misc]  # a default
                     await server.stop()
@@ -83,6 +85,10 @@ async def test_workers_go_on_by_themselves_after_restarts_and_a_failover(
                 await until(lambda: _all_soon(walk), crew)
                 assert crew.ended == 0
             await all_once(walk, HOSTS * ITEMS)
+
+
+async def _are_at_work(walk: Walk) -> bool:
+    return await walk.value("SELECT count(*) FROM worker_heartbeat") == WORKERS
 
 
 async def _has(walk: Walk, number: int) -> bool:

@@ -32,6 +32,20 @@ class Ringer(Scheduler):
         )
         return client
 
+    @property
+    def producer(self) -> Producer:
+        """What rings, once Redis can be reached; waiting for that holds up no other scheduler.
+
+        Celery's own is a cached property, whose lock is one for all of a class (before Python
+        3.12, and in kombu).
+        """
+        # Where Celery keeps its own, and takes it from when the connection is lost.
+        kept: Producer | None = self.__dict__.get("producer")
+        if kept is None:
+            kept = self.Producer(self._ensure_connected(), auto_declare=False)  # type: ignore[attr-defined]  # left out there
+            self.__dict__["producer"] = kept
+        return kept
+
     def apply_entry(self, entry: ScheduleEntry, producer: Producer | None = None) -> None:
         """Ring for one tier."""
         assert entry.options is not None, "each of ours names its queue"
