@@ -16,6 +16,7 @@ from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.db.queue import Held
 from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
+from ctiscraper.loop import end_task
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tracing import describe, traced
 from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier, host_of
@@ -382,8 +383,9 @@ class Worker:
         """Let current items end for a moment, then give back whatever is still held."""
         if self._drains:
             await asyncio.wait(self._drains, timeout=GRACE_SECONDS)
-        for task in (*self._drains, *upkeep):
-            task.cancel()
-        await asyncio.gather(*self._drains, *upkeep, return_exceptions=True)
+        tasks = (*self._drains, *upkeep)
+        await asyncio.gather(*map(end_task, tasks))
+        # Each is at its end by now; what it failed with is no news.
+        await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(StorageError):
             await self.services.queue.retire(self.identity)
