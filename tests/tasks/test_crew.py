@@ -9,6 +9,7 @@ import pytest
 
 from ctiscraper.tasks import crew as crew_module
 from ctiscraper.tasks.crew import Crew
+from patience import until
 
 WAITS = (
     "import sys; sys.stdin.buffer.readline(); open(sys.argv[1], 'a').write('x'); sys.stdin.read()"
@@ -63,12 +64,18 @@ async def test_a_round_is_over_when_every_worker_ended_well(tmp_path: Path) -> N
     assert (tmp_path / "worker.log").read_text() == "said\nsaid\n"
 
 
+async def _known(crew: Crew) -> bool:
+    return bool(crew.pids)
+
+
 async def test_a_worker_that_does_not_stop_is_ended_by_force(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(crew_module, "STOP_SECONDS", 0.2)
     async with crew_of(STUBBORN, tmp_path) as crew:
         await seen(tmp_path, 1)
+        # It may have begun before its parent knows its number.
+        await until(lambda: _known(crew))
         [pid] = crew.pids
     assert not psutil.pid_exists(pid)
 

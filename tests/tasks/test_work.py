@@ -173,22 +173,6 @@ async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
         assert (await yard.accounting()).balanced
 
 
-async def test_a_cancellation_that_is_lost_keeps_no_worker_from_its_end(yard: Yard) -> None:
-    await yard.hold("one.example", 1)
-    yard.script.lost = 2
-    worker = Worker(yard.services)
-    running = asyncio.create_task(worker.run())
-    await until(lambda: _came(lambda: bool(yard.script.done) and yard.script.linking))
-    worker.stop()
-    await asyncio.wait_for(running, 30)
-    assert yard.script.lost == 0
-    assert await yard.nothing_held()
-
-
-async def _came(holds: Callable[[], bool]) -> bool:
-    return holds()
-
-
 async def test_a_single_round_does_all_that_is_due_and_gives_everything_back(
     yard: Yard,
 ) -> None:

@@ -8,38 +8,6 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = (
-    # A text whose claims are to be found, or found anew by the extractors named; one row an
-    # article, claimed for a time as items are.
-    """
-    CREATE TABLE enrichment_job (
-        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
-        revision integer NOT NULL,
-        extractors text[],
-        rank smallint NOT NULL DEFAULT 0,
-        attempts smallint NOT NULL DEFAULT 0,
-        claim uuid,
-        claimed_until timestamptz,
-        queued_at timestamptz NOT NULL DEFAULT now()
-    ) WITH (fillfactor = 70)
-    """,
-    "CREATE INDEX enrichment_job_next ON enrichment_job (rank, article_id DESC)",
-    # Which could not be looked through, until somebody asks for it again or a new revision can.
-    """
-    CREATE TABLE enrichment_failure (
-        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
-        revision integer NOT NULL,
-        failure text NOT NULL,
-        failed_at timestamptz NOT NULL DEFAULT now()
-    )
-    """,
-    """
-    CREATE INDEX enrichment_failure_newest
-        ON enrichment_failure (failed_at DESC, article_id DESC)
-    """,
-    # What was kept before this is found out too, after whatever comes in meanwhile.
-    """
-    INSERT INTO enrichment_job (article_id, revision, rank) SELECT id, revision, 1 FROM article
-    """,
     # One row a value or name; `key` is a hash of kind and value, which may be long. Its counts
     # follow the mentions in the transactions that write them.
     """
@@ -71,31 +39,6 @@ STATEMENTS = (
     """,
     # A domain and all below it: the labels of a host, the last first.
     "CREATE INDEX entity_host ON entity (host) WHERE host IS NOT NULL",
-    """
-    CREATE TABLE mention (
-        article_id bigint NOT NULL REFERENCES article ON DELETE CASCADE,
-        entity_id bigint NOT NULL REFERENCES entity,
-        source_id bigint NOT NULL,
-        seen_at timestamptz NOT NULL,
-        count integer NOT NULL,
-        starts integer[] NOT NULL,
-        ends integer[] NOT NULL,
-        verdict text,
-        reasons text[] NOT NULL DEFAULT '{}',
-        alias text NOT NULL DEFAULT '',
-        rule text NOT NULL DEFAULT '',
-        extractor text NOT NULL,
-        version text NOT NULL,
-        PRIMARY KEY (article_id, entity_id)
-    )
-    """,
-    # With the source, so that when one named a thing first is read from the index alone.
-    """
-    CREATE INDEX mention_entity ON mention (entity_id, seen_at DESC, article_id DESC)
-        INCLUDE (source_id)
-    """,
-    # How grave the gravest mention of a thing is, whatever number of harmless ones there are.
-    "CREATE INDEX mention_verdict ON mention (entity_id, verdict) WHERE verdict <> 'benign'",
     # Which sources named a thing, and when each did first and last.
     """
     CREATE TABLE entity_source (
@@ -130,17 +73,6 @@ STATEMENTS = (
     # Looked up by a host and by each domain above it.
     "CREATE INDEX verdict_domain ON verdict (value) WHERE scope = 'domain'",
     "CREATE INDEX verdict_newest ON verdict (id DESC)",
-    # Parts of a score with their evidence; what it depends on beside the text is joined in later.
-    """
-    CREATE TABLE article_score (
-        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
-        score real NOT NULL,
-        parts jsonb NOT NULL,
-        version text NOT NULL,
-        made_at timestamptz NOT NULL DEFAULT now()
-    ) WITH (fillfactor = 85)
-    """,
-    "CREATE INDEX article_score_best ON article_score (score DESC, article_id DESC)",
     """
     CREATE TABLE story (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -153,6 +85,72 @@ STATEMENTS = (
     ) WITH (fillfactor = 85)
     """,
     "CREATE INDEX story_newest ON story (last_at DESC, id DESC) WHERE articles > 1",
+    # Those that refer to articles come last: from the first of them on nobody writes an article
+    # until all of this is committed.
+    # A text whose claims are to be found, or found anew by the extractors named; one row an
+    # article, claimed for a time as items are.
+    """
+    CREATE TABLE enrichment_job (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        revision integer NOT NULL,
+        extractors text[],
+        rank smallint NOT NULL DEFAULT 0,
+        attempts smallint NOT NULL DEFAULT 0,
+        claim uuid,
+        claimed_until timestamptz,
+        queued_at timestamptz NOT NULL DEFAULT now()
+    ) WITH (fillfactor = 70)
+    """,
+    "CREATE INDEX enrichment_job_next ON enrichment_job (rank, article_id DESC)",
+    # Which could not be looked through, until somebody asks for it again or a new revision can.
+    """
+    CREATE TABLE enrichment_failure (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        revision integer NOT NULL,
+        failure text NOT NULL,
+        failed_at timestamptz NOT NULL DEFAULT now()
+    )
+    """,
+    """
+    CREATE INDEX enrichment_failure_newest
+        ON enrichment_failure (failed_at DESC, article_id DESC)
+    """,
+    """
+    CREATE TABLE mention (
+        article_id bigint NOT NULL REFERENCES article ON DELETE CASCADE,
+        entity_id bigint NOT NULL REFERENCES entity,
+        source_id bigint NOT NULL,
+        seen_at timestamptz NOT NULL,
+        count integer NOT NULL,
+        starts integer[] NOT NULL,
+        ends integer[] NOT NULL,
+        verdict text,
+        reasons text[] NOT NULL DEFAULT '{}',
+        alias text NOT NULL DEFAULT '',
+        rule text NOT NULL DEFAULT '',
+        extractor text NOT NULL,
+        version text NOT NULL,
+        PRIMARY KEY (article_id, entity_id)
+    )
+    """,
+    # With the source, so that when one named a thing first is read from the index alone.
+    """
+    CREATE INDEX mention_entity ON mention (entity_id, seen_at DESC, article_id DESC)
+        INCLUDE (source_id)
+    """,
+    # How grave the gravest mention of a thing is, whatever number of harmless ones there are.
+    "CREATE INDEX mention_verdict ON mention (entity_id, verdict) WHERE verdict <> 'benign'",
+    # Parts of a score with their evidence; what it depends on beside the text is joined in later.
+    """
+    CREATE TABLE article_score (
+        article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
+        score real NOT NULL,
+        parts jsonb NOT NULL,
+        version text NOT NULL,
+        made_at timestamptz NOT NULL DEFAULT now()
+    ) WITH (fillfactor = 85)
+    """,
+    "CREATE INDEX article_score_best ON article_score (score DESC, article_id DESC)",
     """
     CREATE TABLE story_article (
         article_id bigint PRIMARY KEY REFERENCES article ON DELETE CASCADE,
@@ -172,13 +170,13 @@ TABLES = (
 
 def upgrade() -> None:
     """Create the tables."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     for statement in STATEMENTS:
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Drop the tables."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     for table in TABLES:
         op.execute(f"DROP TABLE {table}")

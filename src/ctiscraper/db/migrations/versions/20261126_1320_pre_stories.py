@@ -66,13 +66,13 @@ DOWN = (
 
 def upgrade() -> None:
     """Widen what was laid out for stories, and add the tables."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     for statement in UP:
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Undo it; which articles stand alone is forgotten."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     for statement in DOWN:
         op.execute(statement)

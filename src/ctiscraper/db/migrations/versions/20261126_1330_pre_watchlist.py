@@ -77,14 +77,14 @@ STATEMENTS = (
 
 def upgrade() -> None:
     """Create the tables, and what scores need to be made anew."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     for statement in STATEMENTS:
         op.execute(statement)
 
 
 def downgrade() -> None:
     """Drop them; scores stay as they were."""
-    op.execute("SET LOCAL lock_timeout = '2s'")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     for table in ("score_sweep", "watch_hit", "watchlist_entry"):
         op.execute(f"DROP TABLE {table}")
     op.execute(
