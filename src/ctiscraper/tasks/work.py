@@ -41,6 +41,7 @@ SETTINGS_SECONDS = 5.0
 UPKEEP_SECONDS = 1.0
 LINK_BATCH = 50
 RESCORE_BATCH = 500
+RESCORE_SECONDS = 2.0
 # How long a host is let be after a fault of our own.
 OURS_SECONDS = 5.0
 # How long a refund is tried while the database is away; after that the lease runs out.
@@ -341,7 +342,7 @@ class Worker:
             await self.services.hosts.rest(lease.host, OURS_SECONDS)
 
     async def _keep_up(self) -> None:
-        """Renew what is held, take back what others lost, compare, score and tell what is new."""
+        """Renew what is held, take back what others lost, compare what was stored."""
         seconds = self.services.settings.lease_seconds
         renewed = 0.0
         while True:
@@ -358,19 +359,22 @@ class Worker:
                 await self.services.queue.reap()
                 while await self.services.pipeline.link() >= LINK_BATCH:
                     pass
-                await self.services.pipeline.tell_stories()
-                await self.services.scoring.rescore(RESCORE_BATCH)
             except StorageError as error:
                 log.warning("database_unreachable", detail=error.detail)
             await asyncio.sleep(UPKEEP_SECONDS)
 
     async def _look_through(self) -> None:
-        """Find what stored texts name, in the time that pages leave to the parsers."""
+        """Find what stored texts name, tell their stories, and score them anew when need be."""
+        rescored = 0.0
         while True:
             found = 0
             try:
                 if await self.services.recognition.refresh():
                     found = await self.services.pipeline.enrich()
+                await self.services.pipeline.tell_stories()
+                if time.monotonic() - rescored >= RESCORE_SECONDS:
+                    found += await self.services.scoring.rescore(RESCORE_BATCH)
+                    rescored = time.monotonic()
             except StorageError as error:
                 log.warning("database_unreachable", detail=error.detail)
             except Exception:
