@@ -4,22 +4,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from ctiscraper.db.entities import Entities
 from ctiscraper.db.evidence import Evidence
 from ctiscraper.db.techniques import Techniques
-from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.db.vulnerabilities import Vulnerabilities
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import Services
 from ctiscraper.web.matrix import Matrix
-
-
-async def _entities(given: Services) -> Entities:
-    return Entities(given.database)
-
-
-async def _verdicts(given: Services) -> Verdicts:
-    return Verdicts(given.database)
 
 
 async def _evidence(given: Services) -> Evidence:
@@ -42,8 +32,6 @@ async def _matrix(request: Request, given: Services) -> Matrix:
     return await shelf.matrix(given.database)
 
 
-EntitiesDep = Annotated[Entities, Depends(_entities)]
-VerdictsDep = Annotated[Verdicts, Depends(_verdicts)]
 EvidenceDep = Annotated[Evidence, Depends(_evidence)]
 TechniquesDep = Annotated[Techniques, Depends(_techniques)]
 VulnerabilitiesDep = Annotated[Vulnerabilities, Depends(_vulnerabilities)]

@@ -14,9 +14,9 @@ from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleSummary, WatchEntry
 from ctiscraper.web.changes import compare
-from ctiscraper.web.deps import ArticlesDep, OverviewDep, ScoringDep, StoryPagesDep
+from ctiscraper.web.deps import ArticlesDep, EntitiesDep, OverviewDep, ScoringDep, StoryPagesDep
 from ctiscraper.web.named import marked_body, named
-from ctiscraper.web.readers import EntitiesDep, EvidenceDep
+from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.render import day_name, render
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.verdict_words import VERDICTS

@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from ctiscraper.enrich.context import sentence_at
 from ctiscraper.entity_views import EntitySighting, EntitySummary
-from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.deps import EntitiesDep, OverviewDep
 from ctiscraper.web.kind_words import GROUPS, NOT_JUDGED
 from ctiscraper.web.matrix import address_of
 from ctiscraper.web.named import domains_of, reason_list
 from ctiscraper.web.page_forms import EntityFilters, SightingParameters
 from ctiscraper.web.pasted import MOST_SHOWN, look_up, read_text, to_csv
-from ctiscraper.web.readers import EntitiesDep, MatrixDep, VulnerabilitiesDep
+from ctiscraper.web.readers import MatrixDep, VulnerabilitiesDep
 from ctiscraper.web.render import render
 from ctiscraper.web.verdict_words import VERDICTS, ReasonWords
 

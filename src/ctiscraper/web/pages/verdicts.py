@@ -6,12 +6,12 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.db.evidence import Judged
 from ctiscraper.db.verdicts import Decision, Scope
-from ctiscraper.web.deps import after_change
+from ctiscraper.web.deps import VerdictsDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.named import domains_above
 from ctiscraper.web.page_forms import UndoForm, VerdictForm
 from ctiscraper.web.pages.theme import local_path
-from ctiscraper.web.readers import EvidenceDep, VerdictsDep
+from ctiscraper.web.readers import EvidenceDep
 
 ACTOR = "web"
 
