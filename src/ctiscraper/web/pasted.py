@@ -1,8 +1,6 @@
 """What is known of everything that a pasted list, log or report names."""
 
 import asyncio
-import csv
-import io
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
@@ -14,6 +12,7 @@ from ctiscraper.enrich.kinds import Kind
 from ctiscraper.enrich.observables import find_observables
 from ctiscraper.entity_views import Answered
 from ctiscraper.intelligence import Name
+from ctiscraper.share.tabular import Cell, Table, csv_heads, csv_lines
 from ctiscraper.web.forms import FIELDS_MOST
 
 MOST_SHOWN = 1_000
@@ -77,25 +76,18 @@ def values_of(text: str) -> list[tuple[str, str]]:
 
 def to_csv(found: PastedAnswers) -> str:
     """Return the answers as a table; a value that a spreadsheet would compute is quoted for it."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_HEAD)
-    for answer in found.answers:
-        entity = answer.entity
-        rest: tuple[object, ...] = (None,) * 7
-        if entity is not None:
-            rest = (
-                entity.verdict,
-                entity.articles,
-                entity.sources,
-                entity.first_seen.isoformat() if entity.first_seen else None,
-                entity.last_seen.isoformat() if entity.last_seen else None,
-                entity.freshness,
-                entity.id,
-            )
-        writer.writerow([answer.kind, _inert(answer.value), answer.state, *rest])
-    return out.getvalue()
+    return csv_heads(_TABLE) + "".join(csv_lines(_TABLE, found.answers, defanged=False))
 
 
-def _inert(value: str) -> str:
-    return f"'{value}" if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+def _cells(answer: Answered, _defanged: bool) -> tuple[Cell, ...]:
+    entity = answer.entity
+    known: tuple[Cell, ...] = (None,) * 7
+    if entity is not None:
+        known = (
+            *(entity.verdict, entity.articles, entity.sources, entity.first_seen),
+            *(entity.last_seen, entity.freshness, entity.id),
+        )
+    return (answer.kind, answer.value, answer.state, *known)
+
+
+_TABLE = Table(_HEAD, _cells)
