@@ -76,7 +76,7 @@ async def again(made: rig.Installation, database: Database, hosts: int, label: s
             if row and row[0] >= hosts:
                 break
             await asyncio.sleep(0.1)
-    spent = (made.worker_cpu() - workers) + (made.postgres_cpu() - postgres)
+    mine, theirs = made.worker_cpu() - workers, made.postgres_cpu() - postgres
     await asyncio.sleep(2)
     after = await _tables(database)
     written = {
@@ -86,7 +86,10 @@ async def again(made: rig.Installation, database: Database, hosts: int, label: s
     }
     print(f"{label}: requests {rig.control('/stats')['req']}")
     print(f"  rows inserted, updated by table: {written}")
-    print(f"  CPU ms a feed: {spent / hosts * 1e3:.2f}")
+    print(
+        f"  CPU ms a feed: {(mine + theirs) / hosts * 1e3:.2f}"
+        f" = workers {mine / hosts * 1e3:.2f} + PostgreSQL {theirs / hosts * 1e3:.2f}"
+    )
 
 
 async def main(options: argparse.Namespace) -> None:

@@ -1,9 +1,9 @@
 """The event loop that every process of the program runs in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from ctiscraper.allocator import give_back_large_blocks
 
@@ -14,6 +14,7 @@ except ImportError:
 else:
     _new_loop = uvloop.new_event_loop
 
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 
@@ -47,3 +48,44 @@ async def alongside(work: Coroutine[object, object, Value]) -> AsyncIterator[asy
         yield task
     finally:
         await end_task(task)
+
+
+class Together(Generic[Key, Value]):
+    """One question at a time; what is asked while one is under way goes into the next, together.
+
+    `ask` answers up to `most` keys at once and may leave some out. What it raises, all of its
+    callers get; a caller that is cancelled takes nothing from the others.
+    """
+
+    def __init__(
+        self, ask: Callable[[list[Key]], Awaitable[Mapping[Key, Value]]], *, most: int
+    ) -> None:
+        self._ask = ask
+        self._most = most
+        self._turn = asyncio.Lock()
+        self._next: _Question[Key, Value] | None = None
+
+    async def one(self, key: Key) -> Value | None:
+        """Return what is answered for a key, None when it is left out."""
+        if self._next is None or len(self._next.keys) >= self._most:
+            self._next = _Question()
+            self._next.answer = asyncio.create_task(self._answer(self._next))
+        question = self._next
+        question.keys[key] = None
+        found = await asyncio.shield(question.answer)
+        return found.get(key)
+
+    async def _answer(self, question: "_Question[Key, Value]") -> Mapping[Key, Value]:
+        async with self._turn:
+            if self._next is question:
+                self._next = None
+            return await self._ask(list(question.keys))
+
+
+class _Question(Generic[Key, Value]):
+    """Keys that are asked for together, in the order in which they came, and their answer."""
+
+    answer: asyncio.Task[Mapping[Key, Value]]
+
+    def __init__(self) -> None:
+        self.keys: dict[Key, None] = {}

@@ -40,6 +40,38 @@ async def test_a_released_host_waits_for_its_next_work(stage: Stage) -> None:
     assert await stage.value("SELECT work_at > now() + interval '50 minutes' FROM host")
 
 
+async def test_hosts_given_back_together_are_each_given_back(stage: Stage) -> None:
+    for n in range(40):
+        settings = make.settings(key=f"s{n}", url=f"https://h{n}.example/", feed_url=None)
+        await stage.sources.add(settings, actor="test")
+    leases = await stage.hosts.lease(stage.worker, limit=40, seconds=60)
+    [lost, *ours] = leases
+    other = uuid4()
+    await stage.run(f"UPDATE host SET lease_owner = '{other}' WHERE host = '{lost.host}'")
+
+    await asyncio.gather(*map(stage.hosts.release, leases))
+
+    assert len(ours) == 39
+    assert await stage.rows("SELECT host, lease_owner FROM host WHERE lease_owner IS NOT NULL") == [
+        (lost.host, other)
+    ]
+    assert await stage.value("SELECT count(*) FROM host WHERE work_at <= now()") == 39
+
+
+async def test_the_robots_of_many_origins_are_told_apart(stage: Stage) -> None:
+    origins = [f"https://h{n}.example" for n in range(20)]
+    now = stage.database.clock()
+    for origin in origins[1:]:
+        await stage.hosts.save_robots(
+            RobotsRecord(origin=origin, status=200, body=origin, fetched_at=now)
+        )
+
+    found = await asyncio.gather(*map(stage.hosts.robots, origins))
+
+    assert found[0] is None
+    assert [record.body for record in found[1:] if record is not None] == origins[1:]
+
+
 async def test_work_made_while_a_host_is_leased_is_not_forgotten(stage: Stage) -> None:
     await stage.announce([])
     [lease] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.loop import Together
 from ctiscraper.types import RobotsRecord, Tier
 
 RANK = {Tier.PREMIUM: 0, Tier.STANDARD: 1, Tier.BASIC: 2}
@@ -14,6 +15,8 @@ _RANK_OF_TIER = f"CASE s.tier {_CASES} END"
 # A premium host is served as if its work had waited this much longer than a standard one's;
 # basic hosts age past both, so none starves.
 RANK_HEAD_START = "10 minutes"
+# How many hosts one statement serves: a robots.txt may have half a megabyte.
+TOGETHER = 16
 # What makes a host worth a visit now.
 READY = """
     ((lease_owner IS NULL AND work_at <= now()) OR lease_until < now())
@@ -46,6 +49,9 @@ class Hosts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # Hosts begin and end their turns in swarms: then one statement serves many.
+        self._robots = Together(self._robots_of, most=TOGETHER)
+        self._releases = Together(self._release, most=TOGETHER)
 
     async def lease(
         self,
@@ -97,19 +103,31 @@ class Hosts:
 
     async def release(self, lease: HostLease) -> None:
         """Give a host back; its next turn is when its next work is due."""
+        await self._releases.one((lease.host, lease.owner))
+
+    async def _release(self, leases: Sequence[tuple[str, UUID]]) -> dict[tuple[str, UUID], None]:
         async with self._database.connection() as conn:
             await conn.execute(
                 """
+                WITH mine AS MATERIALIZED (
+                    SELECT h.host FROM host h
+                    JOIN unnest(%(hosts)s::text[], %(owners)s::uuid[]) AS given (host, owner)
+                        ON h.host = given.host AND h.lease_owner = given.owner
+                    ORDER BY h.host FOR UPDATE OF h)
                 UPDATE host SET lease_owner = NULL, worker = NULL, lease_until = NULL,
                     work_at = least(host.work_at,
-                        (SELECT min(next_check_at) FROM source_state
-                            WHERE host = %(host)s AND enabled),
-                        (SELECT min(run_after) FROM fetch_job
-                            WHERE host = %(host)s AND state = 'pending'))
-                WHERE host = %(host)s AND lease_owner = %(owner)s
+                        (SELECT min(next_check_at) FROM source_state s
+                            WHERE s.host = host.host AND enabled),
+                        (SELECT min(run_after) FROM fetch_job j
+                            WHERE j.host = host.host AND state = 'pending'))
+                FROM mine WHERE host.host = mine.host
                 """,
-                {"host": lease.host, "owner": lease.owner},
+                {
+                    "hosts": [host for host, _ in leases],
+                    "owners": [owner for _, owner in leases],
+                },
             )
+        return {}
 
     async def reserve(self, host: str, gap: float) -> float:
         """Return how many seconds to wait before asking `host`; the slot is taken."""
@@ -168,25 +186,29 @@ class Hosts:
 
     async def robots(self, origin: str) -> RobotsRecord | None:
         """Return the robots.txt last read of an origin."""
+        return await self._robots.one(origin)
+
+    async def _robots_of(self, origins: Sequence[str]) -> dict[str, RobotsRecord]:
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
                 SELECT origin, status, body, fetched_at, good_body, good_at
-                FROM robots WHERE origin = %s
+                FROM robots WHERE origin = ANY(%s)
                 """,
-                (origin,),
+                (list(origins),),
             )
-            row = await cursor.fetchone()
-        if row is None:
-            return None
-        return RobotsRecord(
-            origin=row[0],
-            status=row[1],
-            body=row[2],
-            fetched_at=row[3],
-            good_body=row[4],
-            good_at=row[5],
-        )
+            rows = await cursor.fetchall()
+        return {
+            row[0]: RobotsRecord(
+                origin=row[0],
+                status=row[1],
+                body=row[2],
+                fetched_at=row[3],
+                good_body=row[4],
+                good_at=row[5],
+            )
+            for row in rows
+        }
 
     async def save_robots(self, record: RobotsRecord) -> None:
         """Keep what an origin's robots.txt said."""

@@ -30,6 +30,10 @@ _PATIENCE = {
     "tcp_user_timeout": 30_000,
 }
 
+# How often a connection sends a statement before the server keeps it ready: what comes twice comes
+# often, and what a connection does at its beginning is dear.
+_PREPARE_AFTER = 1
+
 # The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
 # a statement, and so of no item.
 _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
@@ -50,6 +54,7 @@ class Database:
             configure=self._tell_time,
             kwargs={
                 "autocommit": True,
+                "prepare_threshold": _PREPARE_AFTER,
                 **_PATIENCE,
                 "options": f"{_OPTIONS} -c statement_timeout={int(statement_seconds * 1000)}",
             },
