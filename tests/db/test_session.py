@@ -71,8 +71,27 @@ async def test_what_the_server_cannot_do_now_is_our_fault(stage: Stage, statemen
 async def test_a_statement_that_is_wrong_is_not_passed_off_as_an_outage(stage: Stage) -> None:
     with pytest.raises(psycopg.errors.DivisionByZero):
         await stage.run("SELECT 1/0")
-    with pytest.raises(psycopg.errors.UndefinedTable):
-        await stage.run("SELECT * FROM nothing_of_this_name")
+    with pytest.raises(psycopg.errors.SyntaxError):
+        await stage.run("SELECT WHERE FROM")
+
+
+@pytest.mark.parametrize(
+    ("statement", "missing"),
+    [
+        ("SELECT * FROM a_later_table", 'relation "a_later_table" does not exist'),
+        ("SELECT a_later_column FROM article", 'column "a_later_column" does not exist'),
+        ("SELECT a_later_function()", "function a_later_function() does not exist"),
+    ],
+)
+async def test_another_schema_is_told_with_the_way_out(
+    stage: Stage, statement: str, missing: str
+) -> None:
+    with pytest.raises(StorageError) as told:
+        await stage.run(statement)
+    assert told.value.detail == (
+        f"the schema of the database is not this program's ({missing}): "
+        "run 'ctiscraper migrate', or update the program"
+    )
 
 
 def soon_open(database: Database, monkeypatch: pytest.MonkeyPatch) -> Database:

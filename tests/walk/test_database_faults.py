@@ -140,6 +140,28 @@ async def test_a_full_disk_burns_no_attempt_and_all_is_stored_once_there_is_room
         await all_once(walk, 8)
 
 
+async def test_a_schema_that_is_not_ours_burns_no_attempt(database: str, tmp_path: Path) -> None:
+    async with (
+        FakeInternet(hosts=4, items=2) as net,
+        walking(database, net, tmp_path) as walk,
+    ):
+        await walk.add(*net.sources())
+        await walk.run("ALTER TABLE article RENAME COLUMN method TO of_another_version")
+        for _ in range(6):
+            await walk.collect()
+            assert await walk.rows("SELECT DISTINCT state, attempts FROM fetch_job") == [
+                ("pending", 0)
+            ]
+            await walk.run("UPDATE fetch_job SET run_after = now()")
+            await walk.run("UPDATE host SET work_at = now(), open_until = NULL")
+        trouble = await Overview(walk.database).storage_trouble()
+        assert trouble is not None
+        assert "run 'ctiscraper migrate', or update the program" in trouble.detail
+        await walk.run("ALTER TABLE article RENAME COLUMN of_another_version TO method")
+        await walk.collect()
+        await all_once(walk, 8)
+
+
 async def test_a_database_that_is_read_only_for_a_while_is_waited_for(
     database: str, tmp_path: Path
 ) -> None:

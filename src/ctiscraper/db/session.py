@@ -6,7 +6,13 @@ from typing import Self
 
 from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
 from psycopg.conninfo import make_conninfo
-from psycopg.errors import InsufficientPrivilege, ProgramLimitExceeded
+from psycopg.errors import (
+    InsufficientPrivilege,
+    ProgramLimitExceeded,
+    UndefinedColumn,
+    UndefinedFunction,
+    UndefinedTable,
+)
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -37,6 +43,8 @@ _PREPARE_AFTER = 1
 # The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
 # a statement, and so of no item.
 _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
+# A migration that is still to come, or one that a later program made.
+_OTHER_SCHEMA = (UndefinedTable, UndefinedColumn, UndefinedFunction)
 
 
 class Database:
@@ -100,7 +108,7 @@ class Database:
     async def connection(self) -> AsyncIterator[Conn]:
         """Yield a connection where each statement is its own transaction.
 
-        Raises StorageError when the server cannot be reached.
+        Raises StorageError when the server cannot be reached, or has another schema.
         """
         try:
             async with self._pool.connection() as conn:
@@ -108,6 +116,12 @@ class Database:
         except ProgramLimitExceeded:
             # What was sent is too large to be kept: trying again would not help.
             raise
+        except _OTHER_SCHEMA as error:
+            raise StorageError(
+                Reason.DATABASE,
+                f"the schema of the database is not this program's ({_first_line(error)}): "
+                "run 'ctiscraper migrate', or update the program",
+            ) from error
         except _OURS as error:
             raise StorageError(Reason.DATABASE, str(error).strip()) from error
 
@@ -129,3 +143,7 @@ class Database:
         """Yield a connection inside one transaction: all of it is kept, or nothing."""
         async with self.connection() as conn, conn.transaction():
             yield conn
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
