@@ -1,4 +1,4 @@
-"""What it costs to find and to keep what an article of 10 KB names, and what the packs take.
+"""What it costs to find and to keep what an article of 10 KB names, and what a worker then takes.
 
 Run: .venv/bin/python bench/enrichment.py [--articles 200]
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 SIZE = 10_000
 MOST_MS = 15.0
+MOST_MB = 300.0
 REPORTS = ("data/ioc/docs.jsonl.gz", "data/attack/docs.jsonl.gz")
 
 
@@ -111,8 +112,7 @@ def find(articles: list[EnrichMessage], known: Knowledge) -> tuple[float, list[E
 async def keep(found: list[Enrichment]) -> tuple[float, float]:
     """Return the client's and PostgreSQL's CPU milliseconds for keeping what one article names."""
     async with rig.installation() as made, Database(made.conninfo) as database:
-        async with database.connection() as conn:
-            await conn.execute(SEED, {"number": len(found)})
+        await seed(database, ["word " * 2000] * len(found))
         enrichments, scoring = Enrichments(database), Scoring(database)
 
         async def score(conn: Conn, kept: Sequence[Finding]) -> None:
@@ -154,12 +154,41 @@ a AS (
     INSERT INTO article (url_hash, source_id, tier, url, canonical_url, title, text, html, sort_at,
         word_count, reading_minutes, method, text_sha256, search)
     SELECT sha256(n::text::bytea), (SELECT min(id) FROM s) + n %% 20, 'standard', 'https://s.example/'
-        || n, '', 'title', repeat('word ', 2000), '', now() - n * interval '1 minute', 1, 1,
+        || n, '', 'title', text, '', now() - n * interval '1 minute', 1, 1,
         'general', sha256(n::text::bytea), ''
-    FROM generate_series(1, %(number)s) n RETURNING id
+    FROM unnest(%(texts)s::text[]) WITH ORDINALITY AS given (text, n) RETURNING id
 )
 INSERT INTO enrichment_job (article_id, revision) SELECT id, 1 FROM a
 """
+
+
+async def seed(database: Database, given: Sequence[str]) -> None:
+    """Store articles with these texts, each to be looked through."""
+    async with database.connection() as conn:
+        await conn.execute(SEED, {"texts": [text.replace("\0", "") for text in given]})
+
+
+async def worker_memory(given: Sequence[str]) -> list[tuple[str, float]]:
+    """Return name and proportional set size (MB) of a worker's processes after it read texts."""
+    environment = {"CTISCRAPER_ENRICH": "true"}
+    async with rig.installation(environment) as made, Database(made.conninfo) as database:
+        worker = made.start_worker()
+        for _ in range(3):
+            await seed_again(database, given)
+        return rig.memory_of_tree(worker.pid)
+
+
+async def seed_again(database: Database, given: Sequence[str]) -> None:
+    """Have texts looked through, from the beginning, and return when all were."""
+    async with database.connection() as conn:
+        await conn.execute("TRUNCATE source, article CASCADE")
+        await seed(database, given)
+        while True:
+            cursor = await conn.execute("SELECT count(*) FROM enrichment_job")
+            row = await cursor.fetchone()
+            if row == (0,):
+                return
+            await asyncio.sleep(0.5)
 
 
 async def memory(packs: dict[str, bytes]) -> float:
@@ -211,7 +240,12 @@ def main(number: int) -> bool:
     total = spent + client + server
     print(f"in all         {total:6.2f} ms (at most {MOST_MS:g})")
     print(f"recognisers take {asyncio.run(memory(packs)):.0f} MB in a process of their own")
-    return total <= MOST_MS
+    processes = asyncio.run(worker_memory([article.text for article in articles]))
+    whole = sum(size for _, size in processes)
+    print(f"a worker takes {whole:.0f} MB (at most {MOST_MB:g}):")
+    for name, size in processes:
+        print(f"  {name:20} {size:6.0f} MB")
+    return total <= MOST_MS and whole <= MOST_MB
 
 
 if __name__ == "__main__":
