@@ -3,10 +3,10 @@
 Run: .venv/bin/python bench/soak.py [--minutes 30] [--hosts 200] [--workers 2]
 
 Each fault is the feed of one host and the pages of another; the rest are well. Every half minute
-all feeds have new items and all sources are due. A worker's memory is the least resident set size
-of its process in each minute, sampled every second: what it holds when no large answer is in its
-hands. Its slope is that of the straight line nearest to the minutes of the second half, when every
-host has had its turn, and is told with its standard error.
+all feeds have new items and all sources are due; every fifth minute nothing is, so that the slowest
+fault ends and memory can be compared: a worker's is the least resident set size of its process in
+the last seconds of that rest. Its slope is that of the straight line nearest to the rests after the
+first third, when every host has had its turn, and is told with its standard error.
 """
 
 import argparse
@@ -27,7 +27,9 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.valkey import EmbeddedValkey
 
-ROUND_SECONDS = 30.0
+ROUND_SECONDS, ROUNDS = 30.0, 8
+# The slowest fault ends within 36 seconds, and a worker gives free pages back every 20.
+REST_SECONDS, LOOK_SECONDS = 62.0, 10
 MOST_SLOPE = 1.0
 ITEMS = 5
 
@@ -52,26 +54,30 @@ def slope(samples: list[tuple[float, float]]) -> tuple[float, float]:
     return line.slope * 3600, error * 3600
 
 
-async def least_memory(made: rig.Installation, seconds: float) -> dict[int, float]:
+def memory(made: rig.Installation) -> dict[int, float]:
+    """Return the resident set size (MB) of each worker."""
+    for worker in made.workers:
+        if worker.poll() is not None:
+            raise SystemExit(f"a worker ended with {worker.returncode}")
+    return {one.pid: psutil.Process(one.pid).memory_info().rss / 1e6 for one in made.workers}
+
+
+async def least_memory(made: rig.Installation, seconds: int) -> dict[int, float]:
     """Return the least resident set size (MB) of each worker within some seconds."""
-    least: dict[int, float] = {}
-    for _ in range(round(seconds)):
+    least = memory(made)
+    for _ in range(seconds):
         await asyncio.sleep(1)
-        for worker in made.workers:
-            if worker.poll() is not None:
-                raise SystemExit(f"a worker ended with {worker.returncode}")
-            size = psutil.Process(worker.pid).memory_info().rss / 1e6
-            least[worker.pid] = min(size, least.get(worker.pid, size))
+        least = {pid: min(size, least[pid]) for pid, size in memory(made).items()}
     return least
 
 
-def by_minute(samples: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the least sample of each minute."""
-    minutes: dict[int, tuple[float, float]] = {}
-    for at, size in samples:
-        old = minutes.get(int(at // 60), (at, size))
-        minutes[int(at // 60)] = (at, size) if size <= old[1] else old
-    return list(minutes.values())
+async def rest(database: Database) -> None:
+    """Let nothing be due, and return when what is under way has ended and memory was given back."""
+    async with database.connection() as conn:
+        await conn.execute(
+            "UPDATE source_state SET next_check_at = now() + interval '1 day' WHERE enabled"
+        )
+    await asyncio.sleep(REST_SECONDS)
 
 
 async def due_again(database: Database) -> None:
@@ -82,19 +88,22 @@ async def due_again(database: Database) -> None:
 
 async def soak(made: rig.Installation, database: Database, options: argparse.Namespace) -> bool:
     """Return whether memory stood still and the accounts were exact all the time."""
-    memory: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    rests: dict[int, list[tuple[float, float]]] = defaultdict(list)
     began = time.monotonic()
     exact = True
     while (now := time.monotonic() - began) < options.minutes * 60:
-        rig.control("/bump?n=1")
-        await due_again(database)
-        for pid, size in (await least_memory(made, ROUND_SECONDS)).items():
-            memory[pid].append((now, size))
-        counts = await rig.counts(database)
-        exact = exact and counts["discovered"] == sum(counts.values()) - counts["discovered"]
-        sizes = ", ".join(f"{samples[-1][1]:.1f}" for samples in memory.values())
+        for _ in range(ROUNDS):
+            rig.control("/bump?n=1")
+            await due_again(database)
+            await asyncio.sleep(ROUND_SECONDS)
+            counts = await rig.counts(database)
+            exact = exact and counts["discovered"] == sum(counts.values()) - counts["discovered"]
+        await rest(database)
+        for pid, size in (await least_memory(made, LOOK_SECONDS)).items():
+            rests[pid].append((time.monotonic() - began, size))
+        sizes = ", ".join(f"{samples[-1][1]:.1f}" for samples in rests.values())
         print(f"{now / 60:5.1f} min: {sizes} MB; {counts}", flush=True)
-    slopes = [slope(by_minute(samples[len(samples) // 2 :])) for samples in memory.values()]
+    slopes = [slope(samples[len(samples) // 3 :]) for samples in rests.values()]
     said = ", ".join(f"{value:.1f} (standard error {error:.1f})" for value, error in slopes)
     print("slope, MB an hour and worker:", said)
     requests = rig.control("/stats")["req"]
