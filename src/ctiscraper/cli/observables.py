@@ -9,8 +9,9 @@ import typer
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
 from ctiscraper.cli.texts import on_a_line, read_text
 from ctiscraper.enrich.context import sentence_at
+from ctiscraper.enrich.endpoints import root_urls
 from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.observables import find_observables, root_urls
+from ctiscraper.enrich.observables import find_observables
 
 
 def observables(
