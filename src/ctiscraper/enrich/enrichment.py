@@ -29,7 +29,7 @@ from ctiscraper.packs.registry import read_known
 from ctiscraper.packs.warninglists import WarningPack
 
 OBSERVABLES_VERSION = "2"
-ATTACK_VERSION = "1"
+ATTACK_VERSION = "2"
 
 # Techniques are told from their ids by an extractor of their own.
 _ELSEWHERE = frozenset({Kind.ATTACK})
