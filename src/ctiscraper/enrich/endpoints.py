@@ -161,8 +161,8 @@ class _Told:
                 while len(stack) > 1 and stack[-1][0] >= level:
                     stack.pop()
                 # The first of all is the title of the text, and says nothing of one list.
-                says = "" if level == 1 and not self._starts else _endpoint(title)
-                words = says or ("" if _NAME.search(title) else stack[-1][1])
+                titled = level == 1 and not self._starts
+                words = "" if titled or _NAME.search(title) else _endpoint(title) or stack[-1][1]
                 stack.append((level, words))
                 self._starts.append(start)
                 self._words.append(words)

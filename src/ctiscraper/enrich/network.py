@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import msgspec
@@ -121,19 +121,19 @@ def find_addresses(scan: Scan) -> Iterator[Observable]:
         yield from _ipv6(scan.text, start, end)
 
 
-def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
+def _fields(text: str, start: int, end: int) -> Iterable[Observable]:
     """Return the addresses of a run of characters: of its first field, and of those behind it."""
     raw = text[start:end]
     plain = raw.replace("[.]", ".")
     if _SIMPLE.fullmatch(plain):
         if raw[0] in _DIGITS and "-" in raw and _LISTED.fullmatch(raw):
-            yield from _listed(text, start, raw)
-        else:
-            yield from _named(_place(text, start, end, raw, plain))
-        return
-    if _SEPARATES.isdisjoint(plain):
-        yield from _read(text, start, end)
-        return
+            return _listed(text, start, raw)
+        return _named(_place(text, start, end, raw, plain))
+    return _read(text, start, end) if _SEPARATES.isdisjoint(plain) else _row(text, start, end)
+
+
+def _row(text: str, start: int, end: int) -> Iterator[Observable]:
+    """Return the addresses of the fields of a row."""
     cuts = [found.span() for found in _CUT.finditer(text, start, end)]
     yield from _read(text, start, cuts[0][0] if cuts else end)
     for (_, begin), (stop, _) in pairwise([*cuts, (end, end)]):
@@ -141,19 +141,17 @@ def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
             yield from _read(text, begin + first, begin + last)
 
 
-def _read(text: str, start: int, end: int) -> Iterator[Observable]:
+def _read(text: str, start: int, end: int) -> Iterable[Observable]:
     if text[start] in _DIGITS and _LISTED.fullmatch(text, start, end):
-        yield from _listed(text, start, text[start:end])
-        return
+        return _listed(text, start, text[start:end])
     start, end = trimmed(text, start, end)
     raw = text[start:end]
     place = _place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
     if split is None:
-        yield from _named(place)
-        return
+        return _named(place)
     path = split[4].replace("\\", "/") if split[3] else split[4]
-    yield from _url(place, scheme_of(split[1] + (split[2] or "")), path)
+    return _url(place, scheme_of(split[1] + (split[2] or "")), path)
 
 
 def _plain(raw: str) -> str:
@@ -166,12 +164,12 @@ def _place(text: str, start: int, end: int, raw: str, plain: str) -> _Place:
     return _Place(text, start, end, raw, plain, before, len(raw) != len(plain))
 
 
-def _named(place: _Place) -> Iterator[Observable]:
+def _named(place: _Place) -> Iterable[Observable]:
     """Return what a place without a scheme is: the host of an e-mail address, or an address."""
     if place.before in _MAY_END_AT and (user := _user_before(place)):
-        yield from _email(place, user)
-    elif place.text[place.end : place.end + 1] not in _MAY_BEGIN_AT or not _is_user(place):
-        yield from _bare(place)
+        return _email(place, user)
+    goes_on = place.text[place.end : place.end + 1] in _MAY_BEGIN_AT and _is_user(place)
+    return () if goes_on else _bare(place)
 
 
 def _user_before(place: _Place) -> str:
