@@ -123,3 +123,8 @@ def test_a_host_that_stands_alone_may_be_told_as_a_url() -> None:
         ("http://evil.com", 0, True),
         ("http://1.2.3.4", 12, True),
     ]
+
+
+def test_what_a_list_tells_as_a_url_is_not_told_again() -> None:
+    hosts = find_observables("C2:\nevil[.]com\n\nAnd bad[.]net was seen.")
+    assert [o.value for o in root_urls(hosts)] == ["http://bad.net"]

@@ -29,7 +29,7 @@ def observables(
     text = read_text(file)
     found = find_observables(text)
     if hosts_as_urls:
-        found += root_urls(found)
+        found += list(root_urls(found))
     found = sorted(
         (one for one in found if not kind or one.kind in kind), key=lambda one: one.start
     )

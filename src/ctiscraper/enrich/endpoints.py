@@ -7,7 +7,7 @@ with the words that it rests on.
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from ctiscraper.enrich.kinds import NETWORK, Kind, Observable
@@ -65,10 +65,11 @@ def endpoints(scan: Scan, html: str, found: Iterable[Observable]) -> Iterator[Ob
             yield Observable(Kind.URL, value, one.start, end, one.defanged, words)
 
 
-def root_urls(found: Iterable[Observable]) -> Iterator[Observable]:
-    """Return a URL for each host that stands alone: some who publish indicators write them so."""
+def root_urls(found: Sequence[Observable]) -> Iterator[Observable]:
+    """Return a URL for each host that is not told as one yet, wherever it stands."""
+    told = {one.start for one in found if one.listed}
     for one in found:
-        if one.kind in HOSTS:
+        if one.kind in HOSTS and one.start not in told:
             yield Observable(Kind.URL, f"http://{one.value}", one.start, one.end, one.defanged)
 
 
