@@ -136,6 +136,32 @@ def test_a_vague_rule_needs_more_sentences() -> None:
     assert (mention.rule, mention.count) == ("proxy", 3)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # The author says which of a family is meant.
+        ("Brute Force (T1110.001): a list of passwords", {"T1110.001"}),
+        ("They brute forced the login (T1110.003).", {"T1110.003"}),
+        ("They brute forced the login. Spraying is T1110.003.", {"T1110", "T1110.003"}),
+        ("T1055 | Process Hollowing", {"T1055.012"}),
+        ("T1059 - Command and Scripting Interpreter: PowerShell", {"T1059.001"}),
+        ("T1055 | Process Injection", {"T1055"}),
+        ("T1055 | Screen Capture", {"T1055", "T1113"}),
+        ("T1055 is told of here, and process hollowing.", {"T1055", "T1055.012"}),
+    ],
+)
+def test_an_id_and_what_stands_beside_it_are_one_claim(text: str, expected: set[str]) -> None:
+    assert found(text, ALONE).keys() == expected
+
+
+def test_settings_of_a_beacon_tell_no_act() -> None:
+    acts = "The loader hollows the process: it calls SetThreadContext.\n"
+    setting = '"execute": [\n  "SetThreadContext",\n  "CreateRemoteThread"\n]\n'
+    assert "T1055.003" in found(acts, ALONE)
+    assert not found(setting, ALONE)
+    assert "T1059.001" in found('"note": "T1059.001"', ALONE)
+
+
 def test_a_mention_has_its_words_name_and_rules() -> None:
     text = "Es läuft \u2013 über «rundll32.exe».\nThe tool takes screenshots. (T1113)"
     mention = found(text)["T1113"]

@@ -61,6 +61,17 @@ def test_reports_of_a_folder_are_read_with_what_is_neutral(tmp_path: Path) -> No
     assert done.extras == (("r", Kind.DOMAIN, "b.example.com"),)
 
 
+def test_the_root_url_of_a_marked_host_is_neutral(tmp_path: Path) -> None:
+    report = {
+        "id": "r",
+        "text": "URLs\n\na.example.com\nb.example.com\nhxxp://c.example.com/x",
+        "truth": [["url", "http://c.example.com/x"], ["domain", "a.example.com"]],
+        "also": [["domain", "b.example.com"]],
+    }
+    done = evaluate(corpus_in(write(tmp_path, report)))
+    assert done.total == Score(right=2)
+
+
 def test_a_folder_without_reports_and_broken_ones_are_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="has no data/ioc"):
         corpus_in(tmp_path)

@@ -59,3 +59,9 @@ def test_the_same_words_twice_are_no_better_than_once() -> None:
     assert dict.fromkeys(p.evidence for p in once.parts if p.name != "traces") == dict.fromkeys(
         p.evidence for p in twice.parts if p.name != "traces"
     )
+
+
+def test_a_host_that_is_told_as_a_url_too_counts_once() -> None:
+    listed = "URLs\n\nevil[.]top\nbad[.]top\n"
+    [hosts] = [part for part in huntability(listed).parts if part.name == "traces"]
+    assert hosts.evidence == ("evil.top", "bad.top")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.observables import find_observables, root_urls
+from ctiscraper.enrich.observables import find_observables
 
 
 def found(text: str, *kinds: Kind) -> list[tuple[Kind, str]]:
@@ -445,14 +445,6 @@ def test_time_grows_with_the_text_and_not_faster(unit: str) -> None:
     cpu(1000)
     small = min(cpu(20_000) for _ in range(3))
     assert min(cpu(160_000) for _ in range(2)) < max(small, 0.002) * 8 * 4
-
-
-def test_a_host_that_stands_alone_may_be_told_as_a_url() -> None:
-    hosts = find_observables("evil[.]com, 1.2.3[.]4 and http://evil.com/x")
-    assert [(o.value, o.start, o.defanged) for o in root_urls(hosts)] == [
-        ("http://evil.com", 0, True),
-        ("http://1.2.3.4", 12, True),
-    ]
 
 
 def test_a_folder_of_macos_may_have_a_space_in_its_name() -> None:

@@ -33,6 +33,12 @@ def test_an_item_of_a_list_says_so() -> None:
     assert reasons(text, "evil-host.top", "<p>x</p>") == set()
 
 
+def test_a_host_told_as_a_url_is_no_second_address() -> None:
+    text = "C2 servers\n\na[.]top\nb[.]top\n"
+    assert reasons(text, "http://a.top") == {"defanged", "infrastructure", "as_url"}
+    assert "run" not in reasons(text, "a.top")
+
+
 def test_code_is_known_by_the_markup() -> None:
     text = "Then evil-host.top was\n\nx = evil-stage.top\n\ny"
     html = "<p>Then <code>evil-host.top</code> was</p><pre><code>x = evil-stage.top</code></pre>"

@@ -128,6 +128,13 @@ def test_its_most_telling_place_speaks_for_a_value(verdicts: Verdicts) -> None:
     assert mention.count == 2
 
 
+def test_a_host_that_is_listed_as_a_url_bears_nothing_out(verdicts: Verdicts) -> None:
+    found = judged(verdicts, "C2 servers\n\n- evil-host[.]top\n")
+    assert {one.kind for one in found.values()} == {"domain", "url"}
+    assert "as_url:C2 servers" in found["http://evil-host.top"].reasons
+    assert not any("same_host" in names(one) for one in found.values())
+
+
 def test_what_shares_a_host_with_an_indicator_is_told(verdicts: Verdicts) -> None:
     text = "The malware calls hxxp://cdn.evil-host[.]top/x. Then mail.evil-host.top is asked."
     found = judged(verdicts, text)

@@ -9,8 +9,9 @@ import typer
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
 from ctiscraper.cli.texts import on_a_line, read_text
 from ctiscraper.enrich.context import sentence_at
+from ctiscraper.enrich.endpoints import root_urls
 from ctiscraper.enrich.kinds import Kind, Observable
-from ctiscraper.enrich.observables import find_observables, root_urls
+from ctiscraper.enrich.observables import find_observables
 
 
 def observables(
@@ -28,7 +29,7 @@ def observables(
     text = read_text(file)
     found = find_observables(text)
     if hosts_as_urls:
-        found += root_urls(found)
+        found += list(root_urls(found))
     found = sorted(
         (one for one in found if not kind or one.kind in kind), key=lambda one: one.start
     )

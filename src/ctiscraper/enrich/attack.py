@@ -1,7 +1,9 @@
 """ATT&CK techniques that a text speaks of: by id, by name, and by what is done."""
 
+import re
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -24,6 +26,10 @@ _PARENT = 5
 _SUB = 3
 # A word of negation stands so near before what it denies.
 _DENIED = 25
+# A line of JSON.
+_SETTING = re.compile(rb"""\s*"[^"\n]{0,200}"\s{0,9}(?::\s|,?\s*$)""")
+# So many bytes at most are between an id and the name that stands with it.
+_NAMED_WITHIN = 6
 # What may stand before the first word of a sentence.
 _BULLETS = b" \t\n*-\"'."
 
@@ -91,7 +97,9 @@ class Techniques:
     def hits(self, text: str) -> list[Hit]:
         """Return every place that speaks of a technique, in order."""
         data = folded(text)
-        found = _supported([*self._ids(data), *self._spoken(data)])
+        ids = list(self._ids(data))
+        spoken = list(self._spoken(data, ids))
+        found = _supported([*self._exact(ids, spoken), *spoken])
         characters = in_characters(data, (at for one in found for at in (one.start, one.end)))
         spans: dict[tuple[str, str], list[Span]] = defaultdict(list)
         for one in found:
@@ -150,20 +158,46 @@ class Techniques:
             elif (one := self._current(parent)) is not None:
                 yield _Found(one.id, start, start + _PARENT, ID, -start)
 
-    def _spoken(self, data: bytes) -> Iterator[_Found]:
+    def _spoken(self, data: bytes, ids: Sequence[_Found]) -> Iterator[_Found]:
         """Return what names and rules find, where the text speaks of the right kind of system."""
         context: set[Domain] = set()
         found: list[_Found] = []
+        starts = [one.start for one in ids]
         for sentence in self._phrases.sentences(data):
             context.update(
                 domain for domain, term in self._context.items() if sentence.terms >> term & 1
             )
-            if not self._is_advice(sentence, data):
-                found.extend(self._in_sentence(sentence, data))
+            if not self._is_advice(sentence, data) and not _is_setting(sentence, data):
+                written = ids[
+                    bisect_left(starts, sentence.start) : bisect_left(starts, sentence.end)
+                ]
+                said = self._in_sentence(sentence, data)
+                found.extend(self._beside(said, written) if written else said)
         for one in found:
             domains = self._known[one.technique].domains
             if Domain.ENTERPRISE in domains or context.intersection(domains):
                 yield one
+
+    def _beside(self, said: Iterable[_Found], written: Iterable[_Found]) -> Iterator[_Found]:
+        """Return what a sentence says besides its ids: they tell which of a family it means."""
+        ids = {one.technique for one in written}
+        families = {self._family(one) for one in ids}
+        for one in said:
+            is_part = one.rule is NAME and bool(self._known[one.technique].parent)
+            if is_part or one.technique in ids or self._family(one.technique) not in families:
+                yield one
+
+    def _exact(self, ids: Iterable[_Found], spoken: Iterable[_Found]) -> Iterator[_Found]:
+        """Return ids but those with the name of a part behind them: `T1055 | Process Hollowing`."""
+        parts = {
+            (self._known[one.technique].parent, one.start) for one in spoken if one.rule is NAME
+        }
+        for one in ids:
+            if not any((one.technique, one.end + gap) in parts for gap in range(_NAMED_WITHIN)):
+                yield one
+
+    def _family(self, identifier: str) -> str:
+        return self._known[identifier].parent or identifier
 
     def _is_advice(self, sentence: Sentence, data: bytes) -> bool:
         if sentence.terms >> self._advice & 1:
@@ -193,6 +227,11 @@ class Techniques:
             for identifier, (start, end) in self._naming.outermost(names, data)
         ]
         return [*named, *(act for act in acts if not _explained(act, named))]
+
+
+def _is_setting(sentence: Sentence, data: bytes) -> bool:
+    """Whether a line is one of settings (`"allocator": "VirtualAllocEx",`), which tell no act."""
+    return _SETTING.match(data, sentence.start, sentence.end) is not None
 
 
 def _joined(spans: Iterable[Span]) -> list[Span]:

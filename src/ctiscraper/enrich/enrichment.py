@@ -28,8 +28,8 @@ from ctiscraper.packs.records import NamesPack
 from ctiscraper.packs.registry import read_known
 from ctiscraper.packs.warninglists import WarningPack
 
-OBSERVABLES_VERSION = "1"
-ATTACK_VERSION = "1"
+OBSERVABLES_VERSION = "2"
+ATTACK_VERSION = "2"
 
 # Techniques are told from their ids by an extractor of their own.
 _ELSEWHERE = frozenset({Kind.ATTACK})
@@ -113,7 +113,8 @@ def enrich_article(message: EnrichMessage, knowledge: Knowledge | None = None) -
     known = _known.knowledge if knowledge is None else knowledge
     mentions: list[Mention] = []
     notes: list[str] = []
-    seen = [one for one in find_observables(message.text) if one.kind not in _ELSEWHERE]
+    observables = find_observables(message.text, message.html)
+    seen = [one for one in observables if one.kind not in _ELSEWHERE]
     notes += notes_on(seen)
     mentions += _judged(message, seen, known)
     for found, what in (

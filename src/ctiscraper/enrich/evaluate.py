@@ -142,7 +142,7 @@ def corpus_in(folder: Path) -> list[Labelled]:
     """Return the labelled reports of a folder with `data/ioc/docs.jsonl.gz`, a JSON text a line.
 
     Each has `id`, `text` and `truth`, pairs of kind and value; `also` are values that are neither
-    right nor wrong, and so are hosts of marked URLs.
+    right nor wrong, and so are hosts of marked URLs and the root URLs of marked hosts.
 
     Raises SettingsError where there is no such file, CatalogError when it cannot be read.
     """
@@ -161,12 +161,17 @@ def _report(read: Mapping[str, object]) -> Labelled:
     hosts = {
         (kind, _host(value)) for _, value in marked | also for kind in (Kind.DOMAIN, Kind.IPV4)
     }
+    roots = {
+        (Kind.URL, f"http://{value}")
+        for kind, value in marked | also
+        if kind in {Kind.DOMAIN, Kind.IPV4}
+    }
     return Labelled(
         name=str(read["id"]),
         text=str(read["text"]),
         marked=marked,
         kinds=frozenset(kind for kind, _ in marked),
-        neutral=also | frozenset(hosts),
+        neutral=also | frozenset(hosts | roots),
     )
 
 

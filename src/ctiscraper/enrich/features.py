@@ -21,6 +21,7 @@ FEATURES = {
     # how it is written and where it stands
     "defanged": Feature(3.0, "written so that nobody opens it"),
     "left_live": Feature(-1.0, "not defanged, though others in the text are"),
+    "as_url": Feature(0.0, "a host, told as a URL by the heading or the column over it"),
     "indicators": Feature(2.5, "in a section of indicators"),
     "infrastructure": Feature(1.5, "in a section on files or infrastructure"),
     "titled": Feature(1.0, "the whole text is titled as a list of indicators"),

@@ -95,7 +95,8 @@ def huntability(text: str, observables: Iterable[Observable] | None = None) -> H
     found = find_observables(text) if observables is None else list(observables)
     scan = Scan(text)
     units = max(len(text), _SHORTEST) / _UNIT
-    traces = [one for one in found if one.kind in _WORTH]
+    # A URL that a host is listed as would count the host twice.
+    traces = [one for one in found if one.kind in _WORTH and not one.listed]
     worth = sum(_WORTH[one.kind] + _DEFANGED * one.defanged for one in traces)
     values: dict[str, tuple[int, int]] = {}
     for one in traces:

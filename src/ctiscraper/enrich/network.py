@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
 import msgspec
@@ -78,9 +78,10 @@ _ASCII_NAME = re.compile(r"[A-Za-z0-9_-]+(?:(?:\.|\[\.\])[A-Za-z0-9_-]+)+")
 # What stands before a host that is an e-mail address's, and behind a dotted name that is its user.
 _AT = r"(?:\s?[\[({<]\s?(?:@|[aA][tT])\s?[\])}>]\s?|@)"
 _USER_BEFORE = re.compile(rf"((?:[A-Za-z0-9_.+%'-]|\[\.\]){{1,64}}){_AT}$")
+_AT_BEFORE = re.compile(rf"{_AT}$")
 _USER_GOES_ON = re.compile(rf"[A-Za-z0-9_.+%'-]{{0,64}}{_AT}")
 _MAY_END_AT, _MAY_BEGIN_AT = frozenset("@])}> "), frozenset("@[({<+%'-_.")
-_USER_WINDOW = 80
+_USER_WINDOW, _AT_WINDOW = 80, 8
 _DIGITS = frozenset("0123456789")
 _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -120,19 +121,19 @@ def find_addresses(scan: Scan) -> Iterator[Observable]:
         yield from _ipv6(scan.text, start, end)
 
 
-def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
+def _fields(text: str, start: int, end: int) -> Iterable[Observable]:
     """Return the addresses of a run of characters: of its first field, and of those behind it."""
     raw = text[start:end]
     plain = raw.replace("[.]", ".")
     if _SIMPLE.fullmatch(plain):
         if raw[0] in _DIGITS and "-" in raw and _LISTED.fullmatch(raw):
-            yield from _listed(text, start, raw)
-        else:
-            yield from _named(_place(text, start, end, raw, plain))
-        return
-    if _SEPARATES.isdisjoint(plain):
-        yield from _read(text, start, end)
-        return
+            return _listed(text, start, raw)
+        return _named(_place(text, start, end, raw, plain))
+    return _read(text, start, end) if _SEPARATES.isdisjoint(plain) else _row(text, start, end)
+
+
+def _row(text: str, start: int, end: int) -> Iterator[Observable]:
+    """Return the addresses of the fields of a row."""
     cuts = [found.span() for found in _CUT.finditer(text, start, end)]
     yield from _read(text, start, cuts[0][0] if cuts else end)
     for (_, begin), (stop, _) in pairwise([*cuts, (end, end)]):
@@ -140,19 +141,17 @@ def _fields(text: str, start: int, end: int) -> Iterator[Observable]:
             yield from _read(text, begin + first, begin + last)
 
 
-def _read(text: str, start: int, end: int) -> Iterator[Observable]:
+def _read(text: str, start: int, end: int) -> Iterable[Observable]:
     if text[start] in _DIGITS and _LISTED.fullmatch(text, start, end):
-        yield from _listed(text, start, text[start:end])
-        return
+        return _listed(text, start, text[start:end])
     start, end = trimmed(text, start, end)
     raw = text[start:end]
     place = _place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
     if split is None:
-        yield from _named(place)
-        return
+        return _named(place)
     path = split[4].replace("\\", "/") if split[3] else split[4]
-    yield from _url(place, scheme_of(split[1] + (split[2] or "")), path)
+    return _url(place, scheme_of(split[1] + (split[2] or "")), path)
 
 
 def _plain(raw: str) -> str:
@@ -165,17 +164,21 @@ def _place(text: str, start: int, end: int, raw: str, plain: str) -> _Place:
     return _Place(text, start, end, raw, plain, before, len(raw) != len(plain))
 
 
-def _named(place: _Place) -> Iterator[Observable]:
+def _named(place: _Place) -> Iterable[Observable]:
     """Return what a place without a scheme is: the host of an e-mail address, or an address."""
     if place.before in _MAY_END_AT and (user := _user_before(place)):
-        yield from _email(place, user)
-    elif place.text[place.end : place.end + 1] not in _MAY_BEGIN_AT or not _is_user(place):
-        yield from _bare(place)
+        return _email(place, user)
+    goes_on = place.text[place.end : place.end + 1] in _MAY_BEGIN_AT and _is_user(place)
+    return () if goes_on else _bare(place)
 
 
 def _user_before(place: _Place) -> str:
     """Return what names the user of the e-mail address whose host begins here, mark and all."""
-    found = _USER_BEFORE.search(place.text, max(0, place.start - _USER_WINDOW), place.start)
+    text, end = place.text, place.start
+    # Most names stand behind a mere space, and to look for a user before all of them is slow.
+    if _AT_BEFORE.search(text, max(0, end - _AT_WINDOW), end) is None:
+        return ""
+    found = _USER_BEFORE.search(text, max(0, end - _USER_WINDOW), end)
     return found[0] if found else ""
 
 

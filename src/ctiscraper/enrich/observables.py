@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from ctiscraper.enrich.artefacts import find_artefacts
 from ctiscraper.enrich.commands import find_commands
+from ctiscraper.enrich.endpoints import endpoints
 from ctiscraper.enrich.hashes import find_fingerprints, find_hashes, find_identifiers
 from ctiscraper.enrich.kinds import HASHES, Kind, Observable
 from ctiscraper.enrich.network import find_addresses
@@ -19,7 +20,6 @@ _STEPS = (
     find_addresses, find_hashes, find_identifiers, find_fingerprints, find_wallets, find_artefacts,
 )  # fmt: skip
 _WEAKEST = Kind.FILE_NAME
-_HOSTS = frozenset((Kind.DOMAIN, Kind.ONION, Kind.IPV4))
 # These hold others, which are told apart inside them.
 _BLOCKS = (find_commands, find_rules)
 # Services whose links name a file by its hash.
@@ -31,10 +31,11 @@ _ANALYSIS = re.compile(
 _place = attrgetter("start")
 
 
-def find_observables(text: str) -> list[Observable]:
+def find_observables(text: str, html: str = "") -> list[Observable]:
     """Return the observables of a text by their places; of two that overlap the earlier, longer.
 
-    Commands and rules are told besides what stands in them.
+    Commands and rules are told besides what stands in them, and URLs besides hosts in lists that
+    are told to hold such. `html` is the markup of the same words, empty where there is none.
     """
     scan = Scan(text)
     found = sorted(chain.from_iterable(step(scan) for step in _STEPS), key=_place)
@@ -43,15 +44,15 @@ def find_observables(text: str) -> list[Observable]:
     blocks = sorted(chain.from_iterable(step(scan) for step in _BLOCKS), key=_place)
     # Each part is in order, and a sort of what is in order takes next to no time.
     return sorted(
-        [*_apart(blocks), *strong, *_outside(weak, strong), *_analysed(found, strong)], key=_place
+        [
+            *_apart(blocks),
+            *strong,
+            *_outside(weak, strong),
+            *_analysed(found, strong),
+            *endpoints(scan, html, strong),
+        ],
+        key=_place,
     )
-
-
-def root_urls(found: Iterable[Observable]) -> Iterator[Observable]:
-    """Return a URL for each host that stands alone: some who publish indicators write them so."""
-    for one in found:
-        if one.kind in _HOSTS:
-            yield Observable(Kind.URL, f"http://{one.value}", one.start, one.end, one.defanged)
 
 
 def _analysed(found: list[Observable], strong: list[Observable]) -> Iterator[Observable]:

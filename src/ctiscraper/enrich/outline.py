@@ -75,7 +75,7 @@ class Outline:
         self._starts: list[int] = []
         self._topics: list[tuple[str, str]] = []
         stack: list[tuple[int, tuple[str, str]]] = [(0, ("", ""))]
-        for place, level, title in _headings(scan, html):
+        for place, level, title in headings(scan, html):
             while len(stack) > 1 and stack[-1][0] >= level:
                 stack.pop()
             topic = _topic(title)
@@ -100,7 +100,8 @@ def _topic(title: str) -> str:
     return next((topic for topic, wanted in _TOPICS if wanted.search(title)), "")
 
 
-def _headings(scan: Scan, html: str) -> Iterator[tuple[int, int, str]]:
+def headings(scan: Scan, html: str) -> Iterator[tuple[int, int, str]]:
+    """Return where each heading stands, its level and its words, those of plain text as well."""
     text = scan.text
     found = Sections(text, html).headings()
     if not found:

@@ -44,11 +44,12 @@ class Scan:
 
     def find(self, wanted: Pattern) -> Iterator[tuple[int, int]]:
         """Return the places (in characters) where a pattern stands, from left to right."""
-        if self._plain:
-            yield from _matches(wanted, self.data)
-            return
+        found = _matches(wanted, self.data)
+        return found if self._plain else self._in_characters(found)
+
+    def _in_characters(self, found: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         at = chars = 0
-        for begin, end in _matches(wanted, self.data):
+        for begin, end in found:
             chars += len(self.data[at:begin].decode("utf-8", "ignore"))
             size = len(self.data[begin:end].decode("utf-8", "ignore"))
             yield chars, chars + size

@@ -77,13 +77,15 @@ class Surroundings:
         """Look once for all that is asked of every place."""
         scan = Scan(text)
         observables = list(observables)
-        live = [one for one in observables if one.kind in NETWORK]
+        # A URL that a host is listed as is no second one beside it.
+        single = [one for one in observables if not one.listed]
+        live = [one for one in single if one.kind in NETWORK]
         self._text = text
         self._outline = Outline(scan, html)
         self._attack = _Words(scan, _ATTACK, live)
         self._cited = _Words(scan, _CITED, live)
         self._markup = _Markup(text, html)
-        self._runs = set(_in_runs(text, observables))
+        self._runs = set(_in_runs(text, single))
         small = any(map(_is_small, live))
         self._releases = _Words(scan, _RELEASE, live) if small else None
         hashed = any(one.kind is Kind.SHA1 for one in observables)
@@ -95,6 +97,8 @@ class Surroundings:
     def reasons(self, one: Observable) -> list[str]:
         """Return the features of one place, as reasons."""
         found = ["defanged"] if one.defanged else []
+        if one.listed:
+            found.append(f"as_url:{one.listed}")
         if topic := self._outline.at(one.start):
             found.append(topic)
         found += self._block(one)

@@ -130,20 +130,27 @@ def _is_platform(one: _Judged, hits: Iterable[Hit]) -> bool:
 def _compare(judged: list[_Judged]) -> None:
     """Add what a thing has in common with those that are surely indicators."""
     bad = [
-        one for one in judged if one.points >= MALICIOUS and one.kind in NETWORK and not one.good
+        one
+        for one in judged
+        if one.points >= MALICIOUS and one.kind in NETWORK and not (one.good or _is_shadow(one))
     ]
     hosts = {one.host or one.value for one in bad if not _is_lent(one)}
     owners = {owner for host in hosts if (owner := registrable(host)) is not None}
     listed = {one.host for one in judged if one.host and one.good}
     counted = {(one.kind, one.value) for one in bad}
     for one in judged:
-        if not one.host or (one.kind, one.value) in counted or one.good:
+        if not one.host or (one.kind, one.value) in counted or one.good or _is_shadow(one):
             continue
         owner = registrable(one.host)
         if one.host in hosts:
             one.add(f"same_host:{one.host}")
         elif owner in owners and owner not in listed:
             one.add(f"same_owner:{owner}")
+
+
+def _is_shadow(one: _Judged) -> bool:
+    """Whether a URL stands nowhere but where its host does, and so bears nothing else out."""
+    return all(place.listed for place in one.found)
 
 
 def _is_lent(one: _Judged) -> bool:

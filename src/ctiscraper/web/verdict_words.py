@@ -71,6 +71,7 @@ _FEATURES = {
         "listed": "In a warning list",
     },
     NEITHER: {
+        "as_url": "A host, told as a URL by the heading or the column over it",
         "clearly_used": "Held suspicious, as the text shows it among indicators",
         "known_good": "Held no more than suspicious, as it is known to be good",
         "context_only": "Held no more than suspicious, as others have it too",
