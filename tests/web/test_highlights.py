@@ -211,7 +211,7 @@ def test_anchors_stand_around_the_same_words_and_say_which_there_are() -> None:
         ' data-e="7">evil.exe</mark></mark></code> and <mark class="e" id="s-2">beacons</mark>'
         " to c2.example.</p>"
     )
-    assert (found.anchored, found.unmarked) == ({1, 2}, 0)
+    assert (set(found.anchored), found.unmarked) == ({1, 2}, 0)
 
 
 def test_anchors_have_room_where_places_are_too_many() -> None:
@@ -220,4 +220,4 @@ def test_anchors_have_room_where_places_are_too_many() -> None:
     attributes = {one.number: "" for one in places}
     last = place(words, f"w{MOST_MARKS + 9}", 1)
     found = highlight(f"<p>{words}</p>", words, places, attributes, [last])
-    assert (found.anchored, found.unmarked) == ({1}, 10)
+    assert (set(found.anchored), found.unmarked) == ({1}, 10)

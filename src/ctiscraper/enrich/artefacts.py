@@ -52,13 +52,21 @@ _FILE = pattern(
     + r")\b",
     ignore_case=True,
 )
-_LONGEST_NAME = 128
+_LONGEST_NAME, _LONGEST_MUTEX = 128, 80
 # Names of products and of calls in code.
 _NO_FILES = frozenset(("node.js", "vue.js", "next.js", "react.js", "angular.js", "console.log"))
 _MUTEX = pattern(
     r"""
     \bmutex(?:es)?(?:\s(?:named?|called|object|name|is|with|the))*\s?[:=]?\s?
     (?:\x22|'|\x60|\xe2\x80\x9c|\xe2\x80\x98)?(?:Global\\|Local\\)?[A-Za-z0-9_{}\\.!@\x23$%&-]{4,80}
+    """,
+    ignore_case=True,
+)
+# The lines of a list below a heading that says what they are.
+_MUTEXES = pattern(
+    r"""
+    (?:\A|\n)\W{0,4}mutex(?:es)?(?:\x20names?)?:?\x20*(?:\n\x20*)+
+    (?:(?:[-*]\x20+)?[A-Za-z0-9_{}\\.!@\x23$%&-]{4,}\x20*(?:\n|\z))+
     """,
     ignore_case=True,
 )
@@ -187,3 +195,12 @@ def _mutexes(scan: Scan) -> Iterator[Observable]:
         # Unquoted, a word of letters alone is a word of the sentence.
         if text[found.start() - 1] in QUOTES or not value.isalpha():
             yield Observable(Kind.MUTEX, value, found.start(), found.start() + len(value))
+    for start, end in scan.find(_MUTEXES):
+        listed = text[start:end].lstrip().partition("\n")
+        at = end - len(listed[2])
+        for line in listed[2].splitlines(keepends=True):
+            value = line.strip(" -*\n")
+            if value and len(value) <= _LONGEST_MUTEX and not value.isalpha():
+                first = at + line.index(value)
+                yield Observable(Kind.MUTEX, value, first, first + len(value))
+            at += len(line)
