@@ -105,7 +105,8 @@ def test_another_name_of_a_thing_makes_an_everyday_word_believed() -> None:
 def test_a_number_in_a_row_is_no_name() -> None:
     recogniser = small(entry("G9", "Group5"), APT, ordinary=("group",))
     assert recogniser.find("== Group 4 (one) ==\n== Group 5 (two) ==\nThe Group 5 hackers") == []
-    assert recogniser.find("APT98 and APT99 and APT100 attacked")[0].value == "G1"
+    row = recogniser.find("APT98 and APT99 and APT100 attacked")
+    assert "G1" in {one.value for one in row}
     assert recogniser.find("The hackers of Group5 attacked.")[0].value == "G9"
 
 

@@ -38,6 +38,7 @@ _WORDS = frozenset(
     timeout tor touch tracert type unzip wget where winrar wmic zip
     """.split()  # noqa: SIM905 - read as words
 )
+_NAMES = "|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))
 _VERBS = """
     Add Clear Compress Convert ConvertFrom ConvertTo Copy Disable Enable Enter Exit Expand Export
     Find Get Import Install Invoke Move New Read Receive Register Remove Rename Restart Save Send
@@ -51,7 +52,7 @@ _START = pattern(
     |\x22[A-Za-z%][^\x22\n|<>]{{2,160}}\.(?:exe|com|bat|cmd|ps1)\x22
     |%[A-Za-z]{{1,32}}%\\[^\s\x22|<>]{{0,160}}\.(?:exe|com|bat|cmd|ps1)
     |\b[A-Za-z0-9_.-]{{1,64}}\.exe
-    |\b(?:{"|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))})
+    |\b(?:{_NAMES})
     |\b(?:{"|".join(_VERBS.split())})-[A-Z][A-Za-z]+
     |\bIEX\b|\biwr\b|\birm\b
     |(?:\./|/(?:usr|bin|tmp|opt|var|etc|home|root)/)[A-Za-z0-9_./-]{{1,160}}
@@ -131,7 +132,7 @@ _JOINED = re.compile(
 _BAR = re.compile(r"\s\|{1,2}\s*(?=(\S*))")
 _PIPED = re.compile(
     rf"""
-    (?:[\"']?(?:\S*[\\/])?(?:{"|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))}
+    (?:[\"']?(?:\S*[\\/])?(?:{_NAMES}
     |awk|clip|cut|egrep|head|jq|less|more|select|sls|sort|tail|tee|tr|uniq|wc|xargs|zcat)(?:\.exe)?
     |[A-Za-z]+-[A-Z][A-Za-z]+|iex|[?%]|\$\(?.*|[&(@{{].*)[\"')|;]*
     """,
