@@ -489,3 +489,13 @@ def test_the_lines_below_a_heading_of_mutexes_are_mutexes() -> None:
     assert [text[one.start : one.end] for one in found] == [listed, "Global\\abc_12"]
     prose = "A mutex\nis made by it.\n\nMutexes\n\nThey are explained below."
     assert not [one for one in find_observables(prose) if one.kind is Kind.MUTEX]
+
+
+def test_a_name_with_spaces_is_whole_in_a_column_of_names() -> None:
+    text = (
+        "Hash | Filename | Seen\na | Firefox Installer.exe | it drops b.dll\n"
+        "b | run.exe | never\n\nStep | What\n1 | It drops stage two.exe\n"
+    )
+    found = [one for one in find_observables(text) if one.kind is Kind.FILE_NAME]
+    assert [one.value for one in found] == ["Firefox Installer.exe", "b.dll", "run.exe", "two.exe"]
+    assert all(text[one.start : one.end] == one.value for one in found)

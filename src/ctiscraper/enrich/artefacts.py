@@ -52,6 +52,10 @@ _FILE = pattern(
     + r")\b",
     ignore_case=True,
 )
+# A cell below the head of a column of names is one, though it has spaces.
+_HEAD = re.compile(r"(?:files?|file[\s_-]?names?|names?\sof\s(?:the\s)?files?)", re.IGNORECASE)
+_CELL = re.compile(rf"[^\\/:*?\"<>|\n]{{1,120}}\.(?:{'|'.join(_ENDINGS.split())})", re.IGNORECASE)
+_PARTED = " | "
 _LONGEST_NAME, _LONGEST_MUTEX = 128, 80
 # Names of products and of calls in code.
 _NO_FILES = frozenset(("node.js", "vue.js", "next.js", "react.js", "angular.js", "console.log"))
@@ -111,7 +115,10 @@ def find_artefacts(scan: Scan) -> Iterator[Observable]:
     yield from _registry(scan)
     yield from _windows(scan)
     yield from _unix(scan)
-    yield from _files(scan)
+    cells = list(_named_cells(scan))
+    ends = {one.end for one in cells}
+    yield from cells
+    yield from (one for one in _files(scan) if one.end not in ends)
     yield from _mutexes(scan)
     for start, end in scan.find(_AGENT):
         raw = scan.text[start:end].rstrip(TAIL + " ")
@@ -183,6 +190,24 @@ def _files(scan: Scan) -> Iterator[Observable]:
             and name.lower() not in _NO_FILES
         ):
             yield Observable(Kind.FILE_NAME, name, start, end)
+
+
+def _named_cells(scan: Scan) -> Iterator[Observable]:
+    """Return the names with spaces in columns of tables that hold names of files."""
+    at, columns, in_table = 0, frozenset[int](), False
+    for line in scan.text.splitlines(keepends=True):
+        cells = line.split(_PARTED) if _PARTED in line else []
+        if cells and not in_table:
+            columns = frozenset(n for n, cell in enumerate(cells) if _HEAD.fullmatch(cell.strip()))
+        in_table = bool(cells)
+        start = at
+        for number, cell in enumerate(cells if columns else ()):
+            name = cell.strip()
+            if number in columns and " " in name and _CELL.fullmatch(name):
+                first = start + cell.index(name)
+                yield Observable(Kind.FILE_NAME, name, first, first + len(name))
+            start += len(cell) + len(_PARTED)
+        at += len(line)
 
 
 def _mutexes(scan: Scan) -> Iterator[Observable]:
