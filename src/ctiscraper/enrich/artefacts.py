@@ -22,7 +22,7 @@ _REGISTRY = pattern(
 )
 _WINDOWS = pattern(
     rf"""
-    (?:\b[A-Za-z]:\\{{1,2}}|%[A-Za-z_()0-9]+%\\{{1,2}}|\\\\[A-Za-z0-9_.$%-]+\\)
+    (?:\b[A-Za-z]:\\{{1,2}}|%[A-Za-z_()0-9]+%\\{{1,2}}|\\\\[A-Za-z0-9_.$%-]+\\{{1,2}})
     (?:{_INNER}\\{{1,2}})*(?:{_LAST})?
     """
 )
@@ -106,6 +106,8 @@ _TWO_WORDS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# A byte as code writes it, and not the name of a server.
+_ESCAPED = re.compile(r"\\\\x[0-9A-Fa-f]{2}\\")
 _QUOTED = 64
 _DRIVE = 3
 
@@ -165,7 +167,7 @@ def _key_end(text: str, start: int, end: int) -> int:
 def _windows(scan: Scan) -> Iterator[Observable]:
     for start, end in _pieces(scan, _WINDOWS):
         raw = scan.text[start:end].rstrip(TAIL)
-        if len(raw.rstrip("\\")) > _DRIVE:
+        if len(raw.rstrip("\\")) > _DRIVE and not _ESCAPED.match(raw):
             share = raw.startswith("\\\\")
             value = raw if share else raw.replace("\\\\", "\\")
             yield Observable(Kind.FILE_PATH, value, start, start + len(raw))
