@@ -306,7 +306,9 @@ async def test_novelty_follows_what_the_team_holds_benign(
         database, scored.shelf, number, claims.mention("a.example"), claims.mention("b.example")
     )
     await scored.join(opened)
-    assert scored.part(number, "novelty")["evidence"] == ["a.example", "b.example"]
+    evidence = scored.part(number, "novelty")["evidence"]
+    assert isinstance(evidence, list)
+    assert sorted(evidence) == ["a.example", "b.example"]
     before = scored.score(number)
     verdicts, scoring = Verdicts(opened), Scoring(opened)
     benign = Decision(scope=Scope.VALUE, kind="domain", value="a.example", verdict=Verdict.BENIGN)
