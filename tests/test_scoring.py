@@ -10,9 +10,12 @@ import pytest
 import pytest_asyncio
 
 from ctiscraper.db.session import Database
+from ctiscraper.db.verdicts import Decision, Scope, Verdicts
+from ctiscraper.intelligence import Verdict
 from ctiscraper.scoring import ScoredText, Scoring
 from ctiscraper.weighing import DEFAULT_WEIGHTS, WatchKind, watch_given
 from make_scores import ScoredShelf, mention
+from web import claims
 from web.shelf import Shelf
 
 FIREWALL = "Example Firewall is hit. " + "Words without interest stand here. " * 40
@@ -293,3 +296,26 @@ def test_who_joins_scores_does_not_carry_what_reads_texts() -> None:
     code = "import sys, ctiscraper.scoring; print('re2' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+async def test_novelty_follows_what_the_team_holds_benign(
+    database: str, opened: Database, scored: ScoredShelf
+) -> None:
+    number = scored.article("one", "words")
+    await claims.name(
+        database, scored.shelf, number, claims.mention("a.example"), claims.mention("b.example")
+    )
+    await scored.join(opened)
+    evidence = scored.part(number, "novelty")["evidence"]
+    assert isinstance(evidence, list)
+    assert sorted(evidence) == ["a.example", "b.example"]
+    before = scored.score(number)
+    verdicts, scoring = Verdicts(opened), Scoring(opened)
+    benign = Decision(scope=Scope.VALUE, kind="domain", value="a.example", verdict=Verdict.BENIGN)
+    made = await verdicts.make(benign, actor="ann")
+    await settle(scoring)
+    assert scored.part(number, "novelty")["evidence"] == ["b.example"]
+    assert scored.score(number) < before
+    await verdicts.undo(made.id, actor="ann")
+    await settle(scoring)
+    assert scored.score(number) == before

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from ctiscraper.db.rescoring import touch_next
 from ctiscraper.db.scores import Parts, ScoreRow, Scores, StoredScore
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.watchlist import Watchlist
@@ -86,10 +87,12 @@ class Scoring:
     async def rescore(self, limit: int = AT_ONCE) -> int:
         """Make up to `limit` scores anew where watchlist, weights or age changed; return how many.
 
+        So are those of articles that name what the team holds benign now, or no more.
         Entries are held against the newest articles first. Any number may do this at once, each
         takes what no other has. It is done when it returns 0.
         """
         done = await self._match(limit)
+        done += await self._follow_verdicts(limit)
         done += await self._stale(limit)
         return done + await self._sweep(limit)
 
@@ -166,6 +169,10 @@ class Scoring:
             await self.watchlist.put_hits(conn, hits)
         log.debug("watch_matched", entries=len(entries), looked_at=looked, found=len(hits))
         return looked
+
+    async def _follow_verdicts(self, limit: int) -> int:
+        async with self._database.transaction() as conn:
+            return await touch_next(conn, limit)
 
     async def _stale(self, limit: int) -> int:
         async with self._database.transaction() as conn:

@@ -5,10 +5,11 @@ from datetime import timedelta
 import pytest
 
 import make
+from ctiscraper.db.enrichments import Finding
 from ctiscraper.db.entities import Entities, EntityQuery
 from ctiscraper.db.mentions import key_of
 from ctiscraper.errors import CursorError, NotFoundError
-from ctiscraper.intelligence import Verdict
+from ctiscraper.intelligence import Extractor, Verdict
 from db import claimed
 from db.stage import Stage
 
@@ -163,3 +164,21 @@ async def test_freshness_halves_with_time_and_begins_anew_when_seen_again(stage:
     await claimed.article(stage, "two", claimed.mention("10.1.2.3", "ipv4"))
     await stage.run("UPDATE entity SET last_seen = now()")
     assert (await of(stage).find("ipv4", "10.1.2.3")).freshness == pytest.approx(1.0, abs=0.001)
+
+
+async def test_what_is_quoted_of_a_technique_is_its_id_where_that_told_it(stage: Stage) -> None:
+    text = "It beacons over the web, and this is T1071.001 to us."
+    places = ((3, 10), (text.index("T1071"), text.index("T1071") + 9))
+    for rule, quoted in (("id", "T1071.001"), ("http-c2", "beacons")):
+        one = claimed.mention(
+            "T1071.001", "technique", verdict=None, rule=rule, places=places,
+            extractor=Extractor.ATTACK,
+        )  # fmt: skip
+        number = await claimed.store(stage, rule, f"{text} {rule}")
+        [waiting] = await claimed.claim(stage)
+        found = claimed.enrichment([one], Extractor.ATTACK)
+        await stage.enrichments.keep([Finding(text=waiting, enrichment=found)])
+        thing = await of(stage).find("technique", "T1071.001")
+        sightings = (await of(stage).sightings(thing.id)).sightings
+        [seen] = [sighting for sighting in sightings if sighting.article.id == number]
+        assert seen.excerpt[seen.start : seen.end] == quoted

@@ -107,3 +107,25 @@ async def test_copies_stored_in_one_batch_share_one_root(stage: Stage) -> None:
     await stage.links.link_next(alike, limit=50)
     rows = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
     assert rows == [(numbers[0], None)] + [(n, numbers[0]) for n in numbers[1:]]
+
+
+async def test_an_article_that_becomes_a_copy_or_none_any_more_is_scored_anew(stage: Stage) -> None:
+    first = await _store(stage, "first", (1, 2))
+    copy = await _store(stage, "copy", (2, 3))
+    await stage.links.link_next(never)
+    await stage.run(
+        f"""
+        INSERT INTO article_score (article_id, score, parts, version)
+        VALUES ({first}, 0.5, '[]', '1'), ({copy}, 0.5, '[]', '1')
+        """
+    )
+    again = f"INSERT INTO outbox (topic, article_id, revision) VALUES ('article', {copy}, 1)"
+    stale = "SELECT article_id FROM article_score WHERE stale_at <= now()"
+    for similarity in (alike, never):
+        await stage.run(again)
+        await stage.links.link_next(similarity)
+        assert await stage.rows(stale) == [(copy,)]
+        await stage.run("UPDATE article_score SET stale_at = NULL")
+    await stage.run(again)
+    await stage.links.link_next(never)
+    assert await stage.rows(stale) == []

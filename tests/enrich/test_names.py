@@ -102,6 +102,14 @@ def test_another_name_of_a_thing_makes_an_everyday_word_believed() -> None:
     assert small(APT, ordinary=("nickel",)).find("Some say Nickel did it.") == []
 
 
+def test_a_number_in_a_row_is_no_name() -> None:
+    recogniser = small(entry("G9", "Group5"), APT, ordinary=("group",))
+    assert recogniser.find("== Group 4 (one) ==\n== Group 5 (two) ==\nThe Group 5 hackers") == []
+    row = recogniser.find("APT98 and APT99 and APT100 attacked")
+    assert "G1" in {one.value for one in row}
+    assert recogniser.find("The hackers of Group5 attacked.")[0].value == "G9"
+
+
 def test_a_contested_name_says_what_else_it_may_be() -> None:
     recogniser = small(RIVAL, OTHER)
     (mention,) = recogniser.find("Then Wobblefox came.")

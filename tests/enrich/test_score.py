@@ -12,7 +12,7 @@ from ctiscraper.enrich.hunting import huntability
 from ctiscraper.enrich.observables import find_observables
 from ctiscraper.enrich.score import DUPLICATE, NO_WATCHLIST, joined_parts, stale_in, total
 from ctiscraper.enrich.text_score import DENIED, score, text_parts
-from ctiscraper.intelligence import Extractor, Mention, ScorePart
+from ctiscraper.intelligence import Extractor, Mention, ScorePart, Verdict
 from ctiscraper.weighing import (
     DEFAULT_WEIGHTS,
     CveFact,
@@ -23,6 +23,7 @@ from ctiscraper.weighing import (
     WatchKind,
     WatchTerm,
 )
+from make_scores import mention
 
 TEXT = (
     "Attackers are exploiting CVE-2026-1234 in the wild. The loader spawned rundll32.exe "
@@ -234,3 +235,18 @@ def test_long_texts_take_no_longer_than_their_length(piece: str) -> None:
     began = time.process_time()
     text_parts(text, piece, (mention,))
     assert time.process_time() - began < 30
+
+
+def test_what_only_refers_to_more_is_not_to_be_hunted_for() -> None:
+    text = "See https://vendor.example/a and then http://evil.example/x for more."
+    urls = ("https://vendor.example/a", "http://evil.example/x")
+    mentions = [
+        mention(
+            "url", url, extractor=Extractor.OBSERVABLES, verdict=verdict,
+            places=((text.index(url), text.index(url) + len(url)),),
+        )
+        for url, verdict in zip(urls, (Verdict.BENIGN, Verdict.MALICIOUS), strict=True)
+    ]  # fmt: skip
+    hunted = part(text_parts(text, "", mentions), PartName.HUNTABILITY)
+    assert "http://evil.example/x" in hunted.evidence
+    assert "https://vendor.example/a" not in hunted.evidence

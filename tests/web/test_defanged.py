@@ -2,7 +2,7 @@
 
 import pytest
 
-from ctiscraper.web.defanged import defanged
+from ctiscraper.web.defanged import defanged, spelled
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,20 @@ from ctiscraper.web.defanged import defanged
 )  # fmt: skip
 def test_addresses_cannot_be_opened_and_the_rest_stays(kind: str, value: str, shown: str) -> None:
     assert defanged(kind, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ("http://evil.com/a.b", "hxxp://evil[.]com/a.b"),
+        ("www.evil.com", "www[.]evil[.]com"),
+        ("45.32.18.187", "45[.]32[.]18[.]187"),
+        ("stage.exe", "stage.exe"),
+        ("T1071.001", "T1071.001"),
+        ("readme.md", "readme.md"),
+        ("Windows 11.0.1 with evil.com", "Windows 11.0.1 with evil.com"),
+        ("reg add HKLM\\Software", "reg add HKLM\\Software"),
+    ],
+)
+def test_words_of_no_kind_are_defanged_where_they_are_an_address(words: str, shown: str) -> None:
+    assert spelled(words) == shown

@@ -195,3 +195,29 @@ def test_marks_change_no_word_and_no_element(html: str, spans: list[tuple[int, i
             assert marked(found.markup, one.number) in inside or set(inside) - set(
                 marked(found.markup, one.number)
             ) <= set("-|.0123456789")
+
+
+def test_anchors_stand_around_the_same_words_and_say_which_there_are() -> None:
+    text = "It drops evil.exe and beacons to c2.example."
+    found = highlight(
+        "<p>It drops <code>evil.exe</code> and beacons to c2.example.</p>",
+        text,
+        [place(text, "evil.exe", 7)],
+        {7: 'data-e="7"'},
+        [place(text, "evil.exe", 1), place(text, "beacons", 2), Place(200, 210, 3)],
+    )
+    assert found.markup == (
+        '<p>It drops <code><mark class="e" id="s-1"><mark class="m" id="p-7" tabindex="0"'
+        ' data-e="7">evil.exe</mark></mark></code> and <mark class="e" id="s-2">beacons</mark>'
+        " to c2.example.</p>"
+    )
+    assert (set(found.anchored), found.unmarked) == ({1, 2}, 0)
+
+
+def test_anchors_have_room_where_places_are_too_many() -> None:
+    words = " ".join(f"w{number}" for number in range(MOST_MARKS + 10))
+    places = [place(words, f"w{number}", number + 1) for number in range(MOST_MARKS + 10)]
+    attributes = {one.number: "" for one in places}
+    last = place(words, f"w{MOST_MARKS + 9}", 1)
+    found = highlight(f"<p>{words}</p>", words, places, attributes, [last])
+    assert (set(found.anchored), found.unmarked) == ({1}, 10)

@@ -192,6 +192,9 @@ async def test_thousands_of_things_leave_room_for_each_kind(
     assert len(tree.css(".thing")) == 2_000
     assert len(tree.css("[data-evidence]")) == 400
     assert "101 more are not listed" in words(tree, "#named")[0]
+    [rest] = words(tree, ".rest > summary")
+    assert rest == "2,092 more"
+    assert words(tree, ".rest > ul > li.soft") == ["and 101 that are not listed here"]
 
 
 async def test_the_list_is_narrowed_and_leads_on(
@@ -210,6 +213,9 @@ async def test_the_list_is_narrowed_and_leads_on(
     assert len(rest.css("tbody tr")) == 5
     assert words(await page(client, "/indicators?q=good"), "tbody a") == ["good[.]example"]
     assert words(await page(client, "/indicators?kind=files"), "tbody a") == ["a" * 64]
+    held = await page(client, "/indicators?verdict=held&q=g")
+    assert "Nothing matches" in words(held, "main")[0]
+    assert len((await page(client, "/indicators?verdict=held&q=d")).css("tbody tr")) == 50
     assert "Nothing matches" in (await client.get("/indicators?source=nobody")).text
     assert (await client.get("/indicators?cursor=rubbish")).status_code == 422
 

@@ -382,3 +382,28 @@ def test_static_files_are_our_own() -> None:
         text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert "http:" not in text
         assert "https:" not in text
+
+
+async def test_the_parts_of_a_score_lead_to_their_words_without_script(
+    browser: Browser, site: str, database: str, shelf: Shelf
+) -> None:
+    text = "A loader is exploited in the wild. It calls evil.com and drops a payload."
+    start = text.index("evil.com")
+    scored = ScoredShelf(shelf)
+    scored.article("Words", text, mention("domain", "evil.com", places=((start, start + 8),)))
+    async with Database(database, size=1) as opened:
+        await scored.join(opened)
+    context = await browser.new_context(base_url=site, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto("/articles/1")
+    await page.locator(".scored > summary").click()
+    for name in ("is exploited", "evil[.]com", "payload"):
+        await page.locator(".scored a", has_text=name).first.click()
+        led_to = page.locator("mark.e:target")
+        assert await led_to.inner_text() == name.replace("[.]", ".")
+        assert await led_to.evaluate("(e) => getComputedStyle(e).outlineStyle") == "solid"
+    hrefs = await page.locator(".scored a").evaluate_all(
+        "(all) => all.filter((a) => !document.querySelector(a.getAttribute('href'))).length"
+    )
+    assert hrefs == 0
+    await context.close()

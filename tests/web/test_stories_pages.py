@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from ctiscraper.db.session import Database
 from ctiscraper.story_views import EntityRef, StoryWhy
-from ctiscraper.web.story_words import entity_words, later, why_words
+from ctiscraper.web.story_words import entity_words, later, next_words, why_words
 from newsroom import Newsroom
 from web.test_pages import FORM, attribute, page, words
 
@@ -126,3 +126,8 @@ def test_things_are_named_as_elsewhere() -> None:
     assert entity_words(technique) == "T1 Phishing"
     domain = EntityRef(id=1, kind="domain", value="evil.com", name="", articles=1)
     assert entity_words(domain) == "evil[.]com"
+
+
+@pytest.mark.parametrize(("hours", "told"), [(0.0, "at the same time"), (3.0, "3 h later")])
+def test_the_second_source_is_never_first(hours: float, told: str) -> None:
+    assert next_words(hours) == told

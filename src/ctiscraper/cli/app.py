@@ -30,6 +30,8 @@ PLACES = {
     "articles": "ctiscraper.cli.articles:app",
     "indicators": "ctiscraper.cli.entities:indicators",
     "indicator": "ctiscraper.cli.entities:indicator",
+    "techniques": "ctiscraper.cli.techniques:techniques",
+    "technique": "ctiscraper.cli.techniques:technique",
     "lookup": "ctiscraper.cli.lookup:lookup",
     "verdict": "ctiscraper.cli.verdicts:app",
     "enrichment": "ctiscraper.cli.enrichment:app",

@@ -1,7 +1,5 @@
 """`data`: the reference data of the installation, as versioned packs."""
 
-import os
-import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.drafts import write_whole
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import exit_of
 from ctiscraper.cli.options import Data, Json
@@ -28,7 +27,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.packs import Packs, StoredPack
 from ctiscraper.db.session import Database
 from ctiscraper.db.touched import Touched
-from ctiscraper.errors import CTIScraperError, Reason, StorageError
+from ctiscraper.errors import CTIScraperError
 from ctiscraper.http import Client
 from ctiscraper.loop import run_async
 from ctiscraper.packs import cve
@@ -250,7 +249,7 @@ def export(name: Name, target: Target, *, data: Data = None, json: Json = False)
             return await at.reference.export(name)
 
     pack, body = run_async(read())
-    _write(target, body)
+    write_whole(target, body)
     if json:
         print_json(_document(pack) | {"file": str(target)})
         return
@@ -260,24 +259,6 @@ def export(name: Name, target: Target, *, data: Data = None, json: Json = False)
             f"There: ctiscraper data update --file {target.name}",
         ]
     )
-
-
-def _write(target: Path, body: bytes) -> None:
-    """Write a file whole, or not at all. Raises StorageError."""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-        draft = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as out:
-                out.write(body)
-            draft.chmod(0o644)
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(
-            Reason.STORAGE, f"{target} cannot be written: {error.strerror}", transient=False
-        ) from error
 
 
 def _show(

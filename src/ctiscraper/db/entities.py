@@ -387,6 +387,16 @@ async def verdicts_of(conn: Conn, entity_id: int) -> tuple[TeamVerdict, ...]:
     return tuple(to_verdict(row) for row in await cursor.fetchall())
 
 
+# The first place; of what was recognised by its id the first that has it, among a few.
+_TELLING = """
+    SELECT o.start, o.stop
+    FROM unnest(m.starts[1:8], m.ends[1:8]) WITH ORDINALITY AS o (start, stop, number)
+    ORDER BY m.rule = 'id'
+        AND strpos(substr(a.text, o.start + 1, o.stop - o.start), e.value) = 0, o.number
+    LIMIT 1
+"""
+
+
 async def _sightings(
     conn: Conn, entity_id: int, after: Position | None, limit: int
 ) -> list[EntitySighting]:
@@ -394,10 +404,11 @@ async def _sightings(
     cursor = await conn.execute(
         f"""
         SELECT m.article_id, m.count, coalesce(e.team, m.verdict), m.reasons, m.alias, m.rule,
-            m.starts[1], m.ends[1],
-            substr(a.text, greatest(m.starts[1] - {_EXCERPT}, 0) + 1,
-                least(m.ends[1] - m.starts[1], {_EXCERPT}) + 2 * {_EXCERPT})
+            p.start, p.stop,
+            substr(a.text, greatest(p.start - {_EXCERPT}, 0) + 1,
+                least(p.stop - p.start, {_EXCERPT}) + 2 * {_EXCERPT})
         FROM mention m JOIN entity e ON e.id = m.entity_id JOIN article a ON a.id = m.article_id
+        CROSS JOIN LATERAL ({_TELLING}) p
         WHERE m.entity_id = %(id)s {place}
         ORDER BY m.seen_at DESC, m.article_id DESC LIMIT %(limit)s
         """,  # noqa: S608 - constants of this module

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from psycopg.rows import TupleRow
 
+from ctiscraper.db.rescoring import touch
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.store import TOPIC
 from ctiscraper.types import Fingerprint
@@ -172,15 +173,17 @@ async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
         "outbox": [one.text.outbox_id for one in verdicts],
         "stage": STAGE,
     }
-    await conn.execute(
+    cursor = await conn.execute(
         """
         UPDATE article a SET duplicate_of = v.root, similarity = v.value
         FROM unnest(%(ids)s::bigint[], %(roots)s::bigint[], %(values)s::real[])
             AS v (id, root, value)
         WHERE a.id = v.id AND a.duplicate_of IS DISTINCT FROM v.root
+        RETURNING a.id
         """,
         values,
     )
+    await touch(conn, [row[0] for row in await cursor.fetchall()])
     if any(one.root_id for one in verdicts):
         # What repeated one of these articles now repeats what that one repeats.
         await conn.execute(

@@ -114,9 +114,12 @@ async def _keep_things(conn: Conn, claims: Sequence[Claims]) -> None:
         await apply_verdicts(conn, new)
 
 
-async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> None:
-    """Write to things what the team holds of them: of the value itself, else of its domain."""
-    await conn.execute(
+async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> list[int]:
+    """Write to things what the team holds of them: of the value itself, else of its domain.
+
+    Return those that are held benign now and were not before, or the other way round.
+    """
+    cursor = await conn.execute(
         """
         WITH t AS (SELECT id, key, host, team, team_verdict FROM entity WHERE id = ANY(%s)),
         above AS (
@@ -140,9 +143,16 @@ async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> None:
         UPDATE entity e SET team = n.verdict, team_verdict = n.id
         FROM t LEFT JOIN nearest n ON n.entity = t.id
         WHERE e.id = t.id AND (t.team, t.team_verdict) IS DISTINCT FROM (n.verdict, n.id)
+        RETURNING e.id, t.team, n.verdict
         """,
         (list(entity_ids),),
     )
+    # Without a decision the text of each article says whether it is benign there.
+    return [
+        entity
+        for entity, before, now in await cursor.fetchall()
+        if before != now and not {before, now}.isdisjoint({Verdict.BENIGN.value, None})
+    ]
 
 
 async def hold_decisions(conn: Conn) -> None:

@@ -9,6 +9,7 @@ from ctiscraper.db.entities import verdicts_of
 from ctiscraper.db.entity_rows import VERDICT, to_verdict
 from ctiscraper.db.mentions import apply_verdicts, await_writers, backwards, key_of
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
+from ctiscraper.db.rescoring import touch_namers
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.entity_views import TeamVerdict, VerdictPage
 from ctiscraper.errors import NotFoundError
@@ -187,7 +188,7 @@ async def _tell(conn: Conn, told: TeamVerdict) -> None:
         cursor = await conn.execute(statement, values, prepare=False)
         covered = [row[0] for row in await cursor.fetchall()]
         if covered:
-            await apply_verdicts(conn, covered)
+            await touch_namers(conn, await apply_verdicts(conn, covered))
         if len(covered) < _BATCH:
             return
         after = covered[-1]

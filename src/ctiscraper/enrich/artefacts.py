@@ -22,7 +22,7 @@ _REGISTRY = pattern(
 )
 _WINDOWS = pattern(
     rf"""
-    (?:\b[A-Za-z]:\\{{1,2}}|%[A-Za-z_()0-9]+%\\{{1,2}}|\\\\[A-Za-z0-9_.$%-]+\\)
+    (?:\b[A-Za-z]:\\{{1,2}}|%[A-Za-z_()0-9]+%\\{{1,2}}|\\\\[A-Za-z0-9_.$%-]+\\{{1,2}})
     (?:{_INNER}\\{{1,2}})*(?:{_LAST})?
     """
 )
@@ -52,13 +52,25 @@ _FILE = pattern(
     + r")\b",
     ignore_case=True,
 )
-_LONGEST_NAME = 128
+# A cell below the head of a column of names is one, though it has spaces.
+_HEAD = re.compile(r"(?:files?|file[\s_-]?names?|names?\sof\s(?:the\s)?files?)", re.IGNORECASE)
+_CELL = re.compile(rf"[^\\/:*?\"<>|\n]{{1,120}}\.(?:{'|'.join(_ENDINGS.split())})", re.IGNORECASE)
+_PARTED = " | "
+_LONGEST_NAME, _LONGEST_MUTEX = 128, 80
 # Names of products and of calls in code.
 _NO_FILES = frozenset(("node.js", "vue.js", "next.js", "react.js", "angular.js", "console.log"))
 _MUTEX = pattern(
     r"""
     \bmutex(?:es)?(?:\s(?:named?|called|object|name|is|with|the))*\s?[:=]?\s?
     (?:\x22|'|\x60|\xe2\x80\x9c|\xe2\x80\x98)?(?:Global\\|Local\\)?[A-Za-z0-9_{}\\.!@\x23$%&-]{4,80}
+    """,
+    ignore_case=True,
+)
+# The lines of a list below a heading that says what they are.
+_MUTEXES = pattern(
+    r"""
+    (?:\A|\n)\W{0,4}mutex(?:es)?(?:\x20names?)?:?\x20*(?:\n\x20*)+
+    (?:(?:[-*]\x20+)?[A-Za-z0-9_{}\\.!@\x23$%&-]{4,}\x20*(?:\n|\z))+
     """,
     ignore_case=True,
 )
@@ -94,6 +106,8 @@ _TWO_WORDS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+# A byte as code writes it, and not the name of a server.
+_ESCAPED = re.compile(r"\\\\x[0-9A-Fa-f]{2}\\")
 _QUOTED = 64
 _DRIVE = 3
 
@@ -103,7 +117,10 @@ def find_artefacts(scan: Scan) -> Iterator[Observable]:
     yield from _registry(scan)
     yield from _windows(scan)
     yield from _unix(scan)
-    yield from _files(scan)
+    cells = list(_named_cells(scan))
+    ends = {one.end for one in cells}
+    yield from cells
+    yield from (one for one in _files(scan) if one.end not in ends)
     yield from _mutexes(scan)
     for start, end in scan.find(_AGENT):
         raw = scan.text[start:end].rstrip(TAIL + " ")
@@ -150,7 +167,7 @@ def _key_end(text: str, start: int, end: int) -> int:
 def _windows(scan: Scan) -> Iterator[Observable]:
     for start, end in _pieces(scan, _WINDOWS):
         raw = scan.text[start:end].rstrip(TAIL)
-        if len(raw.rstrip("\\")) > _DRIVE:
+        if len(raw.rstrip("\\")) > _DRIVE and not _ESCAPED.match(raw):
             share = raw.startswith("\\\\")
             value = raw if share else raw.replace("\\\\", "\\")
             yield Observable(Kind.FILE_PATH, value, start, start + len(raw))
@@ -177,6 +194,24 @@ def _files(scan: Scan) -> Iterator[Observable]:
             yield Observable(Kind.FILE_NAME, name, start, end)
 
 
+def _named_cells(scan: Scan) -> Iterator[Observable]:
+    """Return the names with spaces in columns of tables that hold names of files."""
+    at, columns, in_table = 0, frozenset[int](), False
+    for line in scan.text.splitlines(keepends=True):
+        cells = line.split(_PARTED) if _PARTED in line else []
+        if cells and not in_table:
+            columns = frozenset(n for n, cell in enumerate(cells) if _HEAD.fullmatch(cell.strip()))
+        in_table = bool(cells)
+        start = at
+        for number, cell in enumerate(cells if columns else ()):
+            name = cell.strip()
+            if number in columns and " " in name and _CELL.fullmatch(name):
+                first = start + cell.index(name)
+                yield Observable(Kind.FILE_NAME, name, first, first + len(name))
+            start += len(cell) + len(_PARTED)
+        at += len(line)
+
+
 def _mutexes(scan: Scan) -> Iterator[Observable]:
     text = scan.text
     for start, end in scan.find(_MUTEX):
@@ -187,3 +222,12 @@ def _mutexes(scan: Scan) -> Iterator[Observable]:
         # Unquoted, a word of letters alone is a word of the sentence.
         if text[found.start() - 1] in QUOTES or not value.isalpha():
             yield Observable(Kind.MUTEX, value, found.start(), found.start() + len(value))
+    for start, end in scan.find(_MUTEXES):
+        listed = text[start:end].lstrip().partition("\n")
+        at = end - len(listed[2])
+        for line in listed[2].splitlines(keepends=True):
+            value = line.strip(" -*\n")
+            if value and len(value) <= _LONGEST_MUTEX and not value.isalpha():
+                first = at + line.index(value)
+                yield Observable(Kind.MUTEX, value, first, first + len(value))
+            at += len(line)

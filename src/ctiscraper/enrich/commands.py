@@ -38,6 +38,7 @@ _WORDS = frozenset(
     timeout tor touch tracert type unzip wget where winrar wmic zip
     """.split()  # noqa: SIM905 - read as words
 )
+_NAMES = "|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))
 _VERBS = """
     Add Clear Compress Convert ConvertFrom ConvertTo Copy Disable Enable Enter Exit Expand Export
     Find Get Import Install Invoke Move New Read Receive Register Remove Rename Restart Save Send
@@ -51,7 +52,7 @@ _START = pattern(
     |\x22[A-Za-z%][^\x22\n|<>]{{2,160}}\.(?:exe|com|bat|cmd|ps1)\x22
     |%[A-Za-z]{{1,32}}%\\[^\s\x22|<>]{{0,160}}\.(?:exe|com|bat|cmd|ps1)
     |\b[A-Za-z0-9_.-]{{1,64}}\.exe
-    |\b(?:{"|".join(sorted(map(re.escape, _TOOLS.split()), key=len, reverse=True))})
+    |\b(?:{_NAMES})
     |\b(?:{"|".join(_VERBS.split())})-[A-Z][A-Za-z]+
     |\bIEX\b|\biwr\b|\birm\b
     |(?:\./|/(?:usr|bin|tmp|opt|var|etc|home|root)/)[A-Za-z0-9_./-]{{1,160}}
@@ -127,6 +128,16 @@ _JOINED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+# A bar between two cells of a table, unless a command stands behind it.
+_BAR = re.compile(r"\s\|{1,2}\s*(?=(\S*))")
+_PIPED = re.compile(
+    rf"""
+    (?:[\"']?(?:\S*[\\/])?(?:{_NAMES}
+    |awk|clip|cut|egrep|head|jq|less|more|select|sls|sort|tail|tee|tr|uniq|wc|xargs|zcat)(?:\.exe)?
+    |[A-Za-z]+-[A-Z][A-Za-z]+|iex|[?%]|\$\(?.*|[&(@{{].*)[\"')|;]*
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _OPEN = re.compile(r"\s/\w+$")
 _LONGEST = 2000
 _LINE = 160
@@ -147,7 +158,7 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
     joined = [_JOINED.search(text, max(0, at - _LOOK_BACK), at) is not None for at in starts]
     for number, start in enumerate(starts):
         if start >= last:
-            limit = _line_end(text, start)
+            limit = _cell_end(text, start, _line_end(text, start))
             for other in range(number + 1, len(starts)):
                 if starts[other] >= limit:
                     break
@@ -174,6 +185,15 @@ def _line_end(text: str, start: int) -> int:
     return line if line >= 0 else limit
 
 
+def _cell_end(text: str, start: int, limit: int) -> int:
+    """Return how far the cell of a table goes that a command stands in."""
+    for bar in _BAR.finditer(text, start, limit):
+        within = text.count('"', start, bar.start()) % 2 or text.count("'", start, bar.start()) % 2
+        if not within and not _PIPED.fullmatch(bar[1]):
+            return bar.start()
+    return limit
+
+
 def _begins(text: str, start: int, head: int) -> bool:
     """Whether a program's name is the start of a command and not a word of a sentence."""
     before = text[start - 1 : start]
@@ -182,7 +202,8 @@ def _begins(text: str, start: int, head: int) -> bool:
     whole = _WHOLE.match(text, start, start + _HEAD)
     if whole is not None:
         return not _SENTENCE.match(text, whole.end(), whole.end() + _HEAD)
-    line = text[head - 1 : head + _LINE].partition("\n")[0]
+    line = text[head - 1 : _cell_end(text, head - 1, min(len(text), head + _LINE))]
+    line = line.partition("\n")[0]
     found = _ARGUMENT.search(line)
     if found is None or _SENTENCE.match(line) or _INNER.match(text, start):
         return False

@@ -4,6 +4,7 @@ A telling name is believed wherever it stands; a word of everyday language only 
 around it say what it is. Each mention says which name matched and why it was believed.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ _PIECE, _LONGEST = 200_000, 80
 _ROUNDS = 3
 _TAILS = (" RAT", "\xa0RAT")
 _MOST_RIVALS, _FEW = 4, 2
+_NUMBERED = re.compile(r"([A-Za-z]+)\s(\d{1,3})")
 
 
 class _Span(Protocol):
@@ -101,6 +103,8 @@ class Names:
         around = Surroundings(text, spaced)
         judge = Judge(around, self._sectors)
         hits = list(islice(filter(judge.may_be, self._hits(text, spaced)), MOST_HITS))
+        counted = self._counted({hit.raw for hit in hits}, text)
+        hits = [hit for hit in hits if hit.raw not in counted]
         believed = self._believed(hits, judge)
         found = self._gathered(believed)
         scan = Scan(text)
@@ -123,6 +127,17 @@ class Names:
                     raw = text[start:end]
                     for label in self._labels[number]:
                         yield Hit(start, end, self._keys[number], label, raw)
+
+    def _counted(self, names: Iterable[str], text: str) -> set[str]:
+        """Return those that are one of a row in a text: Group 4, Group 5, Group 6."""
+        counted = set()
+        for name in names:
+            found = _NUMBERED.fullmatch(name)
+            if found is not None and found[1].lower() in self._ordinary:
+                beside = "|".join(str(int(found[2]) + step) for step in (-1, 1))
+                if re.search(rf"\b{found[1]}\s(?:{beside})\b", text):
+                    counted.add(name)
+        return counted
 
     def _believed(self, hits: list[Hit], judge: Judge) -> list[Hit]:
         """Return the hits that are believed, none over another, in their order."""

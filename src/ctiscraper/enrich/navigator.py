@@ -9,7 +9,7 @@ from ctiscraper.packs.attack_matrix import AttackPack, Domain, Tactic
 
 _LAYER_VERSION = "4.5"
 _NAVIGATOR_VERSION = "5.1.0"
-_COLOURS = ("#ffffffff", "#ffb74dff", "#d84315ff")
+_COLOURS = ("#ffffff", "#ffb74d", "#d84315")
 # The Navigator's own number for "by score, the highest first".
 _BY_SCORE = 3
 
@@ -29,11 +29,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     url: str
 
 
-class LayerTechnique(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """A technique in a layer, in every tactic that it has."""
+class LayerTechnique(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A technique in a layer, in every tactic that it has; without a score it has no colour."""
 
     technique_id: str = msgspec.field(name="techniqueID")
-    score: int
+    score: int | None = None
     comment: str = ""
     enabled: bool = True
     show_subtechniques: bool = False
@@ -92,7 +92,11 @@ def navigator_layer(
     description: str = "",
 ) -> Layer:
     """Return a layer of what a domain has of `techniques`; a parent is opened to show its parts."""
-    known = {one.id: one for one in pack.techniques if domain in one.domains}
+    known = {
+        one.id: one
+        for one in pack.techniques
+        if domain in one.domains and not (one.revoked or one.deprecated)
+    }
     listed = [one for one in techniques if one.technique_id in known]
     parents = {known[one.technique_id].parent for one in listed} - {""}
     shown = [
@@ -101,8 +105,7 @@ def navigator_layer(
     ]
     held = {one.technique_id for one in listed}
     shown += [
-        LayerTechnique(technique_id=parent, score=0, show_subtechniques=True)
-        for parent in parents - held
+        LayerTechnique(technique_id=parent, show_subtechniques=True) for parent in parents - held
     ]
     return Layer(
         name=name,
@@ -110,7 +113,7 @@ def navigator_layer(
         domain=domain,
         description=description,
         techniques=tuple(sorted(shown, key=lambda one: one.technique_id)),
-        gradient=Gradient(max_value=max((one.score for one in listed), default=1)),
+        gradient=Gradient(max_value=max((one.score or 0 for one in listed), default=0) or 1),
     )
 
 

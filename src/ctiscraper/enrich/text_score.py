@@ -8,12 +8,13 @@ from ctiscraper.enrich.keywords import keyword_score
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.score import joined_parts, made_part, total
 from ctiscraper.enrich.urgency import urgency
-from ctiscraper.intelligence import Extractor, Mention, ScorePart
+from ctiscraper.intelligence import Extractor, Mention, ScorePart, Verdict
 from ctiscraper.weighing import DEFAULT_WEIGHTS, PartName, ScoreFacts, Weights
 
 DENIED = "it says that there is no exploitation"
 
 _KINDS = frozenset(Kind)
+_ADDRESSES = frozenset({Kind.URL, Kind.DOMAIN, Kind.IPV4})
 _MARKS = re.compile(r"[\[({<\\]|h[x*]{1,2}p", re.IGNORECASE)
 _FROM_EACH = {"traces": 10, "acts": 8, "shows": 6}
 
@@ -60,9 +61,14 @@ def _observables(text: str, mentions: Iterable[Mention]) -> list[Observable]:
             defanged=_MARKS.search(text, start, end) is not None and text[start:end] != one.value,
         )
         for one in mentions
-        if one.extractor is Extractor.OBSERVABLES and one.kind in _KINDS
+        if one.extractor is Extractor.OBSERVABLES and one.kind in _KINDS and not _is_reading(one)
         for start, end in one.places
     ]
+
+
+def _is_reading(mention: Mention) -> bool:
+    """Whether an address is none to hunt for: a reference, the source's own, a well-known one."""
+    return mention.kind in _ADDRESSES and mention.verdict is Verdict.BENIGN
 
 
 def _hunted(done: Huntability) -> ScorePart:

@@ -42,10 +42,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Highlighted:
-    """Markup with marks; `unmarked` counts the places that have none."""
+    """Markup with marks; `unmarked` counts the places that have none.
+
+    `anchored` are the numbers of the anchors that stand in it.
+    """
 
     markup: Markup
     unmarked: int
+    anchored: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -72,21 +76,32 @@ class _Run:
 
 
 def highlight(
-    markup: str, text: str, places: Iterable[Place], attributes: Mapping[int, str]
+    markup: str,
+    text: str,
+    places: Iterable[Place],
+    attributes: Mapping[int, str],
+    anchors: Iterable[Place] = (),
 ) -> Highlighted:
     """Return sanitised markup with a `mark` around the words of each place.
 
     `attributes` are those of each number's marks, written as markup. Marks stand within words
     alone, so that no element is broken; the first of a number has the id `p-` and the number.
+    `anchors` have numbers of their own and the id `s-`: links lead there, and no more.
     """
     asked = sorted(set(places), key=lambda place: (place.start, -place.end, place.number))
-    wanted, squeezed = _squeezed(text, asked[:MOST_MARKS])
+    # Below zero they are told from places, and stand around what has the same words.
+    led_to = [Place(one.start, one.end, -one.number) for one in anchors]
+    wanted, squeezed = _squeezed(text, [*asked[:MOST_MARKS], *led_to])
     nodes = _aligned(markup, squeezed)
     pieces, found = _pieces(nodes, wanted)
     writer = _Writer(markup, attributes)
     for number, inside in sorted(pieces.items()):
         writer.write(nodes[number], inside)
-    return Highlighted(Markup(writer.markup()), len(asked) - found)  # noqa: S704 - only marks added
+    return Highlighted(
+        Markup(writer.markup()),  # noqa: S704 - only marks added
+        len(asked) - sum(place.number > 0 for place in found),
+        frozenset(-number for number in writer.named if number < 0),
+    )
 
 
 def _squeezed(text: str, places: list[Place]) -> tuple[list[Place], str]:
@@ -218,11 +233,11 @@ Piece = tuple[int, int, int, bool]
 """A part of a place within one node: its characters there, its number, whether it is the first."""
 
 
-def _pieces(nodes: list[_Node], places: list[Place]) -> tuple[dict[int, list[Piece]], int]:
-    """Return what to mark in each node, by the node's number, and how many places that are."""
+def _pieces(nodes: list[_Node], places: list[Place]) -> tuple[dict[int, list[Piece]], list[Place]]:
+    """Return what to mark in each node, by the node's number, and of which places that is."""
     starts = [node.at for node in nodes]
     pieces: dict[int, list[Piece]] = {}
-    found = 0
+    found = []
     for place in places:
         first = max(bisect_right(starts, place.start) - 1, 0)
         is_first = True
@@ -233,7 +248,8 @@ def _pieces(nodes: list[_Node], places: list[Place]) -> tuple[dict[int, list[Pie
             if start < end:
                 pieces.setdefault(number, []).append((start, end, place.number, is_first))
                 is_first = False
-        found += not is_first
+        if not is_first:
+            found.append(place)
     return pieces, found
 
 
@@ -245,7 +261,7 @@ class _Writer:
         self._attributes = attributes
         self._parts: list[str] = []
         self._at = 0
-        self._named: set[int] = set()
+        self.named: set[int] = set()
 
     def markup(self) -> str:
         return "".join(self._parts) + self._markup[self._at :]
@@ -282,8 +298,11 @@ class _Writer:
 
     def _opening(self, number: int, *, first: bool, linked: bool) -> str:
         """Return the tag of a mark: a link has the focus already, and a second part needs none."""
-        name = f' id="p-{number}"' if number not in self._named else ""
-        self._named.add(number)
+        letter = "p" if number > 0 else "s"
+        name = f' id="{letter}-{abs(number)}"' if number not in self.named else ""
+        self.named.add(number)
+        if number < 0:
+            return f'<mark class="e"{name}>'
         focus = ' tabindex="0"' if first and not linked else ""
         return f'<mark class="m"{name}{focus} {self._attributes[number]}>'
 

@@ -17,6 +17,7 @@ DOMAINS = {
     "mobile-attack": "Mobile",
     "ics-attack": "ICS",
 }
+_LAYER_WORDS = "The score of a technique is how many articles name it."
 HEATS = 5
 """Into how many steps counts are told apart."""
 
@@ -95,7 +96,9 @@ class Matrix:
             LayerTechnique(technique_id=one.technique.value, score=one.articles) for one in counts
         ]
         return msgspec.json.encode(
-            navigator_layer(self.pack, techniques, Domain(domain), name=name)
+            navigator_layer(
+                self.pack, techniques, Domain(domain), name=name, description=_LAYER_WORDS
+            )
         )
 
     def columns(self, counts: Iterable[TechniqueCount], domain: str) -> tuple[Column, ...]:
@@ -143,6 +146,12 @@ class Matrix:
         """Return the techniques that articles name and that this matrix does not have."""
         known = {one.id for one in self.techniques if domain in one.domains and not _is_gone(one)}
         return tuple(one for one in counts if one.technique.value not in known)
+
+
+def layer_name(articles: int, *, of: str = "") -> str:
+    """Return what a layer is called that counts so many articles, `of` what they were sought by."""
+    counted = f"{articles} article{'' if articles == 1 else 's'}"
+    return f"CTIScraper: techniques in {counted}{f' ({of})' if of else ''}"
 
 
 def address_of(technique: str) -> str:

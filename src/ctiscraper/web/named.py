@@ -11,7 +11,7 @@ from markupsafe import Markup
 from ctiscraper.enrich.domains import registrable
 from ctiscraper.entity_views import MentionView, TeamVerdict
 from ctiscraper.intelligence import Verdict
-from ctiscraper.views import ArticleDetail
+from ctiscraper.views import ArticleDetail, ScoredPart
 from ctiscraper.web.article_html import present, without_links
 from ctiscraper.web.highlights import Place, highlight
 from ctiscraper.web.kind_words import kind_group, kind_order, kind_words, shown
@@ -67,11 +67,15 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkedBody:
-    """The body of an article with its marks; `unmarked` places have none, so many have one."""
+    """The body of an article with its marks; `unmarked` places have none, so many have one.
+
+    `anchors` are the numbers of the places that its score rests on, of those that stand in it.
+    """
 
     markup: Markup
     unmarked: int
     places: int
+    anchors: Mapping[tuple[int, int], int]
 
 
 def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> MarkedBody:
@@ -85,10 +89,26 @@ def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> Mark
         for start, end in zip(mention.starts, mention.ends, strict=True)
     ]
     attributes = {mention.entity.id: _attributes(mention) for mention in mentions}
-    found = highlight(str(markup), article.text, places, attributes)
-    return MarkedBody(
-        markup=found.markup, unmarked=found.unmarked, places=len(places) - found.unmarked
+    anchors = evidence_places(article.parts)
+    found = highlight(
+        str(markup),
+        article.text,
+        places,
+        attributes,
+        [Place(*place, number) for place, number in anchors.items()],
     )
+    return MarkedBody(
+        markup=found.markup,
+        unmarked=found.unmarked,
+        places=len(places) - found.unmarked,
+        anchors={at: number for at, number in anchors.items() if number in found.anchored},
+    )
+
+
+def evidence_places(parts: Iterable[ScoredPart]) -> dict[tuple[int, int], int]:
+    """Return the places that a score rests on, each with a number from 1."""
+    places = sorted({place for part in parts for place in part.places if place[0] < place[1]})
+    return {place: number for number, place in enumerate(places, 1)}
 
 
 def _armed(mentions: Sequence[MentionView]) -> tuple[set[str], set[str]]:

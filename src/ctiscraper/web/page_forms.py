@@ -1,6 +1,6 @@
 """What the pages of things that articles name may be asked and sent."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -17,19 +17,20 @@ def _none(value: object) -> object:
 
 _Open = BeforeValidator(_none)
 _KINDS = {group.name: tuple(group.kinds) for group in GROUPS}
+_HELD = (Verdict.MALICIOUS, Verdict.SUSPICIOUS)
 Kind = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
 
 
 class EntityFilters(BaseModel):
     """The filter bar of the list of things; what it does not know is left aside.
 
-    `kind` is a kind or the name of a group of them.
+    `kind` is a kind or the name of a group of them; the verdict `held` is malicious or suspicious.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     kind: Annotated[Kind | None, _Open] = None
-    verdict: Annotated[Verdict | None, _Open] = None
+    verdict: Annotated[Verdict | Literal["held"] | None, _Open] = None
     q: Annotated[Line | None, _Open] = None
     under: Annotated[Line | None, _Open] = None
     source: Annotated[Key | None, _Open] = None
@@ -39,7 +40,7 @@ class EntityFilters(BaseModel):
         """Return the filters as the database takes them."""
         return EntityQuery(
             kinds=_KINDS.get(self.kind, (self.kind,)) if self.kind else (),
-            verdicts=(self.verdict,) if self.verdict else (),
+            verdicts=_HELD if self.verdict == "held" else (self.verdict,) if self.verdict else (),
             q=self.q,
             under=self.under.strip().strip(".").replace("[.]", ".") if self.under else None,
             source=self.source,

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
-from ctiscraper.web.defanged import defanged
+from ctiscraper.web.defanged import defanged, spelled
 from ctiscraper.web.kind_words import kind_group, kind_words, shown
 from ctiscraper.web.verdict_words import rule_words, verdict_words
 
@@ -163,6 +163,7 @@ def _environment() -> Environment:
         "shown": shown,
         "size": size,
         "span": span,
+        "spelled": spelled,
         "verdict_words": verdict_words,
         "health_words": lambda health: health_words(Health(health)),
     }

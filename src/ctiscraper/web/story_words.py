@@ -36,13 +36,19 @@ def entity_words(entity: EntityRef) -> str:
 
 def later(hours: float) -> str:
     """Return how much later than the first an article came."""
-    if hours < 1 / 60:
+    if hours < _MINUTE:
         return "first"
     if hours < 1:
         return f"{hours * 60:.0f} min later"
     return f"{hours:.0f} h later" if hours < _DAYS else f"{hours / 24:.0f} days later"
 
 
+def next_words(hours: float) -> str:
+    """Return when the second source told of a story, after "the next"."""
+    return later(hours) if hours >= _MINUTE else "at the same time"
+
+
+_MINUTE = 1 / 60
 _DAYS = 48
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ctiscraper.db.techniques import TechniqueCount
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import ArticlesDep
+from ctiscraper.web.matrix import layer_name
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.schemas import ArticleFilters, LayerParameters
 
@@ -39,8 +40,9 @@ async def get_layer(
     parameters: Annotated[LayerParameters, Query()],
 ) -> Response:
     """A file of format 4.5; scores are how many articles name each technique."""
-    counts = await techniques.counts(await articles.matching(parameters.query()))
-    layer = matrix.layer(counts, parameters.matrix, f"CTIScraper: {len(counts)} techniques")
+    numbers = await articles.matching(parameters.query())
+    counts = await techniques.counts(numbers)
+    layer = matrix.layer(counts, parameters.matrix, layer_name(len(numbers)))
     answer = tagged(request, layer)
     answer.headers["content-disposition"] = f'attachment; filename="{parameters.matrix}.json"'
     return answer

