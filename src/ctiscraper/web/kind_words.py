@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ctiscraper.defang import defang
 from ctiscraper.entity_views import EntitySummary
-from ctiscraper.web.defanged import defanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,4 +88,4 @@ def shown(entity: EntitySummary) -> str:
     """Return a thing as pages call it: its name, else its value, defanged."""
     if entity.kind == "technique" and entity.name:
         return f"{entity.value} {entity.name}"
-    return entity.name or defanged(entity.kind, entity.value)
+    return entity.name or defang(entity.kind, entity.value)
