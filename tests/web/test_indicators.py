@@ -177,6 +177,8 @@ async def test_an_article_says_why_nothing_is_marked(
     assert "Not looked through yet" in (await client.get(f"/articles/{number}")).text
     claims.looked(shelf, number, failure="parser_timeout: it took too long")
     assert "could not be looked through" in (await client.get(f"/articles/{number}")).text
+    shelf.run("UPDATE article SET revision = 2 WHERE id = %s", (number,))
+    assert "Not looked through yet" in (await client.get(f"/articles/{number}")).text
 
 
 async def test_thousands_of_things_leave_room_for_each_kind(
