@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ctiscraper.db.evidence import Evidence
+from ctiscraper.db.packs import Packs
 from ctiscraper.db.techniques import Techniques
-from ctiscraper.db.vulnerabilities import Vulnerabilities
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import Services
 from ctiscraper.web.matrix import Matrix
@@ -20,8 +20,8 @@ async def _techniques(given: Services) -> Techniques:
     return Techniques(given.database)
 
 
-async def _vulnerabilities(given: Services) -> Vulnerabilities:
-    return Vulnerabilities(given.database)
+async def _packs(given: Services) -> Packs:
+    return Packs(given.database)
 
 
 async def _matrix(request: Request, given: Services) -> Matrix:
@@ -34,5 +34,5 @@ async def _matrix(request: Request, given: Services) -> Matrix:
 
 EvidenceDep = Annotated[Evidence, Depends(_evidence)]
 TechniquesDep = Annotated[Techniques, Depends(_techniques)]
-VulnerabilitiesDep = Annotated[Vulnerabilities, Depends(_vulnerabilities)]
+PacksDep = Annotated[Packs, Depends(_packs)]
 MatrixDep = Annotated[Matrix, Depends(_matrix)]
