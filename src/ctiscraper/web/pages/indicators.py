@@ -12,6 +12,7 @@ from ctiscraper.enrich.context import sentence_at
 from ctiscraper.entity_views import EntitySighting, EntitySummary
 from ctiscraper.packs.cve import CveFacts
 from ctiscraper.web.deps import EntitiesDep, OverviewDep
+from ctiscraper.web.files import handed_over
 from ctiscraper.web.kind_words import GROUPS, NOT_JUDGED
 from ctiscraper.web.matrix import address_of
 from ctiscraper.web.named import domains_of, reason_list
@@ -81,11 +82,7 @@ async def look_up_text(request: Request, entities: EntitiesDep, overview: Overvi
 async def look_up_text_as_csv(request: Request, entities: EntitiesDep) -> Response:
     """The same as a table for other programs."""
     found = await look_up(entities, await read_text(request))
-    return Response(
-        await asyncio.to_thread(to_csv, found),
-        media_type="text/csv",
-        headers={"content-disposition": 'attachment; filename="lookup.csv"'},
-    )
+    return handed_over(await asyncio.to_thread(to_csv, found), "text/csv", "lookup.csv")
 
 
 @router.get("/{entity_id}")

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.files import handed_over
 from ctiscraper.web.matrix import DOMAINS
 from ctiscraper.web.page_forms import MatrixFilters
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
@@ -55,8 +56,4 @@ async def technique_layer(
     """The same counts as a file for the ATT&CK Navigator."""
     counts = await techniques.counts(await articles.matching(filters.query()))
     layer = matrix.layer(counts, filters.matrix, f"CTIScraper: {len(counts)} techniques")
-    return Response(
-        layer,
-        media_type="application/json",
-        headers={"content-disposition": f'attachment; filename="{filters.matrix}.json"'},
-    )
+    return handed_over(layer, "application/json", f"{filters.matrix}.json")
