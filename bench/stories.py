@@ -193,8 +193,7 @@ def fill(conninfo: str, rows: int) -> None:
 async def cost(rows: int) -> bool:
     """Return whether putting an article into its story stays cheap with so many stored."""
     here = world()
-    options = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
-    async with rig.installation(options=options) as made:
+    async with rig.installation(options=rig.SMALL_SERVER) as made:
         began = time.monotonic()
         await asyncio.to_thread(fill, made.conninfo, rows)
         with psycopg.connect(made.conninfo, autocommit=True) as conn:
