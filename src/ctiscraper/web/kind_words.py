@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ctiscraper.defang import defang
 from ctiscraper.entity_views import EntitySummary
+from ctiscraper.story_views import EntityRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def kind_order(kind: str) -> int:
     return _ORDER.get(kind, len(_ORDER))
 
 
-def shown(entity: EntitySummary) -> str:
+def shown(entity: EntitySummary | EntityRef) -> str:
     """Return a thing as pages call it: its name, else its value, defanged."""
     if entity.kind == "technique" and entity.name:
         return f"{entity.value} {entity.name}"

@@ -1,7 +1,7 @@
 """Why articles are told of as one event, in words."""
 
 from ctiscraper.defang import defang
-from ctiscraper.story_views import EntityRef, StoryWhy
+from ctiscraper.story_views import StoryWhy
 from ctiscraper.web.kind_words import kind_words
 
 _NAMED = {"shares": "Both name", "also_shares": "Both name as well"}
@@ -25,13 +25,6 @@ def why_words(reason: StoryWhy) -> str:
     if reason.name in _SHARES:
         return f"{words} ({_percent(reason.detail)})"
     return f"{words}: {reason.detail}" if reason.detail else words
-
-
-def entity_words(entity: EntityRef) -> str:
-    """Return a thing as pages call it: its name, else its value, defanged."""
-    if entity.kind == "technique" and entity.name:
-        return f"{entity.value} {entity.name}"
-    return entity.name or defang(entity.kind, entity.value)
 
 
 def later(hours: float) -> str:

@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.deps import OverviewDep, StoriesDep, StoryPagesDep, after_change
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.kind_words import shown
 from ctiscraper.web.render import render
 from ctiscraper.web.story_forms import MergeForm, MoveForm, SplitForm, StoryFilters
-from ctiscraper.web.story_words import entity_words, later, why_words
+from ctiscraper.web.story_words import later, why_words
 
 ACTOR = "web"
 
@@ -20,7 +21,7 @@ StoryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 DecisionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 _changes = [Depends(after_change)]
-_WORDS = {"entity_words": entity_words, "later": later, "why_words": why_words}
+_WORDS = {"entity_words": shown, "later": later, "why_words": why_words}
 
 
 @router.get("")
