@@ -8,20 +8,8 @@ from ctiscraper.db.evidence import Evidence
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.techniques import Techniques
 from ctiscraper.web.attack import AttackShelf
-from ctiscraper.web.deps import Services
+from ctiscraper.web.deps import Services, over
 from ctiscraper.web.matrix import Matrix
-
-
-async def _evidence(given: Services) -> Evidence:
-    return Evidence(given.database)
-
-
-async def _techniques(given: Services) -> Techniques:
-    return Techniques(given.database)
-
-
-async def _packs(given: Services) -> Packs:
-    return Packs(given.database)
 
 
 async def _matrix(request: Request, given: Services) -> Matrix:
@@ -32,7 +20,7 @@ async def _matrix(request: Request, given: Services) -> Matrix:
     return await shelf.matrix(given.database)
 
 
-EvidenceDep = Annotated[Evidence, Depends(_evidence)]
-TechniquesDep = Annotated[Techniques, Depends(_techniques)]
-PacksDep = Annotated[Packs, Depends(_packs)]
+EvidenceDep = Annotated[Evidence, Depends(over(Evidence))]
+TechniquesDep = Annotated[Techniques, Depends(over(Techniques))]
+PacksDep = Annotated[Packs, Depends(over(Packs))]
 MatrixDep = Annotated[Matrix, Depends(_matrix)]
