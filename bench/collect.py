@@ -23,7 +23,7 @@ async def first_round(
     made: rig.Installation, database: Database, options: argparse.Namespace
 ) -> None:
     expected = options.hosts * options.items
-    await start(made, database, options.workers)
+    await made.start_workers(database, options.workers)
     starting = made.worker_cpu()
     before = made.postgres_cpu()
     started = time.monotonic()
@@ -41,21 +41,6 @@ async def first_round(
     )
     for worker in made.workers:
         print("  memory MB (pss):", [f"{n}: {mb:.0f}" for n, mb in rig.memory_of_tree(worker.pid)])
-
-
-async def start(made: rig.Installation, database: Database, workers: int) -> None:
-    """Start workers and wait until each has its parsers ready."""
-    async with database.connection() as conn:
-        await conn.execute("DELETE FROM worker_heartbeat")
-        for _ in range(workers):
-            made.start_worker()
-        while True:
-            cursor = await conn.execute("SELECT count(*) FROM worker_heartbeat")
-            row = await cursor.fetchone()
-            if row and row[0] >= workers:
-                break
-            await asyncio.sleep(0.1)
-    await asyncio.sleep(2)
 
 
 async def again(made: rig.Installation, database: Database, hosts: int, label: str) -> None:
@@ -99,7 +84,7 @@ async def main(options: argparse.Namespace) -> None:
             await first_round(made, database, options)
             await again(made, database, options.hosts, "second round, unchanged")
             made.stop_workers()
-            await start(made, database, options.workers)
+            await made.start_workers(database, options.workers)
             await again(made, database, options.hosts, "after a restart, unchanged")
 
 

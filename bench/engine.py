@@ -66,7 +66,7 @@ async def collect(options: argparse.Namespace, *, workers: int, ring: bool, pin:
         rig.installation(environment) as made,
         Database(made.conninfo) as database,
     ):
-        await started(made, database, workers)
+        await made.start_workers(database, workers)
         if pin:
             for core, worker in enumerate(made.workers):
                 bind(worker.pid, {core})
@@ -93,20 +93,6 @@ async def stored(database: Database, least: int) -> int:
         if row and row[0] >= least:
             return int(row[0])
         await asyncio.sleep(0.05)
-
-
-async def started(made: rig.Installation, database: Database, workers: int) -> None:
-    """Start workers and wait until each has its parsers ready."""
-    for _ in range(workers):
-        made.start_worker()
-    while True:
-        async with database.connection() as conn:
-            cursor = await conn.execute("SELECT count(*) FROM worker_heartbeat")
-            row = await cursor.fetchone()
-        if row and row[0] >= workers:
-            break
-        await asyncio.sleep(0.1)
-    await asyncio.sleep(2)
 
 
 def bind(pid: int, cores: set[int]) -> None:

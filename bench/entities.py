@@ -7,22 +7,18 @@ import argparse
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from uuid import uuid4
 
 import rig
 from ctiscraper.db.enrichments import Enrichments, Finding
 from ctiscraper.db.entities import Entities, EntityQuery
-from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.sources import Sources
 from ctiscraper.db.verdicts import Decision, Scope, Verdicts
 from ctiscraper.intelligence import Enrichment, Extractor, Mention, Verdict
 from ctiscraper.lookup import look_up_values
 
-SOURCES = 100
 POOL = 500
 STEP = 100_000
 SMALL = 10_000
@@ -41,7 +37,7 @@ CREATE TABLE pool AS SELECT n, (SELECT string_agg(substr(md5(n || ':' || w), 1, 
 ARTICLES = f"""
 WITH jobs AS (
     INSERT INTO fetch_job (url_hash, url, host, source_id, state, entry, finished_at)
-    SELECT sha256(('u' || n)::bytea), 'http://h.example/' || n, 'h.example', 1 + n %% {SOURCES},
+    SELECT sha256(('u' || n)::bytea), 'http://h.example/' || n, 'h.example', 1 + n %% {rig.SOURCES},
         'stored', '{{"guid": "g", "url": "http://h.example/"}}', now()
     FROM generate_series(%(first)s::int, %(last)s::int) AS n
     RETURNING id, url, url_hash, source_id)
@@ -115,6 +111,7 @@ Work = Callable[[], Awaitable[object]]
 
 async def fill(conn: Conn, rows: int) -> None:
     """Add articles and what they name; the indexes are made anew at the end."""
+    await conn.execute("SET maintenance_work_mem = '512MB'; SET work_mem = '256MB'")
     await conn.execute(POOL_OF_TEXTS)
     for first in range(1, rows + 1, STEP):
         values = {"first": first, "last": min(first + STEP - 1, rows)}
@@ -136,24 +133,9 @@ async def fill(conn: Conn, rows: int) -> None:
     )
     await conn.execute("DROP TABLE claimed, thing, pool; TRUNCATE enrichment_job")
     await conn.execute("VACUUM ANALYZE")
-
-
-@asynccontextmanager
-async def filled(made: rig.Installation, rows: int) -> AsyncIterator[Database]:
-    """Yield a database of its own with so many articles."""
-    conninfo = made.server.conninfo_for(f"rows_{rows}")
-    await asyncio.to_thread(upgrade, conninfo)
-    async with Database(conninfo, statement_seconds=3600) as database:
-        await Sources(database).seed(tuple(rig.sources(SOURCES)))
-        started = time.monotonic()
-        async with database.connection() as conn:
-            await conn.execute("SET maintenance_work_mem = '512MB'; SET work_mem = '256MB'")
-            await fill(conn, rows)
-            for table in ("article", "entity", "mention", "entity_source"):
-                print(f"  {table}: {await _value(conn, f'SELECT count(*) FROM {table}'):,}")
-            await conn.execute("RESET work_mem")
-        print(f"{rows:,} articles filled in {time.monotonic() - started:.0f} s", flush=True)
-        yield database
+    await conn.execute("RESET work_mem")
+    for table in ("article", "entity", "mention", "entity_source"):
+        print(f"  {table}: {await _value(conn, f'SELECT count(*) FROM {table}'):,}")
 
 
 async def _value(conn: Conn, query: str, *values: object) -> int:
@@ -183,8 +165,7 @@ class Times:
             spent.append(time.perf_counter() - began)
         # What a quiet machine would not be quicker than: others may have had it meanwhile.
         cpu = (self._made.postgres_cpu() + time.process_time() - cpu) / turns
-        spent.sort()
-        middle, late = spent[len(spent) // 2], spent[min(len(spent) - 1, int(len(spent) * 0.95))]
+        middle, late = rig.middle_and_late(sorted(spent))
         verdict = "" if not barred else "  within" if late <= BAR else "  BEYOND"
         shown = f"p50 {middle * 1e3:.1f} ms, p95 {late * 1e3:.1f} ms, CPU {cpu * 1e3:.1f} ms"
         print(f"  {name}: {shown}{verdict}", flush=True)
@@ -397,19 +378,14 @@ async def writes(made: rig.Installation, sizes: dict[int, Database]) -> None:
 
 
 async def main(rows: int, rounds: int) -> None:
-    # A 2 GiB server's share of memory, as the plan's smallest instance has.
-    options = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
-    async with rig.installation(options=options) as made:
-        async with Database(made.conninfo) as admin, admin.connection() as conn:
-            for size in (SMALL, rows):
-                await conn.execute(f"CREATE DATABASE rows_{size}")
-        async with filled(made, SMALL) as small, filled(made, rows) as large:
-            async with large.connection() as conn:
-                await conn.execute("CHECKPOINT")
-            times = Times(made, rounds)
-            for step in (pivots, lookups, lists, articles, verdicts, requeue):
-                await step(large, times)
-            await writes(made, {SMALL: small, rows: large})
+    async with (
+        rig.installation(options=rig.SMALL_SERVER) as made,
+        rig.filled(made, (SMALL, rows), fill) as databases,
+    ):
+        times = Times(made, rounds)
+        for step in (pivots, lookups, lists, articles, verdicts, requeue):
+            await step(databases[rows], times)
+        await writes(made, databases)
     if times.beyond:
         raise SystemExit(f"beyond the bar of {BAR * 1e3:.0f} ms: {'; '.join(times.beyond)}")
 

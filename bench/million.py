@@ -8,15 +8,12 @@ import asyncio
 import hashlib
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import rig
 from ctiscraper.db.checks import Checks
 from ctiscraper.db.links import CANDIDATES, PLAN, Links
-from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import Sources
@@ -35,7 +32,6 @@ from ctiscraper.types import (
 
 POOL = 4000
 WORDS = 450
-SOURCES = 100
 SAMPLE = 150
 ROUNDS = 6
 SMALL = 10_000
@@ -50,7 +46,7 @@ CREATE TABLE pool AS SELECT n, text, to_tsvector('english', text) AS search FROM
 FILL = f"""
 WITH jobs AS (
     INSERT INTO fetch_job (url_hash, url, host, source_id, state, entry, finished_at)
-    SELECT sha256(('u' || n)::bytea), 'http://h.example/' || n, 'h.example', 1 + n %% {SOURCES},
+    SELECT sha256(('u' || n)::bytea), 'http://h.example/' || n, 'h.example', 1 + n %% {rig.SOURCES},
         'stored', '{{"guid": "g", "url": "http://h.example/"}}', now()
     FROM generate_series(%(first)s::int, %(last)s::int) AS n
     RETURNING id, url, url_hash, source_id),
@@ -72,20 +68,23 @@ FROM arts
 REBUILT = ("article_search", "article_fingerprint_bands")
 
 
-async def fill(conn: Conn, first: int, last: int, mark: Fingerprint) -> None:
-    """Add articles `first` to `last`, the large indexes made anew at the end."""
+async def fill(conn: Conn, rows: int) -> None:
+    """Add articles, the large indexes made anew at the end."""
+    mark = fingerprint("one two three four five six")
+    await conn.execute("SET maintenance_work_mem = '1GB'")
+    await conn.execute(FILL_POOL)
     cursor = await conn.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE indexname = ANY(%s)", (list(REBUILT),)
     )
     definitions = await cursor.fetchall()
     for name, _ in definitions:
         await conn.execute(f"DROP INDEX {name}")
-    for start in range(first, last + 1, 20_000):
+    for start in range(1, rows + 1, 20_000):
         await conn.execute(
             FILL,
             {
                 "first": start,
-                "last": min(start + 19_999, last),
+                "last": min(start + 19_999, rows),
                 "version": mark.version,
                 "bytes": len(mark.signature),
                 "bands": len(mark.bands),
@@ -164,19 +163,9 @@ async def _announce(database: Database, contents: list[ArticleContent]) -> None:
 
 
 async def timed(conn: Conn, query: str, values: list[tuple[object, ...]]) -> str:
-    """Return p50 and p95 of the server's own execution time, after one warm round."""
-    spent: list[float] = []
-    for turn in range(2):
-        spent.clear()
-        for row in values:
-            cursor = await conn.execute(f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {query}", row)
-            found = await cursor.fetchone()
-            assert found is not None
-            spent.append(found[0][0]["Execution Time"])
-        if turn == 0:
-            continue
-    spent.sort()
-    return f"p50 {spent[len(spent) // 2]:.3f} ms, p95 {spent[int(len(spent) * 0.95)]:.3f} ms"
+    """Return p50 and p95 of the execution alone."""
+    middle, late = rig.middle_and_late(await rig.timed(conn, query, values, planning=False))
+    return f"p50 {middle:.3f} ms, p95 {late:.3f} ms"
 
 
 LIST = """
@@ -207,47 +196,26 @@ async def lookups(conn: Conn) -> None:
         print("  near-duplicate look-up:", await timed(conn, CANDIDATES, values))
 
 
-@asynccontextmanager
-async def filled(made: rig.Installation, rows: int) -> AsyncIterator[Database]:
-    """Yield a database of its own with so many articles."""
-    conninfo = made.server.conninfo_for(f"rows_{rows}")
-    await asyncio.to_thread(upgrade, conninfo)
-    async with Database(conninfo, statement_seconds=3600) as database:
-        await Sources(database).seed(tuple(rig.sources(SOURCES)))
-        started = time.monotonic()
-        async with database.connection() as conn:
-            await conn.execute("SET maintenance_work_mem = '1GB'")
-            await conn.execute(FILL_POOL)
-            await fill(conn, 1, rows, fingerprint("one two three four five six"))
-        print(f"{rows:,} articles filled in {time.monotonic() - started:.0f} s", flush=True)
-        yield database
-
-
 async def main(rows: int) -> None:
-    # A 2 GiB server's share of memory, as the plan's smallest instance has.
-    options = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
-    async with rig.installation(options=options) as made:
-        async with Database(made.conninfo) as admin, admin.connection() as conn:
-            for size in (SMALL, rows):
-                await conn.execute(f"CREATE DATABASE rows_{size}")
-        async with filled(made, SMALL) as small, filled(made, rows) as large:
-            spent = {SMALL: [0.0, 0.0], rows: [0.0, 0.0]}
-            async with large.connection() as conn:
-                await conn.execute("CHECKPOINT")
-            # Turn about, so that whatever else the machine does weighs on both alike.
-            for turn in range(ROUNDS):
-                for size, database in ((SMALL, small), (rows, large)):
-                    server, client = await store_cost(made, database, size * 10 + turn * SAMPLE)
-                    spent[size][0] += server / ROUNDS
-                    spent[size][1] += client / ROUNDS
-            for size, database in ((SMALL, small), (rows, large)):
-                print(f"{size:,} articles")
-                print("  storing one: PostgreSQL {:.2f} + client {:.2f} ms".format(*spent[size]))
-                async with database.connection() as conn:
-                    await lists(conn)
-                    await lookups(conn)
-            ratio = sum(spent[rows]) / sum(spent[SMALL])
-            print(f"storing at {rows:,} costs {ratio:.2f} times what it costs at {SMALL:,}")
+    async with (
+        rig.installation(options=rig.SMALL_SERVER) as made,
+        rig.filled(made, (SMALL, rows), fill) as databases,
+    ):
+        spent = {size: [0.0, 0.0] for size in databases}
+        # Turn about, so that whatever else the machine does weighs on both alike.
+        for turn in range(ROUNDS):
+            for size, database in databases.items():
+                server, client = await store_cost(made, database, size * 10 + turn * SAMPLE)
+                spent[size][0] += server / ROUNDS
+                spent[size][1] += client / ROUNDS
+        for size, database in databases.items():
+            print(f"{size:,} articles")
+            print("  storing one: PostgreSQL {:.2f} + client {:.2f} ms".format(*spent[size]))
+            async with database.connection() as conn:
+                await lists(conn)
+                await lookups(conn)
+        ratio = sum(spent[rows]) / sum(spent[SMALL])
+        print(f"storing at {rows:,} costs {ratio:.2f} times what it costs at {SMALL:,}")
 
 
 if __name__ == "__main__":

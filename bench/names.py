@@ -14,6 +14,7 @@ import time
 import msgspec
 import psutil
 
+import rig
 from ctiscraper.enrich.evaluate_names import bundled_names
 from ctiscraper.enrich.names import Names
 from ctiscraper.packs.galaxies import build_default
@@ -21,11 +22,6 @@ from ctiscraper.packs.records import NamesPack
 
 PAGE = 10_000
 MEGABYTE = 1_000_000
-FILLER = (
-    "The group kept to its habits and moved on to other targets in the sector, where it met less "
-    "resistance than before. Analysts followed its traces over several weeks and found that little "
-    "had changed since the last report, neither the tools nor the order in which they are used. "
-)
 
 
 def pages(size: int) -> list[str]:
@@ -35,7 +31,7 @@ def pages(size: int) -> list[str]:
     for number in range(size // PAGE):
         parts: list[str] = []
         while sum(map(len, parts)) < PAGE:
-            parts += [sentences[(number + len(parts)) % len(sentences)], FILLER]
+            parts += [sentences[(number + len(parts)) % len(sentences)], rig.FILLER]
         made.append(" ".join(parts)[:PAGE])
     return made
 

@@ -11,16 +11,12 @@ import argparse
 import hashlib
 import time
 
+import rig
 from ctiscraper.enrich.evaluate import bundled_corpus
 from ctiscraper.enrich.observables import find_observables
 
 LEAST = 5.0
 PAGE = 10_000
-FILLER = (
-    "The group kept to its habits and moved on to other targets in the sector, where it met less "
-    "resistance than before. Analysts followed its traces over several weeks and found that little "
-    "had changed since the last report, neither the tools nor the order in which they are used. "
-)
 
 
 def prose(size: int) -> list[str]:
@@ -29,7 +25,7 @@ def prose(size: int) -> list[str]:
     pages = []
     for number in range(size // PAGE):
         report = reports[number % len(reports)]
-        pages.append((f"{report}\n{number} " + FILLER * (PAGE // len(FILLER)))[:PAGE])
+        pages.append((f"{report}\n{number} " + rig.FILLER * (PAGE // len(rig.FILLER)))[:PAGE])
     return pages
 
 

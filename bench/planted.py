@@ -3,7 +3,6 @@
 Writes rows as collection and enrichment would, for the parts that work on them.
 """
 
-import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,16 +12,17 @@ from itertools import combinations
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ctiscraper.enrich.observables import find_observables
+from ctiscraper.db.mentions import backwards, key_of
+from ctiscraper.enrich.enrichment import Knowledge, enrich_article
 from ctiscraper.extract.fingerprint import fingerprint, is_near_duplicate, similarity
+from ctiscraper.intelligence import Mention
+from ctiscraper.messages import EnrichMessage
 from ctiscraper.types import Fingerprint
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 DAYS = 150
-HOSTED = ("domain", "url", "email", "onion")
-LINKED = (*HOSTED, "ipv4", "ipv6")
-# Kind, value, name and verdict.
-Named = tuple[str, str, str, str | None]
+# Kind and words of what a report tells of an event.
+Fact = tuple[str, str]
 Write = Callable[[int], tuple[str, list[str]]]
 
 
@@ -48,7 +48,6 @@ class Planted:
     at: datetime
     event: str | None = None
     language: str = "en"
-    named: tuple[Named, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Event:
     actor: str
     malware: str
     vendor: str
-    values: tuple[Named, ...]
+    values: tuple[Fact, ...]
 
 
 @dataclass
@@ -80,6 +79,18 @@ class Pairs:
     @property
     def recall(self) -> float:
         return self.right / (self.right + self.missed) if self.right + self.missed else 1.0
+
+
+def named_in(one: Planted, knowledge: Knowledge) -> tuple[Mention, ...]:
+    """Return what an article names, as the program finds it."""
+    message = EnrichMessage(
+        title=one.title,
+        text=one.text,
+        html="",
+        url=f"https://{one.source}.example/",
+        source_url=f"https://{one.source}.example/",
+    )
+    return enrich_article(message, knowledge).mentions
 
 
 def alike(one: Fingerprint, other: Fingerprint) -> tuple[float, bool]:
@@ -132,7 +143,7 @@ class World:
     def _event(self, name: str, chance: random.Random) -> Event:
         sort = ["sha256"] * chance.randint(1, 4) + ["domain"] * chance.randint(1, 5)
         sort += ["ipv4"] * chance.randint(0, 3) + ["cve"] * (chance.random() < 0.6)
-        values = [(kind, _value(kind, chance), "", None) for kind in sort]
+        values = [(kind, _value(kind, chance)) for kind in sort]
         return Event(
             name,
             START + timedelta(days=chance.random() * DAYS),
@@ -245,26 +256,6 @@ class World:
             at=START + timedelta(days=chance.random() * DAYS),
         )
 
-    def named_in(self, text: str) -> list[Named]:
-        """Return what a text names, by the product's recogniser and by the names of this world."""
-        found: dict[tuple[str, str], Named] = {}
-        for one in find_observables(text):
-            # As a link stands in a text, so does an address that nobody made harmless.
-            kind, verdict = str(one.kind), None
-            if kind in LINKED:
-                verdict = "suspicious" if one.defanged else "mentioned"
-            if one.defanged or (kind, one.value) not in found:
-                found[kind, one.value] = (kind, one.value, "", verdict)
-        for kind, names in (
-            ("malware", self.malware),
-            ("actor", self.actors),
-            ("vendor", self.vendors),
-        ):
-            for name in names:
-                if name in text:
-                    found[kind, name.casefold()] = (kind, name.casefold(), name, None)
-        return list(found.values())
-
 
 def _label(chance: random.Random) -> str:
     return "".join(chance.choice("bcdfghklmnprstvz") + chance.choice("aeiou") for _ in range(3))
@@ -280,8 +271,8 @@ def _value(kind: str, chance: random.Random) -> str:
     return f"CVE-{chance.choice((2025, 2026))}-{chance.randint(1, 60000)}"
 
 
-def _sentence(value: Named, event: Event, chance: random.Random) -> str:
-    kind, words, *_ = value
+def _sentence(fact: Fact, event: Event, chance: random.Random) -> str:
+    kind, words = fact
     shown = words.replace(".", "[.]") if chance.random() < 0.6 else words
     return {
         "sha256": f"The sample has the SHA256 hash {words}.",
@@ -313,8 +304,8 @@ VALUES (%s, %s, %s, %s, %s)
 _NAMED = """
 WITH given AS (
     SELECT * FROM unnest(%(keys)s::bytea[], %(kinds)s::text[], %(values)s::text[],
-        %(names)s::text[], %(hosts)s::text[], %(verdicts)s::text[])
-        AS g (key, kind, value, name, host, verdict)),
+        %(names)s::text[], %(hosts)s::text[], %(verdicts)s::text[], %(extractors)s::text[])
+        AS g (key, kind, value, name, host, verdict, extractor)),
 made AS (
     INSERT INTO entity AS e (key, kind, value, name, host, articles, first_seen, last_seen)
     SELECT key, kind, value, name, host, 1, %(at)s, %(at)s FROM given ORDER BY key
@@ -330,7 +321,7 @@ sourced AS (
         last_seen = greatest(s.last_seen, excluded.last_seen))
 INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, ends, verdict,
     extractor, version)
-SELECT %(article)s, id, %(source)s, %(at)s, 1, '{0}', '{1}', verdict, 'observables', '1'
+SELECT %(article)s, id, %(source)s, %(at)s, 1, '{0}', '{1}', verdict, extractor, '1'
 FROM made JOIN given USING (key)
 RETURNING entity_id
 """
@@ -357,7 +348,7 @@ def source_id(conn: Connection[TupleRow], key: str) -> int:
     return int(row[0])
 
 
-def store(conn: Connection[TupleRow], one: Planted, named: Iterable[Named]) -> int:
+def store(conn: Connection[TupleRow], one: Planted, named: Iterable[Mention]) -> int:
     """Return the number of an article, kept with all that it names and ready to be judged."""
     mark = fingerprint(one.text)
     source = source_id(conn, one.source)
@@ -382,36 +373,25 @@ def store(conn: Connection[TupleRow], one: Planted, named: Iterable[Named]) -> i
 
 
 def name_in(
-    conn: Connection[TupleRow], article: int, source: int, at: datetime, named: Iterable[Named]
+    conn: Connection[TupleRow], article: int, source: int, at: datetime, named: Iterable[Mention]
 ) -> None:
     """Write what an article names."""
-    given = list(named)
+    given = list({key_of(one.kind, one.value): one for one in named}.values())
     if not given:
         return
     cursor = conn.execute(
         _NAMED,
         {
-            "keys": [hashlib.sha256(f"{one[0]}\0{one[1]}".encode()).digest() for one in given],
-            "kinds": [one[0] for one in given],
-            "values": [one[1] for one in given],
-            "names": [one[2] for one in given],
-            "hosts": [_host(one[0], one[1]) for one in given],
-            "verdicts": [one[3] for one in given],
+            "keys": [key_of(one.kind, one.value) for one in given],
+            "kinds": [str(one.kind) for one in given],
+            "values": [one.value for one in given],
+            "names": [one.name for one in given],
+            "hosts": [backwards(one.host) if one.host else None for one in given],
+            "verdicts": [one.verdict and one.verdict.value for one in given],
+            "extractors": [one.extractor.value for one in given],
             "at": at,
             "source": source,
             "article": article,
         },
     )
     conn.execute(_SOURCES, ([row[0] for row in cursor.fetchall()],))
-
-
-def _host(kind: str, value: str) -> str | None:
-    if kind not in HOSTED:
-        return None
-    host = (
-        value.rsplit("://", maxsplit=1)[-1]
-        .split("/", maxsplit=1)[0]
-        .rsplit("@", maxsplit=1)[-1]
-        .partition(":")[0]
-    )
-    return ".".join(reversed(host.split(".")))

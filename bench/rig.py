@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from ctiscraper.config import Settings, load_settings
 from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
-from ctiscraper.db.session import Database
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.run import WorkOrder, work
 from ctiscraper.types import SourceSettings, Tier
 
@@ -39,6 +40,17 @@ EGRESS = {
     "CTISCRAPER_CONTACT": "bench@example.org",
     "CTISCRAPER_ENRICH": "false",
 }
+
+# Prose in which there is nothing to be found.
+FILLER = (
+    "The group kept to its habits and moved on to other targets in the sector, where it met less "
+    "resistance than before. Analysts followed its traces over several weeks and found that little "
+    "had changed since the last report, neither the tools nor the order in which they are used. "
+)
+# So many has each database that is filled with articles.
+SOURCES = 100
+# A 2 GiB server's share of memory, as the plan's smallest instance has.
+SMALL_SERVER = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
 
 
 @contextmanager
@@ -137,6 +149,20 @@ class Installation:
         self.workers.append(worker)
         return worker
 
+    async def start_workers(self, database: Database, count: int) -> None:
+        """Start workers and wait until each has its parsers ready."""
+        async with database.connection() as conn:
+            await conn.execute("DELETE FROM worker_heartbeat")
+            for _ in range(count):
+                self.start_worker()
+            while True:
+                cursor = await conn.execute("SELECT count(*) FROM worker_heartbeat")
+                row = await cursor.fetchone()
+                if row is not None and row[0] >= count:
+                    break
+                await asyncio.sleep(0.1)
+        await asyncio.sleep(2)
+
     def stop_workers(self) -> None:
         for worker in self.workers:
             # A frozen one hears nothing until it goes on.
@@ -179,6 +205,51 @@ async def services(made: Installation) -> AsyncIterator[Services]:
     """Yield the parts of the product in this process."""
     async with open_services(made.settings(), made.conninfo) as parts:
         yield parts
+
+
+@asynccontextmanager
+async def filled(
+    made: Installation, sizes: Sequence[int], fill: Callable[[Conn, int], Awaitable[None]]
+) -> AsyncIterator[dict[int, Database]]:
+    """Yield by its size a database for each, with sources, filled with so many articles."""
+    async with Database(made.conninfo) as admin, admin.connection() as conn:
+        for size in sizes:
+            await conn.execute(f"CREATE DATABASE rows_{size}")
+    async with AsyncExitStack() as stack:
+        databases = {}
+        for size in sizes:
+            conninfo = made.server.conninfo_for(f"rows_{size}")
+            await asyncio.to_thread(upgrade, conninfo)
+            database = Database(conninfo, statement_seconds=3600)
+            databases[size] = await stack.enter_async_context(database)
+            await Sources(database).seed(tuple(sources(SOURCES)))
+            started = time.monotonic()
+            async with database.connection() as conn:
+                await fill(conn, size)
+                await conn.execute("CHECKPOINT")
+            print(f"{size:,} articles filled in {time.monotonic() - started:.0f} s", flush=True)
+        yield databases
+
+
+async def timed(
+    conn: Conn, query: str, values: Sequence[tuple[object, ...]], *, planning: bool
+) -> list[float]:
+    """Return, sorted, the server's own milliseconds for each of these, after one warm round."""
+    spent: list[float] = []
+    for _ in range(2):
+        spent.clear()
+        for row in values:
+            cursor = await conn.execute(f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {query}", row)
+            found = await cursor.fetchone()
+            assert found is not None
+            plan = found[0][0]
+            spent.append(plan["Execution Time"] + (plan["Planning Time"] if planning else 0))
+    return sorted(spent)
+
+
+def middle_and_late(spent: Sequence[float]) -> tuple[float, float]:
+    """Return the median and the 95th percentile of sorted figures."""
+    return spent[len(spent) // 2], spent[min(len(spent) - 1, int(len(spent) * 0.95))]
 
 
 async def counts(database: Database) -> dict[str, int]:

@@ -8,6 +8,7 @@ parts of one event, copies, digests, echoes months later and advisories from one
 
 import argparse
 import asyncio
+import functools
 import importlib
 import os
 import random
@@ -27,8 +28,10 @@ from ctiscraper.db.scoreboard import SourceScores
 from ctiscraper.db.session import Database
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
+from ctiscraper.enrich.enrichment import Knowledge, knowledge_of
 from ctiscraper.enrich.stories import Stories as Judge
 from ctiscraper.extract.fingerprint import fingerprint
+from ctiscraper.packs.registry import KNOWN, build_default
 
 LEAST = 0.95
 MOST_MS = 20.0
@@ -101,8 +104,14 @@ def world() -> planted.World:
     )
 
 
+@functools.cache
+def knowledge() -> Knowledge:
+    """Return the recognisers of the data packs that come along."""
+    return knowledge_of({name: build_default(known) for name, known in KNOWN.items()})
+
+
 async def told(
-    made: rig.Installation, here: planted.World, articles: Sequence[planted.Planted]
+    made: rig.Installation, articles: Sequence[planted.Planted]
 ) -> tuple[list[int], list[int | None]]:
     """Return the numbers of articles as they came in, and the story of each in the end."""
     numbers = []
@@ -112,7 +121,7 @@ async def told(
         with psycopg.connect(made.conninfo, autocommit=True) as conn:
             for start in range(0, len(articles), BATCH):
                 for one in articles[start : start + BATCH]:
-                    named = here.named_in(f"{one.title}\n{one.text}")
+                    named = planted.named_in(one, knowledge())
                     numbers.append(planted.store(conn, one, named))
                 while await stories.assign_next(judge):
                     pass
@@ -126,9 +135,10 @@ async def quality(count: int, *, seed: int, shuffle: bool, verbose: bool) -> boo
     articles = here.make(count, seed)
     if shuffle:
         random.Random(seed).shuffle(articles)
+    knowledge()
     async with rig.installation() as made:
         began = time.process_time()
-        _, stories = await told(made, here, articles)
+        _, stories = await told(made, articles)
         spent = time.process_time() - began
     found = planted.scored(articles, stories)
     events = {one.event for one in articles if one.event}
@@ -193,8 +203,7 @@ def fill(conninfo: str, rows: int) -> None:
 async def cost(rows: int) -> bool:
     """Return whether putting an article into its story stays cheap with so many stored."""
     here = world()
-    options = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
-    async with rig.installation(options=options) as made:
+    async with rig.installation(options=rig.SMALL_SERVER) as made:
         began = time.monotonic()
         await asyncio.to_thread(fill, made.conninfo, rows)
         with psycopg.connect(made.conninfo, autocommit=True) as conn:
@@ -220,7 +229,7 @@ def _add(conn: psycopg.Connection[tuple[object, ...]], here: planted.World, rows
     assert row is not None
     shift = row[0] - last  # type: ignore[operator]  # a moment
     for one in articles:
-        named = here.named_in(f"{one.title}\n{one.text}")
+        named = planted.named_in(one, knowledge())
         at = one.at + shift
         number = planted.store(conn, replace(one, at=at), named)
         old = [chance.randrange(1, COMMON) for _ in range(8)]

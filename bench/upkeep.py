@@ -219,18 +219,9 @@ async def today(conn: Conn) -> str:
 
 
 async def timed(conn: Conn, query: str, values: Sequence[tuple[object, ...]]) -> str:
-    """Return p50 and p95 of planning and running together, after one warm round."""
-    spent: list[float] = []
-    for _ in range(2):
-        spent.clear()
-        for row in values:
-            cursor = await conn.execute(f"EXPLAIN (ANALYZE, FORMAT JSON, TIMING OFF) {query}", row)
-            found = await cursor.fetchone()
-            assert found is not None
-            plan = found[0][0]
-            spent.append(plan["Execution Time"] + plan["Planning Time"])
-    spent.sort()
-    return f"p50 {spent[len(spent) // 2]:.2f} ms, p95 {spent[int(len(spent) * 0.95)]:.2f} ms"
+    """Return p50 and p95 of planning and running together."""
+    middle, late = rig.middle_and_late(await rig.timed(conn, query, values, planning=True))
+    return f"p50 {middle:.2f} ms, p95 {late:.2f} ms"
 
 
 COLUMNS = """

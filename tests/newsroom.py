@@ -8,8 +8,10 @@ import psycopg
 import planted
 from ctiscraper.db.session import Database
 from ctiscraper.db.stories import Stories
+from ctiscraper.enrich.listed import host_in
 from ctiscraper.enrich.stories import Stories as Judge
-from planted import Named, Planted
+from ctiscraper.intelligence import Extractor, Mention
+from planted import Planted
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 FILLER = "Nothing of this stands anywhere else: "
@@ -94,6 +96,13 @@ class Newsroom:
             return [tuple(row) for row in await cursor.fetchall()]
 
 
-def _named(words: str) -> Named:
+def _named(words: str) -> Mention:
     kind, _, value = words.partition(" ")
-    return kind, value, "", None
+    return Mention(
+        kind=kind,
+        value=value,
+        host=host_in(kind, value),
+        extractor=Extractor.OBSERVABLES,
+        places=((0, 1),),
+        count=1,
+    )

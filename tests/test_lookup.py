@@ -7,7 +7,7 @@ import pytest
 from ctiscraper.db.verdicts import Scope
 from ctiscraper.errors import InputError
 from ctiscraper.intelligence import Verdict
-from ctiscraper.lookup import asked_of, to_decision, understood, values_in
+from ctiscraper.lookup import asked_of, named_in, to_decision, understood, values_in
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,14 @@ def test_plain_spellings_are_what_the_recognisers_say(number: int) -> None:
     plain = [digest[:32], digest[:40], digest[:64], ".".join(map(str, octets))]
     assert [(kind, value) for _, kind, value in asked_of(plain)] == [
         understood(value) for value in plain
+    ]
+
+
+def test_a_text_names_things_by_the_kinds_they_are_stored_under() -> None:
+    assert list(named_in("10[.]0.0.1 T1059 10.0.0.1")) == [
+        ("10[.]0.0.1", "ipv4", "10.0.0.1"),
+        ("T1059", "technique", "T1059"),
+        ("10.0.0.1", "ipv4", "10.0.0.1"),
     ]
 
 

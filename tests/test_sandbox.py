@@ -74,6 +74,13 @@ async def test_each_failure_is_told_and_the_next_call_served(
     assert detail in error.detail
 
 
+async def test_an_answer_has_the_shape_that_was_asked_for(sandbox: Sandbox) -> None:
+    assert await sandbox.ask("echo", ["a", "b"], list[str]) == ["a", "b"]
+    with pytest.raises(ParseError, match="unreadable answer") as caught:
+        await sandbox.ask("echo", ["a", "b"], list[int])
+    assert (caught.value.reason, caught.value.transient) == (Reason.PARSER_CRASH, False)
+
+
 @pytest.mark.skipif(not LINUX, reason="only Linux limits the address space")
 async def test_a_gigabyte_is_refused(sandbox: Sandbox) -> None:
     error = await failure(sandbox, "hoard")

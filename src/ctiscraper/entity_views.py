@@ -185,8 +185,8 @@ class Evidence:
 class EnrichmentRecord:
     """When an article was looked through last, and by what.
 
-    `added` and `removed` are what a new revision or a second look changed; `failure` is why it
-    could not be looked through.
+    `added` and `removed` are what a new revision or a second look changed, without what is known
+    no more; their counts are of all. `failure` is why it could not be looked through.
     """
 
     revision: int
@@ -194,8 +194,10 @@ class EnrichmentRecord:
     versions: dict[str, str]
     notes: tuple[str, ...]
     failure: str
-    added: tuple[EntitySummary, ...] = ()
-    removed: tuple[EntitySummary, ...] = ()
+    added: tuple[EntitySummary, ...]
+    added_count: int
+    removed: tuple[EntitySummary, ...]
+    removed_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,9 +32,7 @@ Asked = tuple[str, str, str]
 
 async def look_up_text(entities: Entities, text: str) -> LookupReport:
     """Return what is known of the things that a text names. Raises InputError."""
-    found = await asyncio.to_thread(find_observables, text)
-    asked = [(_shown(text[one.start : one.end]), *_named(one)) for one in found]
-    return await _look_up(entities, asked)
+    return await _look_up(entities, await asyncio.to_thread(lambda: list(named_in(text))))
 
 
 async def look_up_values(entities: Entities, values: Sequence[str]) -> LookupReport:
@@ -51,9 +49,15 @@ def values_in(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
+def named_in(text: str) -> Iterator[Asked]:
+    """Yield the things that a text names, in their order and as often as it does."""
+    for one in find_observables(text):
+        yield _shown(text[one.start : one.end]), *_thing(one)
+
+
 def understood(value: str) -> tuple[str, str] | None:
     """Return the kind and the normal form of a value, None when it is no single observable."""
-    found = {_named(one) for one in find_observables(value.strip())}
+    found = {(kind, normal) for _, kind, normal in named_in(value.strip())}
     return found.pop() if len(found) == 1 else None
 
 
@@ -102,12 +106,12 @@ def asked_of(values: Sequence[str]) -> Iterator[Asked]:
         if number in plain:
             yield whole[number], str(plain[number].lastgroup), whole[number]
         elif number in named:
-            yield from ((_shown(line), *_named(one)) for one in named[number])
+            yield from ((_shown(line), *_thing(one)) for one in named[number])
         elif line:
             yield _shown(line), "", line
 
 
-def _named(one: Observable) -> tuple[str, str]:
+def _thing(one: Observable) -> tuple[str, str]:
     """Return the kind and value that a thing is stored under."""
     kind = Name.TECHNIQUE.value if one.kind is Kind.ATTACK else one.kind.value
     return kind, one.value

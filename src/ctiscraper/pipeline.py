@@ -5,11 +5,9 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-import msgspec
 import structlog
 from structlog.contextvars import bind_contextvars, bound_contextvars
 
@@ -255,9 +253,7 @@ class Pipeline:
                 fetched_at=page.fetched_at if page else self.clock(),
             ),
         )
-        return _decoded(
-            await self.sandbox.call("article", msgspec.msgpack.encode(message)), ArticleContent
-        )
+        return await self.sandbox.ask("article", message, ArticleContent)
 
     async def _keep(
         self,
@@ -370,8 +366,8 @@ class Pipeline:
             extractors=text.extractors,
         )
         try:
-            answer = await self.sandbox.call("enrich", msgspec.msgpack.encode(message))
-            return Finding(text=text, enrichment=_decoded(answer, Enrichment))
+            enrichment = await self.sandbox.ask("enrich", message, Enrichment)
+            return Finding(text=text, enrichment=enrichment)
         except ParseError as error:
             log.warning("enrichment_failed", article=text.article_id, reason=error.reason)
             return None if error.transient else Finding(text=text, failure=str(error))
@@ -418,14 +414,3 @@ def _refuse_front_page(url: str, page: Page) -> None:
             transient=False,
             status=page.status,
         )
-
-
-Value = TypeVar("Value")
-
-
-def _decoded(data: bytes, kind: type[Value]) -> Value:
-    """Return what the parser's process answered. Raises ParseError for any other shape."""
-    try:
-        return msgspec.msgpack.decode(data, type=kind)
-    except msgspec.DecodeError as error:
-        raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error

@@ -14,8 +14,9 @@ import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+import msgspec
 
 from ctiscraper.errors import CTIScraperError, ParseError, Reason
 from ctiscraper.nursery import HEADER, ORDER, REPLY, STATUS, Answer, Limits, Order, receive
@@ -38,6 +39,9 @@ _ENVIRONMENT = {
 _BOOT = "import sys; sys.path[:] = sys.argv[2:]; from ctiscraper.nursery import main; main()"
 # Signals that say something of the machine or its operator, not of the bytes.
 _FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(slots=True, eq=False)
@@ -93,12 +97,7 @@ class Sandbox:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close."""
         await self.aclose()
 
@@ -141,6 +140,17 @@ class Sandbox:
         self._forget()
         if nursery is not None:
             await nursery.close()
+
+    async def ask(self, name: str, message: object, answer: type[Value]) -> Value:
+        """Return what the parser of this name makes of a message.
+
+        Raises `ParseError` as `call` does, and `parser_crash` for an answer of another shape.
+        """
+        data = await self.call(name, msgspec.msgpack.encode(message))
+        try:
+            return msgspec.msgpack.decode(data, type=answer)
+        except msgspec.DecodeError as error:
+            raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error
 
     async def call(self, name: str, payload: bytes) -> bytes:
         """Return what the parser of this name makes of the payload.

@@ -4,7 +4,6 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-import msgspec
 import yaml
 
 from ctiscraper.collect.allow import is_allowed
@@ -249,11 +248,7 @@ class Sourcing:
             fetched_at=page.fetched_at,
         )
         message = PageMessage(body=page.body, url=page.final_url, hints=hints)
-        answer = await self._sandbox.call("article", msgspec.msgpack.encode(message))
-        try:
-            return msgspec.msgpack.decode(answer, type=ArticleContent)
-        except msgspec.DecodeError as error:
-            raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error
+        return await self._sandbox.ask("article", message, ArticleContent)
 
     async def _keys(self) -> set[str]:
         return {source.settings.key for source in await self._sources.all()}

@@ -1,4 +1,4 @@
-"""What stands beside mentions: how a text was looked through, what holds of what it names."""
+"""What stands beside mentions: what holds of what a text names."""
 
 import pytest
 
@@ -7,41 +7,13 @@ from ctiscraper.db.entities import Entities
 from ctiscraper.db.evidence import Evidence, Judged
 from ctiscraper.db.verdicts import Decision, Scope, Verdicts
 from ctiscraper.errors import NotFoundError
-from ctiscraper.intelligence import Extractor, Verdict
+from ctiscraper.intelligence import Verdict
 from db import claimed
 from db.stage import Stage
 
 
 def of(stage: Stage) -> Evidence:
     return Evidence(stage.database)
-
-
-async def test_a_text_that_waits_was_not_looked_through(stage: Stage) -> None:
-    number = await claimed.store(stage, "one")
-    assert await of(stage).looked_through(number, 1) is None
-    await claimed.tell(stage, claimed.mention("a.example"))
-    found = await of(stage).looked_through(number, 1)
-    assert found is not None
-    assert (found.failure, found.notes, found.added_count) == ("", (), 0)
-    assert found.versions == {"observables": "1", "names": "1"}
-    assert await of(stage).looked_through(number, 2) is None
-
-
-async def test_a_second_look_tells_what_it_changed(stage: Stage) -> None:
-    number = await claimed.article(
-        stage, "one", claimed.mention("a.example"), claimed.mention("b.example")
-    )
-    await stage.enrichments.queue(list(make_extractors()))
-    await claimed.tell(stage, claimed.mention("b.example"), claimed.mention("c.example"))
-    found = await of(stage).looked_through(number, 1)
-    assert found is not None
-    assert [one.value for one in found.added] == ["c.example"]
-    assert [one.value for one in found.removed] == ["a.example"]
-    assert (found.added_count, found.removed_count) == (1, 1)
-
-
-def make_extractors() -> tuple[Extractor, ...]:
-    return (Extractor.OBSERVABLES, Extractor.NAMES)
 
 
 async def test_the_decisions_that_hold_are_told_by_thing(stage: Stage) -> None:

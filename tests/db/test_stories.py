@@ -8,6 +8,10 @@ import psycopg
 import planted
 from ctiscraper.db.session import Database
 from ctiscraper.db.stories import Stories
+from ctiscraper.enrich.enrichment import Knowledge
+from ctiscraper.enrich.verdicts import Verdicts
+from ctiscraper.packs.warninglists import build_default
+from name_packs import names
 from newsroom import Newsroom
 from planted import World
 
@@ -178,17 +182,29 @@ async def test_a_long_story_is_no_chain(newsroom: Newsroom) -> None:
 async def test_any_order_is_as_good(newsroom: Newsroom) -> None:
     world = World(
         write=lambda seed: (f"About {seed:x}", [" ".join(f"v{seed}x{n}" for n in range(80))] * 2),
-        malware=[f"Mal{n}ware" for n in range(20)],
-        actors=[f"Group {n}" for n in range(20)],
-        vendors=[f"Vendor{n}" for n in range(10)],
+        malware=[
+            *("AsyncRAT", "DarkGate", "Emotet", "Gootloader", "IcedID", "PlugX", "Qakbot"),
+            *("Remcos", "ShadowPad", "SocGholish", "Latrodectus", "Dridex", "TrickBot"),
+            *("Ursnif", "Formbook", "NjRAT", "Amadey", "Hancitor", "SmokeLoader", "BazarLoader"),
+        ],
+        actors=[
+            *("APT28", "APT29", "APT32", "APT33", "APT34", "APT37", "APT38", "APT41", "FIN6"),
+            *("FIN7", "FIN8", "Kimsuky", "MuddyWater", "TA505", "TA551", "Turla", "OilRig"),
+            *("Sandworm", "Gamaredon", "Patchwork"),
+        ],
+        vendors=[
+            *("Cisco", "Citrix", "Fortinet", "Ivanti", "SonicWall", "VMware", "Zyxel"),
+            *("Adobe", "Oracle", "Juniper"),
+        ],
     )
-    articles = world.make(120, seed=5)
+    knowledge = Knowledge(names=names(), verdicts=Verdicts(build_default()[1]))
+    articles = world.make(120, seed=7)
     order = sorted(range(120), key=lambda n: (n * 7919) % 120)
     numbers = {}
     with psycopg.connect(newsroom.conninfo, autocommit=True) as conn:
         for place, which in enumerate(order):
             one = articles[which]
-            numbers[which] = planted.store(conn, one, world.named_in(f"{one.title}\n{one.text}"))
+            numbers[which] = planted.store(conn, one, planted.named_in(one, knowledge))
             if place % 10 == 9:
                 await newsroom.assign()
     await newsroom.assign()

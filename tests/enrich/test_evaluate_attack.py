@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from ctiscraper.enrich.attack import Techniques
-from ctiscraper.enrich.evaluate import Score
+from ctiscraper.enrich.evaluate import Score, total_of
 from ctiscraper.enrich.evaluate_attack import (
     Report,
     bundled_reports,
     evaluate_attack,
     reports_in,
-    total_of,
 )
 from ctiscraper.errors import CatalogError, SettingsError
 from ctiscraper.packs.attack import build_default

@@ -8,7 +8,6 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Final, Self
 
 import trustme
@@ -77,12 +76,7 @@ class FakeInternet:
             await self._open(index)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         for server in self._servers:
             server.close()
         for writer in self._talks.values():

@@ -177,6 +177,8 @@ async def test_an_article_says_why_nothing_is_marked(
     assert "Not looked through yet" in (await client.get(f"/articles/{number}")).text
     claims.looked(shelf, number, failure="parser_timeout: it took too long")
     assert "could not be looked through" in (await client.get(f"/articles/{number}")).text
+    shelf.run("UPDATE article SET revision = 2 WHERE id = %s", (number,))
+    assert "Not looked through yet" in (await client.get(f"/articles/{number}")).text
 
 
 async def test_thousands_of_things_leave_room_for_each_kind(
@@ -237,6 +239,33 @@ async def test_a_thing_shows_who_said_it_first_and_in_which_words(
     assert quoted == "The loader asks www.evil[.]com for stage.exe."
     assert words(tree, ".tagged a") == ["CVE CVE-2026-1"]
     assert (await client.get("/indicators/99999")).status_code == 404
+
+
+async def test_a_vulnerability_shows_what_the_packs_know_of_it(
+    client: httpx2.AsyncClient, database: str, shelf: Shelf
+) -> None:
+    ids = await claims.name(
+        database, shelf, shelf.article(), claims.mention("CVE-2026-1", "cve", host=""),
+        claims.mention("CVE-2026-2", "cve", host=""),
+    )  # fmt: skip
+    shelf.run(
+        """
+        INSERT INTO cve (id, cvss, cvss_version, cvss_vector, epss, epss_percentile, kev_added,
+            kev_due, kev_ransomware, kev_vendor, kev_product, kev_name)
+        VALUES ('CVE-2026-1', 9.5, '3.1', 'CVSS:3.1/AV:N', 0.25, 0.97, '2026-11-02', '2026-11-23',
+            true, 'Acme', 'Gate', 'A hole'), ('CVE-2026-2', NULL, NULL, NULL, 0.01, NULL, NULL,
+            NULL, NULL, NULL, NULL, NULL)
+        """
+    )
+    known = words(await page(client, f"/indicators/{ids['CVE-2026-1']}"), ".rows dd")
+    assert "9.5 version 3.1CVSS:3.1/AV:N" in known
+    assert "25.0 % likely to be exploited within 30 days (more than 97 % of all CVEs)" in known
+    assert (
+        "Known to be exploited: A hole, since 2 November 2026, to be fixed by 23 November 2026; "
+        "used for ransomware"
+    ) in known
+    heads = words(await page(client, f"/indicators/{ids['CVE-2026-2']}"), ".rows dt")
+    assert {"EPSS"} == {"CVSS", "EPSS", "Exploited"} & set(heads)
 
 
 async def test_a_technique_leads_to_where_it_is_described(

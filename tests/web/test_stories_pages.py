@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from ctiscraper.db.session import Database
 from ctiscraper.story_views import EntityRef, StoryWhy
-from ctiscraper.web.story_words import entity_words, later, next_words, why_words
+from ctiscraper.web.kind_words import shown
+from ctiscraper.web.story_words import later, next_words, why_words
 from newsroom import Newsroom
 from web.test_pages import FORM, attribute, page, words
 
@@ -123,9 +124,9 @@ def test_how_much_later_is_told_in_one_unit(hours: float, told: str) -> None:
 
 def test_things_are_named_as_elsewhere() -> None:
     technique = EntityRef(id=1, kind="technique", value="T1", name="Phishing", articles=1)
-    assert entity_words(technique) == "T1 Phishing"
+    assert shown(technique) == "T1 Phishing"
     domain = EntityRef(id=1, kind="domain", value="evil.com", name="", articles=1)
-    assert entity_words(domain) == "evil[.]com"
+    assert shown(domain) == "evil[.]com"
 
 
 @pytest.mark.parametrize(("hours", "told"), [(0.0, "at the same time"), (3.0, "3 h later")])

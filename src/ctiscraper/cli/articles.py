@@ -19,10 +19,10 @@ from ctiscraper.cli.output import (
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.entities import Entities
+from ctiscraper.defang import defang
 from ctiscraper.entity_views import ArticleEvidence, EntitySummary, Neighbour
 from ctiscraper.evidence import evidence_of
 from ctiscraper.loop import run_async
-from ctiscraper.share.defang import defang
 from ctiscraper.share.tabular import EVIDENCE
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionText, ScoredPart

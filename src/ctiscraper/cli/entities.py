@@ -19,13 +19,13 @@ from ctiscraper.cli.output import (
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.entities import Entities, EntityQuery
 from ctiscraper.db.session import Database
+from ctiscraper.defang import defang
 from ctiscraper.enrich.kinds import Kind
 from ctiscraper.entity_views import EntityDetail, EntityPage, EntitySummary, SightingPage
 from ctiscraper.errors import NotFoundError
 from ctiscraper.intelligence import Name, Verdict
 from ctiscraper.lookup import look_up_values
 from ctiscraper.loop import run_async
-from ctiscraper.share.defang import defang
 from ctiscraper.share.tabular import ENTITIES, SIGHTINGS
 
 KINDS = (*(kind.value for kind in Kind if kind is not Kind.ATTACK), *(name.value for name in Name))

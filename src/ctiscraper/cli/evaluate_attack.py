@@ -5,12 +5,12 @@ from pathlib import Path
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
 from ctiscraper.cli.shares import numbers, shares_of
 from ctiscraper.enrich.attack import Techniques
+from ctiscraper.enrich.evaluate import total_of
 from ctiscraper.enrich.evaluate_attack import (
     AttackEvaluation,
     bundled_reports,
     evaluate_attack,
     reports_in,
-    total_of,
 )
 from ctiscraper.packs.attack import build_default
 

@@ -10,10 +10,10 @@ from ctiscraper.cli.options import Data, Defanged, Json
 from ctiscraper.cli.output import moment, print_csv, print_json, print_lines, print_table
 from ctiscraper.cli.texts import on_a_line, read_text
 from ctiscraper.db.entities import Entities
+from ctiscraper.defang import defang
 from ctiscraper.entity_views import LookupReport
 from ctiscraper.lookup import look_up_text, look_up_values, values_in
 from ctiscraper.loop import run_async
-from ctiscraper.share.defang import defang
 from ctiscraper.share.tabular import LOOKUP
 
 

@@ -26,6 +26,10 @@ Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="How many to
 Csv = Annotated[
     bool, typer.Option("--csv", help="Print all of it as CSV, or as many as --limit says.")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="Instead of standard output.")
+]
 Defanged = Annotated[
     bool, typer.Option("--defanged", help="Spell addresses so that none can be followed.")
 ]

@@ -10,11 +10,11 @@ from ctiscraper.cli import source_tables as tables
 from ctiscraper.cli.collecting import open_collecting
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
-from ctiscraper.cli.options import Because, Data, Json
+from ctiscraper.cli.options import Because, Data, DryRun, Json, Output
 from ctiscraper.cli.output import print_json, print_lines
+from ctiscraper.cli.texts import hand_over, read_file
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.sources import Sources
-from ctiscraper.errors import CTIScraperError, SettingsError
 from ctiscraper.loop import run_async
 from ctiscraper.sourcing import Preview, edited, read_changes
 from ctiscraper.tasks.check import check_source
@@ -209,12 +209,12 @@ def import_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="OPML, or a catalogue; - is standard input.")
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    dry_run: DryRun = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Add the sources of an OPML file of any reader, or of a catalogue file."""
-    body = _read(file)
+    body = read_file(file)
 
     async def act() -> None:
         async with open_collecting(settings_for(data)) as services:
@@ -228,44 +228,21 @@ def import_file(
     run_async(act())
 
 
-def _read(file: Path) -> bytes:
-    try:
-        return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
-
-
 @app.command()
 def export(
     catalogue: Annotated[
         bool, typer.Option("--catalogue", help="As a catalogue file (YAML) instead of OPML.")
     ] = False,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Instead of standard output.")
-    ] = None,
+    output: Output = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Write every source with its settings, as OPML that other readers take too."""
 
-    async def act() -> bytes:
+    async def act() -> str:
         async with open_collecting(settings_for(data)) as services:
             if catalogue:
-                return (await services.sourcing.export_catalog()).encode()
-            return await services.sourcing.export_opml()
+                return await services.sourcing.export_catalog()
+            return (await services.sourcing.export_opml()).decode()
 
-    body = run_async(act())
-    if output is None and not json:
-        sys.stdout.buffer.write(body)
-        return
-    if output is not None:
-        _write(output, body)
-    if json:
-        print_json({"file": str(output) if output else None, "text": body.decode()})
-
-
-def _write(file: Path, body: bytes) -> None:
-    try:
-        file.write_bytes(body)
-    except OSError as error:
-        raise CTIScraperError(f"{file} cannot be written: {error.strerror}") from error
+    hand_over(run_async(act()), output, json=json)

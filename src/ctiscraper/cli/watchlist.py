@@ -1,6 +1,5 @@
 """`watchlist`: what the team looks for in every article."""
 
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,16 +9,15 @@ import typer
 
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
-from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.options import Data, DryRun, Json, Output
 from ctiscraper.cli.output import ago, counted, print_json, print_lines, print_table
-from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.cli.texts import hand_over, read_file
 from ctiscraper.loop import run_async
 from ctiscraper.scoring import Scoring
 from ctiscraper.views import WatchEntry, WatchImport
 from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, WatchKind, watch_given
 
 ACTOR = "command line"
-LARGEST = 4 * 1024 * 1024
 
 app = typer.Typer(no_args_is_help=True, help="What the team looks for in every article.")
 
@@ -118,12 +116,12 @@ def import_file(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A text or CSV; - is standard input.")
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    dry_run: DryRun = False,
     data: Data = None,
     json: Json = False,
 ) -> None:
     """Add the entries of a file: a term a line, 'kind: term', or a table with 'term'."""
-    body = _read(file)
+    body = read_file(file)
 
     async def act() -> WatchImport:
         async with _scoring(data) as scoring:
@@ -142,9 +140,7 @@ def import_file(
 
 @app.command()
 def export(
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Instead of standard output.")
-    ] = None,
+    output: Output = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -154,16 +150,7 @@ def export(
         async with _scoring(data) as scoring:
             return await scoring.export()
 
-    text = run_async(act())
-    if output is not None:
-        try:
-            output.write_text(text, "utf-8")
-        except OSError as error:
-            raise CTIScraperError(f"{output} cannot be written: {error.strerror}") from error
-    if json:
-        print_json({"file": str(output) if output else None, "text": text})
-    elif output is None:
-        sys.stdout.write(text)
+    hand_over(run_async(act()), output, json=json)
 
 
 @app.command()
@@ -182,17 +169,6 @@ def rescore(data: Data = None, json: Json = False) -> None:
         print_json({"count": count})
     else:
         print_lines(["All scores are up to date."])
-
-
-def _read(file: Path) -> bytes:
-    try:
-        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
-            body = stream.read(LARGEST + 1)
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
-    if len(body) > LARGEST:
-        raise SettingsError(f"{file} has more than {LARGEST >> 20} MB: give it in parts")
-    return body
 
 
 def _print_import(report: WatchImport) -> None:

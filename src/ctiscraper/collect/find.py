@@ -3,10 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 from urllib.parse import urljoin
-
-import msgspec
 
 from ctiscraper.collect.candidates import FeedCandidate
 from ctiscraper.collect.fetch import Fetcher
@@ -28,8 +25,6 @@ from ctiscraper.types import (
 MOST_SITEMAPS = 5
 # How many places a feed is looked for before a site is said to have none.
 MOST_CANDIDATES = 8
-
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +79,7 @@ class Finder:
         message = FeedMessage(
             body=page.body, url=page.final_url, content_type=page.headers.get("content-type", "")
         )
-        candidates = await self._parse("candidates", message, list[FeedCandidate])
+        candidates = await self._sandbox.ask("candidates", message, list[FeedCandidate])
         return await self._first_that_works(settings, page, _likeliest(candidates))
 
     async def _first_that_works(
@@ -125,7 +120,7 @@ class Finder:
             content_type=page.headers.get("content-type", ""),
             now=page.fetched_at,
         )
-        feed = await self._parse("feed", message, ParsedFeed)
+        feed = await self._sandbox.ask("feed", message, ParsedFeed)
         return Found(page=page, feed=feed, sha=_sha(page), requests=page.requests)
 
     async def _sitemap(self, source: Source) -> Found:
@@ -138,14 +133,14 @@ class Finder:
 
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
-        sitemap = await self._parse("sitemap", _sitemap_message(page), Sitemap)
+        sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
         entries, bad = list(sitemap.entries), list(sitemap.bad)
         requests = page.requests
         children = sitemap.children[:MOST_SITEMAPS]
         for child in children:
             answer = await self._fetcher.fetch_site(settings, child, Validators())
             requests += answer.requests
-            part = await self._parse("sitemap", _sitemap_message(answer), Sitemap)
+            part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
             entries.extend(part.entries)
             bad.extend(part.bad)
         feed = ParsedFeed(
@@ -172,7 +167,7 @@ class Finder:
             content_type=page.headers.get("content-type", ""),
             now=page.fetched_at,
         )
-        entries = await self._parse("listing", message, list[FeedEntry])
+        entries = await self._sandbox.ask("listing", message, list[FeedEntry])
         if not entries:
             raise ParseError(
                 Reason.FEED_EMPTY,
@@ -185,13 +180,6 @@ class Finder:
             sha=_sha(page),
             requests=page.requests,
         )
-
-    async def _parse(self, name: str, message: object, kind: type[Value]) -> Value:
-        answer = await self._sandbox.call(name, msgspec.msgpack.encode(message))
-        try:
-            return msgspec.msgpack.decode(answer, type=kind)
-        except msgspec.DecodeError as error:
-            raise ParseError(Reason.PARSER_CRASH, f"unreadable answer: {error}") from error
 
 
 def _sitemap_message(page: Page) -> SitemapMessage:

@@ -26,8 +26,13 @@ class EnrichmentRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def of_article(self, article_id: int) -> EnrichmentRecord | None:
-        """Return what came of the last look at an article, None before there was one."""
+    async def of_article(
+        self, article_id: int, *, most_named: int | None = None
+    ) -> EnrichmentRecord | None:
+        """Return what came of the last look at an article, None before there was one.
+
+        Of what it changed the first `most_named` are told, all of them without it.
+        """
         async with self._database.connection() as conn:
             cursor = await conn.execute(
                 """
@@ -41,8 +46,9 @@ class EnrichmentRecords:
                 return None
             result: dict[str, Any] = row[2]
             added, removed = result.get("added", []), result.get("removed", [])
+            told = [*added[:most_named], *removed[:most_named]]
             statement = sql.SQL("SELECT {} FROM entity e WHERE e.id = ANY(%s)").format(COLUMNS)
-            cursor = await conn.execute(statement, ([*added, *removed],))
+            cursor = await conn.execute(statement, (told,))
             things = {one[0]: to_entity(one) for one in await cursor.fetchall()}
         return EnrichmentRecord(
             revision=row[0],
@@ -50,8 +56,10 @@ class EnrichmentRecords:
             versions=result.get("versions", {}),
             notes=tuple(result.get("notes", ())),
             failure=result.get("failure", ""),
-            added=_of(added, things),
-            removed=_of(removed, things),
+            added=_of(added[:most_named], things),
+            added_count=len(added),
+            removed=_of(removed[:most_named], things),
+            removed_count=len(removed),
         )
 
     async def failures(self, *, cursor: str | None = None, limit: int = 50) -> FailedPage:

@@ -2,7 +2,7 @@
 
 import re
 
-from ctiscraper.defang import unbracketed
+from ctiscraper.defang import refanged
 
 # Stems English; words of other languages are kept as they stand.
 CONFIG = "english"
@@ -12,17 +12,10 @@ CONFIG = "english"
 _LONGEST_TEXT = 250_000
 _LONGEST_PARTS = 60_000
 
-# It begins with the character it is found by, which is what makes a search for it quick.
-_SCHEME = re.compile(r"[hH][xX*]{2}[pP]([sS]?)(?=\[?:)")
 # One class, so that no text makes it look twice; what joins nothing is sorted out after.
 _CHAIN = re.compile(r"[\w./\\:@-]+")
 _OPERATORS = re.compile(r'"|(?:^|\s)-|\bOR\b', re.IGNORECASE)
 _JOINTS = re.compile(r"[./\\:@_-]+")
-
-
-def refang(text: str) -> str:
-    """Return the text with defanged addresses as they were, for matching only."""
-    return unbracketed(_SCHEME.sub(r"http\1", text))
 
 
 def search_document(text: str) -> str:
@@ -31,7 +24,7 @@ def search_document(text: str) -> str:
     PostgreSQL's parser keeps `powershell.exe` or a path as one token, so the parts of such
     compounds follow the text.
     """
-    words = refang(_start(text, _LONGEST_TEXT))
+    words = refanged(_start(text, _LONGEST_TEXT))
     parts = " ".join(found for chain in _chains(words) if (found := _parts(chain)))
     return f"{words}\n{_start(parts, _LONGEST_PARTS)}" if parts else words
 
@@ -57,7 +50,7 @@ def search_variants(query: str) -> tuple[str, ...]:
     operators is only refanged: its parts would not mean the same.
     """
     typed = query.replace("\0", " ")
-    plain = refang(typed)
+    plain = refanged(typed)
     variants = [typed, plain]
     if not _OPERATORS.search(plain):
         variants.append(_CHAIN.sub(lambda match: _phrase(match[0]), plain))

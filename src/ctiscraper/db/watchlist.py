@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from psycopg.errors import UniqueViolation
 from psycopg.rows import TupleRow
 
-from ctiscraper.db.search import CONFIG, refang
+from ctiscraper.db.search import CONFIG
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.defang import refanged
 from ctiscraper.errors import ConflictError, NotFoundError
 from ctiscraper.intelligence import Extractor, Mention
 from ctiscraper.views import WatchEntry
@@ -206,7 +207,7 @@ class Watchlist:
         ids = [row[0] for row in await cursor.fetchall()]
         values = {
             "ids": ids,
-            "words": [refang(one.term) for one in entries],
+            "words": [refanged(one.term) for one in entries],
             "terms": [one.term.lower() for one in entries],
             "domains": [one.term for one in entries if one.kind is WatchKind.DOMAIN],
             "kinds": list(kinds),

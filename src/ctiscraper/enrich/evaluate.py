@@ -1,23 +1,14 @@
 """How well observables are found: against texts in which a reader marked them."""
 
-import gzip
-import json
-import zlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
 from ctiscraper.enrich.kinds import Kind
+from ctiscraper.enrich.labelled import bundled, reports_of
 from ctiscraper.enrich.observables import find_observables
-from ctiscraper.errors import CatalogError, SettingsError
-
-_BUNDLED = "corpus/observables.yaml"
-_REPORTS = Path("data") / "ioc" / "docs.jsonl.gz"
 
 Marked = frozenset[tuple[Kind, str]]
 
@@ -58,6 +49,14 @@ class Score:
         return 2 * self.precision * self.recall / both if both else 0.0
 
 
+def total_of(scores: Iterable[Score]) -> Score:
+    """Return the sum of scores."""
+    total: Counter[str] = Counter()
+    for score in scores:
+        total.update(right=score.right, extra=score.extra, missed=score.missed)
+    return Score(total["right"], total["extra"], total["missed"])
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """Scores by kind and in all, and each single error as (text, kind, value)."""
@@ -94,14 +93,9 @@ class Tally:
 
     def evaluation(self) -> Evaluation:
         """Return the scores by kind and in all."""
-        scores = self.scores.values()
         return Evaluation(
             by_kind=dict(sorted(self.scores.items())),
-            total=Score(
-                right=sum(score.right for score in scores),
-                extra=sum(score.extra for score in scores),
-                missed=sum(score.missed for score in scores),
-            ),
+            total=total_of(self.scores.values()),
             misses=tuple(self.misses),
             extras=tuple(self.extras),
         )
@@ -124,7 +118,6 @@ def evaluate(corpus: Iterable[Labelled]) -> Evaluation:
 
 def bundled_corpus() -> list[Labelled]:
     """Return the texts that come with the program, marked for every kind."""
-    read = yaml.safe_load(files("ctiscraper.enrich").joinpath(_BUNDLED).read_text("utf-8"))
     return [
         Labelled(
             name=f"text {number}",
@@ -134,7 +127,7 @@ def bundled_corpus() -> list[Labelled]:
             ),
             kinds=frozenset(Kind),
         )
-        for number, one in enumerate(read, 1)
+        for number, one in enumerate(bundled("observables"), 1)
     ]
 
 
@@ -144,16 +137,9 @@ def corpus_in(folder: Path) -> list[Labelled]:
     Each has `id`, `text` and `truth`, pairs of kind and value; `also` are values that are neither
     right nor wrong, and so are hosts of marked URLs and the root URLs of marked hosts.
 
-    Raises SettingsError where there is no such file, CatalogError when it cannot be read.
+    Raises SettingsError and CatalogError.
     """
-    file = folder / _REPORTS
-    if not file.is_file():
-        raise SettingsError(f"{folder} has no {_REPORTS}: name a folder with labelled reports")
-    try:
-        lines = gzip.decompress(file.read_bytes()).decode().split("\n")
-        return [_report(json.loads(line)) for line in lines if line.strip()]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise CatalogError([f"{file} cannot be read: {error}"]) from error
+    return reports_of(folder, "ioc", _report)
 
 
 def _report(read: Mapping[str, object]) -> Labelled:

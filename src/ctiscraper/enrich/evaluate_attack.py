@@ -1,22 +1,14 @@
 """How well techniques are found: against texts in which a reader marked them."""
 
-import gzip
-import json
-import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-
-import yaml
 
 from ctiscraper.enrich.attack import Techniques
 from ctiscraper.enrich.evaluate import Score
-from ctiscraper.errors import CatalogError, SettingsError
+from ctiscraper.enrich.labelled import bundled, reports_of
 
-_BUNDLED = "corpus/attack.yaml"
-_REPORTS = Path("data") / "attack" / "docs.jsonl.gz"
 # The readers of these sets looked for the techniques of a list, and for no others.
 _LISTED = frozenset({"tram2"})
 
@@ -108,7 +100,6 @@ class _View:
 
 def bundled_reports() -> list[Report]:
     """Return the texts that come with the program, marked for every technique."""
-    read = yaml.safe_load(files("ctiscraper.enrich").joinpath(_BUNDLED).read_text("utf-8"))
     return [
         Report(
             name=f"text {number}",
@@ -116,7 +107,7 @@ def bundled_reports() -> list[Report]:
             text=one["text"],
             techniques=frozenset(one["techniques"]),
         )
-        for number, one in enumerate(read, 1)
+        for number, one in enumerate(bundled("attack"), 1)
     ]
 
 
@@ -125,16 +116,9 @@ def reports_in(folder: Path) -> list[Report]:
 
     Each has `id`, `set`, `text` and `techniques`.
 
-    Raises SettingsError where there is no such file, CatalogError when it cannot be read.
+    Raises SettingsError and CatalogError.
     """
-    file = folder / _REPORTS
-    if not file.is_file():
-        raise SettingsError(f"{folder} has no {_REPORTS}: name a folder with labelled reports")
-    try:
-        lines = gzip.decompress(file.read_bytes()).decode().split("\n")
-        return [_report(json.loads(line)) for line in lines if line.strip()]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise CatalogError([f"{file} cannot be read: {error}"]) from error
+    return reports_of(folder, "attack", _report)
 
 
 def _report(read: Mapping[str, object]) -> Report:
@@ -147,11 +131,3 @@ def _report(read: Mapping[str, object]) -> Report:
         text=str(read["text"]),
         techniques=frozenset(map(str, techniques)),
     )
-
-
-def total_of(scores: Iterable[Score]) -> Score:
-    """Return the sum of scores."""
-    total: Counter[str] = Counter()
-    for score in scores:
-        total.update(right=score.right, extra=score.extra, missed=score.missed)
-    return Score(total["right"], total["extra"], total["missed"])

@@ -1,22 +1,14 @@
 """How well names are found: against texts in which a reader marked who and what they name."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
 from ctiscraper.enrich.evaluate import Evaluation, Tally
+from ctiscraper.enrich.labelled import bundled, reports_of
 from ctiscraper.enrich.names import Names
-from ctiscraper.errors import CatalogError, SettingsError
 from ctiscraper.intelligence import Mention, Name
 
-_BUNDLED = "corpus/names.yaml"
-_REPORTS = Path("data") / "attack" / "docs.jsonl.gz"
 # What readers of reports call these; to them ransomware is malware.
 _TYPES = {"group": Name.ACTOR, "malware": Name.MALWARE, "tool": Name.TOOL}
 _KNOWN = frozenset(Name) - {Name.TECHNIQUE}
@@ -71,7 +63,6 @@ def _found(mention: Mention, text: NamedText) -> tuple[Name, str]:
 
 def bundled_names() -> list[NamedText]:
     """Return the sentences that come with the program, marked for every kind of name."""
-    read = yaml.safe_load(files("ctiscraper.enrich").joinpath(_BUNDLED).read_text("utf-8"))
     return [
         NamedText(
             name=f"sentence {number}",
@@ -83,7 +74,7 @@ def bundled_names() -> list[NamedText]:
             ),
             kinds=_KNOWN,
         )
-        for number, one in enumerate(read, 1)
+        for number, one in enumerate(bundled("names"), 1)
     ]
 
 
@@ -92,20 +83,14 @@ def names_in(folder: Path) -> list[NamedText]:
 
     Each has `id`, `text` and `entities`: `type`, `name` and `mentions`, as they stand in the text.
 
-    Raises SettingsError where there is no such file, CatalogError when it cannot be read.
+    Raises SettingsError and CatalogError.
     """
-    file = folder / _REPORTS
-    if not file.is_file():
-        raise SettingsError(f"{folder} has no {_REPORTS}: name a folder with labelled reports")
-    try:
-        lines = gzip.decompress(file.read_bytes()).decode().split("\n")
-        read = [json.loads(line) for line in lines if line.strip()]
-        return [_report(one) for one in read if one.get("set") == "annoctr"]
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error) as error:
-        raise CatalogError([f"{file} cannot be read: {error}"]) from error
+    return reports_of(folder, "attack", _report)
 
 
-def _report(read: Mapping[str, object]) -> NamedText:
+def _report(read: Mapping[str, object]) -> NamedText | None:
+    if read.get("set") != "annoctr":
+        return None
     entities = read["entities"]
     if not isinstance(entities, list):
         raise TypeError("a list of entities is needed")

@@ -3,18 +3,15 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
-
-import yaml
 
 from ctiscraper.enrich.evaluate import Labelled, corpus_in
 from ctiscraper.enrich.kinds import NETWORK, Kind
+from ctiscraper.enrich.labelled import bundled
 from ctiscraper.enrich.observables import find_observables
 from ctiscraper.enrich.verdicts import Verdicts
 from ctiscraper.intelligence import Mention, Verdict
 
-_BUNDLED = "corpus/verdicts.yaml"
 _BAD = frozenset((Verdict.MALICIOUS, Verdict.SUSPICIOUS))
 
 
@@ -120,7 +117,6 @@ def evaluate_verdicts(verdicts: Verdicts, reports: Iterable[Report]) -> VerdictE
 
 def bundled_reports() -> list[Report]:
     """Return the reports that come with the program."""
-    read = yaml.safe_load(files("ctiscraper.enrich").joinpath(_BUNDLED).read_text("utf-8"))
     return [
         Report(
             name=f"report {number}",
@@ -129,7 +125,7 @@ def bundled_reports() -> list[Report]:
             url=one.get("url", ""),
             bad=frozenset((Kind(kind), v) for kind, vs in one["indicators"].items() for v in vs),
         )
-        for number, one in enumerate(read, 1)
+        for number, one in enumerate(bundled("verdicts"), 1)
     ]
 
 

@@ -19,7 +19,7 @@ class Feature:
 
 FEATURES = {
     # how it is written and where it stands
-    "defanged": Feature(3.0, "written so that nobody opens it"),
+    "defanged": Feature(3.0, "written so that nobody opens it by accident"),
     "left_live": Feature(-1.0, "not defanged, though others in the text are"),
     "as_url": Feature(0.0, "a host, told as a URL by the heading or the column over it"),
     "indicators": Feature(2.5, "in a section of indicators"),
@@ -37,7 +37,7 @@ FEATURES = {
     "linked": Feature(-2.0, "a live link"),
     "release": Feature(-3.0, "its sentence speaks of versions"),
     # what it is
-    "file_hash": Feature(1.5, "a hash, which reports give of samples"),
+    "file_hash": Feature(1.5, "a hash, as reports give of samples"),
     "onion_service": Feature(1.5, "a Tor service"),
     "commit": Feature(-3.0, "its sentence speaks of a commit"),
     "wallet": Feature(1.0, "a wallet"),
@@ -45,7 +45,7 @@ FEATURES = {
     "reference_site": Feature(-3.0, "a site that reports refer to"),
     "own_host": Feature(-5.0, "the source's own host"),
     # what is known of it
-    "reserved": Feature(-10.0, "stands for nobody"),
+    "reserved": Feature(-10.0, "reserved: it stands for nobody"),
     "harmless": Feature(-4.0, "a known good file"),
     "official": Feature(-4.0, "a known organisation's own service"),
     "security": Feature(-4.0, "a site of those who defend"),
@@ -59,10 +59,10 @@ FEATURES = {
     "popular_host": Feature(-1.0, "on a popular site"),
     "service": Feature(-1.5, "a public service that intruders use as well"),
     "shared": Feature(-0.5, "in a network that many share"),
-    "abused": Feature(-0.5, "where anyone may put something"),
-    "listed": Feature(-1.0, "in another warning list"),
+    "abused": Feature(-0.5, "on a site where anyone may put something"),
+    "listed": Feature(-1.0, "in a warning list"),
     # what others in the same text are
-    "same_host": Feature(1.0, "of the same host as an indicator"),
+    "same_host": Feature(1.0, "on the same host as an indicator"),
     "same_owner": Feature(0.5, "below the same registered domain as an indicator"),
     # limits, which say why a verdict is not what the points make it
     "clearly_used": Feature(0.0, "held suspicious, as the text shows it among indicators"),
@@ -77,12 +77,9 @@ MALICIOUS, SUSPICIOUS, BENIGN = 3.0, 1.5, -2.0
 """From how many points on a verdict is the one or the other; down to how many it is benign."""
 
 
-def feature_of(reason: str) -> Feature:
-    """Return the feature that a stored reason names.
-
-    Raises KeyError for one that this version does not know.
-    """
-    return FEATURES[reason.partition(":")[0]]
+def feature_of(reason: str) -> Feature | None:
+    """Return the feature that a stored reason names, None where this version knows it not."""
+    return FEATURES.get(reason.partition(":")[0])
 
 
 def points_of(reasons: Iterable[str]) -> float:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from ctiscraper.defang import defang
 from ctiscraper.entity_views import (
     EntitySighting,
     EntitySummary,
@@ -16,7 +17,6 @@ from ctiscraper.entity_views import (
     LookedUp,
     TeamVerdict,
 )
-from ctiscraper.share.defang import defang
 from ctiscraper.views import ArticleSummary
 
 Row = TypeVar("Row")

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Self
 
 from celery.beat import ScheduleEntry, Scheduler, Service
@@ -81,12 +80,7 @@ class Beat:
         self._thread.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Ring no more."""
         await asyncio.to_thread(self._service.stop, wait=False)
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)

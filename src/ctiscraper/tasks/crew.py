@@ -6,7 +6,6 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 import structlog
@@ -60,12 +59,7 @@ class Crew:
         self._places = [asyncio.create_task(self._fill_place()) for _ in range(self.size)]
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """End the workers, by force those that do not."""
         for place in self._places:
             place.cancel()

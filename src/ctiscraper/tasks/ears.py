@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
-from types import TracebackType
 from typing import Any, Self
 
 import structlog
@@ -50,12 +49,7 @@ class Ears:
         self._thread.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Hear nothing more; what Redis still holds for us is a bell that others hear."""
         self._closing.set()
         # The way in which Celery itself asks its loop to end, with the exit code.

@@ -10,7 +10,6 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import structlog
@@ -62,12 +61,7 @@ class EmbeddedValkey:
         self._keeper = asyncio.create_task(self._keep())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop."""
         if self._keeper is not None:
             await end_task(self._keeper)

@@ -1,9 +1,15 @@
 """What readers call the kinds of things that articles name, and how pages group them."""
 
+import re
 from dataclasses import dataclass
 
+from ctiscraper.defang import defang
+from ctiscraper.enrich.domains import is_domain, is_written_as_domain
 from ctiscraper.entity_views import EntitySummary
-from ctiscraper.web.defanged import defanged
+from ctiscraper.story_views import EntityRef
+
+_IPV4 = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+_HOST = re.compile(r"[^\s/:@.]{1,63}(?:\.[^\s/:@.]{1,63})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +90,18 @@ def kind_order(kind: str) -> int:
     return _ORDER.get(kind, len(_ORDER))
 
 
-def shown(entity: EntitySummary) -> str:
+def shown(entity: EntitySummary | EntityRef) -> str:
     """Return a thing as pages call it: its name, else its value, defanged."""
     if entity.kind == "technique" and entity.name:
         return f"{entity.value} {entity.name}"
-    return entity.name or defanged(entity.kind, entity.value)
+    return entity.name or defang(entity.kind, entity.value)
+
+
+def spelled(words: str) -> str:
+    """Return words whose kind is not known; what is an address alone is shown as one."""
+    if "://" in words:
+        return defang("url", words)
+    if _IPV4.fullmatch(words):
+        return defang("ipv4", words)
+    named = _HOST.fullmatch(words) and is_domain(words.lower()) and is_written_as_domain(words)
+    return defang("domain", words) if named else words

@@ -8,10 +8,8 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 from ctiscraper.db.entities import LOOKUP_MOST, Entities
-from ctiscraper.enrich.kinds import Kind
-from ctiscraper.enrich.observables import find_observables
 from ctiscraper.entity_views import Answered
-from ctiscraper.intelligence import Name
+from ctiscraper.lookup import named_in
 from ctiscraper.share.tabular import Cell, Table, csv_heads, csv_lines
 from ctiscraper.web.forms import FIELDS_MOST
 
@@ -67,11 +65,7 @@ async def look_up(entities: Entities, text: str) -> PastedAnswers:
 
 def values_of(text: str) -> list[tuple[str, str]]:
     """Return the different values that a text names, as pairs of kind and value, in order."""
-    found = {
-        (Name.TECHNIQUE.value if one.kind is Kind.ATTACK else one.kind.value, one.value): None
-        for one in find_observables(text)
-    }
-    return list(found)
+    return list(dict.fromkeys((kind, value) for _, kind, value in named_in(text)))
 
 
 def to_csv(found: PastedAnswers) -> str:

@@ -5,23 +5,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ctiscraper.db.evidence import Evidence
+from ctiscraper.db.packs import Packs
 from ctiscraper.db.techniques import Techniques
-from ctiscraper.db.vulnerabilities import Vulnerabilities
 from ctiscraper.web.attack import AttackShelf
-from ctiscraper.web.deps import Services
+from ctiscraper.web.deps import Services, over
 from ctiscraper.web.matrix import Matrix
-
-
-async def _evidence(given: Services) -> Evidence:
-    return Evidence(given.database)
-
-
-async def _techniques(given: Services) -> Techniques:
-    return Techniques(given.database)
-
-
-async def _vulnerabilities(given: Services) -> Vulnerabilities:
-    return Vulnerabilities(given.database)
 
 
 async def _matrix(request: Request, given: Services) -> Matrix:
@@ -32,7 +20,7 @@ async def _matrix(request: Request, given: Services) -> Matrix:
     return await shelf.matrix(given.database)
 
 
-EvidenceDep = Annotated[Evidence, Depends(_evidence)]
-TechniquesDep = Annotated[Techniques, Depends(_techniques)]
-VulnerabilitiesDep = Annotated[Vulnerabilities, Depends(_vulnerabilities)]
+EvidenceDep = Annotated[Evidence, Depends(over(Evidence))]
+TechniquesDep = Annotated[Techniques, Depends(over(Techniques))]
+PacksDep = Annotated[Packs, Depends(over(Packs))]
 MatrixDep = Annotated[Matrix, Depends(_matrix)]

@@ -12,11 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from ctiscraper.defang import defang
 from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
-from ctiscraper.web.defanged import defanged, spelled
-from ctiscraper.web.kind_words import kind_group, kind_words, shown
+from ctiscraper.web.kind_words import kind_group, kind_words, shown, spelled
 from ctiscraper.web.verdict_words import rule_words, verdict_words
 
 THEMES = ("auto", "light", "dark")
@@ -152,7 +152,7 @@ def _environment() -> Environment:
         "ago": ago,
         "moment": moment,
         "day_name": day_name,
-        "defanged": defanged,
+        "defanged": defang,
         "host": shown_host,
         "kind_group": kind_group,
         "kind_words": kind_words,

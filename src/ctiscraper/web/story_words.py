@@ -1,7 +1,7 @@
 """Why articles are told of as one event, in words."""
 
-from ctiscraper.story_views import EntityRef, StoryWhy
-from ctiscraper.web.defanged import defanged
+from ctiscraper.defang import defang
+from ctiscraper.story_views import StoryWhy
 from ctiscraper.web.kind_words import kind_words
 
 _NAMED = {"shares": "Both name", "also_shares": "Both name as well"}
@@ -20,18 +20,11 @@ def why_words(reason: StoryWhy) -> str:
     """Return a reason in words; one that this version does not know by its own name."""
     if reason.name in _NAMED:
         kind, _, value = reason.detail.partition(" ")
-        return f"{_NAMED[reason.name]}: {kind_words(kind)} {defanged(kind, value)}"
+        return f"{_NAMED[reason.name]}: {kind_words(kind)} {defang(kind, value)}"
     words = _WORDS.get(reason.name) or reason.name.replace("_", " ").capitalize()
     if reason.name in _SHARES:
         return f"{words} ({_percent(reason.detail)})"
     return f"{words}: {reason.detail}" if reason.detail else words
-
-
-def entity_words(entity: EntityRef) -> str:
-    """Return a thing as pages call it: its name, else its value, defanged."""
-    if entity.kind == "technique" and entity.name:
-        return f"{entity.value} {entity.name}"
-    return entity.name or defanged(entity.kind, entity.value)
 
 
 def later(hours: float) -> str:

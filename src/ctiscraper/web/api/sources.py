@@ -1,6 +1,6 @@
 """Sources: how they stand, each with its settings and past, and what changes them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
@@ -9,9 +9,9 @@ from ctiscraper.sourcing import ImportReport, Preview, edited
 from ctiscraper.views import SourceDetail, SourceOverview
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, after_change
+from ctiscraper.web.files import UploadDep, gives, handed_over, takes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
-    ImportParameters,
     Key,
     NoParameters,
     ReasonGiven,
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/sources", tags=["sources"], route_class=OnceRoute)
 SourceKey = Annotated[Key, Path()]
 Nothing = Annotated[NoParameters, Query()]
 _changes = [Depends(after_change)]
-_OPML: dict[int | str, dict[str, Any]] = {200: {"content": {"text/x-opml": {}}}}
+_OPML = "text/x-opml"
 
 
 @router.get("", response_model=tuple[SourceOverview, ...], summary="Every source in use")
@@ -63,26 +63,23 @@ async def preview_source(sourcing: SourcingDep, given: SourceProposal) -> Respon
     "/import",
     response_model=ImportReport,
     dependencies=_changes,
-    openapi_extra={"requestBody": {"content": {"text/x-opml": {}, "application/yaml": {}}}},
+    openapi_extra=takes(_OPML, "application/yaml"),
     summary="Add the sources of an OPML or catalogue file",
 )
-async def import_sources(
-    request: Request, sourcing: SourcingDep, chosen: Annotated[ImportParameters, Query()]
-) -> Response:
+async def import_sources(sourcing: SourcingDep, given: UploadDep) -> Response:
     """The file is the body, at most 20 MB. The answer tells what became of each row."""
-    body = await request.body()
-    report = await sourcing.import_file(body, name=chosen.name, actor=ACTOR, dry_run=chosen.dry_run)
+    report = await sourcing.import_file(
+        given.body, name=given.name, actor=ACTOR, dry_run=given.dry_run
+    )
     return JsonAnswer(report)
 
 
-@router.get("/export.opml", responses=_OPML, response_class=Response, summary="Sources as OPML")
+@router.get(
+    "/export.opml", responses=gives(_OPML), response_class=Response, summary="Sources as OPML"
+)
 async def export_sources(sourcing: SourcingDep, _: Nothing) -> Response:
     """Other readers take it; our own settings stand in a namespace of ours."""
-    return Response(
-        await sourcing.export_opml(),
-        media_type="text/x-opml",
-        headers={"content-disposition": 'attachment; filename="ctiscraper-sources.opml"'},
-    )
+    return handed_over(await sourcing.export_opml(), _OPML, "ctiscraper-sources.opml")
 
 
 @router.get("/{key}", response_model=SourceDetail, summary="One source with its past")

@@ -1,6 +1,6 @@
 """The watchlist: what the team looks for in every article."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
@@ -8,8 +8,9 @@ from starlette.responses import Response
 from ctiscraper.views import WatchEntry, WatchImport
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import ScoringDep, after_change
+from ctiscraper.web.files import UploadDep, gives, handed_over, takes
 from ctiscraper.web.once import OnceRoute
-from ctiscraper.web.schemas import ImportParameters, NoParameters, WatchEntryIn
+from ctiscraper.web.schemas import NoParameters, WatchEntryIn
 from ctiscraper.weighing import watch_given
 
 ACTOR = "api"
@@ -19,7 +20,7 @@ router = APIRouter(prefix="/watchlist", tags=["watchlist"], route_class=OnceRout
 EntryId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]
 _changes = [Depends(after_change)]
-_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}}}}
+_CSV = "text/csv"
 
 
 @router.get("", response_model=tuple[WatchEntry, ...], summary="Every entry in use")
@@ -48,28 +49,24 @@ async def add_watchlist_entry(scoring: ScoringDep, given: WatchEntryIn) -> Respo
     "/import",
     response_model=WatchImport,
     dependencies=_changes,
-    openapi_extra={"requestBody": {"content": {"text/csv": {}, "text/plain": {}}}},
+    openapi_extra=takes(_CSV, "text/plain"),
     summary="Add the entries of a file",
 )
-async def import_watchlist(
-    request: Request, scoring: ScoringDep, chosen: Annotated[ImportParameters, Query()]
-) -> Response:
+async def import_watchlist(scoring: ScoringDep, given: UploadDep) -> Response:
     """The file is the body: a term a line, or a table with `term`. Tells of each row."""
     report = await scoring.import_file(
-        await request.body(), name=chosen.name, actor=ACTOR, dry_run=chosen.dry_run
+        given.body, name=given.name, actor=ACTOR, dry_run=given.dry_run
     )
     await scoring.rescore()
     return JsonAnswer(report)
 
 
-@router.get("/export.csv", responses=_CSV, response_class=Response, summary="The entries as CSV")
+@router.get(
+    "/export.csv", responses=gives(_CSV), response_class=Response, summary="The entries as CSV"
+)
 async def export_watchlist(scoring: ScoringDep, _: Nothing) -> Response:
     """A table that `import` reads."""
-    return Response(
-        await scoring.export(),
-        media_type="text/csv",
-        headers={"content-disposition": 'attachment; filename="ctiscraper-watchlist.csv"'},
-    )
+    return handed_over(await scoring.export(), _CSV, "ctiscraper-watchlist.csv")
 
 
 @router.get("/{entry_id}", response_model=WatchEntry, summary="One entry")

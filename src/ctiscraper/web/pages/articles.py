@@ -14,7 +14,14 @@ from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleSummary, WatchEntry
 from ctiscraper.web.changes import compare
-from ctiscraper.web.deps import ArticlesDep, EntitiesDep, OverviewDep, ScoringDep, StoryPagesDep
+from ctiscraper.web.deps import (
+    ArticlesDep,
+    EntitiesDep,
+    OverviewDep,
+    RecordsDep,
+    ScoringDep,
+    StoryPagesDep,
+)
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.render import day_name, render
@@ -28,6 +35,9 @@ Filters = Annotated[PageFilters, Query()]
 
 # How the pipeline begins the note of an article that it kept from the feed alone.
 REFUSAL = "feed text: "
+
+# Of what a look at a text changed; the counts are of all.
+_MOST_NAMED = 100
 
 PERIODS = {1: "The best of today", 7: "The best of 7 days", 30: "The best of 30 days"}
 
@@ -70,6 +80,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     articles: ArticlesDep,
     entities: EntitiesDep,
     evidence: EvidenceDep,
+    records: RecordsDep,
     stories: StoryPagesDep,
     overview: OverviewDep,
     article_id: ArticleId,
@@ -78,6 +89,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     """One article; the list it was opened from leads on to its neighbours."""
     found = await articles.get(article_id)
     mentions = await entities.of_article(article_id)
+    looked = await records.of_article(article_id, most_named=_MOST_NAMED)
     newer, older = await articles.neighbours(filters.query(), found)
     return render(
         "article.html",
@@ -86,7 +98,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
             "article": found,
             "body": await asyncio.to_thread(marked_body, found, mentions),
             "named": named(mentions, await evidence.decisions(article_id)),
-            "looked": await evidence.looked_through(article_id, found.revision),
+            "looked": looked if looked and looked.revision == found.revision else None,
             "stories": await stories.stories_of(article_id),
             "verdicts": VERDICTS,
             "refusal": _refusal(found.notes),

@@ -7,15 +7,18 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from ctiscraper.db.packs import Packs
 from ctiscraper.enrich.context import sentence_at
 from ctiscraper.entity_views import EntitySighting, EntitySummary
+from ctiscraper.packs.cve import CveFacts
 from ctiscraper.web.deps import EntitiesDep, OverviewDep
+from ctiscraper.web.files import handed_over
 from ctiscraper.web.kind_words import GROUPS, NOT_JUDGED
 from ctiscraper.web.matrix import address_of
 from ctiscraper.web.named import domains_of, reason_list
 from ctiscraper.web.page_forms import EntityFilters, SightingParameters
 from ctiscraper.web.pasted import MOST_SHOWN, look_up, read_text, to_csv
-from ctiscraper.web.readers import MatrixDep, VulnerabilitiesDep
+from ctiscraper.web.readers import MatrixDep, PacksDep
 from ctiscraper.web.render import render
 from ctiscraper.web.verdict_words import VERDICTS, ReasonWords
 
@@ -79,18 +82,14 @@ async def look_up_text(request: Request, entities: EntitiesDep, overview: Overvi
 async def look_up_text_as_csv(request: Request, entities: EntitiesDep) -> Response:
     """The same as a table for other programs."""
     found = await look_up(entities, await read_text(request))
-    return Response(
-        await asyncio.to_thread(to_csv, found),
-        media_type="text/csv",
-        headers={"content-disposition": 'attachment; filename="lookup.csv"'},
-    )
+    return handed_over(await asyncio.to_thread(to_csv, found), "text/csv", "lookup.csv")
 
 
 @router.get("/{entity_id}")
 async def entity(  # noqa: PLR0913, PLR0917 - a route names what it is given
     request: Request,
     entities: EntitiesDep,
-    vulnerabilities: VulnerabilitiesDep,
+    packs: PacksDep,
     matrix: MatrixDep,
     overview: OverviewDep,
     entity_id: EntityId,
@@ -112,14 +111,18 @@ async def entity(  # noqa: PLR0913, PLR0917 - a route names what it is given
             "is_judged": summary.kind not in NOT_JUDGED,
             "domains": domains_of(summary.kind, summary.value),
             "sources": [one.source for one in found.by_source],
-            "vulnerability": await vulnerabilities.facts(summary.value)
-            if summary.kind == "cve"
-            else None,
+            "vulnerability": await _facts(packs, summary),
             "tactics": matrix.tactics_of(summary.value) if summary.kind == "technique" else (),
             "described_at": _described_at(summary),
         },
         scope=request.scope,
     )
+
+
+async def _facts(packs: Packs, entity: EntitySummary) -> CveFacts | None:
+    if entity.kind != "cve":
+        return None
+    return next(iter((await packs.cve([entity.value])).values()), None)
 
 
 def _described_at(entity: EntitySummary) -> str:

@@ -8,9 +8,10 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.deps import OverviewDep, StoriesDep, StoryPagesDep, after_change
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.kind_words import shown
 from ctiscraper.web.render import render
 from ctiscraper.web.story_forms import MergeForm, MoveForm, SplitForm, StoryFilters
-from ctiscraper.web.story_words import entity_words, later, next_words, why_words
+from ctiscraper.web.story_words import later, next_words, why_words
 
 ACTOR = "web"
 
@@ -21,7 +22,7 @@ DecisionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 _changes = [Depends(after_change)]
 _WORDS = {
-    "entity_words": entity_words,
+    "entity_words": shown,
     "later": later,
     "next_words": next_words,
     "why_words": why_words,

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.files import handed_over
 from ctiscraper.web.matrix import DOMAINS, layer_name
 from ctiscraper.web.page_forms import MatrixFilters
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
@@ -56,8 +57,4 @@ async def technique_layer(
     numbers = await articles.matching(filters.query())
     counts = await techniques.counts(numbers)
     layer = matrix.layer(counts, filters.matrix, layer_name(len(numbers)))
-    return Response(
-        layer,
-        media_type="application/json",
-        headers={"content-disposition": f'attachment; filename="{filters.matrix}.json"'},
-    )
+    return handed_over(layer, "application/json", f"{filters.matrix}.json")
