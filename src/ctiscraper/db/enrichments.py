@@ -233,6 +233,7 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
                 if mention.extractor in one.enrichment.versions
             ],
             versions=one.enrichment.versions,
+            delta=_is_again(one.text),
         )
         for one in found
         if one.enrichment is not None
@@ -288,6 +289,10 @@ async def _keep_failures(conn: Conn, found: Sequence[Finding]) -> None:
         )
 
 
+def _is_again(text: StoredText) -> bool:
+    return text.revision > 1 or bool(text.extractors)
+
+
 def _result(one: Finding, delta: Delta) -> str:
     """Return what is recorded of a text: who looked, what a second look changed, what failed."""
     if one.enrichment is None:
@@ -297,7 +302,7 @@ def _result(one: Finding, delta: Delta) -> str:
         "versions": one.enrichment.versions,
         "notes": one.enrichment.notes,
     }
-    if one.text.revision > 1 or one.text.extractors:
+    if _is_again(one.text):
         result["added"] = delta.added[:_MOST_LISTED]
         result["removed"] = delta.removed[:_MOST_LISTED]
     return msgspec.json.encode(result).decode()
