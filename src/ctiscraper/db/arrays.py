@@ -1,21 +1,25 @@
-"""Long columns of values as PostgreSQL reads them: psycopg takes ten times as long for a list."""
+"""Long columns of values as PostgreSQL reads them: psycopg takes many times as long for a list."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+_encoder = msgspec.json.Encoder()
+# JSON and PostgreSQL quote alike but for what JSON has letters for.
+_LETTERED = re.compile(r"\\[bfnrtu]")
+_ESCAPED = re.compile(r'\\(?:["\\bfnrt]|u[0-9a-f]{4})')
+_ALIKE = ('\\"', "\\\\")
 
 
-def array(values: Iterable[int | str]) -> str:
-    """Return an array of what needs no quotes: numbers, or words of letters and digits."""
-    return "{" + ",".join(map(str, values)) + "}"
+def array(values: Sequence[str | float | None]) -> str:
+    """Return an array as a parameter to be cast to its type; None is NULL."""
+    document = _encoder.encode(values).decode()
+    if _LETTERED.search(document):
+        document = _ESCAPED.sub(_plain, document)
+    return "{" + document[1:-1] + "}"
 
 
-def text_array(values: Iterable[str | None]) -> str:
-    """Return an array of any texts; None is NULL."""
-    return "{" + ",".join(map(_quoted, values)) + "}"
-
-
-def _quoted(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    if "\\" in value or '"' in value:
-        value = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{value}"'
+def _plain(escaped: re.Match[str]) -> str:
+    whole = escaped[0]
+    return whole if whole in _ALIKE else str(msgspec.json.decode(f'"{whole}"'))

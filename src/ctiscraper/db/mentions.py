@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 
-from ctiscraper.db.arrays import array, text_array
+from ctiscraper.db.arrays import array
 from ctiscraper.db.session import Conn
 from ctiscraper.intelligence import Mention, Verdict
 
@@ -135,16 +136,16 @@ async def _keep_things(conn: Conn, things: list[_Thing]) -> None:
 def _thing_columns(things: Sequence[_Thing]) -> dict[str, str]:
     of = [thing.mention for thing in things]
     return {
-        "keys": array(key_of(one.kind, one.value).hex() for one in of),
-        "kinds": text_array(one.kind for one in of),
-        "values": text_array(one.value for one in of),
-        "names": text_array(one.name for one in of),
-        "hosts": text_array(backwards(one.host) if one.host else None for one in of),
-        "articles": array(thing.articles for thing in things),
-        "sources": array(len(thing.sources) for thing in things),
-        "firsts": text_array(str(thing.first) for thing in things),
-        "lasts": text_array(str(thing.last) for thing in things),
-        "levels": array(thing.level for thing in things),
+        "keys": array([key_of(one.kind, one.value).hex() for one in of]),
+        "kinds": array([one.kind for one in of]),
+        "values": array([one.value for one in of]),
+        "names": array([one.name for one in of]),
+        "hosts": array([backwards(one.host) if one.host else None for one in of]),
+        "articles": array([thing.articles for thing in things]),
+        "sources": array([len(thing.sources) for thing in things]),
+        "firsts": array([str(thing.first) for thing in things]),
+        "lasts": array([str(thing.last) for thing in things]),
+        "levels": array([thing.level for thing in things]),
     }
 
 
@@ -228,10 +229,10 @@ async def _remove(conn: Conn, claims: Sequence[Claims]) -> list[Change]:
     for extractors, articles in asked.items():
         cursor = await conn.execute(
             """
-            DELETE FROM mention WHERE article_id = ANY(%s::bigint[]) AND extractor = ANY(%s::text[])
+            DELETE FROM mention WHERE article_id = ANY(%s) AND extractor = ANY(%s)
             RETURNING article_id, entity_id, source_id, seen_at, verdict
             """,
-            (array(articles), text_array(extractors)),
+            (articles, list(extractors)),
         )
         removed += [(row[0], row[1], row[2], row[3], row[4]) for row in await cursor.fetchall()]
     return removed
@@ -240,22 +241,20 @@ async def _remove(conn: Conn, claims: Sequence[Claims]) -> list[Change]:
 async def _add(conn: Conn, named: list[_Named], removed: list[Change]) -> list[Change]:
     """Write mentions and what they count for; return those that deltas and lost counts need."""
     lost = Counter((entity, source) for _, entity, source, *_ in removed)
-    articles = {id(article): article for article, *_ in named}.values()
+    articles = list({article.article_id: article for article, *_ in named}.values())
+    told = {one.article_id for one in articles if one.delta} | {article for article, *_ in removed}
     cursor = await conn.execute(
         _ADD,
         {
-            "ids": array(article.article_id for article in articles),
-            "sources": array(article.source_id for article in articles),
-            "seen": text_array(str(article.seen_at) for article in articles),
+            "ids": array([one.article_id for one in articles]),
+            "sources": array([one.source_id for one in articles]),
+            "seen": array([str(one.seen_at) for one in articles]),
             **_mention_columns(named),
-            "new": array({thing.number for *_, thing in named if thing.is_new}),
-            "lost_things": array(entity for entity, _ in lost),
-            "lost_sources": array(source for _, source in lost),
-            "lost": array(lost.values()),
-            "told": array(
-                {article.article_id for article in articles if article.delta}
-                | {article for article, *_ in removed}
-            ),
+            "new": array(list({thing.number for *_, thing in named if thing.is_new})),
+            "lost_things": array([entity for entity, _ in lost]),
+            "lost_sources": array([source for _, source in lost]),
+            "lost": array(list(lost.values())),
+            "told": array(list(told)),
         },
     )
     return [(row[0], row[1], row[2], row[3], row[4]) for row in await cursor.fetchall()]
@@ -263,18 +262,22 @@ async def _add(conn: Conn, named: list[_Named], removed: list[Change]) -> list[C
 
 def _mention_columns(named: list[_Named]) -> dict[str, str]:
     found = [mention for _, mention, _ in named]
+    lengths = [len(one.places) for one in found]
+    reasons = {one.reasons: array(one.reasons) for one in found}
     return {
-        "articles": array(article.article_id for article, *_ in named),
-        "things": array(thing.number for *_, thing in named),
-        "counts": array(one.count for one in found),
-        "starts": text_array(array(start for start, _ in one.places) for one in found),
-        "ends": text_array(array(end for _, end in one.places) for one in found),
-        "verdicts": text_array(one.verdict for one in found),
-        "reasons": text_array(text_array(one.reasons) for one in found),
-        "aliases": text_array(one.alias for one in found),
-        "rules": text_array(one.rule for one in found),
-        "extractors": text_array(one.extractor for one in found),
-        "versions": text_array(article.versions[one.extractor] for article, one, _ in named),
+        "articles": array([article.article_id for article, *_ in named]),
+        "things": array([thing.number for *_, thing in named]),
+        "counts": array([one.count for one in found]),
+        "afters": array([0, *accumulate(lengths[:-1])]),
+        "lengths": array(lengths),
+        "starts": array([start for one in found for start, _ in one.places]),
+        "ends": array([end for one in found for _, end in one.places]),
+        "verdicts": array([one.verdict for one in found]),
+        "reasons": array([reasons[one.reasons] for one in found]),
+        "aliases": array([one.alias for one in found]),
+        "rules": array([one.rule for one in found]),
+        "extractors": array([one.extractor for one in found]),
+        "versions": array([article.versions[one.extractor] for article, one, _ in named]),
     }
 
 
@@ -287,12 +290,14 @@ WITH article AS (
 placed AS (
     INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, ends,
         verdict, reasons, alias, rule, extractor, version)
-    SELECT a.id, m.entity_id, a.source_id, a.seen_at, m.count, m.starts::integer[],
-        m.ends::integer[], m.verdict, m.reasons::text[], m.alias, m.rule, m.extractor, m.version
+    SELECT a.id, m.entity_id, a.source_id, a.seen_at, m.count,
+        (%(starts)s::integer[])[m.after + 1 : m.after + m.length],
+        (%(ends)s::integer[])[m.after + 1 : m.after + m.length],
+        m.verdict, m.reasons::text[], m.alias, m.rule, m.extractor, m.version
     FROM unnest(%(articles)s::bigint[], %(things)s::bigint[], %(counts)s::integer[],
-        %(starts)s::text[], %(ends)s::text[], %(verdicts)s::text[], %(reasons)s::text[],
+        %(afters)s::integer[], %(lengths)s::integer[], %(verdicts)s::text[], %(reasons)s::text[],
         %(aliases)s::text[], %(rules)s::text[], %(extractors)s::text[], %(versions)s::text[])
-        AS m (article_id, entity_id, count, starts, ends, verdict, reasons, alias, rule,
+        AS m (article_id, entity_id, count, after, length, verdict, reasons, alias, rule,
             extractor, version)
     JOIN article a ON a.id = m.article_id
     ON CONFLICT (article_id, entity_id) DO NOTHING
@@ -368,7 +373,8 @@ async def _count_again(conn: Conn, removed: list[Change], added: list[Change]) -
 
 def _pairs(rows: Sequence[tuple[int, ...]]) -> dict[str, str]:
     names = ("entities", "sources", "numbers")
-    return {name: array(column) for name, column in zip(names, zip(*sorted(rows)), strict=False)}
+    columns = zip(*sorted(rows), strict=True)
+    return {name: array(column) for name, column in zip(names, columns, strict=False)}
 
 
 _COUNT_LESS = """

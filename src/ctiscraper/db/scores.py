@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from psycopg.rows import TupleRow
 
+from ctiscraper.db.arrays import array
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.intelligence import ScorePart
 from ctiscraper.weighing import CveFact, ScoreFacts, SeenEntity, WatchHit, WatchKind, WatchTerm
@@ -170,13 +171,13 @@ class Scores:
         await conn.execute(
             _WRITE,
             {
-                "ids": [one.article_id for one in rows],
-                "scores": [one.score for one in rows],
-                "parts": [_document(one.parts) for one in rows],
-                "text_parts": [_document(one.text_parts) for one in rows],
-                "versions": [one.version for one in rows],
-                "bases": [one.basis for one in rows],
-                "fresh": [one.fresh_days for one in rows],
+                "ids": array([one.article_id for one in rows]),
+                "scores": array([one.score for one in rows]),
+                "parts": array([_document(one.parts) for one in rows]),
+                "text_parts": array([_document(one.text_parts) for one in rows]),
+                "versions": array([one.version for one in rows]),
+                "bases": array([one.basis for one in rows]),
+                "fresh": array([one.fresh_days for one in rows]),
             },
         )
 
