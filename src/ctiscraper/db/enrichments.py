@@ -9,6 +9,7 @@ import msgspec
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 
+from ctiscraper.db.arrays import array
 from ctiscraper.db.mentions import Claims, Delta, write_mentions
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.intelligence import Enrichment, Extractor
@@ -213,9 +214,9 @@ async def _end(conn: Conn, texts: Sequence[StoredText]) -> set[int]:
         RETURNING j.article_id
         """,
         (
-            [text.article_id for text in texts],
-            [text.revision for text in texts],
-            [text.claim for text in texts],
+            array([text.article_id for text in texts]),
+            array([text.revision for text in texts]),
+            array([str(text.claim) for text in texts]),
         ),
     )
     return {row[0] for row in await cursor.fetchall()}
@@ -248,7 +249,8 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
             SELECT %(topic)s, id, revision
             FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS v (id, revision)
             ON CONFLICT (topic, article_id, revision) DO NOTHING
-        )
+        ),
+        over AS (DELETE FROM enrichment_failure WHERE article_id = ANY(%(ids)s::bigint[]))
         INSERT INTO analysis AS a (article_id, revision, stage, version, result)
         SELECT id, revision, %(stage)s, %(version)s, result::jsonb
         FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[], %(results)s::text[])
@@ -260,33 +262,30 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
             "topic": STORY_TOPIC,
             "stage": STAGE,
             "version": _VERSION,
-            "ids": [one.text.article_id for one in found],
-            "revisions": [one.text.revision for one in found],
-            "results": [_result(one, deltas.get(one.text.article_id, Delta())) for one in found],
+            "ids": array([one.text.article_id for one in found]),
+            "revisions": array([one.text.revision for one in found]),
+            "results": array(
+                [_result(one, deltas.get(one.text.article_id, Delta())) for one in found]
+            ),
         },
     )
-    await _keep_failures(conn, found)
+    if failed := [one for one in found if one.enrichment is None]:
+        await _keep_failures(conn, failed)
 
 
-async def _keep_failures(conn: Conn, found: Sequence[Finding]) -> None:
-    """Let the list of failures have those of these texts that failed, and no other of them."""
-    failed = [one for one in found if one.enrichment is None]
+async def _keep_failures(conn: Conn, failed: Sequence[Finding]) -> None:
+    """Put these on the list of failures, which has none of them."""
     await conn.execute(
-        "DELETE FROM enrichment_failure WHERE article_id = ANY(%s)",
-        ([one.text.article_id for one in found],),
+        """
+        INSERT INTO enrichment_failure (article_id, revision, failure)
+        SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[])
+        """,
+        (
+            [one.text.article_id for one in failed],
+            [one.text.revision for one in failed],
+            [one.failure[:2000] for one in failed],
+        ),
     )
-    if failed:
-        await conn.execute(
-            """
-            INSERT INTO enrichment_failure (article_id, revision, failure)
-            SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[])
-            """,
-            (
-                [one.text.article_id for one in failed],
-                [one.text.revision for one in failed],
-                [one.failure[:2000] for one in failed],
-            ),
-        )
 
 
 def _is_again(text: StoredText) -> bool:

@@ -153,22 +153,22 @@ def _thing_columns(things: Sequence[_Thing]) -> dict[str, str]:
 # make rows in the order of their keys.
 _FIND_OR_MAKE = """
 WITH given AS MATERIALIZED (
-    SELECT decode(g.hex, 'hex') AS key, g.* FROM unnest(%(keys)s::text[], %(kinds)s::text[],
-        %(values)s::text[], %(names)s::text[], %(hosts)s::text[], %(articles)s::integer[],
-        %(sources)s::integer[], %(firsts)s::timestamptz[], %(lasts)s::timestamptz[],
-        %(levels)s::smallint[]) WITH ORDINALITY
+    SELECT g.*, k.key, (SELECT e.id FROM entity e WHERE e.key = k.key) AS id
+    FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(values)s::text[], %(names)s::text[],
+        %(hosts)s::text[], %(articles)s::integer[], %(sources)s::integer[],
+        %(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(levels)s::smallint[])
+        WITH ORDINALITY
         AS g (hex, kind, value, name, host, articles, sources, first_at, last_at, level, place)
+    CROSS JOIN LATERAL (SELECT decode(g.hex, 'hex') AS key) k
 ),
-known AS MATERIALIZED (SELECT g.place, e.id FROM given g JOIN entity e ON e.key = g.key),
 made AS (
     INSERT INTO entity (key, kind, value, name, host, articles, sources, first_seen, last_seen,
         level)
-    SELECT g.key, g.kind, g.value, g.name, g.host, g.articles, g.sources, g.first_at, g.last_at,
-        g.level
-    FROM given g WHERE NOT EXISTS (SELECT 1 FROM known k WHERE k.place = g.place) ORDER BY g.key
+    SELECT key, kind, value, name, host, articles, sources, first_at, last_at, level
+    FROM given WHERE id IS NULL ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING id, key
 )
-SELECT place, id, false, false FROM known
+SELECT place, id, false, false FROM given WHERE id IS NOT NULL
 UNION ALL
 SELECT g.place, m.id, true, EXISTS (SELECT 1 FROM verdict WHERE undone_at IS NULL)
 FROM made m JOIN given g ON g.key = m.key
