@@ -1,6 +1,6 @@
 """The texts whose claims are to be found: which are next, and what was found in them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -104,7 +104,7 @@ class Enrichments:
             held = await _end(conn, [one.text for one in found])
             kept = [one for one in found if one.text.article_id in held]
             if kept:
-                await _keep(conn, kept, join)
+                await _keep(conn, kept, held, join)
         return len(kept)
 
     async def queue(
@@ -204,14 +204,18 @@ ON CONFLICT (article_id) DO NOTHING
 """
 
 
-async def _end(conn: Conn, texts: Sequence[StoredText]) -> set[int]:
-    """Take texts out of the queue; return those that this owner still held as they were."""
+async def _end(conn: Conn, texts: Sequence[StoredText]) -> dict[int, bool]:
+    """Take texts out of the queue; return those that this owner still held as they were.
+
+    With each whether it names anything yet: nobody else writes that while its job is held.
+    """
     cursor = await conn.execute(
         """
         DELETE FROM enrichment_job j
         USING unnest(%s::bigint[], %s::integer[], %s::uuid[]) AS t (id, revision, claim)
         WHERE j.article_id = t.id AND j.revision = t.revision AND j.claim = t.claim
-        RETURNING j.article_id
+        RETURNING j.article_id,
+            EXISTS (SELECT 1 FROM mention m WHERE m.article_id = j.article_id)
         """,
         (
             array([text.article_id for text in texts]),
@@ -219,10 +223,12 @@ async def _end(conn: Conn, texts: Sequence[StoredText]) -> set[int]:
             array([str(text.claim) for text in texts]),
         ),
     )
-    return {row[0] for row in await cursor.fetchall()}
+    return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
-async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None:
+async def _keep(
+    conn: Conn, found: Sequence[Finding], named: Mapping[int, bool], join: Join | None
+) -> None:
     claims = [
         Claims(
             article_id=one.text.article_id,
@@ -235,6 +241,7 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
             ],
             versions=one.enrichment.versions,
             delta=_is_again(one.text),
+            named=named[one.text.article_id],
         )
         for one in found
         if one.enrichment is not None

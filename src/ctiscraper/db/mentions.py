@@ -25,7 +25,7 @@ LEVELS = {Verdict.BENIGN: 0, Verdict.MENTIONED: 1, Verdict.SUSPICIOUS: 2, Verdic
 class Claims:
     """What one article names, by extractors of these versions; what they found before goes.
 
-    Without `delta` it is not told what that changed.
+    Without `delta` it is not told what that changed; what is not `named` has no mention yet.
     """
 
     article_id: int
@@ -34,6 +34,7 @@ class Claims:
     mentions: Sequence[Mention]
     versions: dict[str, str]
     delta: bool = True
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,8 @@ async def _remove(conn: Conn, claims: Sequence[Claims]) -> list[Change]:
     """Take away what the same extractors found before."""
     asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for article in claims:
+        if not article.named:
+            continue
         asked[tuple(sorted(article.versions))].append(article.article_id)
     removed: list[Change] = []
     for extractors, articles in asked.items():
