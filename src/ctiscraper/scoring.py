@@ -79,10 +79,10 @@ class Scoring:
             for one in texts
             for hit in watch.hits(one.title, one.text, one.mentions)
         ]
-        await self._scores.lock(conn, ids)
-        await self.watchlist.put_hits(conn, hits, again=ids)
+        scored = await self._scores.lock(conn, ids)
+        await self.watchlist.put_hits(conn, hits, again=scored)
         stored = [StoredScore(one.article_id, one.parts, VERSION) for one in texts]
-        await self._score(conn, stored, self._basis(watched=bool(terms)))
+        await self._score(conn, stored, watched=bool(terms))
 
     async def rescore(self, limit: int = AT_ONCE) -> int:
         """Make up to `limit` scores anew where watchlist, weights or age changed; return how many.
@@ -177,22 +177,22 @@ class Scoring:
     async def _stale(self, limit: int) -> int:
         async with self._database.transaction() as conn:
             stored = await self._scores.stale(conn, limit)
-            basis = self._basis(watched=await self.watchlist.is_used(conn))
-            await self._score(conn, stored, basis)
+            await self._score(conn, stored, watched=await self.watchlist.is_used(conn))
         return len(stored)
 
     async def _sweep(self, limit: int) -> int:
         async with self._database.transaction() as conn:
-            basis = self._basis(watched=await self.watchlist.is_used(conn))
-            stored = await self._scores.sweep(conn, basis, limit)
-            await self._score(conn, stored or [], basis)
+            watched = await self.watchlist.is_used(conn)
+            stored = await self._scores.sweep(conn, self._basis(watched=watched), limit)
+            await self._score(conn, stored or [], watched=watched)
         return len(stored or ())
 
-    async def _score(self, conn: Conn, stored: Iterable[StoredScore], basis: str) -> None:
+    async def _score(self, conn: Conn, stored: Iterable[StoredScore], *, watched: bool) -> None:
         given = {one.article_id: one for one in stored}
         if not given:
             return
-        facts = await self._scores.facts(conn, list(given))
+        basis = self._basis(watched=watched)
+        facts = await self._scores.facts(conn, list(given), watched=watched)
         rows = [self._row(one, facts[number], basis) for number, one in given.items()]
         await self._scores.write(conn, rows)
 

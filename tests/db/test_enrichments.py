@@ -124,6 +124,15 @@ async def test_a_second_look_says_what_it_changed(stage: Stage) -> None:
     assert (added, removed) == ("c.example", "a.example")
 
 
+async def test_a_second_look_at_what_named_nothing_tells_all(stage: Stage) -> None:
+    await claimed.article(stage, "one")
+    await stage.enrichments.queue([Extractor.OBSERVABLES])
+    await claimed.tell(stage, claimed.mention("a.example"))
+    assert await stage.value(
+        "SELECT jsonb_array_length(result->'added') FROM analysis WHERE stage = 'enrichment'"
+    ) == 1  # fmt: skip
+
+
 async def test_what_was_told_of_a_text_goes_on_to_its_story(stage: Stage) -> None:
     number = await claimed.article(stage, "one")
     rows = await stage.rows("SELECT article_id, revision FROM outbox WHERE topic = 'story'")

@@ -1,5 +1,7 @@
 """Mentions and the counts that follow from them, whatever order they come and go in."""
 
+import asyncio
+import random
 from datetime import timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -125,6 +127,11 @@ async def test_counts_always_are_those_of_the_mentions(
         await claimed.tell(
             stage, *(claimed.mention(f"{v}.example", verdict=k) for v, k in chosen.items())
         )
+    await _assert_counted(stage)
+
+
+async def _assert_counted(stage: Stage) -> None:
+    """Hold every count against the mentions that are there."""
     wrong = await stage.rows(
         """
         SELECT e.value FROM entity e LEFT JOIN (
@@ -168,6 +175,73 @@ async def _retold(stage: Stage, told: dict[int, list[Mention]]) -> None:
     await stage.enrichments.keep(
         [Finding(text=one, enrichment=claimed.enrichment(told[one.article_id])) for one in texts]
     )
+
+
+async def test_who_write_the_same_things_at_once_count_each(stage: Stage) -> None:
+    chance = random.Random(7)
+    for number in range(36):
+        settings = (None, OTHER)[number % 2]
+        await claimed.store(
+            stage, f"n{number}", settings=settings, published=make.NOW + number * DAY
+        )
+
+    async def read() -> int:
+        done = 0
+        while texts := await claimed.claim(stage, 3):
+            found = []
+            for text in texts:
+                named = chance.sample(range(30), 20)
+                mentions = [
+                    claimed.mention(f"n{n}.example", verdict=chance.choice(list(Verdict)))
+                    for n in named
+                ]
+                found.append(Finding(text=text, enrichment=claimed.enrichment(mentions)))
+            done += await stage.enrichments.keep(found)
+        return done
+
+    assert sum(await asyncio.gather(*(read() for _ in range(4)))) == 36
+    assert await stage.value("SELECT count(*) FROM mention") == 36 * 20
+    await _assert_counted(stage)
+    await stage.enrichments.queue()
+    assert sum(await asyncio.gather(*(read() for _ in range(4)))) == 36
+    await _assert_counted(stage)
+
+
+async def test_a_thing_that_another_makes_meanwhile_is_found_when_it_is_there(stage: Stage) -> None:
+    writing = stage.database.transaction()
+    conn = await writing.__aenter__()
+    await conn.execute(
+        "INSERT INTO entity (key, kind, value) VALUES (%s, 'domain', 'a.example')",
+        (key_of("domain", "a.example"),),
+    )
+    await claimed.store(stage, "one")
+    keeping = asyncio.create_task(
+        claimed.tell(stage, claimed.mention("a.example"), claimed.mention("b.example"))
+    )
+    while await stage.value("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0:
+        pass
+    await writing.__aexit__(None, None, None)
+    assert await keeping == 1
+    assert await stage.rows("SELECT value, articles FROM entity ORDER BY value") == [
+        ("a.example", 1),
+        ("b.example", 1),
+    ]
+    await _assert_counted(stage)
+
+
+async def test_what_no_article_named_before_is_written_once(stage: Stage) -> None:
+    """A row that is written and then counted would be in every index twice."""
+    await claimed.article(stage, "one", *(claimed.mention(f"{n}.example") for n in "abc"))
+    rows = await stage.rows("SELECT ctid::text FROM entity ORDER BY ctid")
+    assert rows == [("(0,1)",), ("(0,2)",), ("(0,3)",)]
+
+
+async def test_a_thing_told_twice_of_one_article_counts_once(stage: Stage) -> None:
+    grave = claimed.mention("a.example", verdict=Verdict.MALICIOUS)
+    again = claimed.mention("a.example", extractor=Extractor.NAMES)
+    await claimed.article(stage, "one", grave, again)
+    assert await stage.rows("SELECT verdict FROM mention") == [("malicious",)]
+    await _assert_counted(stage)
 
 
 def test_keys_are_those_of_a_kind_and_a_value() -> None:

@@ -1,6 +1,6 @@
 """The texts whose claims are to be found: which are next, and what was found in them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,7 @@ import msgspec
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 
+from ctiscraper.db.arrays import array
 from ctiscraper.db.mentions import Claims, Delta, write_mentions
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.intelligence import Enrichment, Extractor
@@ -103,7 +104,7 @@ class Enrichments:
             held = await _end(conn, [one.text for one in found])
             kept = [one for one in found if one.text.article_id in held]
             if kept:
-                await _keep(conn, kept, join)
+                await _keep(conn, kept, held, join)
         return len(kept)
 
     async def queue(
@@ -203,25 +204,31 @@ ON CONFLICT (article_id) DO NOTHING
 """
 
 
-async def _end(conn: Conn, texts: Sequence[StoredText]) -> set[int]:
-    """Take texts out of the queue; return those that this owner still held as they were."""
+async def _end(conn: Conn, texts: Sequence[StoredText]) -> dict[int, bool]:
+    """Take texts out of the queue; return those that this owner still held as they were.
+
+    With each whether it names anything yet: nobody else writes that while its job is held.
+    """
     cursor = await conn.execute(
         """
         DELETE FROM enrichment_job j
         USING unnest(%s::bigint[], %s::integer[], %s::uuid[]) AS t (id, revision, claim)
         WHERE j.article_id = t.id AND j.revision = t.revision AND j.claim = t.claim
-        RETURNING j.article_id
+        RETURNING j.article_id,
+            EXISTS (SELECT 1 FROM mention m WHERE m.article_id = j.article_id)
         """,
         (
-            [text.article_id for text in texts],
-            [text.revision for text in texts],
-            [text.claim for text in texts],
+            array([text.article_id for text in texts]),
+            array([text.revision for text in texts]),
+            array([str(text.claim) for text in texts]),
         ),
     )
-    return {row[0] for row in await cursor.fetchall()}
+    return {row[0]: row[1] for row in await cursor.fetchall()}
 
 
-async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None:
+async def _keep(
+    conn: Conn, found: Sequence[Finding], named: Mapping[int, bool], join: Join | None
+) -> None:
     claims = [
         Claims(
             article_id=one.text.article_id,
@@ -233,6 +240,8 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
                 if mention.extractor in one.enrichment.versions
             ],
             versions=one.enrichment.versions,
+            delta=_is_again(one.text),
+            named=named[one.text.article_id],
         )
         for one in found
         if one.enrichment is not None
@@ -247,7 +256,8 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
             SELECT %(topic)s, id, revision
             FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[]) AS v (id, revision)
             ON CONFLICT (topic, article_id, revision) DO NOTHING
-        )
+        ),
+        over AS (DELETE FROM enrichment_failure WHERE article_id = ANY(%(ids)s::bigint[]))
         INSERT INTO analysis AS a (article_id, revision, stage, version, result)
         SELECT id, revision, %(stage)s, %(version)s, result::jsonb
         FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[], %(results)s::text[])
@@ -259,33 +269,34 @@ async def _keep(conn: Conn, found: Sequence[Finding], join: Join | None) -> None
             "topic": STORY_TOPIC,
             "stage": STAGE,
             "version": _VERSION,
-            "ids": [one.text.article_id for one in found],
-            "revisions": [one.text.revision for one in found],
-            "results": [_result(one, deltas.get(one.text.article_id, Delta())) for one in found],
+            "ids": array([one.text.article_id for one in found]),
+            "revisions": array([one.text.revision for one in found]),
+            "results": array(
+                [_result(one, deltas.get(one.text.article_id, Delta())) for one in found]
+            ),
         },
     )
-    await _keep_failures(conn, found)
+    if failed := [one for one in found if one.enrichment is None]:
+        await _keep_failures(conn, failed)
 
 
-async def _keep_failures(conn: Conn, found: Sequence[Finding]) -> None:
-    """Let the list of failures have those of these texts that failed, and no other of them."""
-    failed = [one for one in found if one.enrichment is None]
+async def _keep_failures(conn: Conn, failed: Sequence[Finding]) -> None:
+    """Put these on the list of failures, which has none of them."""
     await conn.execute(
-        "DELETE FROM enrichment_failure WHERE article_id = ANY(%s)",
-        ([one.text.article_id for one in found],),
+        """
+        INSERT INTO enrichment_failure (article_id, revision, failure)
+        SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[])
+        """,
+        (
+            [one.text.article_id for one in failed],
+            [one.text.revision for one in failed],
+            [one.failure[:2000] for one in failed],
+        ),
     )
-    if failed:
-        await conn.execute(
-            """
-            INSERT INTO enrichment_failure (article_id, revision, failure)
-            SELECT * FROM unnest(%s::bigint[], %s::integer[], %s::text[])
-            """,
-            (
-                [one.text.article_id for one in failed],
-                [one.text.revision for one in failed],
-                [one.failure[:2000] for one in failed],
-            ),
-        )
+
+
+def _is_again(text: StoredText) -> bool:
+    return text.revision > 1 or bool(text.extractors)
 
 
 def _result(one: Finding, delta: Delta) -> str:
@@ -297,7 +308,7 @@ def _result(one: Finding, delta: Delta) -> str:
         "versions": one.enrichment.versions,
         "notes": one.enrichment.notes,
     }
-    if one.text.revision > 1 or one.text.extractors:
+    if _is_again(one.text):
         result["added"] = delta.added[:_MOST_LISTED]
         result["removed"] = delta.removed[:_MOST_LISTED]
     return msgspec.json.encode(result).decode()

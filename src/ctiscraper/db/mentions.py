@@ -1,13 +1,13 @@
 """Writing what articles name, and the counts of each thing that follow from it."""
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import accumulate
 
-import msgspec
-
+from ctiscraper.db.arrays import array
 from ctiscraper.db.session import Conn
 from ctiscraper.intelligence import Mention, Verdict
 
@@ -23,13 +23,18 @@ LEVELS = {Verdict.BENIGN: 0, Verdict.MENTIONED: 1, Verdict.SUSPICIOUS: 2, Verdic
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """What one article names, by extractors of these versions; what they found before goes."""
+    """What one article names, by extractors of these versions; what they found before goes.
+
+    Without `delta` it is not told what that changed; what is not `named` has no mention yet.
+    """
 
     article_id: int
     source_id: int
     seen_at: datetime
     mentions: Sequence[Mention]
     versions: dict[str, str]
+    delta: bool = True
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +45,28 @@ class Delta:
     removed: tuple[int, ...] = ()
 
 
-class _Row(msgspec.Struct):
-    """A mention on its way into the database; `key` is hexadecimal."""
+@dataclass(slots=True)
+class _Thing:
+    """A thing that a batch names, with what that counts for if no article named it before."""
 
-    article_id: int
-    source_id: int
-    seen_at: datetime
-    key: str
-    count: int
-    starts: list[int]
-    ends: list[int]
-    verdict: str | None
-    reasons: tuple[str, ...]
-    alias: str
-    rule: str
-    extractor: str
-    version: str
+    mention: Mention
+    first: datetime
+    last: datetime
+    level: int = 0
+    articles: int = 0
+    sources: set[int] = field(default_factory=set)
+    number: int = 0
+    is_new: bool = False
+
+    def add(self, article: Claims, mention: Mention) -> None:
+        self.first = min(self.first, article.seen_at)
+        self.last = max(self.last, article.seen_at)
+        self.level = max(self.level, LEVELS[mention.verdict] if mention.verdict else 0)
+        self.articles += 1
+        self.sources.add(article.source_id)
 
 
-class _Thing(msgspec.Struct):
-    key: str
-    kind: str
-    value: str
-    name: str
-    host: str | None
+_Named = tuple[Claims, Mention, _Thing]
 
 
 def key_of(kind: str, value: str) -> bytes:
@@ -82,36 +85,95 @@ async def write_mentions(conn: Conn, claims: Sequence[Claims]) -> dict[int, Delt
     Call it as the last step of a transaction: counting is for one at a time.
     """
     await hold_decisions(conn)
-    await _keep_things(conn, claims)
+    things, named = _gather(claims)
+    await _keep_things(conn, things)
     removed = await _remove(conn, claims)
-    added = await _insert(conn, claims)
-    await _count(conn, removed, added)
-    return _deltas(removed, added)
+    if not named and not removed:
+        return {}
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_COUNTING,))
+    added = await _add(conn, named, removed)
+    if removed:
+        await _count_again(conn, removed, added)
+    return _deltas({one.article_id for one in claims if one.delta}, removed, added)
 
 
-async def _keep_things(conn: Conn, claims: Sequence[Claims]) -> None:
-    """Make a row for each thing that has none, and tell it what the team decided before."""
-    things: dict[str, _Thing] = {}
-    for mention in (one for article in claims for one in article.mentions):
-        key = key_of(mention.kind, mention.value).hex()
-        host = backwards(mention.host) if mention.host else None
-        things[key] = _Thing(key, mention.kind, mention.value, mention.name, host)
-    if not things:
-        return
-    cursor = await conn.execute(
-        """
-        INSERT INTO entity (key, kind, value, name, host)
-        SELECT decode(t.key, 'hex'), t.kind, t.value, t.name, t.host
-        FROM json_to_recordset(%s::json)
-            AS t (key text, kind text, value text, name text, host text)
-        ORDER BY t.key
-        ON CONFLICT (key) DO NOTHING RETURNING id
-        """,
-        (_json(things[key] for key in sorted(things)),),
-    )
-    new = [row[0] for row in await cursor.fetchall()]
-    if new:
-        await apply_verdicts(conn, new)
+def _gather(claims: Sequence[Claims]) -> tuple[list[_Thing], list[_Named]]:
+    """Return each thing once, and once for each article that names it."""
+    things: dict[tuple[str, str], _Thing] = {}
+    named: list[_Named] = []
+    for article in claims:
+        seen: set[tuple[str, str]] = set()
+        for mention in article.mentions:
+            pair = (mention.kind, mention.value)
+            if pair in seen:
+                continue
+            seen.add(pair)
+            thing = things.get(pair)
+            if thing is None:
+                thing = things[pair] = _Thing(mention, article.seen_at, article.seen_at)
+            thing.add(article, mention)
+            named.append((article, mention, thing))
+    return list(things.values()), named
+
+
+async def _keep_things(conn: Conn, things: list[_Thing]) -> None:
+    """Find the rows of things; make those that are not there, as what the team decided before.
+
+    What another made at the same time is found when that is committed.
+    """
+    while things:
+        cursor = await conn.execute(_FIND_OR_MAKE, _thing_columns(things))
+        new = []
+        for place, number, is_new, judged in await cursor.fetchall():
+            thing = things[place - 1]
+            thing.number, thing.is_new = number, is_new
+            if is_new and judged:
+                new.append(number)
+        if new:
+            await apply_verdicts(conn, new)
+        things = [thing for thing in things if not thing.number]
+
+
+def _thing_columns(things: Sequence[_Thing]) -> dict[str, str]:
+    of = [thing.mention for thing in things]
+    return {
+        "keys": array([key_of(one.kind, one.value).hex() for one in of]),
+        "kinds": array([one.kind for one in of]),
+        "values": array([one.value for one in of]),
+        "names": array([one.name for one in of]),
+        "hosts": array([backwards(one.host) if one.host else None for one in of]),
+        "articles": array([thing.articles for thing in things]),
+        "sources": array([len(thing.sources) for thing in things]),
+        "firsts": array([str(thing.first) for thing in things]),
+        "lasts": array([str(thing.last) for thing in things]),
+        "levels": array([thing.level for thing in things]),
+    }
+
+
+# A new row begins with what this batch counts for: written once, it is in each index once. All
+# make rows in the order of their keys.
+_FIND_OR_MAKE = """
+WITH given AS MATERIALIZED (
+    SELECT g.*, k.key, (SELECT e.id FROM entity e WHERE e.key = k.key) AS id
+    FROM unnest(%(keys)s::text[], %(kinds)s::text[], %(values)s::text[], %(names)s::text[],
+        %(hosts)s::text[], %(articles)s::integer[], %(sources)s::integer[],
+        %(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(levels)s::smallint[])
+        WITH ORDINALITY
+        AS g (hex, kind, value, name, host, articles, sources, first_at, last_at, level, place)
+    CROSS JOIN LATERAL (SELECT decode(g.hex, 'hex') AS key) k
+),
+made AS (
+    INSERT INTO entity (key, kind, value, name, host, articles, sources, first_seen, last_seen,
+        level)
+    SELECT key, kind, value, name, host, articles, sources, first_at, last_at, level
+    FROM given WHERE id IS NULL ORDER BY key
+    ON CONFLICT (key) DO NOTHING RETURNING id, key
+)
+SELECT place, id, false, false FROM given WHERE id IS NOT NULL
+UNION ALL
+SELECT g.place, m.id, true, EXISTS (SELECT 1 FROM verdict WHERE undone_at IS NULL)
+FROM made m JOIN given g ON g.key = m.key
+"""
 
 
 async def apply_verdicts(conn: Conn, entity_ids: Sequence[int]) -> list[int]:
@@ -170,59 +232,126 @@ Change = tuple[int, int, int, datetime, str | None]
 
 
 async def _remove(conn: Conn, claims: Sequence[Claims]) -> list[Change]:
+    """Take away what the same extractors found before."""
+    asked: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for article in claims:
+        if not article.named:
+            continue
+        asked[tuple(sorted(article.versions))].append(article.article_id)
+    removed: list[Change] = []
+    for extractors, articles in asked.items():
+        cursor = await conn.execute(
+            """
+            DELETE FROM mention WHERE article_id = ANY(%s) AND extractor = ANY(%s)
+            RETURNING article_id, entity_id, source_id, seen_at, verdict
+            """,
+            (articles, list(extractors)),
+        )
+        removed += [(row[0], row[1], row[2], row[3], row[4]) for row in await cursor.fetchall()]
+    return removed
+
+
+async def _add(conn: Conn, named: list[_Named], removed: list[Change]) -> list[Change]:
+    """Write mentions and what they count for; return those that deltas and lost counts need."""
+    lost = Counter((entity, source) for _, entity, source, *_ in removed)
+    articles = list({article.article_id: article for article, *_ in named}.values())
+    told = {one.article_id for one in articles if one.delta} | {article for article, *_ in removed}
     cursor = await conn.execute(
-        """
-        DELETE FROM mention m
-        USING unnest(%s::bigint[], %s::text[]) AS old (article_id, extractor)
-        WHERE m.article_id = old.article_id AND m.extractor = old.extractor
-        RETURNING m.article_id, m.entity_id, m.source_id, m.seen_at, m.verdict
-        """,
-        (
-            [article.article_id for article in claims for _ in article.versions],
-            [extractor for article in claims for extractor in article.versions],
-        ),
+        _ADD,
+        {
+            "ids": array([one.article_id for one in articles]),
+            "sources": array([one.source_id for one in articles]),
+            "seen": array([str(one.seen_at) for one in articles]),
+            **_mention_columns(named),
+            "new": array(list({thing.number for *_, thing in named if thing.is_new})),
+            "lost_things": array([entity for entity, _ in lost]),
+            "lost_sources": array([source for _, source in lost]),
+            "lost": array(list(lost.values())),
+            "told": array(list(told)),
+        },
     )
     return [(row[0], row[1], row[2], row[3], row[4]) for row in await cursor.fetchall()]
 
 
-async def _insert(conn: Conn, claims: Sequence[Claims]) -> list[Change]:
-    rows = [_row(article, mention) for article in claims for mention in article.mentions]
-    if not rows:
-        return []
-    cursor = await conn.execute(
-        """
-        INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, ends,
-            verdict, reasons, alias, rule, extractor, version)
-        SELECT m.article_id, e.id, m.source_id, m.seen_at, m.count, m.starts, m.ends,
-            m.verdict, m.reasons, m.alias, m.rule, m.extractor, m.version
-        FROM json_to_recordset(%s::json) AS m (article_id bigint, source_id bigint,
-            seen_at timestamptz, key text, count integer, starts integer[], ends integer[],
-            verdict text, reasons text[], alias text, rule text, extractor text, version text)
-        JOIN entity e ON e.key = decode(m.key, 'hex')
-        ON CONFLICT (article_id, entity_id) DO NOTHING
-        RETURNING article_id, entity_id, source_id, seen_at, verdict
-        """,
-        (_json(rows),),
-    )
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in await cursor.fetchall()]
+def _mention_columns(named: list[_Named]) -> dict[str, str]:
+    found = [mention for _, mention, _ in named]
+    lengths = [len(one.places) for one in found]
+    reasons = {one.reasons: array(one.reasons) for one in found}
+    return {
+        "articles": array([article.article_id for article, *_ in named]),
+        "things": array([thing.number for *_, thing in named]),
+        "counts": array([one.count for one in found]),
+        "afters": array([0, *accumulate(lengths[:-1])]),
+        "lengths": array(lengths),
+        "starts": array([start for one in found for start, _ in one.places]),
+        "ends": array([end for one in found for _, end in one.places]),
+        "verdicts": array([one.verdict for one in found]),
+        "reasons": array([reasons[one.reasons] for one in found]),
+        "aliases": array([one.alias for one in found]),
+        "rules": array([one.rule for one in found]),
+        "extractors": array([one.extractor for one in found]),
+        "versions": array([article.versions[one.extractor] for article, one, _ in named]),
+    }
 
 
-def _row(article: Claims, mention: Mention) -> _Row:
-    return _Row(
-        article_id=article.article_id,
-        source_id=article.source_id,
-        seen_at=article.seen_at,
-        key=key_of(mention.kind, mention.value).hex(),
-        count=mention.count,
-        starts=[start for start, _ in mention.places],
-        ends=[end for _, end in mention.places],
-        verdict=mention.verdict,
-        reasons=mention.reasons,
-        alias=mention.alias,
-        rule=mention.rule,
-        extractor=mention.extractor,
-        version=article.versions[mention.extractor],
-    )
+# What an extractor found before and finds again is no change; new things are counted already.
+_ADD = """
+WITH article AS (
+    SELECT * FROM unnest(%(ids)s::bigint[], %(sources)s::bigint[], %(seen)s::timestamptz[])
+        AS a (id, source_id, seen_at)
+),
+placed AS (
+    INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, ends,
+        verdict, reasons, alias, rule, extractor, version)
+    SELECT a.id, m.entity_id, a.source_id, a.seen_at, m.count,
+        (%(starts)s::integer[])[m.after + 1 : m.after + m.length],
+        (%(ends)s::integer[])[m.after + 1 : m.after + m.length],
+        m.verdict, m.reasons::text[], m.alias, m.rule, m.extractor, m.version
+    FROM unnest(%(articles)s::bigint[], %(things)s::bigint[], %(counts)s::integer[],
+        %(afters)s::integer[], %(lengths)s::integer[], %(verdicts)s::text[], %(reasons)s::text[],
+        %(aliases)s::text[], %(rules)s::text[], %(extractors)s::text[], %(versions)s::text[])
+        AS m (article_id, entity_id, count, after, length, verdict, reasons, alias, rule,
+            extractor, version)
+    JOIN article a ON a.id = m.article_id
+    ON CONFLICT (article_id, entity_id) DO NOTHING
+    RETURNING article_id, entity_id, source_id, seen_at, verdict
+),
+change AS (
+    SELECT entity_id, source_id, sum(number) AS number, min(seen_at) AS first_at,
+        max(seen_at) AS last_at, max(level) AS level
+    FROM (
+        SELECT entity_id, source_id, 1 AS number, seen_at, CASE verdict WHEN 'malicious' THEN 3
+            WHEN 'suspicious' THEN 2 WHEN 'mentioned' THEN 1 ELSE 0 END AS level FROM placed
+        UNION ALL
+        SELECT entity_id, source_id, -number, NULL, 0
+        FROM unnest(%(lost_things)s::bigint[], %(lost_sources)s::bigint[], %(lost)s::integer[])
+            AS l (entity_id, source_id, number)
+    ) c
+    GROUP BY entity_id, source_id HAVING sum(number) > 0
+),
+told AS (
+    INSERT INTO entity_source AS s (entity_id, source_id, articles, first_seen, last_seen)
+    SELECT entity_id, source_id, number, first_at, last_at FROM change
+    ON CONFLICT (entity_id, source_id) DO UPDATE SET articles = s.articles + excluded.articles,
+        first_seen = least(s.first_seen, excluded.first_seen),
+        last_seen = greatest(s.last_seen, excluded.last_seen)
+    RETURNING entity_id, source_id, (xmax = 0)::integer AS new
+),
+counted AS (
+    UPDATE entity e SET articles = e.articles + c.articles, sources = e.sources + c.sources,
+        first_seen = least(e.first_seen, c.first_at), last_seen = greatest(e.last_seen, c.last_at),
+        level = greatest(e.level, c.level)
+    FROM (
+        SELECT entity_id, sum(number) AS articles, sum(new) AS sources, min(first_at) AS first_at,
+            max(last_at) AS last_at, max(level)::smallint AS level
+        FROM change JOIN told USING (entity_id, source_id)
+        WHERE entity_id <> ALL(%(new)s::bigint[]) GROUP BY entity_id
+    ) c
+    WHERE e.id = c.entity_id
+)
+SELECT article_id, entity_id, source_id, seen_at, verdict FROM placed
+WHERE article_id = ANY(%(told)s::bigint[]) OR entity_id = ANY(%(lost_things)s::bigint[])
+"""
 
 
 @dataclass(slots=True)
@@ -230,82 +359,37 @@ class _Change:
     """What a thing in one source gains or loses."""
 
     number: int = 0
-    times: list[datetime] = field(default_factory=list)
-    level: int = 0
     changed: bool = False
 
 
-async def _count(conn: Conn, removed: list[Change], added: list[Change]) -> None:
-    """Bring the counts of things up to what was taken away and what came."""
+async def _count_again(conn: Conn, removed: list[Change], added: list[Change]) -> None:
+    """Bring the counts of things up to what was taken away from the articles of these."""
     changes: dict[tuple[int, int], _Change] = defaultdict(_Change)
     before = {(one[0], one[1]): one for one in removed}
     for _, entity, source, *_ in removed:
         changes[entity, source].number -= 1
     for one in added:
-        article, entity, source, at, verdict = one
+        article, entity, source, *_ = one
         change = changes[entity, source]
         change.number += 1
-        change.times.append(at)
-        change.level = max(change.level, LEVELS[Verdict(verdict)] if verdict else 0)
         change.changed |= before.pop((article, entity), one) != one
     # What went may have been first, last or gravest, even where as many others came.
     for _, entity, source, *_ in before.values():
         changes[entity, source].changed = True
-    more = sorted(pair for pair, change in changes.items() if change.number > 0)
-    less = sorted(pair for pair, change in changes.items() if change.number < 0)
-    again = sorted(pair for pair, change in changes.items() if change.changed)
-    if not more and not again:
-        return
-    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_COUNTING,))
-    if more:
-        await conn.execute(_COUNT_MORE, _columns(more, changes))
+    less = [(*pair, -change.number) for pair, change in changes.items() if change.number < 0]
+    again = [pair for pair, change in changes.items() if change.changed]
     if less:
-        await conn.execute(_COUNT_LESS, _columns(less, changes))
+        await conn.execute(_COUNT_LESS, _pairs(less))
     if again:
-        await conn.execute(_LOOK_AGAIN, _columns(again, changes))
+        await conn.execute(_LOOK_AGAIN, _pairs(again))
 
 
-def _columns(
-    pairs: list[tuple[int, int]], changes: Mapping[tuple[int, int], _Change]
-) -> dict[str, list[object]]:
-    found = [changes[pair] for pair in pairs]
-    return {
-        "entities": [entity for entity, _ in pairs],
-        "sources": [source for _, source in pairs],
-        "numbers": [abs(change.number) for change in found],
-        "firsts": [min(change.times, default=None) for change in found],
-        "lasts": [max(change.times, default=None) for change in found],
-        "levels": [change.level for change in found],
-    }
+def _pairs(rows: Sequence[tuple[int, ...]]) -> dict[str, str]:
+    names = ("entities", "sources", "numbers")
+    columns = zip(*sorted(rows), strict=True)
+    return {name: array(column) for name, column in zip(names, columns, strict=False)}
 
 
-_COUNT_MORE = """
-WITH given AS (
-    SELECT * FROM unnest(%(entities)s::bigint[], %(sources)s::bigint[], %(numbers)s::integer[],
-        %(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(levels)s::smallint[])
-        AS g (entity_id, source_id, number, first_at, last_at, level)
-),
-told AS (
-    INSERT INTO entity_source AS s (entity_id, source_id, articles, first_seen, last_seen)
-    SELECT entity_id, source_id, number, first_at, last_at FROM given
-    ON CONFLICT (entity_id, source_id) DO UPDATE SET articles = s.articles + excluded.articles,
-        first_seen = least(s.first_seen, excluded.first_seen),
-        last_seen = greatest(s.last_seen, excluded.last_seen)
-    RETURNING entity_id, (xmax = 0)::integer AS new
-),
-summed AS (
-    SELECT g.entity_id, sum(g.number) AS articles, min(g.first_at) AS first_at,
-        max(g.last_at) AS last_at, max(g.level) AS level
-    FROM given g GROUP BY g.entity_id
-)
-UPDATE entity e SET articles = e.articles + s.articles,
-    sources = e.sources + n.sources,
-    first_seen = least(e.first_seen, s.first_at), last_seen = greatest(e.last_seen, s.last_at),
-    level = greatest(e.level, s.level)
-FROM summed s JOIN (SELECT entity_id, sum(new) AS sources FROM told GROUP BY entity_id) n
-    USING (entity_id)
-WHERE e.id = s.entity_id
-"""
 _COUNT_LESS = """
 WITH given AS (
     SELECT * FROM unnest(%(entities)s::bigint[], %(sources)s::bigint[], %(numbers)s::integer[])
@@ -354,22 +438,19 @@ WHERE e.id = ANY(%(entities)s)
 """
 
 
-def _deltas(removed: list[Change], added: list[Change]) -> dict[int, Delta]:
-    before: dict[int, set[int]] = {}
-    after: dict[int, set[int]] = {}
+def _deltas(
+    articles: Iterable[int], removed: list[Change], added: list[Change]
+) -> dict[int, Delta]:
+    before: dict[int, set[int]] = defaultdict(set)
+    after: dict[int, set[int]] = defaultdict(set)
     for article, entity, *_ in removed:
-        before.setdefault(article, set()).add(entity)
+        before[article].add(entity)
     for article, entity, *_ in added:
-        after.setdefault(article, set()).add(entity)
-    nothing: set[int] = set()
+        after[article].add(entity)
     return {
         article: Delta(
-            added=tuple(sorted(after.get(article, nothing) - before.get(article, nothing))),
-            removed=tuple(sorted(before.get(article, nothing) - after.get(article, nothing))),
+            added=tuple(sorted(after[article] - before[article])),
+            removed=tuple(sorted(before[article] - after[article])),
         )
-        for article in before.keys() | after.keys()
+        for article in articles
     }
-
-
-def _json(rows: Iterable[msgspec.Struct]) -> str:
-    return msgspec.json.encode(list(rows)).decode()

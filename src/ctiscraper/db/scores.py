@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from psycopg.rows import TupleRow
 
+from ctiscraper.db.arrays import array
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.intelligence import ScorePart
 from ctiscraper.weighing import CveFact, ScoreFacts, SeenEntity, WatchHit, WatchKind, WatchTerm
@@ -40,20 +41,20 @@ class ScoreRow:
     fresh_days: float | None = None
 
 
+# Each thing along its index, and how often it stood earlier only where that can count.
 _SEEN = """
     SELECT m.article_id, e.kind, e.value, e.name, m.starts[1], m.ends[1], m.count,
-        CASE WHEN e.articles <= 1 THEN 0 ELSE before.earlier END,
-        coalesce(e.team, m.verdict, '') = 'benign' OR e.kind = ANY(%(never)s)
-    FROM mention m
-    JOIN entity e ON e.id = m.entity_id
-    LEFT JOIN LATERAL (
-        SELECT count(*) AS earlier FROM (
+        CASE WHEN o.old OR e.articles <= 1 THEN 0 ELSE (SELECT count(*) FROM (
             SELECT 1 FROM mention o
             WHERE o.entity_id = m.entity_id
                 AND (o.seen_at, o.article_id) < (m.seen_at, m.article_id)
-            LIMIT %(most)s) few
-    ) before ON e.articles > 1 AND e.kind <> ALL(%(never)s)
-    WHERE m.article_id = ANY(%(ids)s)
+            LIMIT %(most)s) few) END,
+        o.old
+    FROM mention m
+    CROSS JOIN LATERAL (SELECT * FROM entity e WHERE e.id = m.entity_id LIMIT 1) e
+    CROSS JOIN LATERAL (SELECT e.kind = ANY(%(never)s)
+        OR coalesce(e.team, m.verdict, '') = 'benign' AS old) o
+    WHERE m.article_id = ANY(%(ids)s) AND (e.kind = 'cve' OR NOT o.old)
 """
 
 _AGES = """
@@ -68,7 +69,8 @@ _HITS = """
 """
 
 _LOCK = """
-    SELECT 1 FROM article_score WHERE article_id = ANY(%s) ORDER BY article_id DESC FOR UPDATE
+    SELECT article_id FROM article_score WHERE article_id = ANY(%s)
+    ORDER BY article_id DESC FOR UPDATE
 """
 
 _WRITE = """
@@ -125,14 +127,14 @@ class Scores:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    async def facts(self, conn: Conn, article_ids: Sequence[int]) -> dict[int, ScoreFacts]:
-        """Return what the scores of articles depend on beside their texts."""
+    async def facts(
+        self, conn: Conn, article_ids: Sequence[int], *, watched: bool
+    ) -> dict[int, ScoreFacts]:
+        """Return what the scores of articles depend on beside their texts.
+
+        Where nothing is `watched` nobody looks for hits.
+        """
         ids = list(article_ids)
-        cursor = await conn.execute(
-            "SELECT EXISTS (SELECT 1 FROM watchlist_entry WHERE removed_at IS NULL)"
-        )
-        row = await cursor.fetchone()
-        watched = row is not None and bool(row[0])
         hits = await _hits(conn, ids) if watched else {}
         cursor = await conn.execute(
             _SEEN, {"ids": ids, "never": list(_NEVER_NEW), "most": EARLIER_MOST}
@@ -158,25 +160,26 @@ class Scores:
             for row in await cursor.fetchall()
         }
 
-    async def lock(self, conn: Conn, article_ids: Sequence[int]) -> None:
-        """Take articles before their hits or scores are written.
+    async def lock(self, conn: Conn, article_ids: Sequence[int]) -> list[int]:
+        """Take articles before their hits or scores are written; return those that have any.
 
         All who write these do so first and in one order, so that none wait in a ring.
         """
-        await conn.execute(_LOCK, (list(article_ids),))
+        cursor = await conn.execute(_LOCK, (list(article_ids),))
+        return [row[0] for row in await cursor.fetchall()]
 
     async def write(self, conn: Conn, rows: Sequence[ScoreRow]) -> None:
         """Keep scores, in the transaction that writes what their articles mention."""
         await conn.execute(
             _WRITE,
             {
-                "ids": [one.article_id for one in rows],
-                "scores": [one.score for one in rows],
-                "parts": [_document(one.parts) for one in rows],
-                "text_parts": [_document(one.text_parts) for one in rows],
-                "versions": [one.version for one in rows],
-                "bases": [one.basis for one in rows],
-                "fresh": [one.fresh_days for one in rows],
+                "ids": array([one.article_id for one in rows]),
+                "scores": array([one.score for one in rows]),
+                "parts": array([_document(one.parts) for one in rows]),
+                "text_parts": array([_document(one.text_parts) for one in rows]),
+                "versions": array([one.version for one in rows]),
+                "bases": array([one.basis for one in rows]),
+                "fresh": array([one.fresh_days for one in rows]),
             },
         )
 
@@ -290,10 +293,6 @@ async def _cves(
 
 
 async def _known(conn: Conn, ids: list[str]) -> dict[str, TupleRow]:
-    cursor = await conn.execute("SELECT to_regclass('cve') IS NOT NULL")
-    row = await cursor.fetchone()
-    if row is None or not row[0]:
-        return {}
     cursor = await conn.execute(
         """
         SELECT id, cvss::float8, epss::float8, epss_percentile::float8,
