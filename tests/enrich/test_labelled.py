@@ -42,6 +42,7 @@ def test_reports_are_a_line_each_and_some_are_left_out(tmp_path: Path) -> None:
         gzip.compress(b"[1]"),
         gzip.compress(b'{"set": "ours"}'),
     ],
+    ids=["no gzip", "cut", "no UTF-8", "no JSON", "no object", "no id"],
 )
 def test_what_cannot_be_read_is_told_with_its_file(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(CatalogError) as caught:
