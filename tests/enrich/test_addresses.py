@@ -8,7 +8,10 @@ from ctiscraper.enrich.addresses import without_addresses
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("see https://evil.com/wp-admin/x?post=1 now", "see http_://evil.com/__-_____/_?____=_ now"),
+        (
+            "see https://evil.com/wp-admin/x?post=1 now",
+            "see http_://evil.com/__-_____/_?____=_ now",
+        ),
         ("hxxps[:]//evil[.]com/macros", "_____[:]//____[_]___/______"),
         ("script.google.com/macros", "script.google.com/______"),
         ("ssh-admin[.]evil[.]com", "___-_____[_]____[_]___"),

@@ -248,3 +248,23 @@ def test_words_of_addresses_and_accounts_are_no_acts(text: str, rule: str) -> No
 )
 def test_shares_and_loaded_urls_are_still_acts(text: str, rule: str) -> None:
     assert rule in {hit.rule for hit in ALONE.hits(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("We run an office test before each release.", False),
+        ("The Office Test was a success for the vendor.", False),
+        ("The link target of the page was a file.", False),
+        ("It persists by the technique Office Test.", True),
+        ("Persistence: Office Test", True),
+        ("T1137.002 Office Test", True),
+        ("Others use Office Test.\nSee T1059.", True),
+        ("Others use an office test.\nSee T1059.", False),
+        ("It used process injection to hide.", True),
+        ("They abused group policy preferences.", True),
+    ],
+)
+def test_names_of_everyday_words_need_words_on_techniques(text: str, is_told: bool) -> None:  # noqa: FBT001 - what is expected
+    told = found(text).keys() & {"T1137.002", "T1608.005", "T1055", "T1552.006"}
+    assert bool(told) is is_told
