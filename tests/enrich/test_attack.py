@@ -265,6 +265,6 @@ def test_shares_and_loaded_urls_are_still_acts(text: str, rule: str) -> None:
         ("They abused group policy preferences.", True),
     ],
 )
-def test_names_of_everyday_words_need_words_on_techniques(text: str, is_told: bool) -> None:  # noqa: FBT001 - what is expected
+def test_names_of_everyday_words_need_words_on_techniques(text: str, is_told: bool) -> None:
     told = found(text).keys() & {"T1137.002", "T1608.005", "T1055", "T1552.006"}
     assert bool(told) is is_told

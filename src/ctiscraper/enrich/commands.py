@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.marks import QUOTES, TAIL, closing_quote
@@ -128,13 +129,17 @@ _JOINED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+# What stands between the start of a command and a path that is another argument of it.
+_ARGUMENTS = re.compile(
+    r"[\w./-]+(?:\s(?:[-+/.~$%>\d][^\s;|&`]*|\w+\.\w+|\x22[^\x22]*\x22|'[^']*'))*\s"
+)
 # A bar between two cells of a table, unless a command stands behind it.
 _BAR = re.compile(r"\s\|{1,2}\s*(?=(\S*))")
 _PIPED = re.compile(
     rf"""
     (?:[\"']?(?:\S*[\\/])?(?:{_NAMES}
     |awk|clip|cut|egrep|head|jq|less|more|select|sls|sort|tail|tee|tr|uniq|wc|xargs|zcat)(?:\.exe)?
-    |[A-Za-z]+-[A-Z][A-Za-z]+|iex|[?%]|\$\(?.*|[&(@{{].*)[\"')|;]*
+    |[A-Za-z]+-[A-Z][A-Za-z]+|iex|[?%]|\$\(?.*|[&(@{{].*)[\"')|;`]*
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -155,7 +160,7 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
     """Return the command lines of a text in their order."""
     text, last = scan.text, 0
     starts = [start for start, head in scan.find(_START) if _begins(text, start, head)]
-    joined = [_JOINED.search(text, max(0, at - _LOOK_BACK), at) is not None for at in starts]
+    joined = [_is_joined(text, before, at) for before, at in pairwise((-1, *starts))]
     for number, start in enumerate(starts):
         if start >= last:
             limit = _cell_end(text, start, _line_end(text, start))
@@ -166,6 +171,14 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
                     limit = starts[other]
             last = _stripped(text, start, _end(text, start, limit))
             yield Observable(Kind.COMMAND_LINE, text[start:last], start, last)
+
+
+def _is_joined(text: str, before: int, start: int) -> bool:
+    """Whether what stands at a place belongs to the command that may begin before it."""
+    is_path = before >= 0 and start - before <= _LINE and text[start] in "/."
+    if is_path and _ARGUMENTS.fullmatch(text, before, start) is not None:
+        return True
+    return _JOINED.search(text, max(0, start - _LOOK_BACK), start) is not None
 
 
 def _stripped(text: str, start: int, end: int) -> int:
