@@ -10,7 +10,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ctiscraper.enrich.defang import refang
 from ctiscraper.enrich.kinds import NETWORK, Kind, Observable
+from ctiscraper.enrich.marks import TAIL
 from ctiscraper.enrich.outline import headings
 from ctiscraper.enrich.scan import Scan, pattern
 
@@ -75,15 +77,13 @@ def ported_urls(scan: Scan, found: Iterable[Observable]) -> Iterator[Observable]
     """
     for one in found:
         if one.kind in HOSTS and (behind := _PORTED.match(scan.text, one.end)) is not None:
-            port, path = behind[1], refang(behind[2].rstrip(TAIL))
-            scheme = _SCHEMES.get(port, "http")
+            port, written = behind[1], behind[2].rstrip(TAIL)
             host = one.value if port in _SCHEMES else f"{one.value}:{port}"
-            end = behind.start(2) + len(behind[2].rstrip(TAIL))
+            path = refang(written) if written != "/" else ""
+            value = f"{_SCHEMES.get(port, 'http')}://{host}{path}"
+            end = behind.start(2) + len(written)
             words = scan.text[one.start : end][:_LONGEST_DETAIL]
-            yield Observable(
-                Kind.URL, f"{scheme}://{host}{path if path != '/' else ''}", one.start, end,
-                one.defanged, words,
-            )  # fmt: skip
+            yield Observable(Kind.URL, value, one.start, end, one.defanged, words)
 
 
 def root_urls(found: Sequence[Observable]) -> Iterator[Observable]:
