@@ -267,7 +267,7 @@ def test_signs_that_end_a_name_belong_to_it() -> None:
 )
 def test_a_word_made_of_two_is_a_name_in_its_case_or_with_what_it_is(
     text: str,
-    is_meant: bool,  # noqa: FBT001 - what is expected
+    is_meant: bool,
 ) -> None:
     told = found(text, Name.MALWARE, Name.ACTOR)
     written = {one.alias for one in told.values()}

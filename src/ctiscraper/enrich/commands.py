@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
 from ctiscraper.enrich.kinds import Kind, Observable
@@ -29,6 +30,7 @@ _TOOLS = """
     usermod vssadmin w32tm wbadmin wbemtest wevtutil wget where whoami winrar winrm winrs wmic
     wmiexec wscript wsl wusa xcopy zip
 """
+_GENERAL = frozenset(_TOOLS.split())
 # Those whose names sentences use as well: a command only with an argument right behind them.
 _WORDS = frozenset(
     """
@@ -144,6 +146,18 @@ _PIPED = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _OPEN = re.compile(r"\s/\w+$")
+# What a command has of one intrusion: an address, something encoded, a file outside of Windows.
+_OWN = re.compile(
+    r"""
+    ://|\[\.\]|\b\d{1,3}(?:\.\d{1,3}){3}\b|[A-Za-z0-9+/=]{32}|\b[\w-]+(?:\.[\w-]+)*\.(?:com|info|net|org|ru|top|xyz)\b
+    |\s\S*(?:[a-z]:\\(?!windows\\)|%\w+%\\|\\\\\w)[^\s"]*\.\w|\s\S*/(?:dev/shm|home|opt|tmp|var/tmp)/\S
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_PROGRAM = re.compile(r"\"?(?:[^\s\"]*[\\/])?([^\s\"\\/(]+?)(?:\.exe)?(?:[\s\"(]|$)", re.IGNORECASE)
+_VERB = re.compile(rf"(?:{'|'.join(_VERBS.split())})-[A-Z]\w+", re.IGNORECASE)
+# So much of a command says what it does.
+_TOLD = 500
 _LONGEST = 2000
 _LINE = 160
 _LOOK_BACK = 24
@@ -171,6 +185,15 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
                     limit = starts[other]
             last = _stripped(text, start, _end(text, start, limit))
             yield Observable(Kind.COMMAND_LINE, text[start:last], start, last)
+
+
+@lru_cache(maxsize=4096)
+def is_general(command: str) -> bool:
+    """Whether any administrator may type a command: a known program, and nothing of one's own."""
+    found = _PROGRAM.match(command)
+    if found is None or _OWN.search(command, 0, _TOLD):
+        return False
+    return found[1].lower() in _GENERAL or _VERB.fullmatch(found[1]) is not None
 
 
 def _is_joined(text: str, before: int, start: int) -> bool:
