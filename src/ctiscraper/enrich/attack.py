@@ -44,12 +44,13 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class _Rule(NamedTuple):
-    """What a phrase stands for: a technique, by a rule or by its name."""
+    """What a phrase stands for: a technique, by a rule or by its name, which may be `everyday`."""
 
     technique: str
     id: str
     unless: int | None = None
     sentences: int = 1
+    everyday: bool = False
 
 
 class _Found(NamedTuple):
@@ -77,11 +78,13 @@ class Techniques:
             self._add(rule)
         for names, identifier in self._naming.phrases():
             if (current := self._current(identifier)) is not None:
-                self._rules.append(_Rule(current.id, NAME))
+                everyday = self._naming.is_everyday(names[0])
+                self._rules.append(_Rule(current.id, NAME, everyday=everyday))
                 self._phrases.add_words(len(self._rules) - 1, *names)
         self._advice = self._phrases.term(" | ".join(words.advice))
         self._orders = self._phrases.term(" | ".join(words.orders))
         self._negation = self._phrases.term(" | ".join(words.negation))
+        self._names = self._phrases.term(" | ".join(words.naming))
         self._context = {
             Domain(domain): self._phrases.term(terms) for domain, terms in words.context.items()
         }
@@ -171,7 +174,7 @@ class Techniques:
                 written = ids[
                     bisect_left(starts, sentence.start) : bisect_left(starts, sentence.end)
                 ]
-                said = self._in_sentence(sentence, data)
+                said = self._in_sentence(sentence, data, ids, written)
                 found.extend(self._beside(said, written) if written else said)
         for one in found:
             domains = self._known[one.technique].domains
@@ -205,9 +208,12 @@ class Techniques:
         orders = self._phrases.places(sentence, self._orders)
         return bool(orders) and not data[sentence.start : orders[0][0]].strip(_BULLETS)
 
-    def _in_sentence(self, sentence: Sentence, data: bytes) -> list[_Found]:
+    def _in_sentence(
+        self, sentence: Sentence, data: bytes, ids: Sequence[_Found], written: Sequence[_Found]
+    ) -> list[_Found]:
         """Return names and, where they say something else, what rules find in a sentence."""
         denials = self._phrases.places(sentence, self._negation)
+        is_naming = bool(written) or bool(sentence.terms >> self._names & 1)
         names: list[tuple[str, Span]] = []
         acts: list[_Found] = []
         for number, start, end in self._phrases.matches(sentence):
@@ -218,7 +224,8 @@ class Techniques:
                 continue
             stop = word_end(data, end)
             if rule.id is NAME:
-                names.append((rule.technique, (start, stop)))
+                if not rule.everyday or is_naming or (ids and _is_titled(data[start:stop])):
+                    names.append((rule.technique, (start, stop)))
             else:
                 found = _Found(rule.technique, start, stop, rule.id, sentence.start, rule.sentences)
                 acts.append(found)
@@ -227,6 +234,10 @@ class Techniques:
             for identifier, (start, end) in self._naming.outermost(names, data)
         ]
         return [*named, *(act for act in acts if not _explained(act, named))]
+
+
+def _is_titled(name: bytes) -> bool:
+    return all(word[:1].isupper() for word in name.split())
 
 
 def _is_setting(sentence: Sentence, data: bytes) -> bool:

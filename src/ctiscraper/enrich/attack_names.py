@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from ctiscraper.enrich.attack_rules import Words
 from ctiscraper.enrich.phrases import Span
 from ctiscraper.packs.attack_matrix import AttackPack, Domain, Technique
+from ctiscraper.packs.ordinary import own_words
 
 # What stands between a technique and its part where both are named.
 _BETWEEN = (": ", " - ", "/", " / ", " > ", ", ")
 _NAMED_TOGETHER = 4
+# A longer name is not written by chance.
+_FEW_WORDS = 2
 
 
 class Naming:
@@ -20,6 +23,17 @@ class Naming:
         self._known = {one.id: one for one in pack.techniques}
         self._ambiguous = {name.lower() for name in words.ambiguous}
         self._preferred = frozenset(words.preferred)
+        self._everyday = own_words()[0]
+        self._telling = frozenset(words.telling)
+
+    def is_everyday(self, name: str) -> bool:
+        """Whether a name is what any text may say: one or two everyday words, none of attacks."""
+        words = name.lower().split()
+        return len(words) <= _FEW_WORDS and all(
+            word not in self._telling
+            and (word in self._everyday or word.removesuffix("s") in self._everyday)
+            for word in words
+        )
 
     def phrases(self) -> Iterator[tuple[tuple[str, ...], str]]:
         """Return the spellings of each name, with the technique that it means."""

@@ -37,7 +37,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `lists` are words that phrases name with `@`. A sentence with a word of `advice` or that begins
     with one of `orders` tells readers what to do; a word of `negation` stands before what did not
     happen. `ambiguous` are names of techniques that are words of every day, and `preferred` the
-    techniques that a name means which several have.
+    techniques that a name means which several have. A short name of everyday words alone is
+    believed if one of them is `telling`, and else where its sentence is `naming` techniques.
     """
 
     lists: dict[str, str]
@@ -46,6 +47,8 @@ class Words(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     negation: tuple[str, ...]
     ambiguous: tuple[str, ...]
     preferred: tuple[str, ...]
+    telling: tuple[str, ...]
+    naming: tuple[str, ...]
     context: dict[str, str]
 
 

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
 
 from ctiscraper.enrich.kinds import Kind, Observable
 from ctiscraper.enrich.marks import QUOTES, TAIL, closing_quote
@@ -28,6 +30,7 @@ _TOOLS = """
     usermod vssadmin w32tm wbadmin wbemtest wevtutil wget where whoami winrar winrm winrs wmic
     wmiexec wscript wsl wusa xcopy zip
 """
+_GENERAL = frozenset(_TOOLS.split())
 # Those whose names sentences use as well: a command only with an argument right behind them.
 _WORDS = frozenset(
     """
@@ -128,17 +131,33 @@ _JOINED = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+# What stands between the start of a command and a path that is another argument of it.
+_ARGUMENTS = re.compile(
+    r"[\w./-]+(?:\s(?:[-+/.~$%>\d][^\s;|&`]*|\w+\.\w+|\x22[^\x22]*\x22|'[^']*'))*\s"
+)
 # A bar between two cells of a table, unless a command stands behind it.
 _BAR = re.compile(r"\s\|{1,2}\s*(?=(\S*))")
 _PIPED = re.compile(
     rf"""
     (?:[\"']?(?:\S*[\\/])?(?:{_NAMES}
     |awk|clip|cut|egrep|head|jq|less|more|select|sls|sort|tail|tee|tr|uniq|wc|xargs|zcat)(?:\.exe)?
-    |[A-Za-z]+-[A-Z][A-Za-z]+|iex|[?%]|\$\(?.*|[&(@{{].*)[\"')|;]*
+    |[A-Za-z]+-[A-Z][A-Za-z]+|iex|[?%]|\$\(?.*|[&(@{{].*)[\"')|;`]*
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _OPEN = re.compile(r"\s/\w+$")
+# What a command has of one intrusion: an address, something encoded, a file outside of Windows.
+_OWN = re.compile(
+    r"""
+    ://|\[\.\]|\b\d{1,3}(?:\.\d{1,3}){3}\b|[A-Za-z0-9+/=]{32}|\b[\w-]+(?:\.[\w-]+)*\.(?:com|info|net|org|ru|top|xyz)\b
+    |\s\S*(?:[a-z]:\\(?!windows\\)|%\w+%\\|\\\\\w)[^\s"]*\.\w|\s\S*/(?:dev/shm|home|opt|tmp|var/tmp)/\S
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_PROGRAM = re.compile(r"\"?(?:[^\s\"]*[\\/])?([^\s\"\\/(]+?)(?:\.exe)?(?:[\s\"(]|$)", re.IGNORECASE)
+_VERB = re.compile(rf"(?:{'|'.join(_VERBS.split())})-[A-Z]\w+", re.IGNORECASE)
+# So much of a command says what it does.
+_TOLD = 500
 _LONGEST = 2000
 _LINE = 160
 _LOOK_BACK = 24
@@ -155,7 +174,7 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
     """Return the command lines of a text in their order."""
     text, last = scan.text, 0
     starts = [start for start, head in scan.find(_START) if _begins(text, start, head)]
-    joined = [_JOINED.search(text, max(0, at - _LOOK_BACK), at) is not None for at in starts]
+    joined = [_is_joined(text, before, at) for before, at in pairwise((-1, *starts))]
     for number, start in enumerate(starts):
         if start >= last:
             limit = _cell_end(text, start, _line_end(text, start))
@@ -166,6 +185,23 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
                     limit = starts[other]
             last = _stripped(text, start, _end(text, start, limit))
             yield Observable(Kind.COMMAND_LINE, text[start:last], start, last)
+
+
+@lru_cache(maxsize=4096)
+def is_general(command: str) -> bool:
+    """Whether any administrator may type a command: a known program, and nothing of one's own."""
+    found = _PROGRAM.match(command)
+    if found is None or _OWN.search(command, 0, _TOLD):
+        return False
+    return found[1].lower() in _GENERAL or _VERB.fullmatch(found[1]) is not None
+
+
+def _is_joined(text: str, before: int, start: int) -> bool:
+    """Whether what stands at a place belongs to the command that may begin before it."""
+    is_path = before >= 0 and start - before <= _LINE and text[start] in "/."
+    if is_path and _ARGUMENTS.fullmatch(text, before, start) is not None:
+        return True
+    return _JOINED.search(text, max(0, start - _LOOK_BACK), start) is not None
 
 
 def _stripped(text: str, start: int, end: int) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import log
 
+from ctiscraper.enrich.commands import is_general
 from ctiscraper.enrich.kinds import Kind
 from ctiscraper.intelligence import Name, Verdict
 from ctiscraper.story_facts import ArticleFacts, Candidate, EntityFacts, StoryReason
@@ -73,6 +74,10 @@ _STRENGTH: dict[str, tuple[_Sort, float]] = {
 _NONE = (_COMMON, 0.0)
 # What is so weak even alone bears others out and is no evidence by itself.
 _LEAST_ANCHOR = 0.5
+# What administrators type, intruders do in every network.
+_GENERAL = (_TRACE, 0.1)
+# A name or a trace that so many sources have, over more than a month, is in general use.
+MANY_SOURCES = 6
 # Shown among links as often as among indicators: without a sign of harm it counts half.
 _LINKED = frozenset({Kind.DOMAIN, Kind.URL, Kind.EMAIL, Kind.IPV4, Kind.IPV6, Kind.ONION})
 # A vulnerability with who is hit or who uses it is an event, where either alone is a subject.
@@ -109,7 +114,7 @@ def worth(one: EntityFacts, at: datetime, corpus: int, *, flagged: bool = False)
     """
     if one.verdict == Verdict.BENIGN:
         return 0.0
-    sort, strength = _STRENGTH.get(one.kind, _NONE)
+    sort, strength = _strength(one)
     rare = rarity(one, at, corpus)
     if not is_anchor(one, at, corpus):
         return strength * rare * rare
@@ -120,13 +125,21 @@ def worth(one: EntityFacts, at: datetime, corpus: int, *, flagged: bool = False)
 
 def is_anchor(one: EntityFacts, at: datetime, corpus: int) -> bool:
     """Return whether sharing a thing is evidence by itself."""
-    sort, strength = _STRENGTH.get(one.kind, _NONE)
+    sort, strength = _strength(one)
     if strength < _LEAST_ANCHOR or one.verdict == Verdict.BENIGN:
+        return False
+    if sort in {_NAME, _TRACE} and one.sources >= MANY_SOURCES and _recurs(one, at):
         return False
     if sort is _NAME and corpus < LEAST_CORPUS:
         # In a young collection every name is rare.
         return False
     return rarity(one, at, corpus) >= ANCHOR
+
+
+def _strength(one: EntityFacts) -> tuple[_Sort, float]:
+    if one.kind == Kind.COMMAND_LINE and is_general(one.value):
+        return _GENERAL
+    return _STRENGTH.get(one.kind, _NONE)
 
 
 def is_name(reason: StoryReason) -> bool:

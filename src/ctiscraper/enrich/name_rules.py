@@ -52,9 +52,11 @@ class Hit:
 class Judge:
     """Judges the hits of one text."""
 
-    def __init__(self, around: Surroundings, sectors: frozenset[str]) -> None:
-        """Take the words around places, and the words that lists of sectors consist of."""
-        self._around, self._sectors = around, sectors
+    def __init__(
+        self, around: Surroundings, sectors: frozenset[str], ordinary: frozenset[str]
+    ) -> None:
+        """Take the words around places, those that sectors consist of, and those of every day."""
+        self._around, self._sectors, self._everyday = around, sectors, ordinary
         self._is_linking = "](" in around.text
         self._rules: Mapping[Policy, Callable[[Hit], str]] = {
             Policy.TELLING: self._telling,
@@ -122,7 +124,7 @@ class Judge:
     def may_follow(self, hit: Hit) -> bool:
         """Whether a name may be believed because of others that are."""
         around = self._around
-        if self._is_in_address(hit):
+        if self._is_in_address(hit) or self._is_compound(hit):
             return False
         if hit.label.policy <= Policy.PLAIN:
             return True
@@ -208,8 +210,30 @@ class Judge:
         link = self._around.text.rfind("](", max(0, start - _LINK), start)
         return link >= 0 and self._around.text.find(")", link, start) < 0
 
+    def _is_compound(self, hit: Hit) -> bool:
+        """Whether a name is written as the plain word that two everyday words make: lookback.
+
+        Programs are called by their names in small letters.
+        """
+        raw, label = hit.raw, hit.label
+        if label.policy > Policy.PLAIN or not raw.islower() or raw in label.written:
+            return False
+        return Name.TOOL not in label.kinds and any(
+            raw[:cut] in self._everyday and raw[cut:] in self._everyday
+            for cut in range(_SHORT, len(raw) - _SHORT + 1)
+        )
+
+    def _compound(self, hit: Hit) -> str:
+        """Believe a compound if what it is stands right behind it, or before it as *called*."""
+        around = self._around
+        behind = KINDS.get("".join(around.after(hit.end)[:1]))
+        is_called = behind in hit.said or bool(around.named_as(hit.start))
+        return self._context(hit) if is_called and self._fits(hit) else ""
+
     def _telling(self, hit: Hit) -> str:
         raw, label = hit.raw, hit.label
+        if self._is_compound(hit):
+            return self._compound(hit)
         if hit.said or any(map(str.isdigit, raw)):
             return "telling"
         if not raw.islower():
@@ -225,6 +249,8 @@ class Judge:
         return not around.is_field(start, hit.end)
 
     def _plain(self, hit: Hit) -> str:
+        if self._is_compound(hit):
+            return self._compound(hit)
         if hit.said:
             return self._context(hit)
         near = "" if hit.raw.islower() else self._around.is_field(hit.start, hit.end)

@@ -23,7 +23,7 @@ from ctiscraper.packs.own_lists import ADJECTIVE
 from ctiscraper.packs.records import NamesPack
 from ctiscraper.packs.spelling import joined, key_of, plain
 
-VERSION = "1"
+VERSION = "2"
 MOST_HITS = 100_000
 """So many places where a name may stand are looked at in one text, from its beginning."""
 
@@ -101,7 +101,7 @@ class Names:
         text = text.encode("utf-8", "replace").decode()
         spaced = f" {plain(text)} "
         around = Surroundings(text, spaced)
-        judge = Judge(around, self._sectors)
+        judge = Judge(around, self._sectors, self._ordinary)
         hits = list(islice(filter(judge.may_be, self._hits(text, spaced)), MOST_HITS))
         counted = self._counted({hit.raw for hit in hits}, text)
         hits = [hit for hit in hits if hit.raw not in counted]

@@ -3,8 +3,8 @@
 A phrase is written as groups of words. `steal* | harvest* & cookie*` wants a word that begins with
 "steal" or "harvest" and one that begins with "cookie", in either order; with `>` in place of `&`
 the right one comes later. `@name` stands for a list of words that many phrases share. Upper and
-lower case are one, and so are the space and every mark but the dot within a word: `net user` finds
-"net-user" as well.
+lower case are one, and so are the space and every mark but the dot within a word and the sign that
+ends one (`admin$`): `net user` finds "net-user" as well. No word is found in an address.
 """
 
 import functools
@@ -18,14 +18,16 @@ from typing import NamedTuple, TypeAlias
 
 from ahocorasick_rs import BytesAhoCorasick
 
+from ctiscraper.enrich.addresses import without_addresses
+
 Span: TypeAlias = tuple[int, int]
 
 NEAR = 50
 """So many bytes may lie between two words of a phrase, unless its rule says otherwise."""
 
-# What is no part of a word is a space; letters are small.
+# What is no part of a word is a space; letters are small. Shares end with a dollar.
 _PLAIN = bytes(
-    byte if byte >= 0x80 or chr(byte).isalnum() or byte in b"_." else ord(" ")  # noqa: PLR2004 - beyond ASCII
+    byte if byte >= 0x80 or chr(byte).isalnum() or byte in b"_.$" else ord(" ")  # noqa: PLR2004 - beyond ASCII
     for byte in bytes(range(256)).lower()
 )
 _MARKS = {
@@ -172,7 +174,8 @@ class Phrases:
         ends = _sentence_ends(data, begin, end)
         literals = self._literals
         number, sentence = 0, Sentence(begin, ends[0])
-        found = self._automaton.find_matches_as_indexes(_plain(data[begin:end]), overlapping=True)
+        plain = _plain(without_addresses(data[begin:end]))
+        found = self._automaton.find_matches_as_indexes(plain, overlapping=True)
         for literal, first, last in found:
             terms, before, behind = literals[literal]
             stop = begin + last - behind
@@ -217,7 +220,7 @@ class Phrases:
 def _plain(data: bytes) -> bytes:
     """Return folded text as words with a space between them, and one before and behind."""
     words = b" %b " % data.translate(_PLAIN)
-    return words.replace(b"..", b"  ").replace(b". ", b"  ")
+    return words.replace(b"..", b"  ").replace(b". ", b"  ").replace(b" $", b"  ")
 
 
 def _literal(word: str) -> bytes:

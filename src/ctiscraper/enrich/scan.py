@@ -14,7 +14,7 @@ LETTER = (
 
 # Each scan may hold this many compiled states; more are made anew.
 _MEMORY = 32 * 1024 * 1024
-_UNANCHORED = re2._Anchor.UNANCHORED  # noqa: SLF001 - see _matches
+_UNANCHORED = re2._Anchor.UNANCHORED  # noqa: SLF001 - see matches
 
 
 Pattern: TypeAlias = "re2._Regexp[bytes]"  # noqa: SLF001 - it has no public name
@@ -44,7 +44,7 @@ class Scan:
 
     def find(self, wanted: Pattern) -> Iterator[tuple[int, int]]:
         """Return the places (in characters) where a pattern stands, from left to right."""
-        found = _matches(wanted, self.data)
+        found = matches(wanted, self.data)
         return found if self._plain else self._in_characters(found)
 
     def _in_characters(self, found: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
@@ -57,7 +57,7 @@ class Scan:
             at = end
 
 
-def _matches(wanted: Pattern, data: bytes) -> Iterator[tuple[int, int]]:
+def matches(wanted: Pattern, data: bytes) -> Iterator[tuple[int, int]]:
     """Return the places of a pattern in bytes.
 
     As `finditer` does, which makes an object for each and counts the groups again when it is asked

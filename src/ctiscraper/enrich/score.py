@@ -18,7 +18,7 @@ from ctiscraper.weighing import (
     Weights,
 )
 
-VERSION = "1"
+VERSION = "2"
 MOST_EVIDENCE = 24
 
 NO_WATCHLIST = "the watchlist is empty: this part has no weight"

@@ -39,12 +39,13 @@ def ordinary_words(proper: frozenset[str]) -> tuple[frozenset[str], frozenset[st
         for one in msgspec.json.decode(cluster(name), type=_Prose).values:
             for said in (one.value, one.description):
                 found.update(word for word in _WORD.findall(said) if word.islower())
-    own, technical = _own()
+    own, technical = own_words()
     everyday = (frozenset(found) - technical) | own
     return everyday - proper, technical - everyday - proper
 
 
-def _own() -> tuple[frozenset[str], frozenset[str]]:
+def own_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of everyday language in our own list, and those of technology."""
     text = files("ctiscraper.packs").joinpath("ordinary.txt").read_text("utf-8")
     everyday, _, technical = text.partition(_TECHNICAL)
     return _words(everyday), _words(technical)
