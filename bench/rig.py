@@ -106,7 +106,20 @@ def cpu_of_tree(pid: int) -> float:
         for process in [root, *root.children(recursive=True)]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 times = process.cpu_times()
-                total += times.user + times.system + times.children_user + times.children_system
+                used = max(times.user + times.system, _exact_cpu(process.pid))
+                total += used + times.children_user + times.children_system
+    return total
+
+
+def _exact_cpu(pid: int) -> float:
+    """Return the CPU seconds of a process's living threads to the nanosecond, 0 where unknown.
+
+    The usual times are told in hundredths, which is much when a round takes a tenth of a second.
+    """
+    total = 0.0
+    for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+        with contextlib.suppress(OSError, IndexError):
+            total += int(thread.read_text("ascii").split()[0]) / 1e9
     return total
 
 

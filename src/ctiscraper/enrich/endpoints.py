@@ -44,6 +44,7 @@ _RULE_OF_TABLE = re.compile(r"[|=+:\-\s]*")
 _PLAIN = re.compile(r".*\..*")
 # How configurations of malware give host, port and path: evil.com:80:/in.php.
 _PORTED = re.compile(r"(?::|\[:\])(\d{1,5}):(/[^\s|<>\"'`]{0,400})")
+_COLONS = frozenset(":[")
 _SCHEMES = {"80": "http", "443": "https"}
 _ENDS = frozenset(("", "\n", "|"))
 _LONGEST_LINE = 400
@@ -75,14 +76,18 @@ def ported_urls(scan: Scan, found: Iterable[Observable]) -> Iterator[Observable]
 
     It rests on how these are written.
     """
+    text = scan.text
     for one in found:
-        if one.kind in HOSTS and (behind := _PORTED.match(scan.text, one.end)) is not None:
+        # Few hosts have a colon behind them, and to look at that is cheap.
+        if text[one.end : one.end + 1] not in _COLONS or one.kind not in HOSTS:
+            continue
+        if (behind := _PORTED.match(text, one.end)) is not None:
             port, written = behind[1], behind[2].rstrip(TAIL)
             host = one.value if port in _SCHEMES else f"{one.value}:{port}"
             path = refang(written) if written != "/" else ""
             value = f"{_SCHEMES.get(port, 'http')}://{host}{path}"
             end = behind.start(2) + len(written)
-            words = scan.text[one.start : end][:_LONGEST_DETAIL]
+            words = text[one.start : end][:_LONGEST_DETAIL]
             yield Observable(Kind.URL, value, one.start, end, one.defanged, words)
 
 
