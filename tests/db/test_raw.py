@@ -38,6 +38,15 @@ def test_no_damage_is_more_than_lost_bytes(body: bytes, at: int, over: bytes) ->
     assert unpack(damaged, hashlib.sha256(body).digest()) in {None, body}
 
 
+def test_threads_that_pack_at_the_same_time_do_not_mix_their_bytes() -> None:
+    bodies = [f"{n} ".encode() * (1 + n * 997 % 20_000) for n in range(64)]
+    with ThreadPoolExecutor(8) as threads:
+        packed = list(threads.map(pack, bodies))
+    assert [
+        unpack(one, hashlib.sha256(body).digest()) for one, body in zip(packed, bodies, strict=True)
+    ] == bodies
+
+
 def test_what_else_lies_in_the_folder_is_no_hash(store: FolderStore, tmp_path: Path) -> None:
     digest = store.put(b"a page")
     [file] = files(tmp_path)

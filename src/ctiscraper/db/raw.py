@@ -21,8 +21,9 @@ LEVEL = 3
 UNTOUCHED_SECONDS = 86_400.0
 
 _NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{62})\.zst")
-# A compressor serves one thread at a time.
-_of_thread = threading.local()
+# It keeps as much memory as its largest body took, up to 4 MB: one for all threads, in turn.
+_compressor = zstandard.ZstdCompressor(level=LEVEL)
+_compressing = threading.Lock()
 
 
 class RawStore(Protocol):
@@ -153,10 +154,8 @@ class FolderStore:
 
 def pack(body: bytes) -> bytes:
     """Return bytes as they are stored."""
-    made: zstandard.ZstdCompressor | None = getattr(_of_thread, "compressor", None)
-    if made is None:
-        made = _of_thread.compressor = zstandard.ZstdCompressor(level=LEVEL)
-    return made.compress(body)
+    with _compressing:
+        return _compressor.compress(body)
 
 
 def unpack(packed: bytes, sha256: bytes) -> bytes | None:
