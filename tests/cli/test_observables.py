@@ -61,5 +61,5 @@ def test_bytes_that_are_no_text_are_read_all_the_same(terminal: Terminal) -> Non
 
 
 def test_a_text_too_large_is_refused(terminal: Terminal) -> None:
-    ended = terminal.run("observables", "-", stdin=b"x" * (16 * 1024 * 1024 + 1), code=3)
+    ended = terminal.run("observables", "-", stdin=b"x" * (20 * 1024 * 1024 + 1), code=3)
     assert "give it in parts" in ended.err

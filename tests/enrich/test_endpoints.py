@@ -128,26 +128,3 @@ def test_a_host_that_stands_alone_may_be_told_as_a_url() -> None:
 def test_what_a_list_tells_as_a_url_is_not_told_again() -> None:
     hosts = find_observables("C2:\nevil[.]com\n\nAnd bad[.]net was seen.")
     assert [o.value for o in root_urls(hosts)] == ["http://bad.net"]
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("evil[.]com:80:/in.php", ("http://evil.com/in.php", "evil[.]com:80:/in.php")),
-        ("1.2.3[.]4:443:/a/b, and", ("https://1.2.3.4/a/b", "1.2.3[.]4:443:/a/b")),
-        ("C2: evil[.]com:8080:/a?x=1.", ("http://evil.com:8080/a?x=1", "evil[.]com:8080:/a?x=1")),
-        ("C2 servers:\nevil[.]com[:]80:/", ("http://evil.com", "evil[.]com[:]80:/")),
-    ],
-)
-def test_a_host_with_port_and_path_behind_colons_is_a_url(
-    text: str, expected: tuple[str, str]
-) -> None:
-    assert told(text) == [expected]
-    found = {one.value: one for one in find_observables(text)}
-    assert found[expected[0]].listed == text[found[expected[0]].start : found[expected[0]].end]
-    assert "evil.com" in found or "1.2.3.4" in found
-
-
-@pytest.mark.parametrize("text", ["evil[.]com:80", "evil[.]com:80: in", "x:80:/a", "evil[.]com:/a"])
-def test_a_host_without_all_three_is_no_url(text: str) -> None:
-    assert told(text) == []

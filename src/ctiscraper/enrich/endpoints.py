@@ -10,9 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ctiscraper.enrich.defang import refang
 from ctiscraper.enrich.kinds import NETWORK, Kind, Observable
-from ctiscraper.enrich.marks import TAIL
 from ctiscraper.enrich.outline import headings
 from ctiscraper.enrich.scan import Scan, pattern
 
@@ -42,10 +40,6 @@ _BEHIND = re.compile(r"(:\d{1,5})?[`'\"*+>\])/,;.]*[ \t]*")
 _RULE_OF_TABLE = re.compile(r"[|=+:\-\s]*")
 # A first cell that has a dot may be an address itself, and is no label.
 _PLAIN = re.compile(r".*\..*")
-# How configurations of malware give host, port and path: evil.com:80:/in.php.
-_PORTED = re.compile(r"(?::|\[:\])(\d{1,5}):(/[^\s|<>\"'`]{0,400})")
-_COLONS = frozenset(":[")
-_SCHEMES = {"80": "http", "443": "https"}
 _ENDS = frozenset(("", "\n", "|"))
 _LONGEST_LINE = 400
 _LONGEST_LEAD = 160
@@ -68,26 +62,6 @@ def endpoints(scan: Scan, html: str, found: Iterable[Observable]) -> Iterator[Ob
         words = told.by_list(entry) if entry.alone else _endpoint(entry.label)
         if one.kind in HOSTS and (words := words or told.by_column(entry, one.start)):
             value, end = f"http://{one.value}{entry.port}", one.end + len(entry.port)
-            yield Observable(Kind.URL, value, one.start, end, one.defanged, words)
-
-
-def ported_urls(scan: Scan, found: Iterable[Observable]) -> Iterator[Observable]:
-    """Return the URL of each host that has a port and a path behind colons, in order.
-
-    It rests on how these are written.
-    """
-    text = scan.text
-    for one in found:
-        # Few hosts have a colon behind them, and to look at that is cheap.
-        if text[one.end : one.end + 1] not in _COLONS or one.kind not in HOSTS:
-            continue
-        if (behind := _PORTED.match(text, one.end)) is not None:
-            port, written = behind[1], behind[2].rstrip(TAIL)
-            host = one.value if port in _SCHEMES else f"{one.value}:{port}"
-            path = refang(written) if written != "/" else ""
-            value = f"{_SCHEMES.get(port, 'http')}://{host}{path}"
-            end = behind.start(2) + len(written)
-            words = text[one.start : end][:_LONGEST_DETAIL]
             yield Observable(Kind.URL, value, one.start, end, one.defanged, words)
 
 

@@ -52,7 +52,7 @@ class Observable(msgspec.Struct, frozen=True):
     """One place of a text that names a thing: `text[start:end]` are its words, `value` is its form.
 
     `value` is refanged and normal, so that two places that name the same thing are equal in it.
-    `listed` are the words for which a host is told as a URL too: a heading, a column, a port.
+    `listed` are the words of a heading or a column for which a host is told as a URL too.
     """
 
     kind: Kind

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from ctiscraper.enrich.artefacts import find_artefacts
 from ctiscraper.enrich.commands import find_commands
-from ctiscraper.enrich.endpoints import endpoints, ported_urls
+from ctiscraper.enrich.endpoints import endpoints
 from ctiscraper.enrich.hashes import find_fingerprints, find_hashes, find_identifiers
 from ctiscraper.enrich.kinds import HASHES, Kind, Observable
 from ctiscraper.enrich.network import find_addresses
@@ -50,7 +50,6 @@ def find_observables(text: str, html: str = "") -> list[Observable]:
             *_outside(weak, strong),
             *_analysed(found, strong),
             *endpoints(scan, html, strong),
-            *ported_urls(scan, strong),
         ],
         key=_place,
     )
