@@ -118,11 +118,12 @@ class QueryError(CTIScraperError):
 
 
 class SearchSyntaxError(CTIScraperError):
-    """A search that cannot be understood: what was expected, and where it stands in the text."""
+    """A search that cannot be understood: what was expected, and where it stands in `text`."""
 
     def __init__(self, message: str, *, position: int, length: int) -> None:
         """Name the place in characters; `length` is 0 where something is missing."""
         super().__init__(message)
+        self.text = ""
         self.position = position
         self.length = length
 

@@ -55,6 +55,14 @@ _OPERATORS = {"AND": _Kind.AND, "OR": _Kind.OR, "NOT": _Kind.NOT}
 
 def parse(text: str) -> Node:
     """Return the tree of a search. Raises SearchSyntaxError."""
+    try:
+        return _tree(text)
+    except SearchSyntaxError as error:
+        error.text = text
+        raise
+
+
+def _tree(text: str) -> Node:
     if len(text) > LONGEST:
         raise SearchSyntaxError(
             f"a search has at most {LONGEST:,} characters, this one has {len(text):,}",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 
 import structlog
 from fastapi import FastAPI, Request
@@ -20,6 +21,7 @@ from ctiscraper.errors import (
     NotFoundError,
     ParseError,
     QueryError,
+    SearchSyntaxError,
     StorageError,
     UnavailableError,
 )
@@ -36,6 +38,7 @@ _STATUS: dict[type[CTIScraperError], int] = {
     CatalogError: 422,
     InputError: 422,
     QueryError: 400,
+    SearchSyntaxError: 422,
     ParseError: 422,
     FetchError: 502,
     UnavailableError: 503,
@@ -51,9 +54,13 @@ def problem_answer(
     detail: str,
     *,
     problems: Sequence[Mapping[str, object]] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the answer for an error: JSON under /api and /health, else a page."""
+    """Return the answer for an error: JSON under /api and /health, else a page.
+
+    `more` are further members of the JSON.
+    """
     request_id = scope.get("state", {}).get("request_id", "")
     title = HTTPStatus(status).phrase
     if scope["path"].startswith(("/api/", "/health")):
@@ -64,6 +71,7 @@ def problem_answer(
             "detail": detail,
             "instance": scope["path"],
             "request_id": request_id,
+            **more,
         }
         if problems:
             body["errors"] = list(problems)
@@ -94,6 +102,9 @@ def install(app: FastAPI) -> None:
             return problem_answer(request.scope, status, _UNAVAILABLE, headers={"retry-after": "5"})
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return fault_answer(request.scope, error)
+        if isinstance(error, SearchSyntaxError):
+            place = {"position": error.position, "length": error.length}
+            return problem_answer(request.scope, status, _sentence(str(error)), more=place)
         if isinstance(error, CatalogError):
             problems = [{"message": line} for line in error.problems]
             detail = "The settings are wrong; see the errors."
