@@ -137,7 +137,10 @@ async def test_search_with_more_matches_than_are_counted_walks_by_date(
     assert [a.title for a in rest.articles] == ["n4", "n5"]
 
 
-TYPED = ("'", '"', "& | ! ( ) :*", "a:b", "\\", "%", "%s", "\0", "-", "\U0001f70f", "x" * 400)
+TYPED = (
+    *("'", "& | !", "foo\\:*", "\\", "%", "%s", "\0", "-", "\U0001f70f", "x" * 400, "\ud800"),
+    *("'a & b1'", "x1'*", "a1\\*", "<-> | :A", "the OR of", "\u202eb1*", "ab<->*", '"\'"'),
+)
 
 
 async def test_search_takes_whatever_is_typed(shelf: Shelf, articles: Articles) -> None:

@@ -56,6 +56,8 @@ async def find(
     conn: Conn, wanted: Wanted, after: Position | None, limit: int, *, way: Way = OLDER
 ) -> Found:
     """Return the first matches from a place on, `limit` at most."""
+    if wanted.nothing:
+        return Found(ids=[], count=0)
     await conn.execute(_SET_UP)
     driver = await _choose(conn, wanted)
     if driver is None:

@@ -49,6 +49,11 @@ class Wanted:
     values: dict[str, object] = field(default_factory=dict)
 
     @property
+    def nothing(self) -> bool:
+        """Whether no article can be like that."""
+        return _FALSE in self.filters
+
+    @property
     def conditions(self) -> list[Sql]:
         """All that must hold."""
         return [*self.walked, *self.filters]

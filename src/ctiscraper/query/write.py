@@ -2,7 +2,7 @@
 
 import re
 
-from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Phrase, Term, Word
+from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Phrase, Word
 
 _BARE = re.compile(r"[\w.,@/+-]+")
 
@@ -28,9 +28,8 @@ def written_term(name: FieldName, sign: str, value: str) -> str:
     return f"{name}{sign}{value}" if _BARE.fullmatch(value) else f'{name}{sign}"{value}"'
 
 
-def narrowed(text: str, node: Term) -> str:
-    """Return a search narrowed by one more field; what has OR stands in parentheses."""
-    term = write(node)
+def narrowed(text: str, term: str) -> str:
+    """Return a search narrowed by one more field; one with OR stands in parentheses then."""
     if not text.strip():
         return term
     return f"({text}) {term}" if " OR " in text else f"{text} {term}"

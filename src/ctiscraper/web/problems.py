@@ -28,6 +28,7 @@ from ctiscraper.errors import (
 from ctiscraper.reasons import words_of
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.render import render
+from ctiscraper.web.search_words import sentence
 
 _log = structlog.get_logger(__name__)
 
@@ -104,13 +105,13 @@ def install(app: FastAPI) -> None:
             return fault_answer(request.scope, error)
         if isinstance(error, SearchSyntaxError):
             place = {"position": error.position, "length": error.length}
-            return problem_answer(request.scope, status, _sentence(str(error)), more=place)
+            return problem_answer(request.scope, status, sentence(str(error)), more=place)
         if isinstance(error, CatalogError):
             problems = [{"message": line} for line in error.problems]
             detail = "The settings are wrong; see the errors."
             return problem_answer(request.scope, status, detail, problems=problems)
         detail = told(error) if isinstance(error, FetchError | ParseError) else str(error)
-        return problem_answer(request.scope, status, _sentence(detail))
+        return problem_answer(request.scope, status, sentence(detail))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -126,7 +127,7 @@ def install(app: FastAPI) -> None:
         detail = (
             "There is nothing at this address."
             if error.status_code == HTTPStatus.NOT_FOUND
-            else _sentence(str(error.detail))
+            else sentence(str(error.detail))
         )
         return problem_answer(request.scope, error.status_code, detail, headers=error.headers)
 
@@ -147,8 +148,4 @@ def told(error: FetchError | ParseError) -> str:
     """Return what stood in the way of a site's answer, and the way out."""
     words = words_of(error.reason)
     assert words is not None
-    return " ".join(_sentence(part) for part in (words.cause, error.detail, words.advice) if part)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+    return " ".join(sentence(part) for part in (words.cause, error.detail, words.advice) if part)
