@@ -54,7 +54,7 @@ INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, e
     version)
 SELECT DISTINCT ON (a.id, e) a.id, e, a.source_id, a.sort_at, 1, '{{1}}', '{{2}}', 'names', '1'
 FROM article a CROSS JOIN generate_series(1, {NAMED}) AS n
-    CROSS JOIN LATERAL (SELECT floor(exp(random() * ln({THINGS})))::bigint AS e WHERE n > 0) r
+    CROSS JOIN LATERAL (SELECT floor(exp(random() * ln({THINGS})))::bigint AS e WHERE n + a.id > 0) r
 WHERE a.id BETWEEN %(first)s AND %(last)s
 """
 SCORE = """
@@ -128,10 +128,10 @@ def mix() -> dict[str, list[str]]:
         "boolean": [
             *(f"{word(1, 60)} {word(60, 3000)}" for _ in range(12)),
             *(f"{word(1, 60)} OR {word(60, 3000)}" for _ in range(8)),
-            *(f"{word(1, 60)} -{word(1, 60)}" for _ in range(6)),
+            *(f"{word(1, 60)} -{word(30, 3000)}" for _ in range(6)),
             *(f"({word(90, 900)} OR {word(90, 900)}) {word(1, 60)}" for _ in range(8)),
             *(f"{word(1, 20)} rare{chance.randrange(RARE)}" for _ in range(4)),
-            *(f"-{word(1, 20)}" for _ in range(2)),
+            *(f"-{word(30, 3000)}" for _ in range(2)),
         ],
         "prefix": [f"{word(10, 999)}*" for _ in range(10)],
         "fields": [
@@ -143,7 +143,7 @@ def mix() -> dict[str, list[str]]:
             *(f"after:30d {word(1, 3000)}" for _ in range(2)),
             *(f"score>=95 {word(1, 300)}" for _ in range(2)),
             f'actor:"alias 3" OR {word(60, 900)}',
-            f'actor:"alias 300" -{word(1, 9)}',
+            f'actor:"alias 300" -{word(30, 300)}',
             "lang:de score>=99",
             "lang:xx w1",
         ],

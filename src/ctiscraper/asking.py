@@ -1,5 +1,6 @@
 """What a search asks for, with the indicators that it names told apart."""
 
+from ctiscraper.enrich.defang import refang
 from ctiscraper.enrich.kinds import Kind
 from ctiscraper.intelligence import Name
 from ctiscraper.lookup import understood
@@ -30,6 +31,7 @@ def _things(value: str) -> Things:
     found = understood(value)
     if found is not None:
         return (found,)
-    spellings = dict.fromkeys((value, value.lower()))
+    plain = refang(value)
+    spellings = dict.fromkeys((plain, plain.lower(), value))
     kinds = (Name.TECHNIQUE.value if kind is Kind.ATTACK else kind.value for kind in Kind)
     return tuple((kind, spelling) for kind in kinds for spelling in spellings)

@@ -8,13 +8,13 @@ from ctiscraper.db.session import Conn
 from ctiscraper.views import Snippet
 
 LONGEST = 280
-# What PostgreSQL marks words with: no text that is kept has them.
-_START, _END = "\x01", "\x02"
 _LEXEME = re.compile(r"'((?:[^']|'')+)'(:[*A-D]+)?")
+_WORD = re.compile(r"[^\W_]+")
 _SPACE = re.compile(r"\s+")
 _LONGEST_LOOKED_AT = 200_000
 _MOST_PLACES = 400
 _MOST_LEXEMES = 64
+_LONGEST_ENDING = 60
 # What a stem may have lost or changed at its end.
 _SHORTEST_STEM = 4
 
@@ -31,46 +31,52 @@ async def snippets_of(conn: Conn, words: str, ids: Sequence[int]) -> dict[int, S
     pieces = {
         row[0]: piece for row in await cursor.fetchall() if (piece := _piece(row[1], looked_for))
     }
-    if not pieces:
-        return {}
+    said = {found[0].lower() for piece in pieces.values() for found in looked_for.finditer(piece)}
+    matched = await _matched(conn, words, sorted(said))
+    snippets = {
+        number: Snippet(text=piece, marks=tuple(_marks(piece, looked_for, matched)))
+        for number, piece in pieces.items()
+    }
+    return {number: snippet for number, snippet in snippets.items() if snippet.marks}
+
+
+async def _matched(conn: Conn, words: str, said: Sequence[str]) -> set[str]:
+    """Return the words of texts that are what was looked for, in whatever form."""
+    lexemes = {found[0] for found in _LEXEME.finditer(words)}
     cursor = await conn.execute(
         """
-        SELECT p.id, ts_headline(%(config)s::regconfig, p.piece, %(words)s::tsquery, %(how)s)
-        FROM unnest(%(ids)s::bigint[], %(pieces)s::text[]) AS p (id, piece)
+        SELECT w.word FROM unnest(%(said)s::text[]) AS w (word)
+        WHERE to_tsvector(%(config)s::regconfig, w.word) @@ %(any)s::tsquery
         """,
-        {
-            "config": CONFIG,
-            "words": words,
-            "how": f"HighlightAll=true, StartSel={_START}, StopSel={_END}",
-            "ids": list(pieces),
-            "pieces": list(pieces.values()),
-        },
+        {"said": list(said), "config": CONFIG, "any": " | ".join(sorted(lexemes))},
     )
-    marked = {row[0]: _to_snippet(row[1]) for row in await cursor.fetchall()}
-    return {number: snippet for number, snippet in marked.items() if snippet.marks}
+    matched = {row[0] for row in await cursor.fetchall()}
+    # The words of an address or a path, which is one lexeme.
+    return matched | {part.lower() for one in lexemes for part in _WORD.findall(one)}
+
+
+def _marks(piece: str, looked_for: re.Pattern[str], matched: set[str]) -> Iterator[tuple[int, int]]:
+    return (found.span() for found in looked_for.finditer(piece) if found[0].lower() in matched)
 
 
 def _pattern(words: str) -> re.Pattern[str] | None:
-    """Return what finds the places where the words may stand, by the beginnings of their stems."""
+    """Return what finds the words that begin as one of the stems that are looked for."""
     stems = {
         stem
         for found in _LEXEME.finditer(words)
-        if (stem := _stem(found[1].replace("''", "'").replace("\\\\", "\\")))
+        for part in _WORD.findall(found[1])
+        if (stem := _stem(part))
     }
     if not stems:
         return None
     chosen = sorted(stems, key=lambda stem: (-len(stem), stem))[:_MOST_LEXEMES]
     either = "|".join(re.escape(stem) for stem in chosen)
-    return re.compile(rf"(?<![^\W_])(?:{either})", re.IGNORECASE)
+    return re.compile(rf"(?<![^\W_])(?:{either})[^\W_]{{0,{_LONGEST_ENDING}}}", re.IGNORECASE)
 
 
-def _stem(lexeme: str) -> str:
-    """Return what the words of a stem begin with: happi is of happy, and evil.example of evil."""
-    first = re.match(r"\W*([^\W_]+)", lexeme)
-    if first is None:
-        return ""
-    stem = first[1]
-    return stem[:-1] if len(stem) > _SHORTEST_STEM and stem.endswith("i") else stem
+def _stem(word: str) -> str:
+    """Return what the forms of a stem begin with: happi is of happy."""
+    return word[:-1] if len(word) > _SHORTEST_STEM and word.endswith("i") else word
 
 
 def _piece(text: str, looked_for: re.Pattern[str]) -> str | None:
@@ -88,7 +94,7 @@ def _piece(text: str, looked_for: re.Pattern[str]) -> str | None:
             best, most = first, different
     start = _word_start(text, max(0, places[best][0] - LONGEST // 4))
     end = _word_end(text, min(len(text), start + LONGEST))
-    piece = _SPACE.sub(" ", text[start:end].replace(_START, " ").replace(_END, " ")).strip()
+    piece = _SPACE.sub(" ", text[start:end]).strip()
     before = "\u2026 " if start else ""
     behind = " \u2026" if end < len(text) else ""
     return f"{before}{piece}{behind}"
@@ -114,15 +120,3 @@ def _word_end(text: str, at: int) -> int:
         return len(text)
     space = max(text.rfind(" ", at - 30, at), text.rfind("\n", at - 30, at))
     return space if space > 0 else at
-
-
-def _to_snippet(marked: str) -> Snippet:
-    pieces: list[str] = []
-    marks: list[tuple[int, int]] = []
-    length = 0
-    for number, piece in enumerate(re.split(f"[{_START}{_END}]", marked)):
-        if number % 2 and piece:
-            marks.append((length, length + len(piece)))
-        pieces.append(piece)
-        length += len(piece)
-    return Snippet(text="".join(pieces), marks=tuple(marks))
