@@ -54,7 +54,8 @@ INSERT INTO mention (article_id, entity_id, source_id, seen_at, count, starts, e
     version)
 SELECT DISTINCT ON (a.id, e) a.id, e, a.source_id, a.sort_at, 1, '{{1}}', '{{2}}', 'names', '1'
 FROM article a CROSS JOIN generate_series(1, {NAMED}) AS n
-    CROSS JOIN LATERAL (SELECT floor(exp(random() * ln({THINGS})))::bigint AS e WHERE n + a.id > 0) r
+    CROSS JOIN LATERAL (
+        SELECT floor(exp(random() * ln({THINGS})))::bigint AS e WHERE n + a.id > 0) r
 WHERE a.id BETWEEN %(first)s AND %(last)s
 """
 SCORE = """

@@ -74,6 +74,15 @@ class SearchNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A search with a word spelt as a known name is: `meant` in the place of `word`."""
+
+    word: str
+    meant: str
+    search: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FacetValue:
     """How many of the matches have a value; `term` narrows a search to it."""
 
@@ -145,6 +154,7 @@ class ArticlePage:
     found: int | None = None
     searched_to: datetime | None = None
     notes: tuple[SearchNote, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
     facets: Facets | None = None
 
 

@@ -18,6 +18,7 @@ def print_found(page: ArticlePage) -> None:
             screen.print(line)
     if not page.articles:
         print_lines(["No article matches."])
+        print_lines(f"Did you mean: {one.search}" for one in page.suggestions)
     if page.facets is not None:
         print_facets(page.facets)
     print_lines(_ending(page))

@@ -209,4 +209,5 @@ def _told(resolved: Resolved, leaf: Word | Phrase | Term) -> str:
 
 
 def _shown(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}\u2026"
+    cut = text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}\u2026"
+    return f"\u201c{cut}\u201d"

@@ -18,6 +18,7 @@ from ctiscraper.db.paging import (
 from ctiscraper.db.resolving import Resolved
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.snippets import snippets_of
+from ctiscraper.db.suggestions import suggestions_of
 from ctiscraper.db.wanted import Wanted, written_query
 from ctiscraper.query.tree import And, Node, Not, Or, Term
 from ctiscraper.views import ArticlePage, ArticleQuery
@@ -56,6 +57,8 @@ async def searched_page(
             if cursor is not None and not (query.ranked and words):
                 found = await find(conn, wanted, None, FACETS_OF + 1)
             page = replace(page, facets=await facets_of(conn, found.ids, stopped=found.stopped))
+        if resolved is not None and cursor is None and not page.articles:
+            page = replace(page, suggestions=await suggestions_of(conn, resolved))
     return replace(page, notes=resolved.notes if resolved else ())
 
 
