@@ -15,13 +15,14 @@ from ctiscraper.db.wanted import Driver, Sql, Wanted
 FEW = 1_000
 # Of phrases each candidate is verified in its text.
 PHRASES_MOST = 5_000
-WINDOWS = (200, 1_000, 4_000)
+WINDOWS = (200, 1_000, 2_000)
 """Of how many articles the steps of a walk are; all further steps are like the last."""
 WALK_SECONDS = 0.3
 """How long a walk goes on before it gives what it has."""
 
 AND = sql.SQL(" AND ")
 _TRUE = sql.SQL("true")
+_ARTICLES = sql.SQL("article a")
 # Counting is left out where the server's statistics say that there are so many times more.
 _SURELY = 2
 # The bitmap of a common word stays exact: an inexact one would be verified in every text.
@@ -39,6 +40,9 @@ NEWER = (
     sql.SQL("a.sort_at, a.id"),
 )
 Way: TypeAlias = tuple[sql.SQL, sql.SQL]
+"""What lies beyond a place in a list, and the list's order."""
+Path: TypeAlias = tuple[Way, Sql]
+"""Which way a walk goes, and over which articles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,10 @@ async def find(
     await conn.execute(_SET_UP)
     driver = await _choose(conn, wanted)
     if driver is None:
-        return await _walk(conn, wanted, after, limit, way)
+        return await _walk(conn, wanted, after, limit, (way, _ARTICLES))
+    if wanted.texts and (driver.articles or 0) > FEW:
+        # To look into the text of each costs more than to find which there are.
+        return await _walk(conn, wanted, after, limit, (way, _source(driver)))
     values = {**wanted.values, "cap": FOUND_MOST + 1, "limit": limit}
     place = _TRUE if after is None else way[0]
     if after is not None:
@@ -89,7 +96,7 @@ _EXACT = sql.SQL(
 
 def _source(driver: Driver) -> Sql:
     if driver.listed is None:
-        return sql.SQL("article a")
+        return _ARTICLES
     return sql.SQL("(SELECT DISTINCT l.id FROM ({}) l) c JOIN article a ON a.id = c.id").format(
         driver.listed
     )
@@ -148,7 +155,7 @@ _STEP = sql.SQL(
     WITH w AS MATERIALIZED (
         SELECT a.id, a.sort_at, a.search, a.tags, a.method, a.source_id, a.tier, a.language,
             a.duplicate_of
-        FROM article a WHERE {walked} ORDER BY {order} LIMIT %(window)s
+        FROM {source} WHERE {walked} ORDER BY {order} LIMIT %(window)s
     )
     SELECT (SELECT count(*) FROM w),
         ARRAY(SELECT a.id FROM w a WHERE {filters} ORDER BY {order} LIMIT %(limit)s),
@@ -159,7 +166,9 @@ _STEP = sql.SQL(
 )
 
 
-async def _walk(conn: Conn, wanted: Wanted, after: Position | None, limit: int, way: Way) -> Found:
+async def _walk(
+    conn: Conn, wanted: Wanted, after: Position | None, limit: int, path: Path
+) -> Found:
     """Look at article by article in list order, in steps, until there are enough or time is up."""
     begun = time.monotonic()
     ids: list[int] = []
@@ -167,7 +176,7 @@ async def _walk(conn: Conn, wanted: Wanted, after: Position | None, limit: int, 
     await conn.execute(_BY_INDEX)
     while True:
         window = WINDOWS[min(step, len(WINDOWS) - 1)]
-        seen, found, last = await _step(conn, wanted, after, (window, limit - len(ids)), way)
+        seen, found, last = await _step(conn, wanted, after, (window, limit - len(ids)), path)
         ids += found
         step += 1
         if len(ids) >= limit or seen < window or last is None:
@@ -178,10 +187,12 @@ async def _walk(conn: Conn, wanted: Wanted, after: Position | None, limit: int, 
 
 
 async def _step(
-    conn: Conn, wanted: Wanted, after: Position | None, sizes: tuple[int, int], way: Way
+    conn: Conn, wanted: Wanted, after: Position | None, sizes: tuple[int, int], path: Path
 ) -> tuple[int, list[int], Position | None]:
+    way, source = path
     walked = wanted.walked if after is None else [*wanted.walked, way[0]]
     statement = _STEP.format(
+        source=source,
         walked=AND.join(walked) if walked else _TRUE,
         filters=AND.join(wanted.filters) if wanted.filters else _TRUE,
         order=way[1],

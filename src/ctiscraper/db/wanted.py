@@ -47,6 +47,8 @@ class Wanted:
     filters: list[Sql] = field(default_factory=list)
     drivers: list[Driver] = field(default_factory=list)
     values: dict[str, object] = field(default_factory=dict)
+    texts: bool = False
+    """Whether words are looked for, which are verified in each text."""
 
     @property
     def nothing(self) -> bool:
@@ -100,6 +102,7 @@ class _Adding:
                 self.wanted.filters.append(_FALSE)
             return
         self.wanted.filters.append(self._matches(query))
+        self.wanted.texts = True
         loose = _loose(self.resolved, words)
         if loose:
             verified = "<" in query

@@ -71,7 +71,7 @@ async def article_list(
             "methods": list(Extraction),
         },
         scope=request.scope,
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if mistake else HTTPStatus.OK,
+        status=int(HTTPStatus.UNPROCESSABLE_ENTITY if mistake else HTTPStatus.OK),
     )
 
 
