@@ -186,6 +186,19 @@ async def test_what_stands_for_nothing_is_said_at_its_place(
     assert (await found(articles, "odd")).notes == ()
 
 
+STRANGE = ("source:", "tag:", "actor:", "malware:", "attack:", "ioc:", "")
+
+
+async def test_no_value_is_too_strange_to_be_asked_for(
+    database: str, shelf: Shelf, articles: Articles
+) -> None:
+    await _named(database, shelf)
+    for field in STRANGE:
+        for value in ("\0x", "\ud800x", "x'; --", "%s", "\\", "x" * 500, "\u202e\u00e9"):
+            typed = f'{field}"{value}"'
+            assert (await found(articles, typed)).articles == (), typed
+
+
 async def test_one_source_shows_its_near_duplicates(shelf: Shelf, articles: Articles) -> None:
     first = shelf.article("first", text="Odd words.")
     shelf.article("copy", "bolt", text="Odd words.", duplicate_of=first)

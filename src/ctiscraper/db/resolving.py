@@ -104,7 +104,7 @@ async def _words(conn: Conn, texts: Sequence[Text]) -> dict[Text, str]:
 
 
 def _forms(text: Text) -> tuple[str | None, str | None, str | None]:
-    clean = _storable(text.text)
+    clean = storable(text.text)
     if isinstance(text, Word) and text.prefix:
         return None, None, prefix_form(clean)
     one, other, *_ = (*word_forms(clean), None, None)
@@ -118,7 +118,7 @@ async def _thing(conn: Conn, question: Question, term: Term) -> Thing:
         return await _by_keys(conn, [("cve", term.value)])
     if term.name is FieldName.ATTACK and _is_number(term.value):
         return await _technique(conn, term.value)
-    return await _named(conn, KINDS[term.name], _storable(term.value))
+    return await _named(conn, KINDS[term.name], storable(term.value))
 
 
 def _is_number(value: str) -> bool:
@@ -180,12 +180,12 @@ async def _sources(conn: Conn, value: str) -> tuple[int, ...]:
         SELECT id FROM source
         WHERE key = %(key)s OR lower(settings->>'name') = lower(%(value)s) LIMIT 20
         """,
-        {"key": value.lower(), "value": _storable(value)},
+        {"key": storable(value).lower(), "value": storable(value)},
     )
     return tuple(row[0] for row in await cursor.fetchall())
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """Return a text without what PostgreSQL keeps no text with."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
-from ctiscraper.db.resolving import MENTIONED, Resolved
+from ctiscraper.db.resolving import MENTIONED, Resolved, storable
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Term, demanded
 
 Sql = sql.SQL | sql.Composed
@@ -172,7 +172,7 @@ class _Adding:
         ).format(self.wanted.keep("e", ids))
 
     def _same(self, term: Term) -> Sql:
-        value = self.wanted.keep("v", term.value.replace("\0", " "))
+        value = self.wanted.keep("v", storable(term.value))
         if term.name is FieldName.TAG:
             return sql.SQL("a.tags @> ARRAY[{}]").format(value)
         if term.name is FieldName.TIER:
