@@ -108,7 +108,7 @@ async def _things(conn: Conn) -> None:
     )
     await conn.execute(
         """
-        INSERT INTO known_name SELECT 'alias ' || substr(value, 2), kind, value, name
+        INSERT INTO known_name SELECT 'alias' || substr(value, 2), kind, value, name
         FROM entity WHERE kind = 'actor'
         """
     )

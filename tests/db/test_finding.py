@@ -110,8 +110,8 @@ async def _named(database: str, shelf: Shelf) -> None:
     await name(database, shelf, second, brand, gang, below, mention("CVE-2026-12345", "cve"))
     await name(database, shelf, third, other, mention("mutex one", "mutex"))
     for label, kind, value, called in (
-        ("lazarus group", "actor", "G0032", "Lazarus Group"),
-        ("hidden cobra", "actor", "G0032", "Lazarus Group"),
+        ("lazarusgroup", "actor", "G0032", "Lazarus Group"),
+        ("hiddencobra", "actor", "G0032", "Lazarus Group"),
         ("akira", "ransomware", "S1", "Akira"),
     ):
         shelf.run("INSERT INTO known_name VALUES (%s, %s, %s, %s)", (label, kind, value, called))
@@ -126,6 +126,7 @@ FIELDS: tuple[tuple[str, list[str]], ...] = (
     ('actor:"Lazarus Group"', ["a"]),
     ('actor:"hidden cobra"', ["a"]),
     ("actor:HIDDEN-COBRA", ["a"]),
+    ("actor:hiddencobra", ["a"]),
     ("actor:akira", ["b"]),
     ("malware:Akira", ["b"]),
     ("actor:nobody", []),
@@ -217,6 +218,42 @@ async def test_a_walk_meets_what_an_index_would_find(
     for typed, expected in FIELDS:
         assert (typed, await titles(articles, typed)) == (typed, expected)
     assert await titles(articles, '"odd words"') == ["a", "c"]
+
+
+async def test_a_walk_over_what_is_named_meets_the_same(
+    database: str, shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _named(database, shelf)
+    monkeypatch.setattr(finding, "_SURELY", -1)
+    monkeypatch.setattr(finding, "FEW", 0)
+    monkeypatch.setattr(finding, "WINDOWS", (1, 2))
+    for typed, expected in FIELDS:
+        assert (typed, await titles(articles, typed)) == (typed, expected)
+
+
+async def test_a_walk_that_saw_everything_has_counted(
+    shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        shelf.article(f"n{number}", text="Odd words." if number else "Even words.")
+    assert (await found(articles, "-even")).found == 2
+    monkeypatch.setattr(finding, "FOUND_MOST", 1)
+    assert (await found(articles, "odd")).found == 2
+
+
+async def test_what_is_not_needed_is_not_waited_for(
+    shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        shelf.article(f"n{number}", text="Odd words.")
+    monkeypatch.setattr(finding, "FOUND_MOST", 1)
+    monkeypatch.setattr(finding, "WINDOWS", (2,))
+    monkeypatch.setattr(finding, "SPARE_SECONDS", 0.0)
+    page = await articles.page(ArticleQuery(q=understand("odd")), limit=1, shown=Shown(facets=True))
+    assert page.searched_to is None
+    assert page.next is not None
+    assert page.facets is not None
+    assert (page.facets.counted, page.facets.capped) == (2, True)
 
 
 async def test_a_walk_that_runs_out_of_time_goes_on_from_where_it_came_to(

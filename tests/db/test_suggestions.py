@@ -20,9 +20,9 @@ async def articles(database: str) -> AsyncIterator[Articles]:
     shelf = Shelf(database)
     shelf.article("one", text="A loader of words.")
     for label, kind, name in (
-        ("lazarus group", "actor", "Lazarus Group"),
+        ("lazarusgroup", "actor", "Lazarus Group"),
         ("lockbit", "ransomware", "LockBit"),
-        ("cobalt strike", "tool", "Cobalt Strike"),
+        ("cobaltstrike", "tool", "Cobalt Strike"),
     ):
         shelf.run("INSERT INTO known_name VALUES (%s, %s, %s, %s)", (label, kind, name, name))
     async with Database(database, size=2) as opened:
@@ -35,7 +35,7 @@ MEANT: tuple[tuple[str, list[str]], ...] = (
     ("ockbit", ["LockBit"]),
     ("pockbit", ["LockBit"]),
     ('actor:"Lazarus Grup" words', ['actor:"Lazarus Group" words']),
-    ("malware:cobaltstrike", ['malware:"Cobalt Strike"']),
+    ("malware:cobltstrike", ['malware:"Cobalt Strike"']),
     ('"cobalt strke"', ['"Cobalt Strike"']),
     ("lok", []),
     ("lockbit", []),

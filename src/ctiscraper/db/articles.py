@@ -15,7 +15,7 @@ from ctiscraper.db.article_filters import (
 )
 from ctiscraper.db.article_rows import DETAIL, SUMMARY, to_detail, to_summary
 from ctiscraper.db.best import best_neighbours, best_page
-from ctiscraper.db.finding import NEWER, OLDER, Way, find
+from ctiscraper.db.finding import NEWER, OLDER, Size, Way, find
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.searched import PLAIN, Shown, searched_page
 from ctiscraper.db.session import Conn, Database
@@ -154,7 +154,7 @@ class Articles:
             return await self._listed(query, place, 1, way=way)
         async with bounded(self._database) as conn:
             wanted, _ = await wanted_of(conn, query)
-            found = await find(conn, wanted, place, 1, way=way)
+            found = await find(conn, wanted, place, Size(1, 1), way=way)
             return await articles_by_ids(conn, found.ids)
 
     async def _listed(

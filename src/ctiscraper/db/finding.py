@@ -19,6 +19,8 @@ WINDOWS = (200, 1_000, 2_000)
 """Of how many articles the steps of a walk are; all further steps are like the last."""
 WALK_SECONDS = 0.3
 """How long a walk goes on before it gives what it has."""
+SPARE_SECONDS = 0.05
+"""How long it goes on for more than are needed."""
 
 AND = sql.SQL(" AND ")
 _TRUE = sql.SQL("true")
@@ -50,7 +52,7 @@ class Found:
     """The numbers of articles in list order.
 
     `count` is how many match in all, at most `FOUND_MOST`, None where that was not counted.
-    `stopped` is where a walk ran out of time: what lies beyond was not looked at.
+    `stopped` is where a walk ran out of its time: what lies beyond was not looked at.
     """
 
     ids: list[int]
@@ -58,20 +60,28 @@ class Found:
     stopped: Position | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many matches are wanted at most, and how many are enough where more cost time."""
+
+    most: int
+    enough: int
+
+
 async def find(
-    conn: Conn, wanted: Wanted, after: Position | None, limit: int, *, way: Way = OLDER
+    conn: Conn, wanted: Wanted, after: Position | None, size: Size, *, way: Way = OLDER
 ) -> Found:
-    """Return the first matches from a place on, `limit` at most."""
+    """Return the first matches from a place on."""
     if wanted.nothing:
         return Found(ids=[], count=0)
     await conn.execute(_SET_UP)
     driver = await _choose(conn, wanted)
     if driver is None:
-        return await _walk(conn, wanted, after, limit, (way, _ARTICLES))
+        return await _walk(conn, wanted, after, size, (way, _ARTICLES))
     if wanted.texts and (driver.articles or 0) > FEW:
         # To look into the text of each costs more than to find which there are.
-        return await _walk(conn, wanted, after, limit, (way, _source(driver)))
-    values = {**wanted.values, "cap": FOUND_MOST + 1, "limit": limit}
+        return await _walk(conn, wanted, after, size, (way, _source(driver)))
+    values = {**wanted.values, "cap": FOUND_MOST + 1, "limit": size.most}
     place = _TRUE if after is None else way[0]
     if after is not None:
         values |= {"at": after.at, "id": after.id}
@@ -167,23 +177,27 @@ _STEP = sql.SQL(
 
 
 async def _walk(
-    conn: Conn, wanted: Wanted, after: Position | None, limit: int, path: Path
+    conn: Conn, wanted: Wanted, after: Position | None, size: Size, path: Path
 ) -> Found:
     """Look at article by article in list order, in steps, until there are enough or time is up."""
     begun = time.monotonic()
     ids: list[int] = []
     step = 0
+    from_start = after is None
     await conn.execute(_BY_INDEX)
     while True:
         window = WINDOWS[min(step, len(WINDOWS) - 1)]
-        seen, found, last = await _step(conn, wanted, after, (window, limit - len(ids)), path)
+        seen, found, last = await _step(conn, wanted, after, (window, size.most - len(ids)), path)
         ids += found
         step += 1
-        if len(ids) >= limit or seen < window or last is None:
+        if len(ids) >= size.most:
             return Found(ids=ids, count=_all_of(wanted))
+        if seen < window or last is None:
+            return Found(ids=ids, count=len(ids) if from_start else _all_of(wanted))
         after = last
-        if time.monotonic() - begun > WALK_SECONDS:
-            return Found(ids=ids, count=None, stopped=after)
+        allowed = SPARE_SECONDS if len(ids) >= size.enough else WALK_SECONDS
+        if time.monotonic() - begun > allowed:
+            return Found(ids=ids, count=_all_of(wanted), stopped=after)
 
 
 async def _step(

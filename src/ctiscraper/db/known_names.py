@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from ctiscraper.db.session import Database
 from ctiscraper.packs.records import Entry, NamesPack
 from ctiscraper.packs.registry import KNOWN, KnownPack, read_known
-from ctiscraper.packs.spelling import key_of
+from ctiscraper.packs.spelling import joined
 
 _PACK = "names"
 _LOCK_KEY = 0x6E616D65
@@ -69,7 +69,6 @@ class KnownNames:
 
 def _rows(entries: tuple[Entry, ...]) -> Iterator[tuple[str, str, str, str]]:
     for entry in entries:
-        for name in dict.fromkeys((entry.name, *entry.aliases)):
-            label = key_of(name)[:_LONGEST]
-            if label:
-                yield label, str(entry.kind), entry.value, entry.name
+        labels = dict.fromkeys(joined(name)[:_LONGEST] for name in (entry.name, *entry.aliases))
+        for label in filter(None, labels):
+            yield label, str(entry.kind), entry.value, entry.name

@@ -8,7 +8,7 @@ from ctiscraper.db.mentions import key_of as entity_key
 from ctiscraper.db.search import CONFIG, prefix_form, word_forms
 from ctiscraper.db.session import Conn
 from ctiscraper.intelligence import Name
-from ctiscraper.packs.spelling import key_of as label_of
+from ctiscraper.packs.spelling import joined
 from ctiscraper.query.tree import FieldName, Phrase, Question, Term, Word, leaves
 from ctiscraper.views import SearchNote
 
@@ -150,7 +150,7 @@ async def _named(conn: Conn, kinds: Sequence[str], name: str) -> Thing:
     """Return the things of a name: what the pack knows by it, and what texts alone call so."""
     cursor = await conn.execute(
         "SELECT DISTINCT value FROM known_name WHERE label = %s AND kind = ANY(%s) LIMIT 50",
-        (label_of(name), list({*kinds, *(_RELATED if kinds != _TECHNIQUES else ())})),
+        (joined(name), list({*kinds, *(_RELATED if kinds != _TECHNIQUES else ())})),
     )
     values = [row[0] for row in await cursor.fetchall()]
     cursor = await conn.execute(

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from ctiscraper.db.article_filters import articles_by_ids, bounded, wanted_of
 from ctiscraper.db.facets import FACETS_OF, facets_of
-from ctiscraper.db.finding import Found, find
+from ctiscraper.db.finding import Found, Size, find
 from ctiscraper.db.paging import (
     Position,
     ScorePosition,
@@ -55,7 +55,7 @@ async def searched_page(
             page = replace(page, articles=tuple(articles))
         if shown.facets:
             if cursor is not None and not (query.ranked and words):
-                found = await find(conn, wanted, None, FACETS_OF + 1)
+                found = await find(conn, wanted, None, Size(FACETS_OF + 1, 0))
             page = replace(page, facets=await facets_of(conn, found.ids, stopped=found.stopped))
         if resolved is not None and cursor is None and not page.articles:
             page = replace(page, suggestions=await suggestions_of(conn, resolved))
@@ -69,7 +69,7 @@ async def _newest(
     after = None if cursor is None else from_cursor(cursor)
     # What facets are counted of begins with the page.
     most = FACETS_OF + 1 if shown.facets and after is None else limit + 1
-    found = await find(conn, wanted, after, most)
+    found = await find(conn, wanted, after, Size(most, limit + 1))
     more = len(found.ids) > limit
     articles = await articles_by_ids(conn, found.ids[:limit])
     following = None
@@ -102,7 +102,7 @@ async def _ranked(
 ) -> tuple[ArticlePage, Found]:
     """The most relevant of the newest matches."""
     after = None if cursor is None else from_score_cursor(cursor)
-    found = await find(conn, wanted, None, RANKED_OF + 1)
+    found = await find(conn, wanted, None, Size(RANKED_OF + 1, RANKED_OF + 1))
     values: dict[str, object] = {"words": words, "ids": found.ids[:RANKED_OF], "limit": limit + 1}
     place = sql.SQL("true")
     if after is not None:

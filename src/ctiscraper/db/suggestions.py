@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ctiscraper.db.resolving import Resolved
 from ctiscraper.db.session import Conn
-from ctiscraper.packs.spelling import key_of
+from ctiscraper.packs.spelling import joined
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Phrase, Term, Word
 from ctiscraper.query.write import written_term
 from ctiscraper.views import Suggestion
@@ -21,6 +21,8 @@ _FIELDS = frozenset((FieldName.ACTOR, FieldName.MALWARE))
 async def suggestions_of(conn: Conn, resolved: Resolved) -> tuple[Suggestion, ...]:
     """Return searches with one word or name spelt as a known name is, the nearest first."""
     text = resolved.question.text
+    # A walk would pass over a million texts for a word that none has.
+    await conn.execute("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = on")
     found: list[tuple[int, Suggestion]] = []
     for leaf in list(_doubtful(resolved, resolved.question.tree))[:_MOST_LEAVES]:
         typed = leaf.value if isinstance(leaf, Term) else leaf.text
@@ -71,7 +73,7 @@ async def _is_known(conn: Conn, words: str) -> bool:
 
 async def _near(conn: Conn, typed: str) -> Sequence[tuple[int, str]]:
     """Return the known names that are nearly spelt so, with how many letters are wrong."""
-    label = key_of(typed.replace("\0", " "))
+    label = joined(typed)
     if len(label) < _SHORTEST:
         return []
     most = 2 if len(label) >= _LONG else 1

@@ -25,8 +25,8 @@ _PER_CENT = 100
 class Driver:
     """What gives a superset of the matches by an index: a condition, or a list of articles.
 
-    `most` bounds how many articles of it are worth looking at; `articles` is how many there
-    are, where that is known.
+    `articles` is how many there are, where that is known. With `verified` a candidate is only
+    told to match by looking into its text.
     """
 
     condition: Sql | None = None
@@ -53,7 +53,7 @@ class Wanted:
     @property
     def nothing(self) -> bool:
         """Whether no article can be like that."""
-        return _FALSE in self.filters
+        return _FALSE in self.conditions
 
     @property
     def conditions(self) -> list[Sql]:
@@ -150,8 +150,7 @@ class _Adding:
         if term.name in MENTIONED:
             return self._mentioned(term)
         if term.name is FieldName.SOURCE:
-            ids = list(self.resolved.sources[term])
-            return sql.SQL("a.source_id = ANY({}::bigint[])").format(self.wanted.keep("s", ids))
+            return self._of_sources(self.resolved.sources[term])
         if term.name is FieldName.SCORE:
             least = self.wanted.keep("p", float(term.value) / _PER_CENT)
             return sql.SQL(
@@ -161,6 +160,14 @@ class _Adding:
         if term.name in _TIMES:
             return sql.SQL("a.sort_at {} {}").format(_TIMES[term.name], self._moment(term.value))
         return self._same(term)
+
+    def _of_sources(self, ids: Sequence[int]) -> Sql:
+        if not ids:
+            return _FALSE
+        if len(ids) == 1:
+            # What is equal keeps the order of the index by source and date.
+            return sql.SQL("a.source_id = {}").format(self.wanted.keep("s", ids[0]))
+        return sql.SQL("a.source_id = ANY({}::bigint[])").format(self.wanted.keep("s", list(ids)))
 
     def _mentioned(self, term: Term) -> Sql:
         ids = list(self.resolved.things[term].ids)

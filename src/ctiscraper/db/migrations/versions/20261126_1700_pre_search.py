@@ -8,7 +8,7 @@ branch_labels = None
 depends_on = None
 
 STATEMENTS = (
-    # `label` is a name in lower case, each sign in it a space.
+    # `label` is the letters and digits of a name, in lower case.
     """
     CREATE TABLE known_name (
         label text NOT NULL COLLATE "C",
