@@ -34,7 +34,7 @@ MEANT: tuple[tuple[str, list[str]], ...] = (
     ("words lockbot -loader", ["words LockBit -loader"]),
     ("ockbit", ["LockBit"]),
     ("pockbit", ["LockBit"]),
-    ('actor:"Lazarus Grup" words', ['actor:"Lazarus Group" words']),
+    ('actor:"Lazarus Gxoup" words', ['actor:"Lazarus Group" words']),
     ("malware:cobltstrike", ['malware:"Cobalt Strike"']),
     ('"cobalt strke"', ['"Cobalt Strike"']),
     ("lok", []),
