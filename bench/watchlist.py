@@ -10,7 +10,8 @@ import time
 from psycopg import sql
 
 import rig
-from ctiscraper.db.article_filters import AND, conditions_of
+from ctiscraper.asking import understand
+from ctiscraper.db.article_filters import AND, to_wanted
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.best import BEHIND, TODAY, WALK
 from ctiscraper.db.migrate import upgrade
@@ -89,7 +90,8 @@ async def fill(conn: Conn, rows: int) -> None:
 
 async def plan(conn: Conn) -> None:
     """The server's own plan and time for the best of 30 days."""
-    conditions, values = conditions_of(ArticleQuery(days=30))
+    wanted = to_wanted(ArticleQuery(days=30))
+    conditions, values = wanted.conditions, wanted.values
     statement = WALK.format(
         today=TODAY, order=BEHIND[1], conditions=AND.join([*conditions, sql.SQL("true")])
     )
@@ -106,7 +108,7 @@ async def lists(articles: Articles) -> None:
         "30 days": ArticleQuery(days=30),
         "30 days, score from .9": ArticleQuery(days=30, min_score=0.9),
         "30 days, one source": ArticleQuery(days=30, source="host-3"),
-        "30 days, a word": ArticleQuery(days=30, q="w17"),
+        "30 days, a word": ArticleQuery(days=30, q=understand("w17")),
         "newest, score from .9": ArticleQuery(min_score=0.9),
     }
     for name, query in asked.items():

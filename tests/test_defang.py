@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.db.search import search_variants
+from ctiscraper.db.search import word_forms
 from ctiscraper.defang import defang, refanged, unbracketed
 from ctiscraper.enrich.defang import refang
 from ctiscraper.enrich.observables import find_observables
@@ -86,7 +86,7 @@ def test_search_and_refanging_read_back_what_is_shown(address: tuple[str, str]) 
     _, value = address
     shown = defang(*address)
     assert refanged(shown) == value
-    assert value in search_variants(shown)
+    assert value in word_forms(shown)
     assert refang(shown).partition("://")[2] == value.partition("://")[2]
 
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.session import Database
 from ctiscraper.db.touched import Touched
@@ -65,7 +66,11 @@ async def scene(database: str, tmp_path: Path) -> AsyncIterator[Scene]:
         stage = Stage(opened)
         packs = Packs(stage.database, {LISTS.name: LISTS})
         recognition = Recognition(
-            Reference(packs), Shelf(tmp_path / "packs"), sandbox, Touched(opened)
+            Reference(packs),
+            Shelf(tmp_path / "packs"),
+            sandbox,
+            Touched(opened),
+            KnownNames(opened, packs.known),
         )
         yield Scene(stage, packs, sandbox, recognition, tmp_path / "packs")
 

@@ -12,6 +12,7 @@ from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.checks import Checks
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
+from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.links import Links
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.queue import Queue
@@ -113,7 +114,11 @@ async def open_services(
         )
         sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
         recognition = Recognition(
-            Reference(Packs(database)), Shelf(settings.packs_dir), sandbox, Touched(database)
+            Reference(Packs(database)),
+            Shelf(settings.packs_dir),
+            sandbox,
+            Touched(database),
+            KnownNames(database),
         )
         yield Services(
             settings=settings,

@@ -117,6 +117,17 @@ class QueryError(CTIScraperError):
     """A question to the database that is too broad to answer in time."""
 
 
+class SearchSyntaxError(CTIScraperError):
+    """A search that cannot be understood: what was expected, and where it stands in `text`."""
+
+    def __init__(self, message: str, *, position: int, length: int) -> None:
+        """Name the place in characters; `length` is 0 where something is missing."""
+        super().__init__(message)
+        self.text = ""
+        self.position = position
+        self.length = length
+
+
 class InputError(CTIScraperError):
     """What was given cannot be taken as it is."""
 

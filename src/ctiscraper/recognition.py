@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.touched import Touched
 from ctiscraper.errors import CTIScraperError, PackError, StorageError
 from ctiscraper.packs.shelf import Shelf
@@ -28,6 +29,7 @@ class Recognition:
     shelf: Shelf
     sandbox: Sandbox
     touched: Touched
+    names: KnownNames
     _used: Mapping[str, Path] | None = None
     _looked_at: float = field(default=float("-inf"))
 
@@ -44,6 +46,7 @@ class Recognition:
         except PackError as error:
             log.error("default_packs_missing", error=str(error))  # noqa: TRY400 - names cause and way out
         try:
+            await self.names.renew()
             places = await self.reference.fill(self.shelf)
             if places != self._used:
                 told = {name: str(path) for name, path in places.items()}

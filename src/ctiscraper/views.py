@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from ctiscraper.query.tree import Question
 from ctiscraper.types import Accounting, Health, SourceSettings
 
 
@@ -11,6 +12,7 @@ class ArticleQuery:
     """What a list of articles is narrowed to; None leaves that side open.
 
     With `source` the list shows near-duplicates too, without it they are folded.
+    `q` is what was searched for; `ranked` puts the most relevant of the newest matches first.
     `since` and `until` bound the time an article is listed under; `entity` is named in it, `watch`
     is the number of an entry of the watchlist that it has. With `days` the list is that of
     the best scores of so many days, today included, and no longer that of the newest.
@@ -23,7 +25,8 @@ class ArticleQuery:
     tag: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    q: str | None = None
+    q: Question | None = None
+    ranked: bool = False
     entity: int | None = None
     watch: int | None = None
     min_score: float | None = None
@@ -51,6 +54,58 @@ class SourceRef:
 
     key: str
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """A piece of a text that a search matched; `marks` are where the matched words stand in it."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchNote:
+    """What of a search found nothing to look for, and where it stands in what was typed."""
+
+    message: str
+    position: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A search with a word spelt as a known name is: `meant` in the place of `word`."""
+
+    word: str
+    meant: str
+    search: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacetValue:
+    """How many of the matches have a value; `term` narrows a search to it."""
+
+    value: str
+    label: str
+    term: str
+    articles: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """What the matches have in common, each side with its most frequent values.
+
+    They are of the newest `counted` matches; `capped` says that there are more.
+    """
+
+    counted: int
+    capped: bool
+    source: tuple[FacetValue, ...]
+    tier: tuple[FacetValue, ...]
+    actor: tuple[FacetValue, ...]
+    malware: tuple[FacetValue, ...]
+    technique: tuple[FacetValue, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +137,7 @@ class ArticleSummary:
     folded_sources: tuple[SourceRef, ...]
     score: float | None = None
     parts: tuple[ScoredPart, ...] = ()
+    snippet: Snippet | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +145,17 @@ class ArticlePage:
     """A page of articles, newest or best first.
 
     `next` is the cursor of the page that follows, None at the end. `found` counts what a
-    search or tag matched, at most `FOUND_MOST`; None where nothing was counted.
+    search or tag matched, at most `FOUND_MOST`; None where nothing was counted. `searched_to`
+    says how far back a search came that ran out of time: `next` goes on from there.
     """
 
     articles: tuple[ArticleSummary, ...]
     next: str | None
     found: int | None = None
+    searched_to: datetime | None = None
+    notes: tuple[SearchNote, ...] = ()
+    suggestions: tuple[Suggestion, ...] = ()
+    facets: Facets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

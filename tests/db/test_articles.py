@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import pytest_asyncio
 
+from ctiscraper.asking import understand
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.search import search_document
 from ctiscraper.db.session import Database
@@ -81,12 +82,12 @@ NARROWED: tuple[tuple[ArticleQuery, list[str]], ...] = (
     (ArticleQuery(tag="apt"), ["a"]),
     (ArticleQuery(since=START - timedelta(minutes=2)), ["a", "b"]),
     (ArticleQuery(until=START - timedelta(minutes=2)), ["c"]),
-    (ArticleQuery(q="printer"), ["a", "b"]),
-    (ArticleQuery(q="printer -loader"), ["b"]),
-    (ArticleQuery(q="loader OR engines"), ["a", "c"]),
-    (ArticleQuery(q='"hides in printers"'), ["a"]),
-    (ArticleQuery(q="printer", tier="premium"), ["b"]),
-    (ArticleQuery(q="the"), []),
+    (ArticleQuery(q=understand("printer")), ["a", "b"]),
+    (ArticleQuery(q=understand("printer -loader")), ["b"]),
+    (ArticleQuery(q=understand("loader OR engines")), ["a", "c"]),
+    (ArticleQuery(q=understand('"hides in printers"')), ["a"]),
+    (ArticleQuery(q=understand("printer"), tier="premium"), ["b"]),
+    (ArticleQuery(q=understand("the")), []),
 )
 
 
@@ -102,9 +103,9 @@ async def test_filters_narrow_the_list(shelf: Shelf, articles: Articles) -> None
 async def test_search_counts_and_pages_what_matches(shelf: Shelf, articles: Articles) -> None:
     for number in range(5):
         shelf.article(f"n{number}", text="Common words." if number % 2 else "Rare ones.")
-    page = await articles.page(ArticleQuery(q="rare"), limit=2)
+    page = await articles.page(ArticleQuery(q=understand("rare")), limit=2)
     assert (page.found, [a.title for a in page.articles]) == (3, ["n0", "n2"])
-    rest = await articles.page(ArticleQuery(q="rare"), cursor=page.next)
+    rest = await articles.page(ArticleQuery(q=understand("rare")), cursor=page.next)
     assert (rest.found, [a.title for a in rest.articles], rest.next) == (3, ["n4"], None)
 
 
@@ -116,29 +117,36 @@ async def test_search_finds_addresses_however_they_are_written(
     shelf.article("indexed", text=search_document("from evil[.]example now"))
     shelf.article("different", text="from good.example now")
     for typed in ("evil.example", "evil[.]example", "evil(.)example"):
-        assert await titles(articles, ArticleQuery(q=typed)) == ["plain", "defanged", "indexed"]
-    assert "plain" not in await titles(articles, ArticleQuery(q="now -evil.example"))
+        assert await titles(articles, ArticleQuery(q=understand(typed))) == [
+            "plain",
+            "defanged",
+            "indexed",
+        ]
+    assert "plain" not in await titles(articles, ArticleQuery(q=understand("now -evil.example")))
 
 
 async def test_search_with_more_matches_than_are_counted_walks_by_date(
     shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctiscraper.db.articles.FOUND_MOST", 3)
+    monkeypatch.setattr("ctiscraper.db.finding.FOUND_MOST", 3)
     for number in range(6):
         shelf.article(f"n{number}", text="Common words.")
-    page = await articles.page(ArticleQuery(q="common"), limit=4)
+    page = await articles.page(ArticleQuery(q=understand("common")), limit=4)
     assert (page.found, [a.title for a in page.articles]) == (3, ["n0", "n1", "n2", "n3"])
-    rest = await articles.page(ArticleQuery(q="common"), cursor=page.next)
+    rest = await articles.page(ArticleQuery(q=understand("common")), cursor=page.next)
     assert [a.title for a in rest.articles] == ["n4", "n5"]
 
 
-TYPED = ("'", '"', "& | ! ( ) :*", "a:b", "\\", "%", "%s", "\0", "-", "\U0001f70f", "x" * 400)
+TYPED = (
+    *("'", "& | !", "foo\\:*", "\\", "%", "%s", "\0", "-", "\U0001f70f", "x" * 400, "\ud800"),
+    *("'a & b1'", "x1'*", "a1\\*", "<-> | :A", "the OR of", "\u202eb1*", "ab<->*", '"\'"'),
+)
 
 
 async def test_search_takes_whatever_is_typed(shelf: Shelf, articles: Articles) -> None:
     shelf.article("one")
     for q in TYPED:
-        page = await articles.page(ArticleQuery(q=q))
+        page = await articles.page(ArticleQuery(q=understand(q)))
         assert page.found == len(page.articles)
 
 
@@ -151,11 +159,12 @@ async def test_cursor_that_no_list_gave_is_refused(articles: Articles) -> None:
 async def test_question_that_takes_too_long_is_refused(
     shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ctiscraper.db.article_filters.SEARCH_SECONDS", 0.02)
-    shelf.article("one", text=" ".join(f"word{n}" for n in range(20_000)))
-    slow = " OR ".join(f'"word{n} word{n + 2}"' for n in range(12_000))
+    monkeypatch.setattr("ctiscraper.db.article_filters.SEARCH_SECONDS", 0.001)
+    for number in range(10):
+        shelf.article(f"n{number}", text=" ".join(f"word{n}" for n in range(20_000)))
+    slow = " OR ".join(f'"word{n} word{n + 2}"' for n in range(40))
     with pytest.raises(QueryError, match="narrow it"):
-        await articles.page(ArticleQuery(q=slow))
+        await articles.page(ArticleQuery(q=understand(slow)))
 
 
 async def test_neighbours_follow_the_list_that_was_narrowed(
@@ -167,7 +176,7 @@ async def test_neighbours_follow_the_list_that_was_narrowed(
     assert newer is not None
     assert older is not None
     assert (newer.title, older.title) == ("n1", "n3")
-    newer, older = await articles.neighbours(ArticleQuery(q="even"), middle)
+    newer, older = await articles.neighbours(ArticleQuery(q=understand("even")), middle)
     assert newer is not None
     assert older is not None
     assert (newer.title, older.title) == ("n0", "n4")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from ctiscraper.asking import asked, understand
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.paging import ScorePosition, from_score_cursor, to_score_cursor
 from ctiscraper.db.session import Database
@@ -67,10 +68,13 @@ async def test_it_is_narrowed_as_any_list(articles: Articles, shelf: Shelf) -> N
     scored(shelf, "Firewall of old", 0.9, 40, tags=["x"])
     scored(shelf, "Other", 0.8, source="bolt")
     scored(shelf, "Copy", 0.7, source="bolt", duplicate_of=1)
-    assert await titles(articles, days=7, q="firewall") == ["Another firewall", "Firewall flaw"]
+    assert await titles(articles, days=7, q=understand("firewall")) == [
+        "Another firewall",
+        "Firewall flaw",
+    ]
     assert await titles(articles, days=7, tag="x") == ["Another firewall", "Firewall flaw"]
     assert await titles(articles, days=7, source="bolt") == ["Other", "Copy"]
-    page = await articles.page(ArticleQuery(days=7, q="firewall"))
+    page = await articles.page(ArticleQuery(days=7, q=understand("firewall")))
     assert page.found == 2
 
 
@@ -82,7 +86,7 @@ async def test_it_is_paged_to_its_end_with_equal_scores(
     seen: list[int] = []
     cursor = None
     while True:
-        page = await articles.page(ArticleQuery(days=7, q=words), cursor=cursor, limit=3)
+        page = await articles.page(ArticleQuery(days=7, q=asked(words)), cursor=cursor, limit=3)
         seen += [one.id for one in page.articles]
         cursor = page.next
         if cursor is None:

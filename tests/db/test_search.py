@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.db.search import search_document, search_variants
+from ctiscraper.db.search import prefix_form, search_document, word_forms
 from ctiscraper.defang import refanged
 
 
@@ -24,19 +24,24 @@ def test_no_compound_is_passed_over(text: str) -> None:
         assert len(parts) < 2 or " ".join(parts) in found
 
 
-def test_operators_keep_their_meaning() -> None:
-    assert search_variants("-evil.example") == ("-evil.example",)
-    assert search_variants("evil[.]example") == (
-        "evil[.]example",
-        "evil.example",
-        '"evil example"',
-    )
+def test_a_word_has_every_form_that_a_text_may_have_it_in() -> None:
+    assert word_forms("evil[.]example") == ("evil.example", "evil example")
+    assert word_forms("loader") == ("loader",)
+    assert word_forms("lateral movement") == ("lateral movement",)
+    assert word_forms("&") == ("&",)
+
+
+def test_the_beginning_of_a_word_is_one_of_its_last_part() -> None:
+    assert prefix_form("power") == "'power':*"
+    assert prefix_form("CVE-2026-") == "'CVE' <-> '2026':*"
+    assert prefix_form("evil[.]ex") == "'evil' <-> 'ex':*"
+    assert prefix_form("__") == ""
 
 
 @given(st.text())
 def test_any_text_is_taken(text: str) -> None:
     assert len(search_document(text * 50)) <= 2 * 360_001
-    assert all("\0" not in variant for variant in search_variants(text))
+    assert all("\0" not in form for form in word_forms(text))
 
 
 @pytest.mark.parametrize("text", ["T" * 200_000, "_" * 200_000, "a_" * 100_000, "[" * 200_000])

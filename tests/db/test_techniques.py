@@ -1,5 +1,6 @@
 """How many of some articles name each technique."""
 
+from ctiscraper.asking import understand
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.techniques import Techniques
 from ctiscraper.views import ArticleQuery
@@ -24,6 +25,6 @@ async def test_techniques_of_the_given_articles_are_counted(stage: Stage) -> Non
     assert await counts(numbers) == [("T2", 3), ("T1", 2), ("T3", 1)]
     assert await counts(numbers[:1]) == [("T1", 1)]
     assert await counts([]) == []
-    matching = await Articles(stage.database).matching(ArticleQuery(q="loader"))
+    matching = await Articles(stage.database).matching(ArticleQuery(q=understand("loader")))
     assert sorted(matching) == numbers[1:]
     assert sorted(await Articles(stage.database).matching(ArticleQuery())) == numbers

@@ -369,11 +369,39 @@ async def test_hostile_words_stay_words(page: Page, site: str, shelf: Shelf) -> 
         "/sources/all",
         f"/articles/{last}/changes",
     )
-    search = "/?q=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E"
+    search = "/?q=%3Cscript%3Ealert(1)%3C%2Fscript%3E"
+    mistake = "/?q=%22%3E%3Cscript%3Ealert(1)%3C%2Fscript%3E"
     for path in (*lists, *(f"/articles/{number}" for number in given), search):
         await page.goto(path, wait_until="domcontentloaded")
         assert (await page.evaluate(UNSAFE_TARGETS), path) == ([], path)
     assert watch.faults == []
+    await page.goto(mistake)
+    assert await page.locator("#mistake mark").inner_text() == '"><script>alert(1)</script>'
+    # That a search is wrong is an answer of its own, which the console tells.
+    assert [fault for fault in watch.faults if "status of 422" not in fault] == []
+
+
+async def test_a_search_works_by_keys_and_without_script(
+    browser: Browser, site: str, shelf: Shelf
+) -> None:
+    shelf.article("one", text="A loader hides in printers.")
+    for script in (True, False):
+        context = await browser.new_context(base_url=site, java_script_enabled=script)
+        page = await context.new_page()
+        await page.goto("/")
+        await page.locator(".ask input[name=q]").fill("loader actr:x")
+        await page.keyboard.press("Enter")
+        assert await page.locator("#mistake mark").inner_text() == "actr:"
+        assert await page.locator(".ask input[name=q]").input_value() == "loader actr:x"
+        await page.locator(".ask input[name=q]").fill("loader")
+        await page.get_by_role("button", name="Search").click()
+        assert await page.locator(".snippet mark").inner_text() == "loader"
+        await page.locator(".facets a").first.click()
+        asked = await page.locator(".ask input[name=q]").input_value()
+        assert asked == "loader source:acme"
+        await page.locator(".help > summary").click()
+        assert await page.locator(".help dl").is_visible()
+        await context.close()
 
 
 def test_static_files_are_our_own() -> None:

@@ -28,6 +28,7 @@ PLACES = {
     "stack": "ctiscraper.cli.stack:stack",
     "sources": "ctiscraper.cli.sources:app",
     "articles": "ctiscraper.cli.articles:app",
+    "search": "ctiscraper.cli.articles:search",
     "indicators": "ctiscraper.cli.entities:indicators",
     "indicator": "ctiscraper.cli.entities:indicator",
     "techniques": "ctiscraper.cli.techniques:techniques",

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from ctiscraper.asking import understand
 from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.found import print_found
 from ctiscraper.cli.options import Csv, Cursor, Data, Defanged, Json, Limit
 from ctiscraper.cli.output import (
     moment,
@@ -19,6 +21,7 @@ from ctiscraper.cli.output import (
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.entities import Entities
+from ctiscraper.db.searched import Shown
 from ctiscraper.defang import defang
 from ctiscraper.entity_views import ArticleEvidence, EntitySummary, Neighbour
 from ctiscraper.evidence import evidence_of
@@ -93,22 +96,46 @@ def list_articles(  # noqa: PLR0913 - one parameter for each option
 def search(  # noqa: PLR0913 - one parameter for each option
     *,
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS...", help='"…" keeps words together.')
+        list[str],
+        typer.Argument(
+            metavar="QUERY...", help='Words, "phrases", AND OR NOT, prefix*, field:value.'
+        ),
     ],
     source: Of = None,
     tier: OfTier = None,
     since: Since = None,
     until: Until = None,
+    relevance: Annotated[
+        bool, typer.Option("--relevance", help="The most relevant of the newest 1,000 first.")
+    ] = False,
+    facets: Annotated[
+        bool, typer.Option("--facets", help="And what the matches have in common.")
+    ] = False,
     limit: Limit = 20,
     cursor: Cursor = None,
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Articles that hold all the words; 'or' and -word work as on the web."""
+    """Articles that a search finds, with the piece of text that it found."""
     query = ArticleQuery(
-        q=" ".join(words), source=source, tier=tier, since=_utc(since), until=_utc(until)
+        q=understand(" ".join(words)),
+        ranked=relevance,
+        source=source,
+        tier=tier,
+        since=_utc(since),
+        until=_utc(until),
     )
-    _page(query, cursor=cursor, limit=limit, data=data, json=json)
+
+    async def read() -> ArticlePage:
+        async with open_database(settings_for(data)) as database:
+            shown = Shown(facets=facets, snippets=True)
+            return await Articles(database).page(query, cursor=cursor, limit=limit, shown=shown)
+
+    page = run_async(read())
+    if json:
+        print_json(page)
+        return
+    print_found(page)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from ctiscraper.errors import (
     NotFoundError,
     PackError,
     ParseError,
+    SearchSyntaxError,
     SettingsError,
     StorageError,
 )
@@ -41,6 +42,7 @@ _BY_ERROR: dict[type[CTIScraperError], Exit] = {
     ConflictError: Exit.CONFLICT,
     CatalogError: Exit.BAD_FILE,
     InputError: Exit.BAD_FILE,
+    SearchSyntaxError: Exit.USAGE,
     ArchiveError: Exit.BAD_FILE,
     PackError: Exit.BAD_FILE,
     StorageError: Exit.STORAGE,

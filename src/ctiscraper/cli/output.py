@@ -6,16 +6,19 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from ctiscraper.errors import CatalogError, CTIScraperError
+from ctiscraper.errors import CatalogError, CTIScraperError, SearchSyntaxError
 from ctiscraper.share.tabular import Table, csv_heads, csv_lines
 
 Row = TypeVar("Row")
 
 PIPE_WIDTH = 200
+# How much of a long search stands to either side of a mistake.
+_AROUND = 60
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -105,10 +108,32 @@ def print_error(error: CTIScraperError, *, as_json: bool) -> None:
         document = {
             "error": type(error).__name__.removesuffix("Error").lower(),
             "message": str(error),
-        } | ({"problems": error.problems} if isinstance(error, CatalogError) else {})
+        } | _more_of(error)
         sys.stderr.write(msgspec.json.encode(document).decode() + "\n")
         return
-    console(stderr=True).print(Text.assemble(("ctiscraper: ", "bold red"), str(error)))
+    screen = console(stderr=True)
+    screen.print(Text.assemble(("ctiscraper: ", "bold red"), str(error)))
+    if isinstance(error, SearchSyntaxError):
+        for line in pointed_at(error):
+            screen.print(Text(line))
+
+
+def _more_of(error: CTIScraperError) -> dict[str, object]:
+    if isinstance(error, CatalogError):
+        return {"problems": error.problems}
+    if isinstance(error, SearchSyntaxError):
+        return {"position": error.position, "length": error.length}
+    return {}
+
+
+def pointed_at(error: SearchSyntaxError) -> tuple[str, str]:
+    """Return the search around a mistake, and a line of carets under it."""
+    start = max(0, error.position - _AROUND)
+    end = min(len(error.text), error.position + _AROUND)
+    before = plain(error.text[start : error.position])
+    wrong = plain(error.text[error.position : min(end, error.position + error.length)])
+    carets = " " * cell_len(before) + "^" * max(1, cell_len(wrong))
+    return f"  {plain(error.text[start:end])}", f"  {carets}"
 
 
 def print_note(words: str) -> None:

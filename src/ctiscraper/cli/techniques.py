@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ctiscraper.asking import asked
 from ctiscraper.cli.drafts import write_whole
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Csv, Cursor, Data, Json, Limit
@@ -104,7 +105,7 @@ def techniques(  # noqa: PLR0913 - one parameter for each option
     json: Json = False,
 ) -> None:
     """The techniques of ATT&CK that articles name, those of the most articles first."""
-    query = ArticleQuery(q=words, source=source, since=_utc(since), until=_utc(until))
+    query = ArticleQuery(q=asked(words), source=source, since=_utc(since), until=_utc(until))
 
     async def read() -> tuple[int, Sequence[TechniqueCount], Matrix]:
         async with open_database(settings_for(data)) as database:
@@ -140,12 +141,13 @@ def technique(  # noqa: PLR0913 - one parameter for each option
     json: Json = False,
 ) -> None:
     """One technique of ATT&CK: the articles that name it, and the words that say so."""
+    sought = asked(words)
 
     async def read() -> TechniqueShown:
         async with open_database(settings_for(data)) as database:
             found = await Entities(database).find(Name.TECHNIQUE.value, number.upper())
             query = ArticleQuery(
-                q=words, source=source, since=_utc(since), until=_utc(until), entity=found.id
+                q=sought, source=source, since=_utc(since), until=_utc(until), entity=found.id
             )
             page = await Articles(database).page(query, cursor=cursor, limit=limit)
             return TechniqueShown(
@@ -175,9 +177,10 @@ async def _named_in(database: Database, article: ArticleSummary, technique_id: i
 
 def _sought(query: ArticleQuery) -> str:
     """Return what articles were sought by, as the name of a layer tells it."""
+    words = query.q.text if query.q else None
     return ", ".join(
         str(one.date()) if isinstance(one, datetime) else one
-        for one in (query.q, query.source, query.since, query.until)
+        for one in (words, query.source, query.since, query.until)
         if one is not None
     )
 

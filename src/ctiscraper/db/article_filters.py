@@ -7,25 +7,27 @@ from psycopg import sql
 from psycopg.errors import QueryCanceled
 
 from ctiscraper.db.article_rows import SUMMARY, to_summary
-from ctiscraper.db.search import CONFIG, search_variants
+from ctiscraper.db.resolving import Resolved, resolve
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.wanted import Driver, Sql, Wanted, add_search, of_source
 from ctiscraper.errors import QueryError
 from ctiscraper.views import ArticleQuery, ArticleSummary
 
 FOUND_MOST = 15_000
 LIMIT_MOST = 200
-SEARCH_SECONDS = 5.0
+SEARCH_SECONDS = 2.0
 
-Sql = sql.SQL | sql.Composed
-
-_NARROW: dict[str, Sql] = {
+# What the indexes by date are narrowed by.
+_WALKED: dict[str, Sql] = {
     "source": sql.SQL("a.source_id = (SELECT id FROM source WHERE key = %(source)s)"),
     "tier": sql.SQL("a.tier = %(tier)s"),
     "language": sql.SQL("a.language = %(language)s"),
-    "method": sql.SQL("a.method = %(method)s"),
-    "tag": sql.SQL("a.tags @> ARRAY[%(tag)s]"),
     "since": sql.SQL("a.sort_at >= %(since)s"),
     "until": sql.SQL("a.sort_at < %(until)s"),
+}
+_FILTERS: dict[str, Sql] = {
+    "method": sql.SQL("a.method = %(method)s"),
+    "tag": sql.SQL("a.tags @> ARRAY[%(tag)s]"),
     "entity": sql.SQL("a.id IN (SELECT article_id FROM mention WHERE entity_id = %(entity)s)"),
     "watch": sql.SQL(
         "EXISTS (SELECT 1 FROM watch_hit h WHERE h.article_id = a.id AND h.entry_id = %(watch)s)"
@@ -34,28 +36,33 @@ _NARROW: dict[str, Sql] = {
         "EXISTS (SELECT 1 FROM article_score r"
         " WHERE r.article_id = a.id AND r.score >= %(min_score)s::real)"
     ),
-    "q": sql.SQL("a.search @@ ({})").format(
-        sql.SQL(" || ").join(
-            sql.SQL("websearch_to_tsquery(%(config)s::regconfig, {})").format(sql.Placeholder(name))
-            for name in ("q0", "q1", "q2")
-        )
-    ),
 }
 _FOLDED = sql.SQL("a.duplicate_of IS NULL")
 AND = sql.SQL(" AND ")
 
 
-def conditions_of(query: ArticleQuery) -> tuple[list[Sql], dict[str, object]]:
-    """Return what a list of articles is narrowed to, as SQL over `a`, with its values."""
-    given = {name: getattr(query, name) for name in _NARROW}
-    conditions: list[Sql] = [_NARROW[name] for name, value in given.items() if value is not None]
-    if query.source is None:
-        conditions.append(_FOLDED)
-    values: dict[str, object] = {k: v for k, v in given.items() if v is not None}
-    if query.q is not None:
-        variants = dict(zip(("q0", "q1", "q2"), search_variants(query.q), strict=False))
-        values |= {"config": CONFIG, "q0": "", "q1": "", "q2": "", **variants}
-    return conditions, values
+async def wanted_of(conn: Conn, query: ArticleQuery) -> tuple[Wanted, Resolved | None]:
+    """Return what a list of articles is narrowed to, with its search as it was resolved."""
+    resolved = await resolve(conn, query.q)
+    return to_wanted(query, resolved), resolved
+
+
+def to_wanted(query: ArticleQuery, resolved: Resolved | None = None) -> Wanted:
+    """Return what a list of articles is narrowed to, its search resolved before."""
+    wanted = Wanted()
+    for names, conditions in ((_WALKED, wanted.walked), (_FILTERS, wanted.filters)):
+        for name, condition in names.items():
+            value = getattr(query, name)
+            if value is not None:
+                conditions.append(condition)
+                wanted.values[name] = value
+    if query.source is None and not of_source(resolved):
+        wanted.walked.append(_FOLDED)
+    if query.tag is not None:
+        wanted.drivers.append(Driver(condition=_FILTERS["tag"]))
+    if resolved is not None:
+        add_search(wanted, resolved)
+    return wanted
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """Articles as they are read: lists by keyset, search within bounds, one in full."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from psycopg import sql
@@ -9,15 +8,18 @@ from ctiscraper.db.article_filters import (
     AND,
     FOUND_MOST,
     LIMIT_MOST,
-    Sql,
     articles_by_ids,
     bounded,
-    conditions_of,
+    to_wanted,
+    wanted_of,
 )
 from ctiscraper.db.article_rows import DETAIL, SUMMARY, to_detail, to_summary
 from ctiscraper.db.best import best_neighbours, best_page
+from ctiscraper.db.finding import NEWER, OLDER, Size, Way, find
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
+from ctiscraper.db.searched import PLAIN, Shown, searched_page
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.wanted import Sql, Wanted
 from ctiscraper.errors import NotFoundError
 from ctiscraper.views import (
     ArticleDetail,
@@ -31,15 +33,6 @@ from ctiscraper.views import (
     SourceRef,
 )
 
-_OLDER = (
-    sql.SQL("(a.sort_at, a.id) < (%(at)s, %(id)s)"),
-    sql.SQL("a.sort_at DESC, a.id DESC"),
-)
-_NEWER = (
-    sql.SQL("(a.sort_at, a.id) > (%(at)s, %(id)s)"),
-    sql.SQL("a.sort_at, a.id"),
-)
-
 
 class Articles:
     """The articles of this installation."""
@@ -48,7 +41,12 @@ class Articles:
         self._database = database
 
     async def page(
-        self, query: ArticleQuery, *, cursor: str | None = None, limit: int = 50
+        self,
+        query: ArticleQuery,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        shown: Shown = PLAIN,
     ) -> ArticlePage:
         """Return articles newest or best first, `limit` (1 to 200) from `cursor` on.
 
@@ -56,16 +54,17 @@ class Articles:
         """
         if query.days is not None:
             return await best_page(self._database, query, cursor=cursor, limit=limit)
-        after = None if cursor is None else from_cursor(cursor)
         limit = max(1, min(limit, LIMIT_MOST))
-        found, articles = await self._select(query, after, limit + 1)
+        if query.q is not None or query.tag is not None or shown.facets:
+            return await searched_page(self._database, query, cursor, limit, shown)
+        after = None if cursor is None else from_cursor(cursor)
+        articles = await self._listed(query, after, limit + 1)
         more = len(articles) > limit
         articles = articles[:limit]
         last = articles[-1] if more else None
         return ArticlePage(
             articles=tuple(articles),
             next=to_cursor(Position(last.listed_at, last.id)) if last else None,
-            found=found,
         )
 
     async def neighbours(
@@ -75,8 +74,8 @@ class Articles:
         if query.days is not None:
             return await best_neighbours(self._database, query, article)
         position = Position(article.listed_at, article.id)
-        _, newer = await self._select(query, position, 1, newer=True)
-        _, older = await self._select(query, position, 1)
+        newer = await self._beside(query, position, NEWER)
+        older = await self._beside(query, position, OLDER)
         return (newer[0] if newer else None, older[0] if older else None)
 
     async def matching(self, query: ArticleQuery) -> tuple[int, ...]:
@@ -84,17 +83,16 @@ class Articles:
 
         Without words or a tag these are the newest. Raises QueryError.
         """
-        conditions, values = conditions_of(query)
-        where = AND.join(conditions) if conditions else sql.SQL("true")
-        statement = sql.SQL("SELECT a.id FROM article a WHERE {} {} LIMIT %(most)s").format(
-            where,
-            # A walk by date would pass over a million rows for a miss.
-            sql.SQL("ORDER BY {}").format(_OLDER[1])
-            if query.q is None and query.tag is None
-            else sql.SQL(""),
-        )
         async with bounded(self._database) as conn:
-            cursor = await conn.execute(statement, {**values, "most": FOUND_MOST})
+            wanted, _ = await wanted_of(conn, query)
+            statement = sql.SQL("SELECT a.id FROM article a WHERE {} {} LIMIT %(most)s").format(
+                AND.join(wanted.conditions) if wanted.conditions else sql.SQL("true"),
+                # A walk by date would pass over a million rows for a miss.
+                sql.SQL("") if wanted.drivers else sql.SQL("ORDER BY {}").format(OLDER[1]),
+            )
+            cursor = await conn.execute(
+                statement, {**wanted.values, "most": FOUND_MOST}, prepare=False
+            )
             return tuple(row[0] for row in await cursor.fetchall())
 
     async def get(self, article_id: int) -> ArticleDetail:
@@ -151,88 +149,38 @@ class Articles:
             )
             return tuple(row[0] for row in await cursor.fetchall())
 
-    async def _select(
-        self, query: ArticleQuery, after: Position | None, limit: int, *, newer: bool = False
-    ) -> tuple[int | None, list[ArticleSummary]]:
-        conditions, values = conditions_of(query)
-        place, order = _NEWER if newer else _OLDER
-        values |= {"limit": limit, "most": FOUND_MOST + 1}
-        if after is not None:
-            values |= {"at": after.at, "id": after.id}
-        walk = [*conditions, place] if after is not None else conditions
+    async def _beside(self, query: ArticleQuery, place: Position, way: Way) -> list[ArticleSummary]:
         if query.q is None and query.tag is None:
-            return None, await self._listed(query, walk, order, values)
+            return await self._listed(query, place, 1, way=way)
         async with bounded(self._database) as conn:
-            found, ids = await _matches(conn, conditions, values, order, after is not None)
-            if found > FOUND_MOST:
-                ids = await _walk_ids(conn, walk, order, values)
-            return min(found, FOUND_MOST), await articles_by_ids(conn, ids)
+            wanted, _ = await wanted_of(conn, query)
+            found = await find(conn, wanted, place, Size(1, 1), way=way)
+            return await articles_by_ids(conn, found.ids)
 
     async def _listed(
-        self,
-        query: ArticleQuery,
-        conditions: Sequence[Sql],
-        order: sql.SQL,
-        values: dict[str, object],
+        self, query: ArticleQuery, after: Position | None, limit: int, *, way: Way = OLDER
     ) -> list[ArticleSummary]:
         """The articles along an index; what has none of its own is a bounded walk."""
+        wanted = to_wanted(query)
+        wanted.values["limit"] = limit
+        if after is not None:
+            wanted.walked.append(way[0])
+            wanted.values |= {"at": after.at, "id": after.id}
         narrow = (query.method, query.min_score, query.watch, query.entity)
         if all(one is None for one in narrow):
             async with self._database.connection() as conn:
-                return await _walk(conn, conditions, order, values)
+                return await _walk(conn, wanted, way[1])
         async with bounded(self._database) as conn:
-            return await _walk(conn, conditions, order, values)
+            return await _walk(conn, wanted, way[1])
 
 
-async def _walk(
-    conn: Conn, conditions: Sequence[Sql], order: sql.SQL, values: dict[str, object]
-) -> list[ArticleSummary]:
+async def _walk(conn: Conn, wanted: Wanted, order: Sql) -> list[ArticleSummary]:
     """The articles along an index in list order."""
     inner = sql.SQL("SELECT a.* FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
-        AND.join(conditions) if conditions else sql.SQL("true"), order
+        AND.join(wanted.conditions) if wanted.conditions else sql.SQL("true"), order
     )
-    cursor = await conn.execute(SUMMARY.format(inner, order), values)
+    cursor = await conn.execute(SUMMARY.format(inner, order), wanted.values)
     return [to_summary(row) for row in await cursor.fetchall()]
-
-
-async def _matches(
-    conn: Conn,
-    conditions: Sequence[Sql],
-    values: dict[str, object],
-    order: sql.SQL,
-    placed: bool,
-) -> tuple[int, list[int]]:
-    """How many match, at most one over the cap, and the numbers of the page's articles.
-
-    The inverted index alone answers: a walk by date would pass over a million rows for a miss.
-    """
-    place = _NEWER[0] if order is _NEWER[1] else _OLDER[0]
-    statement = sql.SQL(
-        """
-        WITH a AS MATERIALIZED (
-            SELECT a.id, a.sort_at FROM article a WHERE {} LIMIT %(most)s
-        )
-        SELECT (SELECT count(*) FROM a),
-            ARRAY(SELECT a.id FROM a WHERE {} ORDER BY {} LIMIT %(limit)s)
-        """
-    ).format(AND.join(conditions), place if placed else sql.SQL("true"), order)
-    await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-    cursor = await conn.execute(statement, values)
-    row = await cursor.fetchone()
-    assert row is not None
-    return int(row[0]), list(row[1])
-
-
-async def _walk_ids(
-    conn: Conn, conditions: Sequence[Sql], order: sql.SQL, values: dict[str, object]
-) -> list[int]:
-    """The page's articles where so many match that walking by date meets them soon."""
-    statement = sql.SQL("SELECT a.id FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
-        AND.join(conditions), order
-    )
-    await conn.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = off")
-    cursor = await conn.execute(statement, values)
-    return [row[0] for row in await cursor.fetchall()]
 
 
 async def _revisions(conn: Conn, article: ArticleDetail) -> tuple[RevisionRef, ...]:

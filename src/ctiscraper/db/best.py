@@ -8,14 +8,14 @@ from ctiscraper.db.article_filters import (
     AND,
     FOUND_MOST,
     LIMIT_MOST,
-    Sql,
     articles_by_ids,
     bounded,
-    conditions_of,
+    wanted_of,
 )
 from ctiscraper.db.paging import ScorePosition, from_score_cursor, to_score_cursor
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, ArticleSummary
+from ctiscraper.db.wanted import Sql
+from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, ArticleSummary, SearchNote
 
 TODAY = sql.SQL("(now() AT TIME ZONE 'UTC')::date")
 BEHIND = (
@@ -63,7 +63,7 @@ async def best_page(
     after = None if cursor is None else from_score_cursor(cursor)
     limit = max(1, min(limit, LIMIT_MOST))
     async with bounded(database) as conn:
-        found, ranked = await _ranked(conn, query, after, limit + 1)
+        found, ranked, notes = await _ranked(conn, query, after, limit + 1)
         more = len(ranked) > limit
         ranked = ranked[:limit]
         articles = await articles_by_ids(conn, [number for number, _ in ranked])
@@ -72,6 +72,7 @@ async def best_page(
         articles=tuple(articles),
         next=to_score_cursor(ScorePosition(last[1], last[0])) if last else None,
         found=found,
+        notes=notes,
     )
 
 
@@ -83,8 +84,8 @@ async def best_neighbours(
         return None, None
     place = ScorePosition(article.score, article.id)
     async with bounded(database) as conn:
-        _, before = await _ranked(conn, query, place, 1, better=True)
-        _, behind = await _ranked(conn, query, place, 1)
+        _, before, _ = await _ranked(conn, query, place, 1, better=True)
+        _, behind, _ = await _ranked(conn, query, place, 1)
         wanted = [number for number, _ in (*before, *behind)]
         found = {one.id: one for one in await articles_by_ids(conn, wanted)}
     return (
@@ -100,25 +101,27 @@ async def _ranked(
     limit: int,
     *,
     better: bool = False,
-) -> tuple[int | None, Ranked]:
+) -> tuple[int | None, Ranked, tuple[SearchNote, ...]]:
     """The numbers and scores of a page; how many match where words or a tag are looked for."""
     beyond, order = _BEFORE if better else BEHIND
-    conditions, values = conditions_of(query)
+    wanted, resolved = await wanted_of(conn, query)
+    conditions, notes = wanted.conditions, resolved.notes if resolved else ()
+    values = dict(wanted.values)
     values |= {"days": query.days, "limit": limit, "most": FOUND_MOST + 1}
     if place is not None:
         values |= {"score": place.score, "number": place.id}
     where: Sql = beyond if place is not None else sql.SQL("true")
     found = None
-    if query.q is not None or query.tag is not None:
+    if wanted.drivers:
         ids = await _matching(conn, conditions, values)
         found = min(len(ids), FOUND_MOST)
         if len(ids) <= FOUND_MOST:
             statement = _SORTED.format(today=TODAY, place=where, order=order)
             cursor = await conn.execute(statement, values | {"ids": ids})
-            return found, [(row[0], row[1]) for row in await cursor.fetchall()]
+            return found, [(row[0], row[1]) for row in await cursor.fetchall()], notes
     statement = WALK.format(today=TODAY, order=order, conditions=AND.join([*conditions, where]))
     cursor = await conn.execute(statement, values)
-    return found, [(row[0], row[1]) for row in await cursor.fetchall()]
+    return found, [(row[0], row[1]) for row in await cursor.fetchall()], notes
 
 
 async def _matching(conn: Conn, conditions: Sequence[Sql], values: dict[str, object]) -> list[int]:

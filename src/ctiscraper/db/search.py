@@ -14,7 +14,7 @@ _LONGEST_PARTS = 60_000
 
 # One class, so that no text makes it look twice; what joins nothing is sorted out after.
 _CHAIN = re.compile(r"[\w./\\:@-]+")
-_OPERATORS = re.compile(r'"|(?:^|\s)-|\bOR\b', re.IGNORECASE)
+_LETTERS = re.compile(r"[^\W_]+")
 _JOINTS = re.compile(r"[./\\:@_-]+")
 
 
@@ -43,18 +43,24 @@ def _start(text: str, most: int) -> str:
     return text.encode()[:most].decode(errors="ignore")
 
 
-def search_variants(query: str) -> tuple[str, ...]:
-    """Return what a reader typed in each form that a text may have it in; any of them matches.
+def word_forms(typed: str) -> tuple[str, ...]:
+    """Return what was typed as one word in each form that a text may have it in.
 
-    An address may stand in a text plain, or defanged and so as separate words. A query with
-    operators is only refanged: its parts would not mean the same.
+    An address may stand in a text plain, or defanged and so as the words that it joins.
     """
-    typed = query.replace("\0", " ")
-    plain = refanged(typed)
-    variants = [typed, plain]
-    if not _OPERATORS.search(plain):
-        variants.append(_CHAIN.sub(lambda match: _phrase(match[0]), plain))
-    return tuple(dict.fromkeys(variants))
+    plain = refanged(typed.replace("\0", " "))
+    parts = "" if any(map(str.isspace, plain)) else " ".join(map(_phrase, _CHAIN.findall(plain)))
+    return tuple(dict.fromkeys(form for form in (plain, parts) if form.strip()))
+
+
+def prefix_form(typed: str) -> str:
+    """Return the query for words that begin as typed, in PostgreSQL's own language."""
+    words = [_plain(word) for word in _LETTERS.findall(refanged(typed))]
+    return f"{' <-> '.join(words)}:*" if words else ""
+
+
+def _plain(word: str) -> str:
+    return "'{}'".format(word.replace("\\", "").replace("'", "''"))
 
 
 def _parts(chain: str) -> str:
@@ -67,5 +73,4 @@ def _parts(chain: str) -> str:
 
 
 def _phrase(chain: str) -> str:
-    parts = _parts(chain)
-    return f'"{parts}"' if parts else chain
+    return _parts(chain) or chain

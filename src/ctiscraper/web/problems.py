@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from types import MappingProxyType
 
 import structlog
 from fastapi import FastAPI, Request
@@ -20,12 +21,14 @@ from ctiscraper.errors import (
     NotFoundError,
     ParseError,
     QueryError,
+    SearchSyntaxError,
     StorageError,
     UnavailableError,
 )
 from ctiscraper.reasons import words_of
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.render import render
+from ctiscraper.web.search_words import sentence
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +39,7 @@ _STATUS: dict[type[CTIScraperError], int] = {
     CatalogError: 422,
     InputError: 422,
     QueryError: 400,
+    SearchSyntaxError: 422,
     ParseError: 422,
     FetchError: 502,
     UnavailableError: 503,
@@ -51,9 +55,13 @@ def problem_answer(
     detail: str,
     *,
     problems: Sequence[Mapping[str, object]] = (),
+    more: Mapping[str, object] = MappingProxyType({}),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the answer for an error: JSON under /api and /health, else a page."""
+    """Return the answer for an error: JSON under /api and /health, else a page.
+
+    `more` are further members of the JSON.
+    """
     request_id = scope.get("state", {}).get("request_id", "")
     title = HTTPStatus(status).phrase
     if scope["path"].startswith(("/api/", "/health")):
@@ -64,6 +72,7 @@ def problem_answer(
             "detail": detail,
             "instance": scope["path"],
             "request_id": request_id,
+            **more,
         }
         if problems:
             body["errors"] = list(problems)
@@ -94,12 +103,15 @@ def install(app: FastAPI) -> None:
             return problem_answer(request.scope, status, _UNAVAILABLE, headers={"retry-after": "5"})
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return fault_answer(request.scope, error)
+        if isinstance(error, SearchSyntaxError):
+            place = {"position": error.position, "length": error.length}
+            return problem_answer(request.scope, status, sentence(str(error)), more=place)
         if isinstance(error, CatalogError):
             problems = [{"message": line} for line in error.problems]
             detail = "The settings are wrong; see the errors."
             return problem_answer(request.scope, status, detail, problems=problems)
         detail = told(error) if isinstance(error, FetchError | ParseError) else str(error)
-        return problem_answer(request.scope, status, _sentence(detail))
+        return problem_answer(request.scope, status, sentence(detail))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -115,7 +127,7 @@ def install(app: FastAPI) -> None:
         detail = (
             "There is nothing at this address."
             if error.status_code == HTTPStatus.NOT_FOUND
-            else _sentence(str(error.detail))
+            else sentence(str(error.detail))
         )
         return problem_answer(request.scope, error.status_code, detail, headers=error.headers)
 
@@ -136,8 +148,4 @@ def told(error: FetchError | ParseError) -> str:
     """Return what stood in the way of a site's answer, and the way out."""
     words = words_of(error.reason)
     assert words is not None
-    return " ".join(_sentence(part) for part in (words.cause, error.detail, words.advice) if part)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '!', '?')) else '.'}"
+    return " ".join(sentence(part) for part in (words.cause, error.detail, words.advice) if part)

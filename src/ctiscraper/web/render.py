@@ -17,6 +17,7 @@ from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
 from ctiscraper.web.kind_words import kind_group, kind_words, shown, spelled
+from ctiscraper.web.search_words import pieces, sentence
 from ctiscraper.web.verdict_words import rule_words, verdict_words
 
 THEMES = ("auto", "light", "dark")
@@ -158,8 +159,10 @@ def _environment() -> Environment:
         "kind_words": kind_words,
         "number": number,
         "per_day": per_day,
+        "pieces": pieces,
         "reason_words": words_of,
         "rule_words": rule_words,
+        "sentence": sentence,
         "shown": shown,
         "size": size,
         "span": span,

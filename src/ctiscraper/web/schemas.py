@@ -1,5 +1,6 @@
 """What callers may ask and send: every parameter and field by name, nothing else."""
 
+import re
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal, Self
 
@@ -13,7 +14,10 @@ from pydantic import (
     model_validator,
 )
 
+from ctiscraper.asking import asked
+from ctiscraper.db.searched import Shown
 from ctiscraper.intelligence import Extractor
+from ctiscraper.query.parse import LONGEST
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleQuery
 from ctiscraper.web.tables import FormParameters
@@ -27,10 +31,12 @@ Limit = Annotated[int, Field(ge=1, le=200, description="how many at most")]
 State = Literal["dead", "failed", "filtered", "duplicate"]
 Action = Literal["retry", "discard", "release"]
 ReasonName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
-Order = Literal["newest", "score"]
+Order = Literal["newest", "relevance", "score"]
+Typed = Annotated[str, Field(min_length=1, max_length=4 * LONGEST, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, examples=[0.5])]
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ACTIONS: dict[str, Action] = {"retry": "retry", "discard": "discard", "release": "release"}
 
 
@@ -72,14 +78,19 @@ class ArticleFilters(BaseModel):
     tag: Line | None = None
     since: Moment | None = Field(None, description="listed at this time or later")
     until: Moment | None = Field(None, description="listed before this time")
-    q: Line | None = Field(
+    q: Typed | None = Field(
         None,
-        description='words, "phrases", OR and -not; defanged addresses are understood',
-        examples=['ransomware "lateral movement" -advert'],
+        description='words, "phrases", AND OR NOT, -without, (groups), prefix* and fields such as '
+        "actor: attack: cve: ioc: source: tier: score> after:; defanged addresses are understood",
+        examples=['ransomware "lateral movement" -advert actor:"Lazarus Group" after:30d'],
     )
     watch: RowId | None = Field(None, description="having this entry of the watchlist")
     min_score: Score | None = Field(None, description="scored at least so high")
-    order: Order = Field("newest", description="the newest first, or the best of `days`")
+    order: Order = Field(
+        "newest",
+        description="the newest first, the most relevant of the newest 1,000 matches of `q`, "
+        "or the best of `days`",
+    )
     days: Days = Field(7, description="of how many days the best are listed, today included")
 
     entity: RowId | None = Field(None, description="names the thing of this number")
@@ -94,7 +105,8 @@ class ArticleFilters(BaseModel):
             tag=self.tag,
             since=self.since,
             until=self.until,
-            q=self.q,
+            q=asked(self.q),
+            ranked=self.order == "relevance",
             entity=self.entity,
             watch=self.watch,
             min_score=self.min_score,
@@ -107,6 +119,13 @@ class ArticleParameters(ArticleFilters, FormParameters):
 
     cursor: Cursor | None = None
     limit: Limit = 50
+    facets: bool = Field(
+        default=False, description="with what the newest 1,000 matches have in common; not by score"
+    )
+
+    def shown(self) -> Shown:
+        """Return what a page has beside its articles."""
+        return Shown(facets=self.facets, snippets=self.q is not None)
 
 
 MatrixName = Literal["enterprise-attack", "mobile-attack", "ics-attack"]
@@ -121,6 +140,15 @@ class LayerParameters(ArticleFilters):
 _Open = BeforeValidator(_none)
 
 
+def _on_a_line(value: str) -> str:
+    """A search as it was pasted, with its lines as one."""
+    return " ".join(_CONTROL.sub(" ", value).split())
+
+
+# Of any length and with anything in it: what is wrong with it is shown under its box.
+Asked = Annotated[str, AfterValidator(_on_a_line)]
+
+
 class PageFilters(BaseModel):
     """The filter bar of the article list; what it does not know is left aside."""
 
@@ -133,7 +161,7 @@ class PageFilters(BaseModel):
     tag: Annotated[Line | None, _Open] = None
     since: Annotated[date | None, _Open] = None
     until: Annotated[date | None, _Open] = None
-    q: Annotated[Line | None, _Open] = None
+    q: Annotated[Asked | None, _Open] = None
     watch: Annotated[RowId | None, _Open] = None
     min_score: Annotated[int | None, _Open, Field(ge=0, le=100)] = None
     order: Annotated[Order | None, _Open] = None
@@ -156,7 +184,8 @@ class PageFilters(BaseModel):
             tag=self.tag,
             since=_midnight(self.since) if self.since else None,
             until=_midnight(last + timedelta(days=1)) if last else None,
-            q=self.q,
+            q=asked(self.q),
+            ranked=self.order == "relevance",
             watch=self.watch,
             min_score=None if self.min_score is None else self.min_score / 100,
             days=self.by_score,
@@ -404,3 +433,5 @@ class Problem(BaseModel):
     instance: str
     request_id: str
     errors: list[FieldProblem] | None = None
+    position: Annotated[int | None, Field(description="where a search is wrong")] = None
+    length: Annotated[int | None, Field(description="of so many characters")] = None

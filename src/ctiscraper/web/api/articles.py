@@ -41,8 +41,10 @@ async def list_articles(
     """Near-duplicates are folded into the article that came first, unless `source` is given.
 
     With `order=score` the best of `days` come first. Follow `next` for more. `found` counts what
-    `q` or `tag` matched, up to 15,000. A list may be a second old. As CSV or NDJSON the answer is
-    the whole list from `cursor` on, or as many as `limit` says.
+    `q` or `tag` matched, up to 15,000. A search that is wrong is answered with 422 and its
+    `position`; one that ran out of time says in `searched_to` how far it came. A list may be a
+    second old. As CSV or NDJSON the answer is the whole list from `cursor` on, or as many as
+    `limit` says.
     """
     form = parameters.form(request)
     if form is not Format.JSON:
@@ -54,7 +56,10 @@ async def list_articles(
 
     async def make() -> bytes:
         page = await articles.page(
-            parameters.query(), cursor=parameters.cursor, limit=parameters.limit
+            parameters.query(),
+            cursor=parameters.cursor,
+            limit=parameters.limit,
+            shown=parameters.shown(),
         )
         return encoded(page)
 

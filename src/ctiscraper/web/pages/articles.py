@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from itertools import groupby
 from typing import Annotated
 from urllib.parse import urlencode
@@ -10,9 +11,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
+from ctiscraper.db.articles import Articles
+from ctiscraper.db.searched import Shown
+from ctiscraper.errors import SearchSyntaxError
+from ctiscraper.query.write import narrowed
 from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
-from ctiscraper.views import ArticleSummary, WatchEntry
+from ctiscraper.views import ArticleDetail, ArticlePage, ArticleSummary, WatchEntry
 from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import (
     ArticlesDep,
@@ -26,6 +31,7 @@ from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.render import day_name, render
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
+from ctiscraper.web.search_words import HELP
 from ctiscraper.web.verdict_words import VERDICTS
 
 router = APIRouter()
@@ -52,18 +58,22 @@ async def article_list(
     scoring: ScoringDep,
     filters: Filters,
 ) -> Response:
-    """The newest articles, by day, or the best of some days."""
-    page = await articles.page(filters.query(), cursor=filters.cursor)
+    """The newest articles, by day, those of a search, or the best of some days."""
+    page, mistake = await _found(articles, filters)
     chosen = filters.chosen()
     return render(
         "articles.html",
         {
             "pulse": await overview.pulse(),
-            "days": _sections(page.articles, filters.by_score),
+            "days": _sections(page.articles, _heading(filters)),
             "page": page,
+            "facets": page.facets,
             "filters": filters,
+            "mistake": mistake,
+            "help": HELP,
             "watched": await _watched(scoring, filters.watch),
             "chosen": chosen,
+            "narrowed": lambda term: narrowed(filters.q or "", term),
             "trail": urlencode(chosen),
             "sources": await overview.sources(),
             "languages": await articles.languages(),
@@ -71,7 +81,21 @@ async def article_list(
             "methods": list(Extraction),
         },
         scope=request.scope,
+        status=int(HTTPStatus.UNPROCESSABLE_ENTITY if mistake else HTTPStatus.OK),
     )
+
+
+async def _found(
+    articles: Articles, filters: PageFilters
+) -> tuple[ArticlePage, SearchSyntaxError | None]:
+    """The page that is asked for, or what is wrong with the search."""
+    try:
+        query = filters.query()
+    except SearchSyntaxError as mistake:
+        return ArticlePage(articles=(), next=None), mistake
+    searched = query.q is not None
+    shown = Shown(facets=searched and query.days is None, snippets=searched)
+    return await articles.page(query, cursor=filters.cursor, shown=shown), None
 
 
 @router.get("/articles/{article_id}")
@@ -90,7 +114,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     found = await articles.get(article_id)
     mentions = await entities.of_article(article_id)
     looked = await records.of_article(article_id, most_named=_MOST_NAMED)
-    newer, older = await articles.neighbours(filters.query(), found)
+    newer, older = await _neighbours(articles, filters, found)
     return render(
         "article.html",
         {
@@ -145,10 +169,28 @@ async def _watched(scoring: Scoring, number: int | None) -> WatchEntry | None:
     return next((entry for entry in entries if entry.id == number), None)
 
 
-def _sections(articles: Sequence[ArticleSummary], best_of: int | None) -> list[Day]:
+async def _neighbours(
+    articles: Articles, filters: PageFilters, article: ArticleDetail
+) -> tuple[ArticleSummary | None, ArticleSummary | None]:
+    """The articles beside one; a search that is wrong or has another order leads nowhere."""
+    try:
+        query = filters.query()
+    except SearchSyntaxError:
+        return None, None
+    return (None, None) if query.ranked else await articles.neighbours(query, article)
+
+
+def _heading(filters: PageFilters) -> str | None:
+    """What stands over a list that is not by day."""
+    if filters.by_score:
+        return PERIODS[filters.by_score]
+    return "The most relevant" if filters.q and filters.order == "relevance" else None
+
+
+def _sections(articles: Sequence[ArticleSummary], heading: str | None) -> list[Day]:
     """The articles under their days, or all under one heading when the best come first."""
-    if best_of is not None:
-        return [(PERIODS[best_of], list(articles))] if articles else []
+    if heading is not None:
+        return [(heading, list(articles))] if articles else []
     now = datetime.now(UTC)
     return [
         (day, list(members))

@@ -1,0 +1,39 @@
+"""Writing a search: a tree as the text that gives it."""
+
+import re
+
+from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Phrase, Word
+
+_BARE = re.compile(r"[\w.,@/+-]+")
+
+
+def write(node: Node) -> str:
+    """Return the text that `parse` makes this tree of."""
+    if isinstance(node, And):
+        return " ".join(_inside(part) for part in node.parts)
+    if isinstance(node, Or):
+        return " OR ".join(_inside(part) for part in node.parts)
+    if isinstance(node, Not):
+        return f"NOT {_inside(node.part)}"
+    if isinstance(node, Phrase):
+        return f'"{node.text}"'
+    if isinstance(node, Word):
+        return f"{node.text}*" if node.prefix else node.text
+    return written_term(node.name, node.sign, node.value)
+
+
+def written_term(name: FieldName, sign: str, value: str) -> str:
+    """Return a field with its value; quotes that no value can have are left out."""
+    value = value.replace('"', "")
+    return f"{name}{sign}{value}" if _BARE.fullmatch(value) else f'{name}{sign}"{value}"'
+
+
+def narrowed(text: str, term: str) -> str:
+    """Return a search narrowed by one more field; one with OR stands in parentheses then."""
+    if not text.strip():
+        return term
+    return f"({text}) {term}" if " OR " in text else f"{text} {term}"
+
+
+def _inside(node: Node) -> str:
+    return f"({write(node)})" if isinstance(node, And | Or) else write(node)
