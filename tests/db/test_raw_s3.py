@@ -14,11 +14,27 @@ from ctiscraper.db import raw_s3
 from ctiscraper.db.raw import name_of, pack
 from ctiscraper.db.raw_s3 import S3Store
 from ctiscraper.errors import Reason, SettingsError, StorageError
-from s3_server import REGION, Harm, HarmfulProxy, Request, S3Server, harmful_proxy, s3_server
+from s3_server import (
+    CREDENTIALS,
+    REGION,
+    Harm,
+    HarmfulProxy,
+    Request,
+    S3Server,
+    harmful_proxy,
+    s3_server,
+)
 
 PAGE = b"<p>a page</p>" * 1000
 SHA = hashlib.sha256(PAGE).digest()
 KEY = f"raw/{name_of(SHA)}"
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some stores here have no server; without credentials the SDK would ask the machine's role."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
