@@ -1,6 +1,5 @@
 """`articles`: reading on the terminal."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from ctiscraper.asking import understand
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.found import print_found
-from ctiscraper.cli.options import Csv, Cursor, Data, Defanged, Json, Limit
+from ctiscraper.cli.options import Csv, Cursor, Data, Defanged, Json, Limit, Of, Since, Until, utc
 from ctiscraper.cli.output import (
     moment,
     print_csv,
@@ -32,20 +31,11 @@ from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, RevisionT
 
 app = typer.Typer(no_args_is_help=True, help="Reading on the terminal.")
 
-Of = Annotated[
-    str | None, typer.Option("--source", metavar="KEY", help="Of this source.", show_default=False)
-]
 OfTier = Annotated[Tier | None, typer.Option("--tier", show_default=False)]
 Language = Annotated[
     str | None, typer.Option("--language", metavar="TAG", help="Such as en.", show_default=False)
 ]
 Tag = Annotated[str | None, typer.Option("--tag", show_default=False)]
-Since = Annotated[
-    datetime | None, typer.Option("--since", help="Published since (UTC).", show_default=False)
-]
-Until = Annotated[
-    datetime | None, typer.Option("--until", help="Published before (UTC).", show_default=False)
-]
 Best = Annotated[
     Literal["1", "7", "30"] | None,
     typer.Option("--best", metavar="DAYS", help="The best of 1, 7 or 30 days.", show_default=False),
@@ -83,8 +73,8 @@ def list_articles(  # noqa: PLR0913 - one parameter for each option
         tier=tier,
         language=language,
         tag=tag,
-        since=_utc(since),
-        until=_utc(until),
+        since=utc(since),
+        until=utc(until),
         days=int(best) if best else None,
         min_score=min_score,
         watch=watch,
@@ -122,8 +112,8 @@ def search(  # noqa: PLR0913 - one parameter for each option
         ranked=relevance,
         source=source,
         tier=tier,
-        since=_utc(since),
-        until=_utc(until),
+        since=utc(since),
+        until=utc(until),
     )
 
     async def read() -> ArticlePage:
@@ -307,7 +297,3 @@ def _of_part(part: ScoredPart) -> str:
     counted = f"{part.value:.2f}" if part.weight else f"({part.value:.2f})"
     words = ", ".join(part.evidence)
     return "  ".join(one for one in (counted, words, part.note) if one)
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at else None

@@ -1,5 +1,6 @@
 """Options that many commands have in common."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -41,3 +42,17 @@ Cursor = Annotated[
     str | None,
     typer.Option("--cursor", metavar="WORD", help="Go on where a list ended.", show_default=False),
 ]
+Of = Annotated[
+    str | None, typer.Option("--source", metavar="KEY", help="Of this source.", show_default=False)
+]
+Since = Annotated[
+    datetime | None, typer.Option("--since", help="Published since (UTC).", show_default=False)
+]
+Until = Annotated[
+    datetime | None, typer.Option("--until", help="Published before (UTC).", show_default=False)
+]
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """Return a moment as it was given; without an offset it is meant in UTC."""
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

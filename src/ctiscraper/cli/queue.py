@@ -7,7 +7,7 @@ import typer
 
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
-from ctiscraper.cli.options import Cursor, Data, Json, Limit
+from ctiscraper.cli.options import Cursor, Data, Json, Limit, Of
 from ctiscraper.cli.output import counted, moment, print_json, print_lines, print_table
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.items import Items
@@ -21,9 +21,6 @@ from ctiscraper.views import QueuePage
 dead = typer.Typer(no_args_is_help=True, help="Items that failed, each with its cause.")
 quarantine = typer.Typer(no_args_is_help=True, help="Articles that a source's gates hold back.")
 
-Of = Annotated[
-    str | None, typer.Option("--source", metavar="KEY", help="Of this source.", show_default=False)
-]
 Cause = Annotated[
     str | None,
     typer.Option("--cause", metavar="REASON", help="Such as timeout.", show_default=False),

@@ -1,13 +1,13 @@
 """`stories` and `scoreboard`: which articles tell of one event, and which source is worth what."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, TypeVar
 
 import typer
 
 from ctiscraper.cli.engine import open_database, settings_for
-from ctiscraper.cli.options import Because, Cursor, Data, Json, Limit
+from ctiscraper.cli.options import Because, Cursor, Data, Json, Limit, utc
 from ctiscraper.cli.output import (
     counted,
     moment,
@@ -161,7 +161,7 @@ def scoreboard(
     """How sources compare, by default over 30 days: who is first, adds what is new, repeats."""
 
     async def read(database: Database) -> Scoreboard:
-        return await SourceScores(database).scoreboard(since=_utc(since), until=_utc(until))
+        return await SourceScores(database).scoreboard(since=utc(since), until=utc(until))
 
     found = _with_database(read, data)
     if json:
@@ -261,7 +261,3 @@ def _with_database(act: Callable[[Database], Awaitable[Made]], data: Data) -> Ma
             return await act(database)
 
     return run_async(run())
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at

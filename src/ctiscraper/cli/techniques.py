@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ import typer
 from ctiscraper.asking import asked
 from ctiscraper.cli.drafts import write_whole
 from ctiscraper.cli.engine import open_database, settings_for
-from ctiscraper.cli.options import Csv, Cursor, Data, Json, Limit
+from ctiscraper.cli.options import Csv, Cursor, Data, Json, Limit, Of, Since, Until, utc
 from ctiscraper.cli.output import (
     counted,
     moment,
@@ -52,15 +52,6 @@ _BEFORE, _WIDEST = 50, 120
 Q = Annotated[
     str | None,
     typer.Option("--words", metavar="TEXT", help="In articles with these.", show_default=False),
-]
-Of = Annotated[
-    str | None, typer.Option("--source", metavar="KEY", help="Of this source.", show_default=False)
-]
-Since = Annotated[
-    datetime | None, typer.Option("--since", help="Published since (UTC).", show_default=False)
-]
-Until = Annotated[
-    datetime | None, typer.Option("--until", help="Published before (UTC).", show_default=False)
 ]
 
 
@@ -105,7 +96,7 @@ def techniques(  # noqa: PLR0913 - one parameter for each option
     json: Json = False,
 ) -> None:
     """The techniques of ATT&CK that articles name, those of the most articles first."""
-    query = ArticleQuery(q=asked(words), source=source, since=_utc(since), until=_utc(until))
+    query = ArticleQuery(q=asked(words), source=source, since=utc(since), until=utc(until))
 
     async def read() -> tuple[int, Sequence[TechniqueCount], Matrix]:
         async with open_database(settings_for(data)) as database:
@@ -147,7 +138,7 @@ def technique(  # noqa: PLR0913 - one parameter for each option
         async with open_database(settings_for(data)) as database:
             found = await Entities(database).find(Name.TECHNIQUE.value, number.upper())
             query = ArticleQuery(
-                q=sought, source=source, since=_utc(since), until=_utc(until), entity=found.id
+                q=sought, source=source, since=utc(since), until=utc(until), entity=found.id
             )
             page = await Articles(database).page(query, cursor=cursor, limit=limit)
             return TechniqueShown(
@@ -231,7 +222,3 @@ def _around(place: Place) -> str:
     first = max(0, start - _BEFORE)
     lead = "\N{HORIZONTAL ELLIPSIS}" if first else ""
     return lead + on_a_line(place.sentence[first:], _WIDEST)
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at else None
