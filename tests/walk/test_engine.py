@@ -93,7 +93,9 @@ async def _shake(valkey: EmbeddedValkey, enough: asyncio.Event) -> None:
         if enough.is_set():
             return
         if turn % 5 == 4 and valkey.pid is not None:
-            os.kill(valkey.pid, signal.SIGKILL)
+            # Killed already, it may not have been waited for yet.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(valkey.pid, signal.SIGKILL)
         with contextlib.suppress(OSError, RedisError):
             async with Redis.from_url(valkey.url) as client:
                 await client.flushall()
