@@ -115,6 +115,7 @@ async def _ring(database: str, chosen: Settings, headers: dict[str, str]) -> dic
     async with exporting(chosen.collector("ctiscraper-web")), Database(database) as opened:
         app = create_app(WebServices(database=opened))
 
+        # Not among the rules, it is for the test alone.
         @app.post("/api/v1/ring")
         async def ring() -> dict[str, str]:
             return carrier()

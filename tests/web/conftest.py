@@ -8,8 +8,10 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from ctiscraper.db.session import Database
+from ctiscraper.identity import Role
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
+from people import person, token_of
 from web.shelf import Shelf
 
 
@@ -19,13 +21,36 @@ def shelf(database: str) -> Shelf:
 
 
 @pytest_asyncio.fixture
-async def app(database: str) -> AsyncIterator[FastAPI]:
-    async with Database(database, size=4) as opened:
-        yield create_app(WebServices(database=opened))
+async def opened(database: str) -> AsyncIterator[Database]:
+    async with Database(database, size=4) as given:
+        yield given
 
 
 @pytest_asyncio.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def app(opened: Database) -> FastAPI:
+    return create_app(WebServices(database=opened))
+
+
+@pytest_asyncio.fixture
+async def admin(opened: Database) -> int:
+    """A user who may do everything."""
+    return await person(opened, Role.ADMIN)
+
+
+@pytest_asyncio.fixture
+async def stranger(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client that shows nothing of who it is."""
     transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+        yield asking
+
+
+@pytest_asyncio.fixture
+async def client(app: FastAPI, opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with a token for everything."""
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://127.0.0.1",
+        headers={"authorization": f"Bearer {await token_of(opened, admin)}"},
+    ) as asking:
         yield asking

@@ -9,9 +9,18 @@ from playwright.async_api import Browser, Page
 from ctiscraper.intelligence import Extractor, Verdict
 from web import claims
 from web.shelf import Shelf
-from web.test_pages_browser import UNSAFE_TARGETS, Watch, browser, page, shelf, site
+from web.test_pages_browser import (
+    UNSAFE_TARGETS,
+    SignedIn,
+    Watch,
+    browser,
+    page,
+    shelf,
+    signed_in,
+    site,
+)
 
-__all__ = ["browser", "page", "shelf", "site"]
+__all__ = ["browser", "page", "shelf", "signed_in", "site"]
 
 pytestmark = pytest.mark.browser
 
@@ -106,10 +115,10 @@ async def test_a_switch_hides_a_kind_and_is_remembered(
 
 
 async def test_without_script_all_is_there_and_switches_work(
-    browser: Browser, site: str, database: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, database: str, shelf: Shelf
 ) -> None:
     await article(database, shelf)
-    context = await browser.new_context(base_url=site, java_script_enabled=False)
+    context = await browser.new_context(**signed_in, java_script_enabled=False)
     page = await context.new_page()
     await page.goto("/articles/1")
     mark = page.locator("mark.m", has_text="evil")
@@ -127,11 +136,11 @@ async def test_without_script_all_is_there_and_switches_work(
 
 
 async def test_either_form_is_copied(
-    browser: Browser, site: str, database: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, database: str, shelf: Shelf
 ) -> None:
     ids = await article(database, shelf)
     context = await browser.new_context(
-        base_url=site, permissions=["clipboard-read", "clipboard-write"]
+        **signed_in, permissions=["clipboard-read", "clipboard-write"]
     )
     page = await context.new_page()
     await page.goto(f"/indicators/{ids['www.evil.com']}")
@@ -145,7 +154,7 @@ async def test_either_form_is_copied(
 
 
 async def test_hostile_values_stay_words_and_nothing_hangs_over(
-    browser: Browser, site: str, database: str, shelf: Shelf
+    browser: Browser, site: str, signed_in: SignedIn, database: str, shelf: Shelf
 ) -> None:
     text = "\n".join(UGLY)
     number = shelf.article("Ugly", text=text, html=text.replace("<", "&lt;").replace("\n", "<br>"))
@@ -160,7 +169,7 @@ async def test_hostile_values_stay_words_and_nothing_hangs_over(
         *(claims.mention(f"d{n}.{LONG[:60]}.example") for n in range(2_000)),
     )  # fmt: skip
     claims.looked(shelf, number, notes=list(UGLY), added=list(ids.values()))
-    context = await browser.new_context(base_url=site, viewport={"width": 360, "height": 640})
+    context = await browser.new_context(**signed_in, viewport={"width": 360, "height": 640})
     page = await context.new_page()
     watch = Watch(page, site)
     chosen = [ids[f"{one}url"] for one in UGLY]
@@ -221,7 +230,11 @@ NAMELESS = """() =>
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_words_are_readable_and_controls_have_names(
-    browser: Browser, site: str, database: str, shelf: Shelf, scheme: Scheme
+    browser: Browser,
+    signed_in: SignedIn,
+    database: str,
+    shelf: Shelf,
+    scheme: Scheme,
 ) -> None:
     ids = await article(database, shelf)
     kinds = ("technique", "cve", "registry_key", "yara", "crypto_address", "country", "ipv4")
@@ -229,7 +242,7 @@ async def test_words_are_readable_and_controls_have_names(
         database, shelf, shelf.article("Kinds", text=TEXT),
         *(claims.at(TEXT, "First", kind, value=kind, host="") for kind in kinds),
     )  # fmt: skip
-    context = await browser.new_context(base_url=site)
+    context = await browser.new_context(**signed_in)
     page = await context.new_page()
     await page.emulate_media(color_scheme=scheme)
     for path in ("/articles/1", "/articles/2", "/indicators", "/techniques",

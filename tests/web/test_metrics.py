@@ -5,12 +5,11 @@ from collections.abc import Mapping
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from ctiscraper.db.session import Database
-from ctiscraper.web.app import create_app
-from ctiscraper.web.deps import WebServices
 from web.shelf import Shelf
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -79,11 +78,14 @@ async def test_names_and_help_keep_to_the_conventions(
     assert len({family.name for family in found}) == len(found)
 
 
-async def test_a_database_that_is_away_is_a_metric() -> None:
-    app = create_app(WebServices(database=Database("host=127.0.0.1 port=1")))
-    transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        found = samples(await families(client))
+async def test_a_database_that_is_away_is_a_metric(
+    client: httpx2.AsyncClient, app: FastAPI, opened: Database
+) -> None:
+    assert samples(await families(client))[key("database_up")] == 1
+    await opened.close()
+    app.state.operations.clear()
+    app.state.board.forget()
+    found = samples(await families(client))
     assert found[key("database_up")] == 0
     assert not any(name.startswith("ctiscraper_queue") for name, _ in found)
 

@@ -1,11 +1,10 @@
 """The operations page and its JSON: figures, words, and what stands when the database does not."""
 
 import httpx2
+from fastapi import FastAPI
 from selectolax.lexbor import LexborHTMLParser
 
 from ctiscraper.db.session import Database
-from ctiscraper.web.app import create_app
-from ctiscraper.web.deps import WebServices
 from web.shelf import Shelf
 
 
@@ -106,12 +105,15 @@ async def test_json_tells_the_same(client: httpx2.AsyncClient, shelf: Shelf) -> 
     assert (await client.get("/api/v1/operations?x=1")).status_code == 422
 
 
-async def test_the_page_stands_when_the_database_does_not() -> None:
-    app = create_app(WebServices(database=Database("host=127.0.0.1 port=1")))
-    transport = httpx2.ASGITransport(app)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-        answer = await client.get("/operations")
-        told = (await client.get("/api/v1/operations")).json()
+async def test_the_page_stands_when_the_database_does_not(
+    client: httpx2.AsyncClient, app: FastAPI, opened: Database
+) -> None:
+    assert (await client.get("/operations")).status_code == 200
+    await opened.close()
+    app.state.operations.clear()
+    app.state.board.forget()
+    answer = await client.get("/operations")
+    told = (await client.get("/api/v1/operations")).json()
     assert answer.status_code == 503
     [amiss] = words(LexborHTMLParser(answer.text), ".trouble")
     assert "mend DATABASE_URL" in amiss

@@ -5,16 +5,24 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Error, Page, Request, async_playwright
+from playwright.async_api import (
+    Browser,
+    Error,
+    Page,
+    Request,
+    async_playwright,
+)
 
 from ctiscraper.db.session import Database
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
 from make_scores import ScoredShelf, mention
+from people import person, session_of
 from web.shelf import Shelf
 
 FLAGS = (
@@ -119,6 +127,9 @@ class Watch:
             self.faults.append(f"asked for {request.url}")
 
 
+SignedIn = dict[str, Any]
+
+
 @pytest_asyncio.fixture
 async def browser() -> AsyncIterator[Browser]:
     found = _chromium()
@@ -144,14 +155,32 @@ async def site(database: str) -> AsyncIterator[str]:
             await asyncio.wait({serving})
 
 
+@pytest_asyncio.fixture
+async def signed_in(database: str, site: str) -> SignedIn:
+    """What a browser of the site begins with that keeps an administrator's session."""
+    async with Database(database, size=1) as opened:
+        secret = await session_of(opened, await person(opened))
+    cookie = {
+        "name": "ctiscraper",
+        "value": secret,
+        "domain": "127.0.0.1",
+        "path": "/",
+        "expires": -1,
+        "httpOnly": True,
+        "secure": False,
+        "sameSite": "Lax",
+    }
+    return {"base_url": site, "storage_state": {"cookies": [cookie], "origins": []}}
+
+
 @pytest.fixture
 def shelf(database: str) -> Shelf:
     return Shelf(database)
 
 
 @pytest_asyncio.fixture
-async def page(browser: Browser, site: str) -> AsyncIterator[Page]:
-    context = await browser.new_context(base_url=site)
+async def page(browser: Browser, signed_in: SignedIn) -> AsyncIterator[Page]:
+    context = await browser.new_context(**signed_in)
     yield await context.new_page()
     await context.close()
 
@@ -252,13 +281,13 @@ async def test_a_score_shows_its_parts_and_follows_the_watchlist(
 
 
 async def test_colours_follow_the_system_and_the_choice(
-    browser: Browser, site: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
 ) -> None:
     shelf.article("one")
     dark = "getComputedStyle(document.body).backgroundColor"
     for script in (True, False):
         context = await browser.new_context(
-            base_url=site, color_scheme="light", java_script_enabled=script
+            **signed_in, color_scheme="light", java_script_enabled=script
         )
         page = await context.new_page()
         await page.goto("/")
@@ -274,7 +303,7 @@ async def test_colours_follow_the_system_and_the_choice(
 
 
 async def test_nothing_hangs_over_the_edge_of_a_phone(
-    browser: Browser, site: str, shelf: Shelf, database: str
+    browser: Browser, signed_in: SignedIn, shelf: Shelf, database: str
 ) -> None:
     long = "Unbroken" * 60
     cells = "".join(f"<td>{'ab' * 32}</td>" for _ in range(8))
@@ -297,7 +326,7 @@ async def test_nothing_hangs_over_the_edge_of_a_phone(
     scored.article(long, f"exploited in the wild {long}", mention("domain", long))
     async with Database(database, size=1) as opened:
         await scored.join(opened)
-    context = await browser.new_context(base_url=site, viewport={"width": 360, "height": 640})
+    context = await browser.new_context(**signed_in, viewport={"width": 360, "height": 640})
     page = await context.new_page()
     paths = ("/", "/articles/1", "/articles/1/changes", "/sources", "/sources/acme")
     for path in (*paths, "/accounting", "/operations", "/watchlist", "/sources/add", "/nothing"):
@@ -382,11 +411,11 @@ async def test_hostile_words_stay_words(page: Page, site: str, shelf: Shelf) -> 
 
 
 async def test_a_search_works_by_keys_and_without_script(
-    browser: Browser, site: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
 ) -> None:
     shelf.article("one", text="A loader hides in printers.")
     for script in (True, False):
-        context = await browser.new_context(base_url=site, java_script_enabled=script)
+        context = await browser.new_context(**signed_in, java_script_enabled=script)
         page = await context.new_page()
         await page.goto("/")
         await page.locator(".ask input[name=q]").fill("loader actr:x")
@@ -413,7 +442,7 @@ def test_static_files_are_our_own() -> None:
 
 
 async def test_the_parts_of_a_score_lead_to_their_words_without_script(
-    browser: Browser, site: str, database: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, database: str, shelf: Shelf
 ) -> None:
     text = "A loader is exploited in the wild. It calls evil.com and drops a payload."
     start = text.index("evil.com")
@@ -421,7 +450,7 @@ async def test_the_parts_of_a_score_lead_to_their_words_without_script(
     scored.article("Words", text, mention("domain", "evil.com", places=((start, start + 8),)))
     async with Database(database, size=1) as opened:
         await scored.join(opened)
-    context = await browser.new_context(base_url=site, java_script_enabled=False)
+    context = await browser.new_context(**signed_in, java_script_enabled=False)
     page = await context.new_page()
     await page.goto("/articles/1")
     await page.locator(".scored > summary").click()

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from structlog.testing import capture_logs
 
+from ctiscraper.access.tokens import new_token
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError
 from ctiscraper.web.app import create_app
@@ -190,7 +191,7 @@ async def test_database_that_is_away_is_said_so() -> None:
         ready = await client.get("/health/ready")
         assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
         for path in ("/", "/api/v1/articles"):
-            answer = await client.get(path)
+            answer = await client.get(path, headers={"authorization": f"Bearer {new_token()[0]}"})
             assert answer.status_code == 503
             assert answer.headers["retry-after"] == "5"
             assert "nonexistent" not in answer.text

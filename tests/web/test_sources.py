@@ -10,6 +10,7 @@ import httpx2
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from internet.world import FakeInternet
+from people import person, token_of
 from walk.walker import walking
 
 FORM = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
@@ -21,8 +22,12 @@ async def reading(
 ) -> AsyncIterator[httpx2.AsyncClient]:
     async with walking(database, net, folder) as walk:
         app = create_app(WebServices(database=walk.database, sourcing=walk.services.sourcing))
-        transport = httpx2.ASGITransport(app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        token = await token_of(walk.database, await person(walk.database))
+        async with httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app),
+            base_url="http://127.0.0.1",
+            headers={"authorization": f"Bearer {token}"},
+        ) as client:
             yield client
 
 

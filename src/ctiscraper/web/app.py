@@ -13,7 +13,6 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems
-from ctiscraper.web.access import Access
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
@@ -33,6 +32,9 @@ from ctiscraper.web.api import (
 )
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import WebServices
+from ctiscraper.web.doorman import Doorman
+from ctiscraper.web.exchange import Access
+from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import indicators as indicator_pages
@@ -80,7 +82,8 @@ _ERRORS: dict[int | str, dict[str, object]] = {
     }
     for status, description in (
         (400, "The question is too broad to answer in time"),
-        (403, "The request comes from another site"),
+        (401, "Nobody is logged in, or the token is not valid"),
+        (403, "Whoever asks may not do this, or the request comes from another site"),
         (404, "There is no such thing"),
         (409, "It contradicts what is stored"),
         (413, "The body is too large"),
@@ -116,6 +119,7 @@ def create_app(services: WebServices) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.services = services
+    app.state.doorman = Doorman(services.database)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
@@ -128,6 +132,7 @@ def create_app(services: WebServices) -> FastAPI:
     for page in _PAGES:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
+    check_rules(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     # Added last, it stands outermost: what the guard refuses is told as well.
     app.add_middleware(Access)
@@ -135,7 +140,7 @@ def create_app(services: WebServices) -> FastAPI:
 
 
 def _api() -> APIRouter:
-    api = APIRouter(prefix="/api/v1", responses=_ERRORS)
+    api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
     for resource in (articles, *named, *kept):

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
 FIELDS_MOST = 1000
+CSRF_FIELD = "csrf"
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,6 +24,8 @@ async def read_form(request: Request, model: type[Model]) -> Model:
             keep_blank_values=True,
             max_num_fields=FIELDS_MOST,
         )
+        # The guard has read it.
+        sent.pop(CSRF_FIELD, None)
         values = {
             name: given if _is_list(model, name) else given[-1] for name, given in sent.items()
         }

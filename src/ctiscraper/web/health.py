@@ -10,12 +10,13 @@ from starlette.responses import Response
 from ctiscraper.errors import StorageError
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import HealthOut, NoParameters
 
 READY_SECONDS = 1.0
 
 _log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(prefix="/health", tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/live", response_model=HealthOut, summary="Whether the process answers")

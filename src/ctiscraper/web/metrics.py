@@ -19,8 +19,9 @@ from ctiscraper.operations import (
     Work,
 )
 from ctiscraper.web.deps import OperationsDep
+from ctiscraper.web.guarded import GuardedRoute
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 
 @router.get("/metrics", include_in_schema=False)

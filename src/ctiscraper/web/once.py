@@ -2,14 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 from fastapi import HTTPException, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from ctiscraper.db.once import Answered, Held, Once
+from ctiscraper.identity import Principal
+from ctiscraper.web.guarded import GuardedRoute, Handler
 
 HEADER = "idempotency-key"
 REPLAYED = "idempotency-replayed"
@@ -20,15 +19,13 @@ _OK = range(200, 300)
 # What belongs to the one exchange and not to the answer.
 _OF_THE_EXCHANGE = {"content-length", "date", "x-request-id", "traceparent"}
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
-
-class OnceRoute(APIRoute):
+class OnceRoute(GuardedRoute):
     """A route whose writes, when they carry a key, give the first answer again."""
 
-    def get_route_handler(self) -> Handler:
+    def unguarded(self) -> Handler:
         """Return the handler, which asks for the key first where the method writes."""
-        handler = super().get_route_handler()
+        handler = super().unguarded()
         if not _UNSAFE & (self.methods or set()):
             return handler
 
@@ -44,6 +41,7 @@ class OnceRoute(APIRoute):
 async def _once(request: Request, key: str, handler: Handler) -> Response:
     """Return the answer of a write that is made now, or was made before."""
     kept = Once(request.app.state.services.database)
+    key = f"{_owner(request)} {key}"
     held = await kept.claim(key, await _hash_of(request))
     if held.claim is None:
         return _not_mine(held)
@@ -85,6 +83,15 @@ def _key_of(given: str) -> str:
             422, "an Idempotency-Key has 1 to 255 visible ASCII characters, such as a UUID"
         )
     return found[1]
+
+
+def _owner(request: Request) -> str:
+    """Return whose keys these are: another's may read the same."""
+    principal = request.state.principal
+    assert isinstance(principal, Principal), "no write is for anyone"
+    if principal.user_id is not None:
+        return f"user {principal.user_id}"
+    return f"token {principal.token_id}"
 
 
 async def _hash_of(request: Request) -> bytes:

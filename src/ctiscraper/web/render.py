@@ -41,12 +41,17 @@ def render(
     """Return a page; what every page shows is added to its context."""
     request = Request(scope)
     theme = request.cookies.get(THEME_COOKIE, "auto")
+    state = scope.get("state", {})
+    principal = state.get("principal")
     body = (
         _environment()
         .get_template(template)
         .render(
             {
                 "pulse": None,
+                "csrf": state.get("csrf", ""),
+                "principal": principal,
+                "may": principal.permissions.__contains__ if principal else _may_nothing,
                 "now": datetime.now(UTC),
                 "theme": theme if theme in THEMES else "auto",
                 "path": scope["path"],
@@ -57,6 +62,10 @@ def render(
     )
     kept = {"cache-control": "private, no-cache", **(headers or {})}
     return HTMLResponse(body, status, kept)
+
+
+def _may_nothing(_: str) -> bool:
+    return False
 
 
 def ago(when: datetime | None, now: datetime) -> str:

@@ -8,9 +8,10 @@ from starlette.responses import Response
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import AccountsDep
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(prefix="/accounting", tags=["accounting"])
+router = APIRouter(prefix="/accounting", tags=["accounting"], route_class=GuardedRoute)
 
 
 @router.get("", response_model=AccountingReport, summary="The invariant in all and by source")

@@ -11,9 +11,10 @@ from ctiscraper.share.tabular import EVIDENCE
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import ArticlesDep, EntitiesDep, Services
 from ctiscraper.web.entity_schemas import EvidenceParameters, NeighbourParameters
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.tables import EXPORTED, Export, Format, written
 
-router = APIRouter(prefix="/articles", tags=["entities"])
+router = APIRouter(prefix="/articles", tags=["entities"], route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 

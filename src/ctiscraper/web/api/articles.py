@@ -19,10 +19,11 @@ from ctiscraper.views import (
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.changes import Changes, compare
 from ctiscraper.web.deps import ArticlesDep, RecentDep
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
 from ctiscraper.web.tables import EXPORTED, Ask, Export, Format, streamed
 
-router = APIRouter(prefix="/articles", tags=["articles"])
+router = APIRouter(prefix="/articles", tags=["articles"], route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]

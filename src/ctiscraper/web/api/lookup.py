@@ -14,9 +14,10 @@ from ctiscraper.share.tabular import LOOKUP
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.deps import EntitiesDep
 from ctiscraper.web.entity_schemas import LookupIn
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.tables import EXPORTED, Export, Format, FormParameters, written
 
-router = APIRouter(prefix="/lookup", tags=["entities"])
+router = APIRouter(prefix="/lookup", tags=["entities"], route_class=GuardedRoute)
 
 _BODY: dict[str, Any] = {
     "requestBody": {

@@ -8,9 +8,10 @@ from starlette.responses import Response
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.deps import OperationsDep
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(prefix="/operations", tags=["operations"])
+router = APIRouter(prefix="/operations", tags=["operations"], route_class=GuardedRoute)
 
 
 @router.get("", response_model=OperationsReport, summary="The work as it stands, and what is amiss")

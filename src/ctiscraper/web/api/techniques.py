@@ -8,11 +8,12 @@ from starlette.responses import Response
 from ctiscraper.db.techniques import TechniqueCount
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import ArticlesDep
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import layer_name
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.schemas import ArticleFilters, LayerParameters
 
-router = APIRouter(prefix="/techniques", tags=["techniques"])
+router = APIRouter(prefix="/techniques", tags=["techniques"], route_class=GuardedRoute)
 
 
 @router.get(

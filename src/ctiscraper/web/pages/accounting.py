@@ -8,10 +8,11 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.deps import AccountsDep, ItemsDep, OverviewDep, QueueDep, after_change
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.schemas import ItemsForm, QueuePageFilters
 
-router = APIRouter(prefix="/accounting")
+router = APIRouter(prefix="/accounting", route_class=GuardedRoute)
 
 STATES = (
     ("dead", "Dead letters"),

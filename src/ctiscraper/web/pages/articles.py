@@ -27,6 +27,7 @@ from ctiscraper.web.deps import (
     ScoringDep,
     StoryPagesDep,
 )
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.render import day_name, render
@@ -34,7 +35,7 @@ from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.search_words import HELP
 from ctiscraper.web.verdict_words import VERDICTS
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Filters = Annotated[PageFilters, Query()]

@@ -8,10 +8,11 @@ from starlette.responses import Response
 from ctiscraper.operations import COUNTED_MOST
 from ctiscraper.tasks.findings import Verdict
 from ctiscraper.web.deps import OperationsDep, OverviewDep
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import OperationsPageFilters
 
-router = APIRouter(prefix="/operations")
+router = APIRouter(prefix="/operations", route_class=GuardedRoute)
 
 
 @router.get("")

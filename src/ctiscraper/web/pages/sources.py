@@ -20,13 +20,14 @@ from ctiscraper.web.deps import (
     after_change,
 )
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.problems import told
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import AddForm, ChangeForm, Key, ReasonGiven
 
 ACTOR = "web"
 
-router = APIRouter(prefix="/sources")
+router = APIRouter(prefix="/sources", route_class=GuardedRoute)
 
 SourceKey = Annotated[Key, Path()]
 

@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.deps import OverviewDep, StoriesDep, StoryPagesDep, after_change
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.kind_words import shown
 from ctiscraper.web.render import render
 from ctiscraper.web.story_forms import MergeForm, MoveForm, SplitForm, StoryFilters
@@ -15,7 +16,7 @@ from ctiscraper.web.story_words import later, next_words, why_words
 
 ACTOR = "web"
 
-router = APIRouter(prefix="/stories")
+router = APIRouter(prefix="/stories", route_class=GuardedRoute)
 
 StoryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 DecisionId = Annotated[int, Path(ge=1, le=2**63 - 1)]

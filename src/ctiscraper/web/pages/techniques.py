@@ -8,12 +8,13 @@ from starlette.responses import Response
 from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
 from ctiscraper.web.files import handed_over
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import DOMAINS, layer_name
 from ctiscraper.web.page_forms import MatrixFilters
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.render import render
 
-router = APIRouter(prefix="/techniques")
+router = APIRouter(prefix="/techniques", route_class=GuardedRoute)
 
 Filters = Annotated[MatrixFilters, Query()]
 

@@ -7,9 +7,10 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import THEME_COOKIE
 
-router = APIRouter()
+router = APIRouter(route_class=GuardedRoute)
 
 _YEAR = 365 * 86_400
 

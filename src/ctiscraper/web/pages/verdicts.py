@@ -8,6 +8,7 @@ from ctiscraper.db.evidence import Judged
 from ctiscraper.db.verdicts import Decision, Scope
 from ctiscraper.web.deps import VerdictsDep, after_change
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.named import domains_above
 from ctiscraper.web.page_forms import UndoForm, VerdictForm
 from ctiscraper.web.pages.theme import local_path
@@ -15,7 +16,9 @@ from ctiscraper.web.readers import EvidenceDep
 
 ACTOR = "web"
 
-router = APIRouter(prefix="/verdicts", dependencies=[Depends(after_change)])
+router = APIRouter(
+    prefix="/verdicts", dependencies=[Depends(after_change)], route_class=GuardedRoute
+)
 
 
 @router.post("")

@@ -8,13 +8,14 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.errors import CatalogError, ConflictError
 from ctiscraper.web.deps import OverviewDep, ScoringDep, after_change
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.schemas import WatchFileForm, WatchForm, WatchPageFilters
 from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, WatchKind, watch_given
 
 ACTOR = "web"
 
-router = APIRouter(prefix="/watchlist")
+router = APIRouter(prefix="/watchlist", route_class=GuardedRoute)
 
 EntryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _changes = [Depends(after_change)]

@@ -1,0 +1,1 @@
+"""How people and programs prove who they are: pure, without a database."""

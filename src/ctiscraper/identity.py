@@ -1,0 +1,92 @@
+"""Who asks, and what he may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Permission(StrEnum):
+    """One thing that a route, or the scope of a token, allows."""
+
+    ARTICLE_READ = "article:read"
+    ARTICLE_EXPORT = "article:export"
+    ARTICLE_ANNOTATE = "article:annotate"
+    ARTICLE_SUBMIT = "article:submit"
+    ARTICLE_REPROCESS = "article:reprocess"
+    VERDICT_WRITE = "verdict:write"
+    STORY_WRITE = "story:write"
+    WATCHLIST_WRITE = "watchlist:write"
+    SOURCE_READ = "source:read"
+    SOURCE_WRITE = "source:write"
+    OPERATIONS_READ = "operations:read"
+    QUEUE_WRITE = "queue:write"
+    DATA_WRITE = "data:write"
+    SETTINGS_READ = "settings:read"
+    SETTINGS_WRITE = "settings:write"
+    USER_READ = "user:read"
+    USER_WRITE = "user:write"
+    TOKEN_WRITE = "token:write"  # noqa: S105 - a permission's name
+    AUDIT_READ = "audit:read"
+    # His own: what he has read, starred and saved, his password, his tokens.
+    SELF_WRITE = "self:write"
+
+
+class Role(StrEnum):
+    """What a person is here; each holds what the one before it holds, and more."""
+
+    VIEWER = "viewer"
+    ANALYST = "analyst"
+    CURATOR = "curator"
+    ADMIN = "admin"
+
+
+_VIEWER = frozenset(
+    {
+        Permission.ARTICLE_READ,
+        Permission.ARTICLE_EXPORT,
+        Permission.SOURCE_READ,
+        Permission.OPERATIONS_READ,
+        Permission.SELF_WRITE,
+    }
+)
+_ANALYST = _VIEWER | {
+    Permission.ARTICLE_ANNOTATE,
+    Permission.ARTICLE_SUBMIT,
+    Permission.ARTICLE_REPROCESS,
+    Permission.VERDICT_WRITE,
+    Permission.STORY_WRITE,
+    Permission.WATCHLIST_WRITE,
+}
+_CURATOR = _ANALYST | {Permission.SOURCE_WRITE, Permission.QUEUE_WRITE}
+
+GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
+    {
+        Role.VIEWER: _VIEWER,
+        Role.ANALYST: _ANALYST,
+        Role.CURATOR: _CURATOR,
+        Role.ADMIN: frozenset(Permission),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Whoever asks: a person over a session, or a program with a token.
+
+    `user_id` and `role` are None for a token that belongs to nobody. A session has the hash it is
+    kept by and may do what needs a fresh password until `sudo_until`.
+    """
+
+    name: str
+    permissions: frozenset[Permission]
+    user_id: int | None = None
+    role: Role | None = None
+    session: bytes | None = None
+    token_id: str | None = None
+    sudo_until: datetime | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether this is allowed."""
+        return permission in self.permissions

@@ -1,0 +1,157 @@
+"""Every route asks first who is there, and whether he may."""
+
+from collections.abc import Callable, Coroutine
+from hmac import compare_digest
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlencode
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.responses import RedirectResponse, Response
+
+from ctiscraper.access.cookies import csrf_token, session_key
+from ctiscraper.access.tokens import TokenKey, read_token
+from ctiscraper.identity import Permission, Principal
+from ctiscraper.web.doorman import Doorman
+from ctiscraper.web.exchange import route_of
+from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
+from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
+
+CSRF_HEADER = "x-csrf-token"
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FORM = "application/x-www-form-urlencoded"
+_NO_USERS = (
+    "Nobody may log in yet: open the address that 'ctiscraper up' has shown in its terminal, or "
+    "make the first user with 'ctiscraper user create --admin'."
+)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class GuardedRoute(APIRoute):
+    """A route whose rule in `rules` is held to before anything of it runs."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler behind its guard."""
+        handler = self.unguarded()
+
+        async def guarded(request: Request) -> Response:
+            refused = await _refusal(request)
+            return await handler(request) if refused is None else refused
+
+        return guarded
+
+    def unguarded(self) -> Handler:
+        """Return the handler itself."""
+        return super().get_route_handler()
+
+
+async def _refusal(request: Request) -> Response | None:
+    """Return the way to the login if nobody is there, None when the request may go on.
+
+    Raises HTTPException for what is not allowed.
+    """
+    rule = RULES[f"{request.method} {route_of(request.scope)}"]
+    if rule is Public.ANYONE:
+        return None
+    # That the database is away must be seen then above all.
+    principal = await _principal(request, without_database=rule is Permission.OPERATIONS_READ)
+    request.state.principal = principal
+    if principal is None:
+        return await _stranger(request)
+    if rule not in principal.permissions:
+        raise HTTPException(HTTPStatus.FORBIDDEN, _not_allowed(principal, rule))
+    if principal.session is not None and request.method not in _SAFE:
+        await _check_csrf(request)
+    return None
+
+
+async def _principal(request: Request, *, without_database: bool) -> Principal | None:
+    """Return who asks; what he shows is wrong, or belongs to nobody any more, is None."""
+    key: bytes | TokenKey | None = None
+    given = request.headers.get("authorization")
+    if given is not None:
+        scheme, _, credentials = given.partition(" ")
+        key = read_token(credentials.strip()) if scheme.lower() == "bearer" else None
+    elif secret := request.cookies.get(session_cookie(request)):
+        request.state.csrf = csrf_token(secret)
+        key = session_key(secret)
+    if key is None:
+        return None
+    return await doorman(request).admit(key, without_database=without_database)
+
+
+async def _stranger(request: Request) -> Response:
+    if not await doorman(request).is_set_up():
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, _NO_USERS)
+    if request.url.path.startswith("/api/") or "authorization" in request.headers:
+        raise HTTPException(
+            HTTPStatus.UNAUTHORIZED,
+            "This needs a token: send 'Authorization: Bearer cti_…'. One that was sent is wrong, "
+            "has expired or was revoked.",
+            {"www-authenticate": "Bearer"},
+        )
+    query = request.url.query
+    here = f"{request.url.path}?{query}" if query else request.url.path
+    target = urlencode({"next": here if request.method in _SAFE else "/"})
+    return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
+
+
+async def _check_csrf(request: Request) -> None:
+    """Raise HTTPException unless a change carries the token of its session."""
+    given = request.headers.get(CSRF_HEADER)
+    if given is None and request.headers.get("content-type", "").startswith(_FORM):
+        given = _field(await request.body(), CSRF_FIELD)
+    if given is None or not compare_digest(given.encode(), request.state.csrf.encode()):
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN,
+            "This form is of another session: load its page again, and send it from there.",
+        )
+
+
+def _field(body: bytes, name: str) -> str | None:
+    try:
+        sent = parse_qs(body.decode(), max_num_fields=FIELDS_MOST)
+    except ValueError:
+        return None
+    return sent.get(name, [None])[-1]
+
+
+def doorman(request: Request) -> Doorman:
+    """Return who lets in."""
+    given = request.app.state.doorman
+    assert isinstance(given, Doorman)
+    return given
+
+
+def session_cookie(request: Request) -> str:
+    """Return the name of the cookie of a session; without TLS none can be bound to its host."""
+    return "__Host-ctiscraper" if request.url.scheme == "https" else "ctiscraper"
+
+
+def check_rules(app: FastAPI) -> None:
+    """Raise RuntimeError for a route that no rule names, or one that does not hold to it."""
+    found: set[str] = set()
+    faults: list[str] = []
+    for route in iter_route_contexts(app.routes):
+        if not getattr(route, "methods", None):
+            if route.path not in PUBLIC_MOUNTS:
+                faults.append(f"{route.path} is mounted without a rule")
+            continue
+        for method in route.methods or ():
+            name = f"{method} {route.path}"
+            found.add(name)
+            if name not in RULES:
+                faults.append(f"{name} has no rule")
+            elif not isinstance(route.original_route, GuardedRoute):
+                faults.append(f"{name} is not guarded")
+    faults += [f"{name} has a rule but is no route" for name in RULES.keys() - found]
+    if faults:
+        raise RuntimeError("; ".join(sorted(faults)))
+
+
+def _not_allowed(principal: Principal, permission: Permission) -> str:
+    who = f"the role {principal.role}" if principal.token_id is None else "this token"
+    return f"{who} may not do this: it needs {permission}"
