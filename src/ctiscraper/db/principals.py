@@ -74,7 +74,7 @@ class Principals:
         assert isinstance(scopes, list)
         role = None if role_name is None else Role(str(role_name))
         # A scope of a later program is none here.
-        allowed = frozenset(Permission(scope) for scope in scopes if scope in Permission)
+        allowed = frozenset(scope for scope in Permission if scope in scopes)
         return Principal(
             name=str(name),
             permissions=allowed if role is None else allowed & GRANTS[role],
