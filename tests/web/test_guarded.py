@@ -94,7 +94,7 @@ async def test_a_session_changes_things_with_its_own_csrf_token_only(
     secret = await session_of(opened, admin)
     other = await session_of(opened, admin)
     stranger.cookies.set("ctiscraper", secret)
-    form = {"kind": "term", "term": "lantern", "weight": "0.5", "note": ""}
+    form = {"kind": "keyword", "term": "lantern", "weight": "0.5", "note": ""}
     for csrf in (None, "", "x", csrf_token(other)):
         sent = form if csrf is None else form | {"csrf": csrf}
         answer = await stranger.post("/watchlist/add", data=sent, headers=SAME_SITE)
@@ -110,10 +110,11 @@ async def test_a_session_changes_things_with_its_own_csrf_token_only(
 
 
 async def test_an_ended_session_lets_nobody_in(
-    stranger: httpx2.AsyncClient, opened: Database, admin: int
+    stranger: httpx2.AsyncClient, app: FastAPI, opened: Database, admin: int
 ) -> None:
     stranger.cookies.set("ctiscraper", await session_of(opened, admin))
     assert (await stranger.get("/")).status_code == 200
+    app.state.doorman.forget()
     async with opened.connection() as conn:
         await conn.execute("UPDATE user_session SET seen_at = now() - interval '8 h 1 s'")
     assert (await stranger.get("/")).status_code == 303

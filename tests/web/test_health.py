@@ -12,7 +12,7 @@ POOL = 4
 
 
 @pytest.fixture
-def admin(database: str, postgres: str) -> tuple[str, sql.Identifier]:
+def placed(database: str, postgres: str) -> tuple[str, sql.Identifier]:
     """Whom to ask for changes to the database, and its name."""
     name = str(conninfo_to_dict(database)["dbname"])
     return postgres, sql.Identifier(name)
@@ -32,9 +32,9 @@ async def ready(client: httpx2.AsyncClient) -> bool:
 
 
 async def test_a_read_only_database_is_not_ready_and_read_all_the_same(
-    client: httpx2.AsyncClient, admin: tuple[str, sql.Identifier]
+    client: httpx2.AsyncClient, placed: tuple[str, sql.Identifier]
 ) -> None:
-    server, name = admin
+    server, name = placed
     assert await ready(client)
     _set(server, name, "on")
     # A connection that was ended costs an answer of its own.

@@ -89,7 +89,8 @@ async def test_keys_are_forgotten_after_a_day(stage: Stage, client: httpx2.Async
     await discard(client, "old")
     await stage.run("UPDATE written_once SET claimed_at = now() - interval '25 hours'")
     await discard(client, "new")
-    assert await stage.rows("SELECT key FROM written_once") == [("new",)]
+    [(key,)] = await stage.rows("SELECT key FROM written_once")
+    assert str(key).endswith(" new")
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "k" * 256, '"'])

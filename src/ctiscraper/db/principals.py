@@ -1,6 +1,9 @@
 """Who a session or a token belongs to, looked up anew with every request."""
 
+from contextlib import suppress
 from datetime import datetime
+
+from psycopg.errors import ReadOnlySqlTransaction
 
 from ctiscraper.access.tokens import TokenKey
 from ctiscraper.db.session import Database
@@ -12,32 +15,20 @@ ABSOLUTE = "12 hours"
 SEEN = "1 minute"
 
 _SESSION = f"""
-    WITH found AS (
-        SELECT s.id, s.seen_at, s.sudo_until, u.id AS user_id, u.name, u.role
-        FROM user_session s JOIN app_user u ON u.id = s.user_id
-        WHERE s.id = %(id)s AND u.disabled_at IS NULL
-            AND s.seen_at > now() - interval '{IDLE}'
-            AND s.created_at > now() - interval '{ABSOLUTE}'
-    ), touched AS (
-        UPDATE user_session s SET seen_at = now() FROM found
-        WHERE s.id = found.id AND found.seen_at < now() - interval '{SEEN}'
-    )
-    SELECT user_id, name, role, sudo_until FROM found
+    SELECT u.id, u.name, u.role, s.sudo_until, s.seen_at < now() - interval '{SEEN}'
+    FROM user_session s JOIN app_user u ON u.id = s.user_id
+    WHERE s.id = %(id)s AND u.disabled_at IS NULL
+        AND s.seen_at > now() - interval '{IDLE}' AND s.created_at > now() - interval '{ABSOLUTE}'
 """  # noqa: S608 - constants
 _TOKEN = f"""
-    WITH found AS (
-        SELECT t.id, t.name, t.scopes, t.last_used_at, u.id AS user_id, u.role
-        FROM api_token t LEFT JOIN app_user u ON u.id = t.user_id
-        WHERE t.id = %(id)s AND t.secret = %(secret)s AND t.revoked_at IS NULL
-            AND (t.expires_at IS NULL OR t.expires_at > now())
-            AND u.disabled_at IS NULL
-    ), touched AS (
-        UPDATE api_token t SET last_used_at = now() FROM found
-        WHERE t.id = found.id
-            AND (found.last_used_at IS NULL OR found.last_used_at < now() - interval '{SEEN}')
-    )
-    SELECT user_id, name, role, scopes FROM found
+    SELECT u.id, t.name, u.role, t.scopes,
+        t.last_used_at IS NULL OR t.last_used_at < now() - interval '{SEEN}'
+    FROM api_token t LEFT JOIN app_user u ON u.id = t.user_id
+    WHERE t.id = %(id)s AND t.secret = %(secret)s AND t.revoked_at IS NULL
+        AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL
 """  # noqa: S608 - constants
+_SESSION_SEEN = "UPDATE user_session SET seen_at = now() WHERE id = %(id)s"
+_TOKEN_SEEN = "UPDATE api_token SET last_used_at = now() WHERE id = %(id)s"  # noqa: S105 - a statement
 
 
 class Principals:
@@ -48,10 +39,10 @@ class Principals:
 
     async def of_session(self, key: bytes) -> Principal | None:
         """Return whose session this is, None when it ended or its user was disabled."""
-        row = await self._row(_SESSION, {"id": key})
+        row = await self._row(_SESSION, _SESSION_SEEN, {"id": key})
         if row is None:
             return None
-        user_id, name, role_name, sudo_until = row
+        user_id, name, role_name, sudo_until, _ = row
         assert isinstance(user_id, int)
         assert sudo_until is None or isinstance(sudo_until, datetime)
         role = Role(str(role_name))
@@ -66,10 +57,10 @@ class Principals:
 
     async def of_token(self, key: TokenKey) -> Principal | None:
         """Return whose token this is; it may do no more than both its scopes and its user may."""
-        row = await self._row(_TOKEN, {"id": key.id, "secret": key.secret})
+        row = await self._row(_TOKEN, _TOKEN_SEEN, {"id": key.id, "secret": key.secret})
         if row is None:
             return None
-        user_id, name, role_name, scopes = row
+        user_id, name, role_name, scopes, _ = row
         assert user_id is None or isinstance(user_id, int)
         assert isinstance(scopes, list)
         role = None if role_name is None else Role(str(role_name))
@@ -91,6 +82,16 @@ class Principals:
         assert row is not None
         return bool(row[0])
 
-    async def _row(self, statement: str, values: dict[str, object]) -> tuple[object, ...] | None:
+    async def _row(
+        self, statement: str, seen: str, values: dict[str, object]
+    ) -> tuple[object, ...] | None:
+        """Return the row of `statement`, whose last column says whether to note that it was seen.
+
+        A database that only reads, as a standby does, notes nothing.
+        """
         async with self._database.connection() as conn:
-            return await (await conn.execute(statement, values)).fetchone()
+            row = await (await conn.execute(statement, values)).fetchone()
+            if row is not None and row[-1]:
+                with suppress(ReadOnlySqlTransaction):
+                    await conn.execute(seen, values)
+        return row
