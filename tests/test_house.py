@@ -27,7 +27,7 @@ KEPT_TO = {
     "boto3": {"db"},
     "botocore": {"db"},
     "fastapi": {"web"},
-    "httpcore2": {"http"},
+    "httpcore2": {"client", "http"},
     "httpx2": {"http"},
     "opentelemetry": {"tracing"},
     "psycopg": {"db"},

@@ -113,9 +113,10 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerState:
-    """A worker process that gave a sign of life lately; `idle_seconds` since it last ended an item.
+    """A worker process that gave a sign of life lately.
 
-    `done` counts the items it has had in hand since it started.
+    `idle_seconds` is since it last ended an item; `done` counts the items it has had in hand since
+    it started.
     """
 
     pid: int

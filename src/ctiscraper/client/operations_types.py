@@ -1,0 +1,179 @@
+"""Types of operations; written from the description of the API, not by hand."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+
+class DatabaseState(Struct, frozen=True, kw_only=True):
+    """The database as it answered; the rest of the fields say nothing when it did not.
+
+    `clock_apart` is how far its clock stands from ours, in seconds; `detail` why it did not
+    answer. `schema` is the revision it holds, `schema_wanted` what this program needs.
+    """
+
+    reachable: bool
+    writable: bool = False
+    version: str = ""
+    schema: str | None = None
+    schema_wanted: str = ""
+    clock_apart: float = 0.0
+    detail: str = ""
+
+
+class Ended(Struct, frozen=True, kw_only=True):
+    """How items ended since counting began; a second look at an article counts again."""
+
+    stored: int
+    duplicate: int
+    filtered: int
+    failed: int
+    dead: int
+
+
+class Enriching(Struct, frozen=True, kw_only=True):
+    """Stored texts that wait to be looked through, and those that could not be.
+
+    Each counted up to `COUNTED_MOST`; `oldest_seconds` is how long a new text has waited.
+    """
+
+    waiting: int
+    failed: int
+    oldest_seconds: float
+
+
+VerdictOutput: TypeAlias = Literal["ok", "warn", "fail"]
+"""How a part is."""
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One part of the installation; `advice` is what can be done, empty when nothing need be."""
+
+    part: str
+    verdict: VerdictOutput
+    words: str
+    advice: str = ""
+
+
+class Flow(Struct, frozen=True, kw_only=True):
+    """How work goes.
+
+    `refunds` are attempts given back because the fault was not the item's, `burnt` those that
+    were used up without an end. `ended_recently` covers `recent_seconds`, five to six minutes.
+    """
+
+    ended: Ended
+    refunds: int
+    burnt: int
+    ended_recently: int
+    recent_seconds: float
+    ended_hour: int
+    dead_hour: int
+    refunds_hour: int
+    burnt_hour: int
+
+
+class HostState(Struct, frozen=True, kw_only=True):
+    """A host that is not asked just now.
+
+    `seconds` is how long yet: for a resting one until its breaker closes, else until the pace
+    allows the next request. `robots_delay` is the Crawl-delay that its robots.txt asks for.
+    """
+
+    host: str
+    seconds: float
+    reason: str | None = None
+    detail: str = ""
+    failures: int = 0
+    robots_delay: float | None = None
+
+
+class HostsState(Struct, frozen=True, kw_only=True):
+    """The hosts in numbers, with the longest rests and the slowest paces of those that wait."""
+
+    known: int
+    leased: int
+    resting: int
+    rests: tuple[HostState, ...]
+    paces: tuple[HostState, ...]
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """Items that stand where they ended, each counted up to `COUNTED_MOST`."""
+
+    dead: int
+    failed: int
+    filtered: int
+
+
+class TierWork(Struct, frozen=True, kw_only=True):
+    """What waits and what is under way for the sources of one tier.
+
+    `due` items may be fetched now, `resting` ones are due at hosts that are left alone, `later`
+    ones wait for their time. `sources_due` and `hosts_due` leave resting hosts out.
+    `oldest_seconds` is how long the oldest item or check that may be done has been due.
+    """
+
+    tier: str
+    due: int
+    resting: int
+    later: int
+    in_flight: int
+    sources_due: int
+    hosts_due: int
+    oldest_seconds: float
+
+
+class Traffic(Struct, frozen=True, kw_only=True):
+    """What was asked of sites: `requests` since counting began, the rest in the last 24 hours.
+
+    `requests_day` is exact to the hour. `check_bytes` are as they came over the wire,
+    `page_bytes` those of the pages kept, decoded; `saved_bytes` what answers of 304 would have
+    weighed.
+    """
+
+    requests: int
+    requests_day: int
+    checks: int
+    unchanged: int
+    check_bytes: int
+    saved_bytes: int
+    pages: int
+    page_bytes: int
+
+
+class WorkerState(Struct, frozen=True, kw_only=True):
+    """A worker process that gave a sign of life lately.
+
+    `idle_seconds` is since it last ended an item; `done` counts the items it has had in hand
+    since it started.
+    """
+
+    pid: int
+    started_at: datetime
+    silent_seconds: float
+    idle_seconds: float
+    done: int
+
+
+class Work(Struct, frozen=True, kw_only=True):
+    """All that is seen of the work; `balanced` is None when it could not be told in time."""
+
+    tiers: tuple[TierWork, ...]
+    flow: Flow
+    standing: Standing
+    enriching: Enriching
+    traffic: Traffic
+    workers: tuple[WorkerState, ...]
+    hosts: HostsState
+    balanced: bool | None
+
+
+class OperationsReport(Struct, frozen=True, kw_only=True):
+    """The state of operations and what is to be said of it, the worst first."""
+
+    degraded: bool
+    findings: tuple[Finding, ...]
+    database: DatabaseState
+    work: Work | None

@@ -1,0 +1,173 @@
+"""Types that several parts of the API use; written from the description of the API, not by hand."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+
+class Accounting(Struct, frozen=True, kw_only=True):
+    """The invariant: discovered = the sum of all the others."""
+
+    discovered: int
+    stored: int
+    duplicate: int
+    filtered: int
+    failed: int
+    dead: int
+    pending: int
+
+
+class ScoredPart(Struct, frozen=True, kw_only=True):
+    """One part of a score: its value from 0 to 1, its weight, and the words that gave it.
+
+    `places[n]` is where `evidence[n]` stands in the text, (0, 0) for what stands nowhere there.
+    """
+
+    name: str
+    value: float
+    weight: float
+    evidence: tuple[str, ...] = ()
+    places: tuple[tuple[int, int], ...] = ()
+    note: str = ""
+
+
+class Snippet(Struct, frozen=True, kw_only=True):
+    """A piece of a text that a search matched; `marks` are where the matched words stand in it."""
+
+    text: str
+    marks: tuple[tuple[int, int], ...]
+
+
+class SourceRef(Struct, frozen=True, kw_only=True):
+    """Whose an article is."""
+
+    key: str
+    name: str
+
+
+class ArticleSummary(Struct, frozen=True, kw_only=True):
+    """An article as a list shows it.
+
+    `listed_at` is what lists are ordered by: the time of publication, or of collection where
+    that is unknown. `folded` counts its near-duplicates, `folded_sources` names whose they are.
+    `score` is from 0 to 1, None before it is made; its `parts` have their first evidence here.
+    """
+
+    id: int
+    title: str
+    url: str
+    source: SourceRef
+    tier: str
+    summary: str
+    language: str | None
+    published_at: datetime | None
+    collected_at: datetime
+    listed_at: datetime
+    reading_minutes: int
+    word_count: int
+    tags: tuple[str, ...]
+    method: str
+    revision: int
+    duplicate_of: int | None
+    folded: int
+    folded_sources: tuple[SourceRef, ...]
+    score: float | None = None
+    parts: tuple[ScoredPart, ...] = ()
+    snippet: Snippet | None = None
+
+
+class EntitySummary(Struct, frozen=True, kw_only=True):
+    """A thing as lists show it.
+
+    `verdict` is the team's where it has one, else the gravest of its mentions; None for names.
+    `freshness` (0 to 1) halves with time since `last_seen`, for some kinds sooner than for
+    others.
+    """
+
+    id: int
+    kind: str
+    value: str
+    name: str
+    verdict: str | None
+    team: str | None
+    articles: int
+    sources: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    freshness: float
+
+
+Extraction: TypeAlias = Literal["selectors", "structured", "general", "fallback", "feed"]
+"""Which way the text of an article was found."""
+
+
+Format: TypeAlias = Literal["json", "csv", "ndjson"]
+"""In what form a result is answered."""
+
+
+Kind: TypeAlias = Literal[
+    "ipv4",
+    "ipv6",
+    "cidr",
+    "domain",
+    "onion",
+    "url",
+    "email",
+    "md5",
+    "sha1",
+    "sha256",
+    "sha512",
+    "ssdeep",
+    "cve",
+    "attack",
+    "asn",
+    "mac",
+    "file_name",
+    "file_path",
+    "registry_key",
+    "mutex",
+    "user_agent",
+    "command_line",
+    "ja3",
+    "ja4",
+    "crypto_address",
+    "yara",
+    "sigma",
+    "snort",
+    "query",
+]
+"""What sort of thing was seen; names follow STIX 2.1 where it has one."""
+
+
+Name: TypeAlias = Literal[
+    "technique", "actor", "malware", "ransomware", "tool", "sector", "country", "vendor", "product"
+]
+"""The kinds of what texts name by a name, beside the observables of `enrich.kinds`."""
+
+
+class TeamVerdict(Struct, frozen=True, kw_only=True):
+    """What the team decided of a value, a domain with all below it, or a value in one source.
+
+    `undone_at` is None for what holds.
+    """
+
+    id: int
+    scope: str
+    kind: str
+    value: str
+    verdict: str
+    reason: str
+    actor: str
+    made_at: datetime
+    source: SourceRef | None = None
+    undone_at: datetime | None = None
+    undone_by: str | None = None
+
+
+Tier: TypeAlias = Literal["premium", "standard", "basic"]
+"""How much a source matters; sets interval bounds, order, budget and weight."""
+
+
+VerdictInput: TypeAlias = Literal["malicious", "suspicious", "mentioned", "benign"]
+"""What a value that stands in a text is held to be; nothing is ever left out for it."""
