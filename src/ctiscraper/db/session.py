@@ -58,7 +58,12 @@ class _Cursor(AsyncCursor[TupleRow]):
             if sent > LARGE:
                 assert isinstance(self.connection, Conn), "only these have this cursor"
                 self.connection.carried(sent)
-        return await super().execute(query, params, prepare=prepare, binary=binary)
+        return await super().execute(  # type: ignore[misc]  # its overloads, taken together
+            query,  # type: ignore[arg-type]
+            params,
+            prepare=prepare,
+            binary=binary,
+        )
 
 
 # PostgreSQL says "word is too long to be indexed" for each long token of an article.
