@@ -6,7 +6,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from ctiscraper.db.session import Database
+from ctiscraper.db.session import LARGE, Database
 from ctiscraper.errors import Reason, SettingsError, StorageError
 from db.stage import Stage
 
@@ -137,3 +137,24 @@ async def test_statements_have_a_limit_and_times_are_utc(database: str) -> None:
             "SELECT current_setting('statement_timeout'), current_setting('timezone')"
         )
         assert await cursor.fetchone() == ("7s", "UTC")
+
+
+async def test_what_carried_something_large_is_given_up_with_its_buffers(database: str) -> None:
+    async with Database(database, size=1) as opened:
+
+        async def backend(words: str = "", read: int = 0) -> object:
+            async with opened.connection() as conn:
+                cursor = await conn.execute("SELECT pg_backend_pid(), length(%s)", (words,))
+                row = await cursor.fetchone()
+                conn.carried(read)
+            assert row is not None
+            assert row[1] == len(words)
+            return row[0]
+
+        first = await backend()
+        assert await backend("a" * LARGE) == first
+        assert await backend(read=LARGE) == first
+        assert await backend("a" * (LARGE + 1)) == first
+        second = await backend(read=LARGE + 1)
+        assert second != first
+        assert await backend() != second

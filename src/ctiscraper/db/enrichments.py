@@ -66,7 +66,7 @@ class Enrichments:
         """Return up to `limit` texts for this owner alone, new ones first, for two minutes."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(_CLAIM, {"owner": owner, "limit": limit})
-            return [
+            texts = [
                 StoredText(
                     claim=owner,
                     article_id=row[0],
@@ -83,6 +83,8 @@ class Enrichments:
                 )
                 for row in await cursor.fetchall()
             ]
+            conn.carried(max((len(text.text) + len(text.html) for text in texts), default=0))
+        return texts
 
     async def keep(self, found: Sequence[Finding], join: Join | None = None) -> int:
         """Write what was found and end its texts, in one transaction; return how many.

@@ -1,10 +1,11 @@
 """The database as the other rooms see it: short transactions over a small pool."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
-from psycopg import AsyncConnection, InterfaceError, InternalError, OperationalError
+from psycopg import AsyncConnection, AsyncCursor, InterfaceError, InternalError, OperationalError
+from psycopg.abc import Params, Query
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import (
     InsufficientPrivilege,
@@ -13,14 +14,57 @@ from psycopg.errors import (
     UndefinedFunction,
     UndefinedTable,
 )
-from psycopg.rows import TupleRow
+from psycopg.pq.abc import PGconn
+from psycopg.rows import AsyncRowFactory, TupleRow, tuple_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from ctiscraper.db.clock import ServerClock
 from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import Reason, StorageError
 
-Conn = AsyncConnection[TupleRow]
+# libpq keeps buffers as large as the largest message that a connection has carried.
+LARGE = 1 << 20
+
+
+class Conn(AsyncConnection[TupleRow]):
+    """A connection that is given up, and its buffers with it, once it carried something large."""
+
+    def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[TupleRow] = tuple_row) -> None:
+        """Note what statements carry."""
+        super().__init__(pgconn, row_factory)
+        self.cursor_factory = _Cursor
+
+    def carried(self, size: int) -> None:
+        """Note a message of about `size` bytes; the parameters of statements are noted anyway."""
+        if size > LARGE:
+            self._expire_at = 0.0
+
+
+class _Cursor(AsyncCursor[TupleRow]):
+    """A cursor that notes how much it sends."""
+
+    async def execute(
+        self,
+        query: Query,
+        params: Params | None = None,
+        *,
+        prepare: bool | None = None,
+        binary: bool | None = None,
+    ) -> Self:
+        """Send a statement and wait for its answer."""
+        if params:
+            values = params.values() if isinstance(params, Mapping) else params
+            sent = sum(len(value) for value in values if isinstance(value, str | bytes))
+            if sent > LARGE:
+                assert isinstance(self.connection, Conn), "only these have this cursor"
+                self.connection.carried(sent)
+        return await super().execute(  # type: ignore[misc]  # its overloads, taken together
+            query,  # type: ignore[arg-type]
+            params,
+            prepare=prepare,
+            binary=binary,
+        )
+
 
 # PostgreSQL says "word is too long to be indexed" for each long token of an article.
 _OPTIONS = (
@@ -60,6 +104,7 @@ class Database:
             timeout=10.0,
             open=False,
             configure=self._tell_time,
+            connection_class=Conn,
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": _PREPARE_AFTER,
@@ -133,7 +178,7 @@ class Database:
         """
         conninfo = make_conninfo(self.conninfo, options=_OPTIONS, **_PATIENCE)
         try:
-            async with await AsyncConnection.connect(conninfo, autocommit=True) as conn:
+            async with await Conn.connect(conninfo, autocommit=True) as conn:
                 yield conn
         except _OURS as error:
             raise StorageError(Reason.DATABASE, str(error).strip()) from error
