@@ -47,6 +47,7 @@ class WatchKind(StrEnum):
 
 SHORTEST_TERM, LONGEST_TERM = 2, 200
 LONGEST_NOTE = 400
+LEAST_WEIGHT = 0.001
 DEFAULT_WATCH_WEIGHT = 0.5
 
 _SPACES = re.compile(r"\s+")
@@ -80,8 +81,8 @@ def watch_given(
     form = _FORMS.get(kind)
     if form and not form[0].fullmatch(term):
         faults.append(f"{term!r} should read like {form[1]}")
-    if not 0 < weight <= 1:
-        faults.append(f"the weight {weight:g} should be more than 0 and at most 1")
+    if not LEAST_WEIGHT <= weight <= 1:
+        faults.append(f"the weight {weight:g} should be at least {LEAST_WEIGHT:g} and at most 1")
     if len(note) > LONGEST_NOTE or _UNFIT.search(note):
         faults.append(f"a note has at most {LONGEST_NOTE} characters, all of them seen")
     if faults:

@@ -7,6 +7,7 @@ from psycopg import sql
 from psycopg.errors import QueryCanceled
 
 from ctiscraper.db.article_rows import SUMMARY, to_summary
+from ctiscraper.db.reals import real
 from ctiscraper.db.resolving import Resolved, resolve
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.wanted import Driver, Sql, Wanted, add_search, of_source
@@ -55,7 +56,7 @@ def to_wanted(query: ArticleQuery, resolved: Resolved | None = None) -> Wanted:
             value = getattr(query, name)
             if value is not None:
                 conditions.append(condition)
-                wanted.values[name] = value
+                wanted.values[name] = real(value) if isinstance(value, float) else value
     if query.source is None and not of_source(resolved):
         wanted.walked.append(_FOLDED)
     if query.tag is not None:

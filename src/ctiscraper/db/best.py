@@ -13,6 +13,7 @@ from ctiscraper.db.article_filters import (
     wanted_of,
 )
 from ctiscraper.db.paging import ScorePosition, from_score_cursor, to_score_cursor
+from ctiscraper.db.reals import real
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.wanted import Sql
 from ctiscraper.views import ArticleDetail, ArticlePage, ArticleQuery, ArticleSummary, SearchNote
@@ -109,7 +110,7 @@ async def _ranked(
     values = dict(wanted.values)
     values |= {"days": query.days, "limit": limit, "most": FOUND_MOST + 1}
     if place is not None:
-        values |= {"score": place.score, "number": place.id}
+        values |= {"score": real(place.score), "number": place.id}
     where: Sql = beyond if place is not None else sql.SQL("true")
     found = None
     if wanted.drivers:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from psycopg import sql
 
+from ctiscraper.db.reals import real
 from ctiscraper.db.resolving import MENTIONED, Resolved, storable
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Term, demanded
 
@@ -152,7 +153,7 @@ class _Adding:
         if term.name is FieldName.SOURCE:
             return self._of_sources(self.resolved.sources[term])
         if term.name is FieldName.SCORE:
-            least = self.wanted.keep("p", float(term.value) / _PER_CENT)
+            least = self.wanted.keep("p", real(float(term.value) / _PER_CENT))
             return sql.SQL(
                 "EXISTS (SELECT 1 FROM article_score r WHERE r.article_id = a.id"
                 " AND r.score {} {}::real)"

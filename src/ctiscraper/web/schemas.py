@@ -21,7 +21,7 @@ from ctiscraper.query.parse import LONGEST
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import ArticleQuery
 from ctiscraper.web.tables import FormParameters
-from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, LONGEST_NOTE, WatchKind
+from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, LEAST_WEIGHT, LONGEST_NOTE, WatchKind
 
 Line = Annotated[str, Field(min_length=1, max_length=400, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Key = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$", examples=["example-research"])]
@@ -359,7 +359,7 @@ class WatchEntryIn(BaseModel):
     term: Annotated[str, Field(min_length=1, max_length=400, examples=["Example Firewall"])]
     weight: Annotated[
         float,
-        Field(gt=0, le=1, description="what one match alone makes of relevance"),
+        Field(ge=LEAST_WEIGHT, le=1, description="what one match alone makes of relevance"),
     ] = DEFAULT_WATCH_WEIGHT
     note: Annotated[str, Field(max_length=LONGEST_NOTE)] = ""
 

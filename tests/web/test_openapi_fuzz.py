@@ -1,0 +1,91 @@
+"""Every operation of the API is asked anything that its description allows, and more."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
+from ctiscraper.web.serve import listen, serve
+from internet.world import FakeInternet
+from people import person, token_of
+from walk.walker import walking
+from web.shelf import Shelf
+
+DESCRIPTION = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
+EXAMPLES = 15
+# What they ask another site for may fail there, and is told so.
+ABROAD = {"preview_source", "add_source", "check_source"}
+
+schema = schemathesis.openapi.from_dict(json.loads(DESCRIPTION.read_text("utf-8")))
+
+
+@contextmanager
+def served(database: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield the address of the program, which runs in a thread of its own, and a token."""
+    ready, done = Event(), Event()
+    made: list[str] = []
+
+    async def run() -> None:
+        async with FakeInternet(hosts=1) as net, walking(database, net, folder) as walk:
+            made.append(await token_of(walk.database, await person(walk.database)))
+            app = create_app(WebServices(database=walk.database, sourcing=walk.services.sourcing))
+            with listen("127.0.0.1", 0) as listening:
+                made.append(f"http://127.0.0.1:{listening.getsockname()[1]}")
+                serving = asyncio.create_task(serve(app, listening))
+                ready.set()
+                await asyncio.to_thread(done.wait)
+                serving.cancel()
+                await asyncio.wait({serving})
+
+    thread = Thread(target=asyncio.run, args=(run(),), daemon=True)
+    thread.start()
+    assert ready.wait(60), "the program does not start"
+    yield made[1], made[0]
+    done.set()
+    thread.join(60)
+
+
+@pytest.fixture
+def site(database: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
+    shelf = Shelf(database)
+    for number in range(3):
+        shelf.article(f"Number {number}", text="A loader calls evil[.]com and hides.")
+    with served(database, tmp_path) as given:
+        yield given
+
+
+@schema.parametrize()
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    # What fails is told as it was found: to shrink it takes minutes.
+    phases=[Phase.explicit, Phase.generate],
+)
+def test_no_request_breaks_an_operation(case: schemathesis.Case, site: tuple[str, str]) -> None:
+    url, token = site
+    checks = [
+        not_a_server_error,
+        status_code_conformance,
+        content_type_conformance,
+        response_schema_conformance,
+    ]
+    answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    if answer.status_code == 502 and case.operation.definition.raw["operationId"] in ABROAD:
+        return
+    case.validate_response(answer, checks=checks)
