@@ -136,6 +136,8 @@ def _parts(document: str | None) -> tuple[ScoredPart, ...]:
 
 
 def _first_evidence(part: ScoredPart) -> ScoredPart:
+    if len(part.evidence) <= EVIDENCE and len(part.places) <= EVIDENCE:
+        return part
     return replace(part, evidence=part.evidence[:EVIDENCE], places=part.places[:EVIDENCE])
 
 

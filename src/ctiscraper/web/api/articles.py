@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
@@ -20,6 +20,7 @@ from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.changes import Changes, compare
 from ctiscraper.web.deps import ArticlesDep, RecentDep
 from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.parameters import described, read_as
 from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
 from ctiscraper.web.tables import EXPORTED, Ask, Export, Format, streamed
 
@@ -31,13 +32,17 @@ Nothing = Annotated[NoParameters, Query()]
 
 
 @router.get(
-    "", response_model=ArticlePage, responses=EXPORTED, summary="Articles, newest or best first"
+    "",
+    response_model=ArticlePage,
+    responses=EXPORTED,
+    openapi_extra=described(ArticleParameters),
+    summary="Articles, newest or best first",
 )
 async def list_articles(
     request: Request,
     articles: ArticlesDep,
     recent: RecentDep,
-    parameters: Annotated[ArticleParameters, Query()],
+    parameters: Annotated[ArticleParameters, Depends(read_as(ArticleParameters))],
 ) -> Response:
     """Near-duplicates are folded into the article that came first, unless `source` is given.
 
