@@ -33,8 +33,8 @@ _STOCK = (
     "monkey my mustang new november october orange pass passphrase password passwort please "
     "princess purple qaz qwer qwert qwerty qwertz root saturday scraper secret security september "
     "shadow soccer spring starwars summer sunday sunshine super superman system temp temporary "
-    "test the thursday tuesday trustno user wednesday welcome whatever willkommen winter wsx you your "
-    "zxcv zxcvbn"
+    "test the thursday tuesday trustno user wednesday welcome whatever willkommen winter wsx you "
+    "your zxcv zxcvbn"
 )
 _STOCK_ONLY = re.compile(
     "(?:" + "|".join(sorted(_STOCK.split(), key=len, reverse=True)) + ")*+",
