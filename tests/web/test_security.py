@@ -16,7 +16,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import accounting, articles, operations, sources, theme
-from ctiscraper.web.pages.theme import local_path
+from ctiscraper.web.redirects import local_path
 from ctiscraper.web.security import BODY_MOST, HEADERS, is_same_origin
 from ctiscraper.web.serve import listen
 from web.shelf import Shelf
