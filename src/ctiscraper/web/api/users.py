@@ -12,12 +12,12 @@ from ctiscraper.identity import Role, User
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep
-from ctiscraper.web.guarded import doorman
-from ctiscraper.web.once import OnceRoute
+from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.sudo import Sudo
 
-router = APIRouter(prefix="/users", tags=["users"], route_class=OnceRoute)
+# No answer is kept for a second asking: some of these hold a secret.
+router = APIRouter(prefix="/users", tags=["users"], route_class=GuardedRoute)
 
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]
