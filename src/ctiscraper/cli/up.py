@@ -85,6 +85,7 @@ class Start:
 
 def up(  # noqa: PLR0913 - one parameter for each option
     port: Port = 8000,
+    *,
     host: Host = HOST,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,

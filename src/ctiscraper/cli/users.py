@@ -66,6 +66,7 @@ def list_users(data: Data = None, json: Json = False) -> None:
 @app.command()
 def create(  # noqa: PLR0913 - one parameter for each option
     login: Login,
+    *,
     admin: Admin = False,
     role: RoleOption = Role.VIEWER,
     name: Name = "",

@@ -33,6 +33,7 @@ Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port; 0 ta
 
 def web(  # noqa: PLR0913 - one parameter for each option
     host: Host = "127.0.0.1",
+    *,
     port: Port = 8000,
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
