@@ -118,9 +118,9 @@ async def test_one_address_guesses_ten_times_whomever_it_names(admission: Admiss
         for n in range(10):
             ip = f"{address}{n}" if ":" in address else address
             assert await admission.by_password(f"user{n}", "x", Client(ip=ip, agent="")) is None
+        last = Client(ip=f"{address}ffff" if ":" in address else address, agent="")
         with pytest.raises(TooManyError):
-            ip = f"{address}ffff" if ":" in address else address
-            await admission.by_password("user99", "x", Client(ip=ip, agent=""))
+            await admission.by_password("user99", "x", last)
 
 
 async def with_app(admission: Admission, opened: Database) -> tuple[int, str, tuple[str, ...]]:
