@@ -1,18 +1,17 @@
 """Who asks, through proxies that are believed and others that are not."""
 
 from ipaddress import ip_network
-from typing import Any
 
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from ctiscraper.web.forwarded import Forwarded
+from ctiscraper.web.forwarded import Forwarded, Network
 
 HOPS = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"), ip_network("127.0.0.1/32"))
 
 
 async def passed(
-    peer: str, headers: dict[str, str], *, scheme: str = "http", hops: tuple[Any, ...] = HOPS
+    peer: str, headers: dict[str, str], *, scheme: str = "http", hops: tuple[Network, ...] = HOPS
 ) -> Scope | None:
     """The request as the program sees it, None when it was refused."""
     seen: list[Scope] = []
@@ -20,7 +19,7 @@ async def passed(
     async def inner(scope: Scope, _: Receive, __: Send) -> None:
         seen.append(scope)
 
-    async def send(message: Any) -> None:
+    async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             assert message["status"] == 403
 
@@ -38,7 +37,7 @@ async def passed(
     return seen[0] if seen else None
 
 
-async def no_body() -> Any:
+async def no_body() -> Message:
     raise AssertionError("nothing is read")
 
 

@@ -212,8 +212,3 @@ async def test_ready_with_a_schema(client: httpx2.AsyncClient) -> None:
     for path in ("/health", "/health/ready"):
         answer = await client.get(path)
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-def test_taken_port_is_named() -> None:
-    with listen("localhost", 0) as first, pytest.raises(SettingsError, match="--port"):
-        listen("127.0.0.1", first.getsockname()[1])

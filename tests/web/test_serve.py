@@ -67,3 +67,8 @@ def test_half_a_certificate_or_a_wrong_one_is_told(tmp_path: Path) -> None:
     for wrong in (tmp_path / "none", cert):
         with pytest.raises(SettingsError, match="TLS cannot be spoken"):
             listen("127.0.0.1", 0, Entrance(cert=cert, key=wrong))
+
+
+def test_taken_port_is_named() -> None:
+    with listen("localhost", 0) as first, pytest.raises(SettingsError, match="--port"):
+        listen("127.0.0.1", first.getsockname()[1])
