@@ -1,9 +1,7 @@
 """Set-up, login and account in a real browser."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -201,10 +199,7 @@ async def test_what_was_typed_is_sent_after_the_login(
     await enter(page)
     await page.goto("/watchlist")
     await page.get_by_label("Name, words or domain").fill("copper heron")
-    async with people.connection() as conn:
-        await conn.execute("DELETE FROM user_session")
-    # What was seen a moment ago counts for a second.
-    await asyncio.sleep(1.1)
+    await page.context.clear_cookies()
     await page.get_by_role("button", name="Watch").click()
     await page.get_by_label("Login").fill("jane")
     await page.get_by_label("Password").fill(PASSWORD)
@@ -239,9 +234,3 @@ async def test_the_pages_fit_a_phone_and_hold_long_words(
     over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert over == 0
     await context.close()
-
-
-def test_scripts_are_small() -> None:
-    static = Path(__file__).parents[2] / "src" / "ctiscraper" / "web" / "static"
-    for name in ("fragment.js", "passkeys.js"):
-        assert len((static / name).read_bytes()) < 4096
