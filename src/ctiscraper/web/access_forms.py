@@ -11,7 +11,7 @@ _Login = Annotated[str, Field(max_length=200)]
 _Name = Annotated[str, Field(max_length=400)]
 # More than a password may have, so that it is told which are too long.
 _Password = Annotated[str, Field(max_length=8192)]
-_Path = Annotated[str, Field(max_length=4096)]
+_Path = Annotated[str, Field(max_length=40_000)]
 _Typed = Annotated[str, Field(max_length=600_000)]
 _Credential = Annotated[str, Field(max_length=20_000)]
 _Hex = Annotated[str, Field(pattern=r"^([0-9a-f]{2}){1,1023}$")]

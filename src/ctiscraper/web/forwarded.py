@@ -30,16 +30,17 @@ class Forwarded:
         if scope["type"] == "http" and self._hops:
             peer = _address(scope["client"][0]) if scope["client"] else None
             if peer is not None and self._is_hop(peer):
-                scope = self._told(scope, peer)
+                # In place: the layer outside reads there which route has answered.
+                scope.update(self._told(scope, peer))
             elif scope["scheme"] != "https" and not (peer is not None and peer.is_loopback):
                 await problem_answer(scope, 403, _DIRECT)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
-    def _told(self, scope: Scope, peer: Address) -> Scope:
-        """Return the request as the hop before us says that it was made."""
+    def _told(self, scope: Scope, peer: Address) -> dict[str, object]:
+        """Return what the hop before us says of a request."""
         given = Headers(scope=scope)
-        told = {**scope, "client": (str(self._client(given, peer)), 0)}
+        told: dict[str, object] = {"client": (str(self._client(given, peer)), 0)}
         scheme = _last(given.getlist("x-forwarded-proto"))
         if scheme in _SCHEMES:
             told["scheme"] = scheme

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from ctiscraper.admission import CodeWanted
@@ -38,7 +38,7 @@ class _Next(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    next: Annotated[str, Field(max_length=4096)] = "/"
+    next: str = "/"
 
 
 async def _set_up(request: Request) -> None:
