@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Literal
 
 import pyotp
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page
 
 from ctiscraper.access.passwords import Passwords
@@ -233,4 +235,24 @@ async def test_the_pages_fit_a_phone_and_hold_long_words(
     await page.locator(".who summary").click()
     over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert over == 0
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_pages_are_for_everybody(
+    browser: Browser, site: str, people: Database, scheme: Literal["light", "dark"]
+) -> None:
+    secret = await session_of(people, await user(people))
+    await user(people, "john", Role.VIEWER)
+    context = await browser.new_context(base_url=site, color_scheme=scheme)
+    page = await context.new_page()
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    faults = []
+    for path in ("/login", "/password", "/account", "/users", "/sudo"):
+        if path == "/account":
+            await context.add_cookies([{"name": "ctiscraper", "value": secret, "url": site}])
+        await page.goto(path)
+        found = await Axe().run(page, options=rules)
+        faults += [(path, fault["id"]) for fault in found.response["violations"]]
+    assert faults == []
     await context.close()
