@@ -17,7 +17,7 @@ from ctiscraper.web.carried import carry
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
-from ctiscraper.web.login_form import login_page
+from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
 
 CSRF_HEADER = "x-csrf-token"
@@ -99,7 +99,9 @@ async def _stranger(request: Request) -> Response:
         )
     if request.method not in _SAFE:
         typed = await carry(request, request.app.state.services.sealer)
-        return login_page(request, status=HTTPStatus.UNAUTHORIZED, carried=typed, lost=True)
+        return login_page(
+            request, Onward(carried=typed), status=HTTPStatus.UNAUTHORIZED, told="lost"
+        )
     query = request.url.query
     here = f"{request.url.path}?{query}" if query else request.url.path
     return RedirectResponse(f"/login?{urlencode({'next': here})}", HTTPStatus.SEE_OTHER)

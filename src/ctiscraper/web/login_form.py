@@ -1,41 +1,50 @@
 """The page that asks who somebody is."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ctiscraper.web.render import render
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
-def login_page(  # noqa: PLR0913 - what the form was sent with is shown again
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """Where a login leads: a page, or what was typed before it; and who said that he logs in."""
+
+    target: str = "/"
+    carried: str = ""
+    login: str = ""
+
+
+def login_page(
     request: Request,
+    onward: Onward,
     *,
     status: int = 200,
-    target: str = "/",
-    carried: str = "",
-    login: str = "",
     problem: str = "",
-    lost: bool = False,
-    chosen: bool = False,
-    headers: Mapping[str, str] | None = None,
+    told: str = "",
+    headers: Mapping[str, str] = _NOTHING,
 ) -> Response:
     """Return the form.
 
-    `lost` says that somebody was logged in when he began to type, `chosen` that his password is
-    a new one.
+    `told` is "lost" for somebody who was logged in when he began to type, "chosen" for somebody
+    with a new password.
     """
     return render(
         "login.html",
         {
-            "next": target,
-            "carried": carried,
-            "login": login,
+            "next": onward.target,
+            "carried": onward.carried,
+            "login": onward.login,
             "problem": problem,
-            "lost": lost,
-            "chosen": chosen,
+            "told": told,
         },
         scope=request.scope,
         status=status,
-        headers={"cache-control": "no-store", **(headers or {})},
+        headers={"cache-control": "no-store", **headers},
     )

@@ -22,7 +22,7 @@ from ctiscraper.web.entering import (
 )
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import NO_USERS, GuardedRoute, doorman, principal_of
-from ctiscraper.web.login_form import login_page
+from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.redirects import see_other
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
@@ -56,22 +56,22 @@ async def login(request: Request, asked: Annotated[_Next, Query()]) -> Response:
     """The form; whoever is logged in goes on."""
     if await principal_of(request) is not None:
         return see_other(asked.next)
-    return login_page(request, target=asked.next)
+    return login_page(request, Onward(target=asked.next))
 
 
 @router.post("/login", dependencies=_asked)
 async def log_in(request: Request, given: Services, admission: AdmissionDep) -> Response:
     """Let somebody in, or ask for the code of his app."""
     form = await read_form(request, LoginForm)
-    again = {"target": form.next, "carried": form.carried, "login": form.login}
+    onward = Onward(target=form.next, carried=form.carried, login=form.login)
     try:
         admitted = await admission.by_password(form.login, form.password, client_of(request))
     except TooManyError as error:
-        return _too_many(request, error, again)
+        return _too_many(request, error, onward)
     if admitted is None:
-        return login_page(request, status=401, problem=_WRONG, **again)
+        return login_page(request, onward, status=401, problem=_WRONG)
     if isinstance(admitted, CodeWanted):
-        return _code_page(request, admitted.step, form.next, form.carried)
+        return _code_page(request, admitted.step, onward)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -79,15 +79,15 @@ async def log_in(request: Request, given: Services, admission: AdmissionDep) -> 
 async def log_in_by_code(request: Request, given: Services, admission: AdmissionDep) -> Response:
     """Let somebody in whose password was right."""
     form = await read_form(request, CodeForm)
-    again = {"target": form.next, "carried": form.carried}
+    onward = Onward(target=form.next, carried=form.carried)
     try:
         admitted = await admission.by_code(form.step, form.code, client_of(request))
     except TooManyError as error:
-        return _too_many(request, error, again)
+        return _too_many(request, error, onward)
     except ConflictError as error:
-        return login_page(request, status=401, problem=sentence(str(error)), **again)
+        return login_page(request, onward, status=401, problem=sentence(str(error)))
     if admitted is None:
-        return _code_page(request, form.step, form.next, form.carried, problem=_WRONG_CODE)
+        return _code_page(request, form.step, onward, problem=_WRONG_CODE)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -102,13 +102,13 @@ async def passkey_options(request: Request, admission: AdmissionDep) -> Response
 async def log_in_by_passkey(request: Request, given: Services, admission: AdmissionDep) -> Response:
     """Let in whose passkey this is."""
     form = await read_form(request, PasskeyLoginForm)
-    again = {"target": form.next, "carried": form.carried}
+    onward = Onward(target=form.next, carried=form.carried)
     try:
         admitted = await admission.by_passkey(form.credential, site_of(request), client_of(request))
     except TooManyError as error:
-        return _too_many(request, error, again)
+        return _too_many(request, error, onward)
     except InputError as error:
-        return login_page(request, status=401, problem=sentence(str(error)), **again)
+        return login_page(request, onward, status=401, problem=sentence(str(error)))
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -140,22 +140,20 @@ async def sudo_again(
     return again or see_other(form.next)
 
 
-def _too_many(request: Request, error: TooManyError, again: dict[str, str]) -> Response:
+def _too_many(request: Request, error: TooManyError, onward: Onward) -> Response:
     return login_page(
         request,
+        onward,
         status=429,
         problem=sentence(str(error)),
         headers={"retry-after": str(error.retry_after)},
-        **again,
     )
 
 
-def _code_page(
-    request: Request, step: str, target: str, carried: str, *, problem: str = ""
-) -> Response:
+def _code_page(request: Request, step: str, onward: Onward, *, problem: str = "") -> Response:
     return render(
         "code.html",
-        {"step": step, "next": target, "carried": carried, "problem": problem},
+        {"step": step, "next": onward.target, "carried": onward.carried, "problem": problem},
         scope=request.scope,
         status=401 if problem else 200,
         headers={"cache-control": "no-store"},

@@ -8,7 +8,7 @@ from ctiscraper.web.access_forms import ChosenPasswordForm
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
-from ctiscraper.web.login_form import login_page
+from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
 
@@ -39,7 +39,7 @@ async def chosen_password(
     except NotFoundError as error:
         return _page(request, "", sentence(str(error)), status=404)
     doorman(request).forget()
-    return login_page(request, login=user.login, chosen=True)
+    return login_page(request, Onward(login=user.login), told="chosen")
 
 
 def _page(request: Request, token: str = "", problem: str = "", *, status: int = 422) -> Response:
