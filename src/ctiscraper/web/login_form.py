@@ -38,7 +38,7 @@ def login_page(
     return render(
         "login.html",
         {
-            "next": onward.target,
+            "target": onward.target,
             "carried": onward.carried,
             "login": onward.login,
             "problem": problem,

@@ -61,7 +61,7 @@ def sudo_page(
     """Return the page that asks for the password again."""
     return render(
         "sudo.html",
-        {"next": target, "carried": typed, "problem": problem},
+        {"target": target, "carried": typed, "problem": problem},
         scope=request.scope,
         status=status,
         headers={"cache-control": "no-store"},

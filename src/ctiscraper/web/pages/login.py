@@ -153,7 +153,7 @@ def _too_many(request: Request, error: TooManyError, onward: Onward) -> Response
 def _code_page(request: Request, step: str, onward: Onward, *, problem: str = "") -> Response:
     return render(
         "code.html",
-        {"step": step, "next": onward.target, "carried": onward.carried, "problem": problem},
+        {"step": step, "target": onward.target, "carried": onward.carried, "problem": problem},
         scope=request.scope,
         status=401 if problem else 200,
         headers={"cache-control": "no-store"},
