@@ -112,7 +112,7 @@ async def test_a_session_changes_things_with_its_own_csrf_token_only(
     assert answer.headers["location"] == "/watchlist?added=1"
 
 
-CROSS_SITE = (
+CROSS_SITE: tuple[dict[str, str], ...] = (
     {"sec-fetch-site": "cross-site"},
     {"sec-fetch-site": "same-site"},
     {"sec-fetch-site": "none"},

@@ -155,7 +155,7 @@ async def test_a_passkey_is_made_and_lets_in_once_for_each_challenge(
     await page.goto("/login?next=/sources")
     async with page.expect_request("**/login/passkey") as sent:
         await page.get_by_role("button", name="Log in with a passkey").click()
-        await page.wait_for_url("**/sources")
+        await page.wait_for_url(f"{named}/sources")
     assert watch.faults == []
     body = (await sent.value).post_data
     await context.clear_cookies()
