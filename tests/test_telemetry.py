@@ -124,6 +124,8 @@ def test_the_pages_tell_of_each_request_and_of_no_secret(database: str, tmp_path
         "X-Api-Key": CANARY,
         "Referer": f"http://127.0.0.1/?token={CANARY}",
     }
+    password = b"seven lanterns hum at noon\n"
+    terminal.run("user", "create", "--admin", "jane", stdin=password)
     with terminal.running("up", "--port", "0", "--json", "--no-collect") as running:
         url = running.until("ready")["url"]
         with httpx2.Client(base_url=url, headers=headers) as browser:
@@ -147,7 +149,7 @@ def test_the_pages_tell_of_each_request_and_of_no_secret(database: str, tmp_path
             strict=True,
         )
     ]
-    assert [line["status"] for line in lines] == [422, 200, 404, 421, 200]
+    assert [line["status"] for line in lines] == [401, 401, 404, 421, 200]
     assert all(line["ms"] >= 0 and line["bytes"] > 0 for line in lines)
     assert CANARY not in ended.err
 
@@ -188,7 +190,7 @@ def test_an_operator_chooses_how_much(
 ) -> None:
     given = environment(database, tmp_path) | ({"CTISCRAPER_LOG_LEVEL": level} if level else {})
     with Terminal(given).running("up", "--port", "0", "--json", "--no-collect") as running:
-        assert httpx2.get(running.until("ready")["url"]).status_code == 200
+        assert httpx2.get(running.until("ready")["url"]).status_code == 503
         ended = running.stop(signal.SIGTERM)
     assert ('"event": "request"' in ended.err) is told
 

@@ -249,12 +249,38 @@ class Settings(LogSettings):
         description="Days that records of checks are kept, for each tier; 0 is for ever.",
     )
 
+    allowed_hosts: Annotated[frozenset[str], NoDecode] = Field(
+        default=frozenset(),
+        description="Names that the pages are asked by beside localhost, comma separated.",
+    )
+    tls_cert: Path | None = Field(
+        default=None, description="PEM file with the certificate of the pages, and its chain."
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file with the key to it.")
+    behind_proxy: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default=(),
+        description="Networks of the proxies before the pages, comma separated; "
+        "what these say of who asks is believed.",
+    )
+    secret_key_file: Path | None = Field(
+        default=None,
+        description="File with the key of this installation, 32 bytes; "
+        "by default `secret.key` in the data folder, made when there is none.",
+    )
+    bootstrap_admin_file: Path | None = Field(
+        default=None,
+        description='JSON file with "username" and "password" of the first administrator, '
+        "made by `migrate` where there is nobody yet.",
+    )
+
     score_weights: Annotated[dict[str, float], NoDecode] = Field(
         default_factory=lambda: dict(DEFAULT_WEIGHTS),
         description="What each part of a score weighs against the others; 0 leaves it out.",
     )
 
-    @field_validator("egress_allow_cidrs", "egress_allow_ports", mode="before")
+    @field_validator(
+        "egress_allow_cidrs", "egress_allow_ports", "behind_proxy", "allowed_hosts", mode="before"
+    )
     @classmethod
     def _listed(cls, value: object) -> object:
         return _parts(value) if isinstance(value, str) else value
@@ -342,6 +368,11 @@ class Settings(LogSettings):
     def raw_dir(self) -> Path:
         """The folder of the raw store."""
         return self.data_dir / "raw"
+
+    @property
+    def key_file(self) -> Path:
+        """The file of the installation's key."""
+        return self.secret_key_file or self.data_dir / "secret.key"
 
     @property
     def outbox_dir(self) -> Path:

@@ -132,6 +132,15 @@ class InputError(CTIScraperError):
     """What was given cannot be taken as it is."""
 
 
+class TooManyError(CTIScraperError):
+    """Something was tried too often; `retry_after` says in how many seconds it may be again."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        """Say how long to wait."""
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class UnavailableError(CTIScraperError):
     """A part of the product that does not run here."""
 

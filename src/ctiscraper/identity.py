@@ -90,3 +90,31 @@ class Principal:
     def may(self, permission: Permission) -> bool:
         """Return whether this is allowed."""
         return permission in self.permissions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person who was let in. Without a password he may wait for his first."""
+
+    id: int
+    login: str
+    name: str
+    role: Role
+    created_at: datetime
+    last_login_at: datetime | None
+    disabled_at: datetime | None
+    has_password: bool
+    has_totp: bool
+    passkeys: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A browser in which somebody is logged in; its `key` lets nobody in."""
+
+    key: bytes
+    created_at: datetime
+    seen_at: datetime
+    ip: str | None
+    agent: str

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from cli.terminal import Terminal
+from cli.visitor import set_up
 from ctiscraper.demo.library import load_articles
 
 # Its own database and nothing of the operator's is used, whatever the environment says.
@@ -21,22 +22,22 @@ def test_the_demo_shows_everything(tmp_path: Path) -> None:
     articles = load_articles()
     terminal = Terminal(HOSTILE)
     with terminal.running("demo", "--port", "0", "--json", "--data", str(tmp_path)) as running:
-        url = running.until("ready")["url"]
+        client = set_up(running.until("ready"))
         kept = {"checked": 4, "pending": 0, "failing": 0, "failed": 0, "dead": 0, "duplicate": 1}
         progress = running.until("progress", **kept)["progress"]
         assert progress["stored"] + progress["duplicate"] == len(articles)
 
-        listed = read(f"{url}api/v1/articles?limit=200")["articles"]
+        listed = read(client, "api/v1/articles?limit=200")["articles"]
         assert len(listed) == len(articles) - 1
         assert sum(article["folded"] for article in listed) == 1
         [refused] = [article for article in listed if article["method"] == "feed"]
-        notes = read(f"{url}api/v1/articles/{refused['id']}")["notes"]
+        notes = read(client, f"api/v1/articles/{refused['id']}")["notes"]
         assert any(note.startswith("feed text: the page was refused") for note in notes)
-        assert httpx2.get(url).status_code == 200
+        assert client.get("").status_code == 200
         ended = running.stop()
     assert ended.code == 0
     assert ended.lines[-1] == {"event": "stopped"}
 
 
-def read(url: str) -> Any:  # noqa: ANN401 - whatever JSON it is
-    return httpx2.get(url).raise_for_status().json()
+def read(client: httpx2.Client, path: str) -> Any:  # noqa: ANN401 - whatever JSON it is
+    return client.get(path).raise_for_status().json()

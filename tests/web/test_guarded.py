@@ -60,9 +60,12 @@ async def test_a_stranger_is_sent_to_log_in(stranger: httpx2.AsyncClient) -> Non
         if path.startswith("/api/"):
             assert answer.status_code == 401, rule
             assert answer.headers["www-authenticate"] == "Bearer"
-        else:
+        elif method == "GET":
             assert answer.status_code == 303, rule
             assert answer.headers["location"].startswith("/login?next=%2F")
+        else:
+            assert answer.status_code == 401, rule
+            assert 'action="/login"' in answer.text
 
 
 @pytest.mark.parametrize("role", list(Role))
@@ -107,6 +110,46 @@ async def test_a_session_changes_things_with_its_own_csrf_token_only(
     )
     assert answer.status_code == 303
     assert answer.headers["location"] == "/watchlist?added=1"
+
+
+CROSS_SITE: tuple[dict[str, str], ...] = (
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "none"},
+    {"origin": "https://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://127.0.0.1:99"},
+    {},
+)
+CHANGES = sorted(name for name in RULES if not name.startswith("GET "))
+
+
+async def test_no_change_is_taken_from_another_site(
+    stranger: httpx2.AsyncClient, opened: Database, admin: int
+) -> None:
+    stranger.cookies.set("ctiscraper", await session_of(opened, admin))
+    for rule in CHANGES:
+        method, path = asked(rule)
+        for headers in CROSS_SITE:
+            if not headers and path.startswith("/api/"):
+                continue
+            answer = await stranger.request(method, path, headers=headers)
+            assert answer.status_code == 403, (rule, headers)
+            assert "own pages only" in answer.text
+
+
+async def test_a_session_does_nothing_by_json_that_claims_to_be_text(
+    stranger: httpx2.AsyncClient, opened: Database, admin: int
+) -> None:
+    stranger.cookies.set("ctiscraper", await session_of(opened, admin))
+    body = b'{"kind": "keyword", "term": "lantern", "weight": 0.5}'
+    for kind in ("text/plain", "application/json", "application/x-www-form-urlencoded"):
+        for headers in ({}, SAME_SITE):
+            answer = await stranger.post(
+                "/api/v1/watchlist", content=body, headers={"content-type": kind, **headers}
+            )
+            assert answer.status_code == 403
+            assert "another session" in answer.text
 
 
 async def test_an_ended_session_lets_nobody_in(

@@ -12,13 +12,23 @@ from structlog.testing import capture_logs
 
 from ctiscraper.access.tokens import new_token
 from ctiscraper.db.session import Database
-from ctiscraper.errors import SettingsError
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
-from ctiscraper.web.pages import accounting, articles, operations, sources, theme
-from ctiscraper.web.pages.theme import local_path
+from ctiscraper.web.pages import (
+    account,
+    accounting,
+    articles,
+    login,
+    operations,
+    passkeys,
+    password,
+    setup,
+    sources,
+    theme,
+    users,
+)
+from ctiscraper.web.redirects import local_path
 from ctiscraper.web.security import BODY_MOST, HEADERS, is_same_origin
-from ctiscraper.web.serve import listen
 from web.shelf import Shelf
 
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
@@ -28,7 +38,8 @@ def changing_routes(app: FastAPI) -> set[tuple[str, str]]:
     """Every method and path that changes something, described or not."""
     described = app.openapi()["paths"].items()
     found = {(method.upper(), path) for path, methods in described for method in methods}
-    for page in (articles, sources, accounting, operations, theme):
+    access = (setup, login, password, account, passkeys, users)
+    for page in (articles, sources, accounting, operations, theme, *access):
         for route in page.router.routes:
             assert isinstance(route, APIRoute)
             found |= {(method, route.path) for method in route.methods or ()}
@@ -109,7 +120,7 @@ def test_programs_without_browser_headers_may_use_the_api() -> None:
 async def test_every_change_refuses_another_site(app: FastAPI, client: httpx2.AsyncClient) -> None:
     changing = changing_routes(app)
     assert {("POST", "/theme"), ("DELETE", "/api/v1/sources/{key}")} <= changing
-    ids = {"verdict_id": 1, "decision_id": 1, "story_id": 1, "entry_id": 1}
+    ids = {"verdict_id": 1, "decision_id": 1, "story_id": 1, "entry_id": 1, "user_id": 1}
     for method, path in changing:
         answer = await client.request(
             method, path.format(key="acme", **ids), headers={"sec-fetch-site": "cross-site"}
@@ -201,14 +212,3 @@ async def test_ready_with_a_schema(client: httpx2.AsyncClient) -> None:
     for path in ("/health", "/health/ready"):
         answer = await client.get(path)
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "8.8.8.8", "example.org", ""])
-def test_serves_on_this_machine_alone(host: str) -> None:
-    with pytest.raises(SettingsError, match=r"127\.0\.0\.1"):
-        listen(host, 0)
-
-
-def test_taken_port_is_named() -> None:
-    with listen("localhost", 0) as first, pytest.raises(SettingsError, match="--port"):
-        listen("127.0.0.1", first.getsockname()[1])

@@ -54,6 +54,7 @@ PLACES = {
     "restore": "ctiscraper.cli.backup:restore",
     "doctor": "ctiscraper.cli.doctor:doctor",
     "health": "ctiscraper.cli.health:health",
+    "user": "ctiscraper.cli.users:app",
     "secrets": "ctiscraper.cli.secrets:app",
 }
 # What runs for long without a person before it says what it does.

@@ -1,6 +1,7 @@
 """`health`: whether the process beside this one is well, for container health checks."""
 
 import socket
+import ssl
 from enum import StrEnum
 from typing import Annotated
 
@@ -37,7 +38,10 @@ def health(
     role: Asked = Role.WEB, port: Port = 8000, within: Within = 60.0, json: Json = False
 ) -> None:
     """Say whether web, worker or beat on this machine is well: exit code 0, or 1."""
-    fault = _web_fault(port) if role is Role.WEB else _pulse_fault(role, within)
+    if role is Role.WEB:
+        fault = _web_fault(port, over_tls=load_settings().tls_cert is not None)
+    else:
+        fault = _pulse_fault(role, within)
     if json:
         print_json({"role": role, "well": fault is None, "fault": fault})
     else:
@@ -46,17 +50,26 @@ def health(
         raise typer.Exit(Exit.FAILED)
 
 
-def _web_fault(port: int) -> str | None:
+def _web_fault(port: int, *, over_tls: bool) -> str | None:
     """Return what is wrong with the web process of this machine, asked whether it lives."""
     question = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((HOST, port), timeout=PATIENCE) as connection:
+        with socket.create_connection((HOST, port), timeout=PATIENCE) as opened:
+            # The certificate is of another name than this machine's own: it is not asked for one.
+            connection = _unchecked().wrap_socket(opened) if over_tls else opened
             connection.sendall(question)
             answer = connection.recv(_MOST)
     except OSError as error:
         return f"port {port} does not answer: {error}"
     line = answer.split(b"\r\n")[0].decode("latin-1")
     return None if line.startswith("HTTP/1.1 200 ") else f"port {port} answered {line!r}"
+
+
+def _unchecked() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _pulse_fault(role: Role, within: float) -> str | None:

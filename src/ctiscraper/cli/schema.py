@@ -1,10 +1,13 @@
 """`migrate` and `db`: the schema of the database."""
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ctiscraper.access.passwords import Passwords
+from ctiscraper.accounts import Accounts
 from ctiscraper.cli.engine import open_engine, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
@@ -32,26 +35,39 @@ def migrate(seed: Seed = False, data: Data = None, json: Json = False) -> None:
     Tables are locked for less than a second at a time, and only tried for when others hold them.
     """
 
-    async def act() -> tuple[str | None, str | None, int]:
-        async with open_engine(settings_for(data)) as engine:
+    async def act() -> tuple[str | None, str | None, int, bool]:
+        settings = settings_for(data)
+        async with open_engine(settings) as engine:
             await asyncio.to_thread(apply, engine.conninfo, patience=Patience(told=print_note))
             added = await _seed(engine.conninfo) if seed else 0
-            return engine.facts.revision, (await read_server(engine.conninfo)).revision, added
+            made = await _bootstrap(engine.conninfo, settings.bootstrap_admin_file)
+            after = (await read_server(engine.conninfo)).revision
+            return engine.facts.revision, after, added, made
 
-    before, after, added = run_async(act())
+    before, after, added, made = run_async(act())
     if json:
-        print_json({"before": before, "after": after, "added": added})
+        print_json({"before": before, "after": after, "added": added, "administrator": made})
         return
     changed = f"was {before or 'empty'} and is {after} now." if before != after else ""
     print_lines([f"The schema {changed or f'is {after}: nothing to do.'}"])
     if added:
         print_lines([f"Added {counted(added, 'source')}."])
+    if made:
+        print_lines(["Made the first administrator."])
 
 
 async def _seed(conninfo: str) -> int:
     """Return how many sources of the catalogue were not known yet."""
     async with Database(conninfo, size=1) as database:
         return await Sources(database).seed(default_catalog())
+
+
+async def _bootstrap(conninfo: str, file: Path | None) -> bool:
+    """Return whether the administrator of a file was made: the first, and he alone."""
+    if file is None:
+        return False
+    async with Database(conninfo, size=1) as database:
+        return await Accounts(database, Passwords()).bootstrap(file)
 
 
 app.command("upgrade", help="The same as 'migrate'.")(migrate)

@@ -13,6 +13,7 @@ from ctiscraper.cli.display import Display
 from ctiscraper.cli.engine import Engine, open_ready_engine, settings_for
 from ctiscraper.cli.options import Data, Json, Workers
 from ctiscraper.cli.output import print_facts, print_json, print_lines
+from ctiscraper.cli.setting_up import print_setup, setup_address
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.collect.catalog import default_catalog
 from ctiscraper.config import Settings, environment_of
@@ -64,7 +65,8 @@ async def _run(settings: Settings, layout: Layout, *, as_json: bool) -> int:
         for crew in _services(settings, layout):
             await stack.enter_async_context(crew)
         board = ProgressBoard(database)
-        _announce(settings, layout, engine, added=added, as_json=as_json)
+        setup = await setup_address(database, _url(layout))
+        _announce(settings, layout, engine, added=added, setup=setup, as_json=as_json)
         display = Display(
             board,
             await board.now(),
@@ -106,10 +108,16 @@ def _url(layout: Layout) -> str:
 
 
 def _announce(
-    settings: Settings, layout: Layout, engine: Engine, *, added: int, as_json: bool
+    settings: Settings,
+    layout: Layout,
+    engine: Engine,
+    *,
+    added: int,
+    setup: str | None,
+    as_json: bool,
 ) -> None:
     if as_json:
-        ready = {"event": "ready", "url": _url(layout), "workers": settings.workers}
+        ready = {"event": "ready", "url": _url(layout), "setup": setup, "workers": settings.workers}
         print_json({**ready, "postgresql": engine.facts.version, "added": added})
         return
     logs = ", ".join(f"{name}.log" for name in ("web", "workers", "beat"))
@@ -122,3 +130,5 @@ def _announce(
             ("Reading", _url(layout)),
         ]
     )
+    if setup is not None:
+        print_setup(setup)

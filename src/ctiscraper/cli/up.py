@@ -15,10 +15,11 @@ from ctiscraper import __version__
 from ctiscraper.bootstrap import open_services
 from ctiscraper.cli.display import Display
 from ctiscraper.cli.engine import Engine, open_ready_engine, settings_for
-from ctiscraper.cli.options import Data, Json, Workers
+from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey, Workers
 from ctiscraper.cli.output import counted, print_facts, print_json, print_lines
+from ctiscraper.cli.setting_up import print_setup, setup_address
 from ctiscraper.cli.stopping import until_signal
-from ctiscraper.cli.web import web_services
+from ctiscraper.cli.web import Host, entrance_of, url_of, web_services
 from ctiscraper.collect.catalog import default_catalog, load_catalog
 from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
@@ -35,6 +36,17 @@ from ctiscraper.web.serve import listen, serve
 
 HOST = "127.0.0.1"
 DEMO_GAP = 0.02
+_EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with
+# Nothing of the operator's is used by the demo.
+_DEMO_HAS_NO = {
+    "database_url": None,
+    "proxy": None,
+    "raw_store": "",
+    "tls_cert": None,
+    "tls_key": None,
+    "behind_proxy": (),
+    "secret_key_file": None,
+}
 
 Port = Annotated[
     int, typer.Option("--port", min=0, max=65_535, help="Port of the pages; 0 takes a free one.")
@@ -66,12 +78,18 @@ class Start:
     catalog: Sequence[SourceSettings]
     catalog_name: str
     port: int
+    host: str = HOST
     collect: bool = True
     as_json: bool = False
 
 
-def up(
+def up(  # noqa: PLR0913 - one parameter for each option
     port: Port = 8000,
+    *,
+    host: Host = HOST,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
     data: Data = None,
     workers: Workers = None,
     catalogue: Catalogue = None,
@@ -79,12 +97,15 @@ def up(
     json: Json = False,
 ) -> None:
     """Start everything: database, collection and the pages on this machine. Ctrl-C stops it."""
-    settings = settings_for(data, workers=workers)
+    settings = settings_for(
+        data, workers=workers, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy
+    )
     start = Start(
         settings=settings,
         catalog=default_catalog() if catalogue is None else _read_catalogue(catalogue),
         catalog_name=str(catalogue or "the catalogue that comes with the program"),
         port=port,
+        host=host,
         collect=not no_collect,
         as_json=json,
     )
@@ -119,7 +140,7 @@ async def _demo(folder: Path, *, port: int, workers: int | None, as_json: bool) 
             egress_allow_cidrs=f"{HOST}/32",
             egress_allow_ports=f"80,{site.port}",
             egress_host_map=",".join(f"{name}={at}" for name, at in site.host_map.items()),
-        ).model_copy(update={"database_url": None, "proxy": None, "raw_store": ""})
+        ).model_copy(update=_DEMO_HAS_NO)
         start = Start(
             settings=settings,
             catalog=site.sources,
@@ -143,7 +164,8 @@ async def _everything(start: Start) -> int:
     settings = start.settings
     async with AsyncExitStack() as stack:
         # The port comes first: it is the commonest thing to be wrong, and the cheapest to try.
-        listener = stack.enter_context(listen(HOST, start.port))
+        entrance = entrance_of(settings)
+        listener = stack.enter_context(listen(start.host, start.port, entrance))
         engine = await stack.enter_async_context(open_ready_engine(settings, migrate=True))
         services = await stack.enter_async_context(
             open_services(settings, engine.conninfo, warm=False, service="ctiscraper-web")
@@ -151,7 +173,7 @@ async def _everything(start: Start) -> int:
         added = await services.sources.seed(tuple(start.catalog))
         since = await ProgressBoard(services.database).now()
         app = create_app(web_services(services, SilentBell()))
-        serving = await stack.enter_async_context(alongside(serve(app, listener)))
+        serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         size = settings.workers if start.collect else 0
         crew = Crew(
             COMMAND,
@@ -160,8 +182,11 @@ async def _everything(start: Start) -> int:
             settings.data_dir / "worker.log",
         )
         await stack.enter_async_context(crew)
-        url = f"http://{HOST}:{listener.getsockname()[1]}/"
-        _announce(start, engine, url=url, added=added, total=len(await services.sources.all()))
+        address, bound = listener.getsockname()[:2]
+        url = url_of(entrance, HOST if address in _EVERY_ADDRESS else address, bound)
+        setup = await setup_address(services.database, url)
+        total = len(await services.sources.all())
+        _announce(start, engine, url=url, setup=setup, added=added, total=total)
         display = Display(
             ProgressBoard(services.database),
             since,
@@ -181,13 +206,16 @@ async def _everything(start: Start) -> int:
     return 0
 
 
-def _announce(start: Start, engine: Engine, *, url: str, added: int, total: int) -> None:
+def _announce(
+    start: Start, engine: Engine, *, url: str, setup: str | None, added: int, total: int
+) -> None:
     settings = start.settings
     if start.as_json:
         print_json(
             {
                 "event": "ready",
                 "url": url,
+                "setup": setup,
                 "data": str(settings.data_dir),
                 "postgresql": engine.facts.version,
                 "embedded": engine.embedded,
@@ -217,3 +245,5 @@ def _announce(start: Start, engine: Engine, *, url: str, added: int, total: int)
             ("Reading", url),
         ]
     )
+    if setup is not None:
+        print_setup(setup)

@@ -6,37 +6,50 @@ from typing import Annotated
 import typer
 
 from ctiscraper import __version__
+from ctiscraper.access.sealing import Sealer, read_key
 from ctiscraper.bootstrap import Services, open_services
 from ctiscraper.cli.engine import open_ready_engine, settings_for
-from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.loop import run_async
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.web.app import create_app
-from ctiscraper.web.deps import WebServices
-from ctiscraper.web.serve import listen, serve
+from ctiscraper.web.deps import LOOPBACK_HOSTS, WebServices
+from ctiscraper.web.serve import Entrance, listen, serve
 
 SERVICE = "ctiscraper-web"
 
 Host = Annotated[
     str,
     typer.Option(
-        "--host", help="Address to serve on, of this machine; a proxy beside it serves others."
+        "--host",
+        help="Address to serve on; one that others reach needs --tls-cert or --behind-proxy.",
     ),
 ]
 Port = Annotated[int, typer.Option("--port", min=0, max=65_535, help="Port; 0 takes a free one.")]
 
 
-def web(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None, json: Json = False) -> None:
+def web(  # noqa: PLR0913 - one parameter for each option
+    host: Host = "127.0.0.1",
+    *,
+    port: Port = 8000,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
     """Serve the pages and the API until told to stop; workers collect in other processes."""
-    run_async(until_signal(_serve(settings_for(data), host, port, as_json=json)))
+    settings = settings_for(data, tls_cert=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy)
+    run_async(until_signal(_serve(settings, host, port, as_json=json)))
 
 
 async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> int:
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(listen(host, port))
+        entrance = entrance_of(settings)
+        listener = stack.enter_context(listen(host, port, entrance))
         engine = await stack.enter_async_context(open_ready_engine(settings))
         services = await stack.enter_async_context(
             open_services(settings, engine.conninfo, warm=False, service=SERVICE)
@@ -44,23 +57,38 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
         bell = bell_of(settings)
         stack.push_async_callback(bell.aclose)
         address, bound = listener.getsockname()[:2]
-        url = f"http://{address}:{bound}/"
+        url = url_of(entrance, address, bound)
         if as_json:
             print_json({"event": "ready", "url": url, "postgresql": engine.facts.version})
         else:
             print_facts([("CTIScraper", __version__), ("Reading", url)])
-        await serve(create_app(web_services(services, bell)), listener)
+        await serve(create_app(web_services(services, bell)), listener, entrance)
     return 0
 
 
+def entrance_of(settings: Settings) -> Entrance:
+    """Return how the pages are reached."""
+    return Entrance(cert=settings.tls_cert, key=settings.tls_key, hops=settings.behind_proxy)
+
+
+def url_of(entrance: Entrance, address: str, port: int) -> str:
+    """Return where the pages are read."""
+    host = f"[{address}]" if ":" in address else address
+    return f"{entrance.scheme}://{host}:{port}/"
+
+
 def web_services(services: Services, bell: Bell) -> WebServices:
-    """Return what the pages and the API work with."""
+    """Return what the pages and the API work with. Raises SettingsError."""
+    settings = services.settings
     return WebServices(
         database=services.database,
         version=__version__,
-        contact=services.settings.contact,
+        contact=settings.contact,
         sourcing=services.sourcing,
         bell=bell,
-        lease_seconds=services.settings.lease_seconds,
-        weights=services.settings.score_weights,
+        allowed_hosts=LOOPBACK_HOSTS | settings.allowed_hosts,
+        sealer=Sealer(read_key(settings.key_file)),
+        hops=settings.behind_proxy,
+        lease_seconds=settings.lease_seconds,
+        weights=settings.score_weights,
     )

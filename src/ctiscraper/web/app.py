@@ -12,7 +12,7 @@ from starlette.types import Scope
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
-from ctiscraper.web import health, metrics, problems
+from ctiscraper.web import health, metrics, problems, sudo
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
@@ -27,6 +27,7 @@ from ctiscraper.web.api import (
     sources,
     stories,
     techniques,
+    users,
     verdicts,
     watchlist,
 )
@@ -34,7 +35,9 @@ from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
+from ctiscraper.web.forwarded import Forwarded
 from ctiscraper.web.guarded import GuardedRoute, check_rules
+from ctiscraper.web.pages import account, login, passkeys, password, setup, theme
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import indicators as indicator_pages
@@ -42,7 +45,7 @@ from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
-from ctiscraper.web.pages import theme
+from ctiscraper.web.pages import users as users_page
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
@@ -59,6 +62,12 @@ _PAGES = (
     watchlist_page,
     accounting_page,
     operations_page,
+    setup,
+    login,
+    password,
+    account,
+    passkeys,
+    users_page,
     theme,
 )
 
@@ -126,6 +135,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)
+    sudo.install(app)
     app.include_router(_api())
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -134,6 +144,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     check_rules(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
+    app.add_middleware(Forwarded, hops=services.hops)
     # Added last, it stands outermost: what the guard refuses is told as well.
     app.add_middleware(Access)
     return app
@@ -142,7 +153,7 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (sources, watchlist, scoreboard, accounting, operations, queue)
+    kept = (sources, watchlist, scoreboard, accounting, operations, queue, users)
     for resource in (articles, *named, *kept):
         api.include_router(resource.router)
 

@@ -2,10 +2,13 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from ctiscraper.access.passwords import Passwords
+from ctiscraper.access.sealing import Sealer
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.enrichment_records import EnrichmentRecords
 from ctiscraper.db.enrichments import Enrichments
@@ -44,7 +47,8 @@ class WebServices:
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
-    in use; `weights` are those of scores.
+    in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
+    `hops` say of who asks is believed.
     """
 
     database: Database
@@ -56,6 +60,9 @@ class WebServices:
     lease_seconds: float = 60.0
     matrix: Matrix | None = None
     weights: Weights = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    passwords: Passwords = field(default_factory=Passwords)
+    sealer: Sealer = field(default_factory=Sealer.of_this_process)
+    hops: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 async def services(request: Request) -> WebServices:

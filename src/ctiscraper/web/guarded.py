@@ -13,16 +13,18 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.identity import Permission, Principal
+from ctiscraper.web.carried import carry
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
+from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
 
 CSRF_HEADER = "x-csrf-token"
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORM = "application/x-www-form-urlencoded"
-_NO_USERS = (
+NO_USERS = (
     "Nobody may log in yet: open the address that 'ctiscraper up' has shown in its terminal, or "
     "make the first user with 'ctiscraper user create --admin'."
 )
@@ -51,13 +53,15 @@ class GuardedRoute(APIRoute):
 async def _refusal(request: Request) -> Response | None:
     """Return the way to the login if nobody is there, None when the request may go on.
 
+    A form that was typed before a session ended comes back with the login.
+
     Raises HTTPException for what is not allowed.
     """
     rule = RULES[f"{request.method} {route_of(request.scope)}"]
     if rule is Public.ANYONE:
         return None
     # That the database is away must be seen then above all.
-    principal = await _principal(request, without_database=rule is Permission.OPERATIONS_READ)
+    principal = await principal_of(request, without_database=rule is Permission.OPERATIONS_READ)
     request.state.principal = principal
     if principal is None:
         return await _stranger(request)
@@ -68,7 +72,7 @@ async def _refusal(request: Request) -> Response | None:
     return None
 
 
-async def _principal(request: Request, *, without_database: bool) -> Principal | None:
+async def principal_of(request: Request, *, without_database: bool = False) -> Principal | None:
     """Return who asks; what he shows is wrong, or belongs to nobody any more, is None."""
     key: bytes | TokenKey | None = None
     given = request.headers.get("authorization")
@@ -85,7 +89,7 @@ async def _principal(request: Request, *, without_database: bool) -> Principal |
 
 async def _stranger(request: Request) -> Response:
     if not await doorman(request).is_set_up():
-        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, _NO_USERS)
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, NO_USERS)
     if request.url.path.startswith("/api/") or "authorization" in request.headers:
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED,
@@ -93,10 +97,14 @@ async def _stranger(request: Request) -> Response:
             "has expired or was revoked.",
             {"www-authenticate": "Bearer"},
         )
+    if request.method not in _SAFE:
+        typed = await carry(request, request.app.state.services.sealer)
+        return login_page(
+            request, Onward(carried=typed), status=HTTPStatus.UNAUTHORIZED, told="lost"
+        )
     query = request.url.query
     here = f"{request.url.path}?{query}" if query else request.url.path
-    target = urlencode({"next": here if request.method in _SAFE else "/"})
-    return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/login?{urlencode({'next': here})}", HTTPStatus.SEE_OTHER)
 
 
 async def _check_csrf(request: Request) -> None:

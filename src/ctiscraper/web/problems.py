@@ -23,6 +23,7 @@ from ctiscraper.errors import (
     QueryError,
     SearchSyntaxError,
     StorageError,
+    TooManyError,
     UnavailableError,
 )
 from ctiscraper.reasons import words_of
@@ -42,6 +43,7 @@ _STATUS: dict[type[CTIScraperError], int] = {
     SearchSyntaxError: 422,
     ParseError: 422,
     FetchError: 502,
+    TooManyError: 429,
     UnavailableError: 503,
     StorageError: 503,
 }
@@ -110,6 +112,9 @@ def install(app: FastAPI) -> None:
             problems = [{"message": line} for line in error.problems]
             detail = "The settings are wrong; see the errors."
             return problem_answer(request.scope, status, detail, problems=problems)
+        if isinstance(error, TooManyError):
+            wait = {"retry-after": str(error.retry_after)}
+            return problem_answer(request.scope, status, sentence(str(error)), headers=wait)
         detail = told(error) if isinstance(error, FetchError | ParseError) else str(error)
         return problem_answer(request.scope, status, sentence(detail))
 

@@ -27,6 +27,9 @@ _SOURCE = Permission.SOURCE_WRITE
 _WATCH = Permission.WATCHLIST_WRITE
 _OPERATIONS = Permission.OPERATIONS_READ
 _QUEUE = Permission.QUEUE_WRITE
+_USERS = Permission.USER_READ
+_USER = Permission.USER_WRITE
+_SELF = Permission.SELF_WRITE
 
 _API: Mapping[str, Rule] = {
     "GET /articles": _READ,
@@ -78,6 +81,12 @@ _API: Mapping[str, Rule] = {
     "POST /queue/discard": _QUEUE,
     "POST /queue/release": _QUEUE,
     "POST /queue/reprocess": Permission.ARTICLE_REPROCESS,
+    "GET /users": _USERS,
+    "POST /users": _USER,
+    "GET /users/{user_id}": _USERS,
+    "PATCH /users/{user_id}": _USER,
+    "POST /users/{user_id}/password": _USER,
+    "DELETE /users/{user_id}/sessions": _USER,
     "GET /openapi.json": _READ,
 }
 _PAGES: Mapping[str, Rule] = {
@@ -117,6 +126,33 @@ _PAGES: Mapping[str, Rule] = {
     "GET /accounting": _OPERATIONS,
     "POST /accounting/items": _QUEUE,
     "GET /operations": _OPERATIONS,
+    "GET /setup": _ANYONE,
+    "POST /setup": _ANYONE,
+    "GET /login": _ANYONE,
+    "POST /login": _ANYONE,
+    "POST /login/code": _ANYONE,
+    "POST /login/passkey": _ANYONE,
+    "POST /login/passkey/options": _ANYONE,
+    "GET /password": _ANYONE,
+    "POST /password": _ANYONE,
+    "POST /logout": _SELF,
+    "GET /sudo": _SELF,
+    "POST /sudo": _SELF,
+    "GET /account": _SELF,
+    "POST /account/name": _SELF,
+    "POST /account/password": _SELF,
+    "POST /account/sessions/end": _SELF,
+    "POST /account/totp/begin": _SELF,
+    "POST /account/totp/confirm": _SELF,
+    "POST /account/totp/remove": _SELF,
+    "POST /account/passkeys/options": _SELF,
+    "POST /account/passkeys/add": _SELF,
+    "POST /account/passkeys/remove": _SELF,
+    "GET /users": _USERS,
+    "POST /users/add": _USER,
+    "POST /users/{user_id}/role": _USER,
+    "POST /users/{user_id}/state": _USER,
+    "POST /users/{user_id}/password": _USER,
     "POST /theme": _ANYONE,
 }
 

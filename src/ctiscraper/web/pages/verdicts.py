@@ -11,8 +11,8 @@ from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.named import domains_above
 from ctiscraper.web.page_forms import UndoForm, VerdictForm
-from ctiscraper.web.pages.theme import local_path
 from ctiscraper.web.readers import EvidenceDep
+from ctiscraper.web.redirects import local_path
 
 ACTOR = "web"
 

@@ -1,0 +1,223 @@
+"""`user`: who may log in."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from ctiscraper.access.passwords import Passwords
+from ctiscraper.accounts import Accounts, NewUser
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.output import ago, counted, print_json, print_lines, print_table
+from ctiscraper.cli.texts import read_text
+from ctiscraper.db.session import Database
+from ctiscraper.db.sessions import Sessions
+from ctiscraper.errors import InputError
+from ctiscraper.identity import Role, User
+from ctiscraper.loop import run_async
+
+Answer = TypeVar("Answer")
+
+app = typer.Typer(no_args_is_help=True, help="Who may log in, and what each may do.")
+
+Login = Annotated[str, typer.Argument(help="Login of the user.", show_default=False)]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="File with the password; by default it is read from standard input.",
+        show_default=False,
+    ),
+]
+Admin = Annotated[bool, typer.Option("--admin", help="Make an administrator.")]
+RoleOption = Annotated[Role, typer.Option("--role", help="What the user may do.")]
+Name = Annotated[str, typer.Option("--name", help="Name, as others see it.")]
+End = Annotated[bool, typer.Option("--end", help="End them all.")]
+
+
+@app.command("list")
+def list_users(data: Data = None, json: Json = False) -> None:
+    """List everybody."""
+    users = _done(data, lambda accounts: accounts.users.all())
+    if json:
+        print_json([_told(user) for user in users])
+        return
+    print_table(
+        ("Login", "Name", "Role", "Last login", "Sessions", "State"),
+        [
+            (
+                user.login,
+                user.name,
+                user.role.value,
+                ago(user.last_login_at),
+                user.sessions,
+                _state(user),
+            )
+            for user in users
+        ],
+    )
+
+
+@app.command()
+def create(  # noqa: PLR0913 - one parameter for each option
+    login: Login,
+    *,
+    admin: Admin = False,
+    role: RoleOption = Role.VIEWER,
+    name: Name = "",
+    password_file: PasswordFile = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Let somebody in; the password comes by standard input or from a file."""
+    password = _password(password_file)
+    new = NewUser(login=login, name=name, role=Role.ADMIN if admin else role)
+    user = _done(data, lambda accounts: accounts.create(new, password))
+    _tell(user, f"{user.login} may log in as {user.role}.", as_json=json)
+
+
+@app.command("role")
+def change_role(
+    login: Login,
+    role: Annotated[Role, typer.Argument(help="The new role.")],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Give a user another role; he has to log in again."""
+
+    async def act(accounts: Accounts) -> User:
+        user = await _user(accounts, login)
+        await accounts.users.set_role(user.id, role)
+        return await accounts.users.get(user.id)
+
+    user = _done(data, act)
+    _tell(user, f"{user.login} is {user.role} now.", as_json=json)
+
+
+@app.command()
+def disable(login: Login, data: Data = None, json: Json = False) -> None:
+    """Log a user out and let him in no more."""
+
+    async def act(accounts: Accounts) -> User:
+        user = await _user(accounts, login)
+        await accounts.users.disable(user.id)
+        return await accounts.users.get(user.id)
+
+    user = _done(data, act)
+    _tell(user, f"{user.login} may not log in any more.", as_json=json)
+
+
+@app.command()
+def enable(login: Login, data: Data = None, json: Json = False) -> None:
+    """Let a user in again."""
+
+    async def act(accounts: Accounts) -> User:
+        user = await _user(accounts, login)
+        await accounts.users.enable(user.id)
+        return await accounts.users.get(user.id)
+
+    user = _done(data, act)
+    _tell(user, f"{user.login} may log in again.", as_json=json)
+
+
+@app.command("password")
+def change_password(
+    login: Login, password_file: PasswordFile = None, data: Data = None, json: Json = False
+) -> None:
+    """Give a user another password, by standard input or from a file; his sessions end."""
+    password = _password(password_file)
+
+    async def act(accounts: Accounts) -> User:
+        user = await _user(accounts, login)
+        await accounts.set_password(user.id, password)
+        return await accounts.users.get(user.id)
+
+    user = _done(data, act)
+    _tell(user, f"The password of {user.login} was changed.", as_json=json)
+
+
+@app.command("sessions")
+def list_sessions(login: Login, end: End = False, data: Data = None, json: Json = False) -> None:
+    """List where a user is logged in, or end it."""
+
+    async def act(database: Database) -> tuple[int, list[dict[str, object]]]:
+        sessions = Sessions(database)
+        user = await _user(Accounts(database, Passwords()), login)
+        if end:
+            return await sessions.end_all(user.id), []
+        found = await sessions.of_user(user.id)
+        rows: list[dict[str, object]] = [
+            {"ip": one.ip, "agent": one.agent, "since": one.created_at, "seen": one.seen_at}
+            for one in found
+        ]
+        return 0, rows
+
+    ended, rows = _with_database(data, act)
+    if json:
+        print_json({"ended": ended} if end else rows)
+    elif end:
+        print_lines([f"Ended {counted(ended, 'session')}."])
+    else:
+        print_table(("Address", "Browser", "Since", "Seen"), [tuple(row.values()) for row in rows])
+
+
+def _done(data: Path | None, act: Callable[[Accounts], Awaitable[Answer]]) -> Answer:
+    async def over(database: Database) -> Answer:
+        return await act(Accounts(database, Passwords()))
+
+    return _with_database(data, over)
+
+
+def _with_database(data: Path | None, act: Callable[[Database], Awaitable[Answer]]) -> Answer:
+    async def run() -> Answer:
+        async with open_database(settings_for(data)) as database:
+            return await act(database)
+
+    return run_async(run())
+
+
+async def _user(accounts: Accounts, login: str) -> User:
+    return await accounts.users.named(login.strip().lower())
+
+
+def _password(file: Path | None) -> str:
+    """Return a password: one line of a file or of standard input, or typed where nobody sees it.
+
+    Raises InputError and SettingsError.
+    """
+    if file is None and sys.stdin.isatty():
+        typed = getpass("Password: ")
+        if typed != getpass("The same again: "):
+            raise InputError("the two passwords are not the same")
+        return typed
+    lines = read_text(file or Path("-")).splitlines()
+    if len(lines) != 1:
+        raise InputError("the password should stand alone, on one line")
+    return lines[0]
+
+
+def _state(user: User) -> str:
+    return "disabled" if user.disabled_at else "enabled"
+
+
+def _told(user: User) -> dict[str, object]:
+    return {
+        "id": user.id,
+        "login": user.login,
+        "name": user.name,
+        "role": user.role,
+        "state": _state(user),
+        "sessions": user.sessions,
+    }
+
+
+def _tell(user: User, words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_told(user))
+    else:
+        print_lines([words])

@@ -1,0 +1,116 @@
+"""The people who may log in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from ctiscraper.accounts import NewUser
+from ctiscraper.db.sessions import Sessions
+from ctiscraper.identity import Role, User
+from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.deps import Services
+from ctiscraper.web.entering import AccountsDep
+from ctiscraper.web.guarded import GuardedRoute, doorman
+from ctiscraper.web.schemas import NoParameters
+from ctiscraper.web.sudo import Sudo
+
+# No answer is kept for a second asking: some of these hold a secret.
+router = APIRouter(prefix="/users", tags=["users"], route_class=GuardedRoute)
+
+UserId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
+Nothing = Annotated[NoParameters, Query()]
+
+
+class UserIn(BaseModel):
+    """Somebody to be let in; he chooses his password by a link."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    login: Annotated[str, Field(max_length=200, examples=["j.doe"])]
+    name: Annotated[str, Field(max_length=400)] = ""
+    role: Role
+
+
+class UserChange(BaseModel):
+    """What is to be another of a user; the rest stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Annotated[str, Field(max_length=400)] | None = None
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class PasswordLink(BaseModel):
+    """An address by which somebody chooses his password, once and within a day."""
+
+    url: str
+
+
+@router.get("", response_model=tuple[User, ...], summary="Everybody")
+async def list_users(request: Request, accounts: AccountsDep, _: Nothing) -> Response:
+    """By login; `sessions` are those that go on."""
+    return tagged(request, encoded(await accounts.users.all()))
+
+
+@router.post(
+    "", response_model=User, status_code=201, dependencies=[Sudo], summary="Let somebody in"
+)
+async def add_user(accounts: AccountsDep, given: UserIn) -> Response:
+    """Without a password yet: ask for a link next."""
+    made = await accounts.create(NewUser(login=given.login, name=given.name, role=given.role))
+    return JsonAnswer(made, 201, {"location": f"/api/v1/users/{made.id}"})
+
+
+@router.get("/{user_id}", response_model=User, summary="One user")
+async def get_user(
+    request: Request, accounts: AccountsDep, user_id: UserId, _: Nothing
+) -> Response:
+    """Whether he may log in still, or not."""
+    return tagged(request, encoded(await accounts.users.get(user_id)))
+
+
+@router.patch("/{user_id}", response_model=User, dependencies=[Sudo], summary="Change a user")
+async def change_user(
+    request: Request, accounts: AccountsDep, user_id: UserId, given: UserChange
+) -> Response:
+    """Another role, or being disabled, ends his sessions; the last administrator stays one."""
+    if given.role is not None:
+        await accounts.users.set_role(user_id, given.role)
+    if given.disabled is not None:
+        change = accounts.users.disable if given.disabled else accounts.users.enable
+        await change(user_id)
+    if given.name is not None:
+        await accounts.rename(user_id, given.name)
+    doorman(request).forget()
+    return JsonAnswer(await accounts.users.get(user_id))
+
+
+@router.post(
+    "/{user_id}/password",
+    response_model=PasswordLink,
+    dependencies=[Sudo],
+    summary="Let a user choose a password",
+)
+async def make_password_link(
+    request: Request, accounts: AccountsDep, user_id: UserId, _: Nothing
+) -> Response:
+    """The link is told this once; an earlier one is void."""
+    secret = await accounts.password_link(user_id)
+    host = request.headers["host"]
+    return JsonAnswer({"url": f"{request.url.scheme}://{host}/password#token={secret}"})
+
+
+@router.delete(
+    "/{user_id}/sessions", status_code=204, dependencies=[Sudo], summary="Log a user out"
+)
+async def end_sessions(
+    request: Request, services: Services, accounts: AccountsDep, user_id: UserId, _: Nothing
+) -> Response:
+    """All his sessions end; he may log in again."""
+    user = await accounts.users.get(user_id)
+    await Sessions(services.database).end_all(user.id)
+    doorman(request).forget()
+    return Response(status_code=204)

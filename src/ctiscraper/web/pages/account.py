@@ -1,0 +1,155 @@
+"""The forms of oneself: name, password, sessions and second factor."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from markupsafe import Markup
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from ctiscraper.access.totp import address_of, picture_of
+from ctiscraper.db.second_factors import SecondFactors
+from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.users import Users
+from ctiscraper.errors import InputError
+from ctiscraper.web.access_forms import ConfirmForm, NameForm, PasswordForm, SessionForm
+from ctiscraper.web.account_page import account_page
+from ctiscraper.web.deps import Services
+from ctiscraper.web.entering import AccountsDep, AdmissionDep, Myself, MyselfDep
+from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute, doorman
+from ctiscraper.web.redirects import see_other
+from ctiscraper.web.render import render
+from ctiscraper.web.search_words import sentence
+from ctiscraper.web.sudo import Sudo
+
+router = APIRouter(prefix="/account", route_class=GuardedRoute)
+
+_WRONG_PASSWORD = "This is not your password."  # noqa: S105 - words
+_UNLIKE = "The two new passwords are not the same."
+_WRONG_CODE = "This code is wrong or was used: take the next one that the app shows."
+_BEGUN_ELSEWHERE = "Begin anew: this app was set up in another window."
+
+
+class _Shown(BaseModel):
+    """What has just been done."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    done: str = ""
+
+
+@router.get("")
+async def account(
+    request: Request, given: Services, myself: MyselfDep, shown: Annotated[_Shown, Query()]
+) -> Response:
+    """Everything of oneself."""
+    return await account_page(request, given, myself, done=shown.done)
+
+
+@router.post("/name")
+async def change_name(
+    request: Request, given: Services, accounts: AccountsDep, myself: MyselfDep
+) -> Response:
+    """Be called by another name."""
+    form = await read_form(request, NameForm)
+    try:
+        await accounts.rename(myself.user_id, form.name)
+    except InputError as error:
+        return await account_page(request, given, myself, problem=sentence(str(error)))
+    doorman(request).forget()
+    return see_other("/account?done=name")
+
+
+@router.post("/password")
+async def change_password(
+    request: Request,
+    given: Services,
+    accounts: AccountsDep,
+    admission: AdmissionDep,
+    myself: MyselfDep,
+) -> Response:
+    """Take another password; the other sessions end."""
+    form = await read_form(request, PasswordForm)
+    problem = ""
+    if form.password != form.again:
+        problem = _UNLIKE
+    elif not await admission.password_again(myself.user_id, myself.session, form.current):
+        problem = _WRONG_PASSWORD
+    else:
+        try:
+            await accounts.set_password(myself.user_id, form.password, keep=myself.session)
+        except InputError as error:
+            problem = sentence(str(error))
+    doorman(request).forget()
+    if problem:
+        return await account_page(request, given, myself, problem=problem)
+    return see_other("/account?done=password")
+
+
+@router.post("/sessions/end")
+async def end_session(request: Request, given: Services, myself: MyselfDep) -> Response:
+    """End one session, or all but this one."""
+    form = await read_form(request, SessionForm)
+    sessions = Sessions(given.database)
+    if form.session is None:
+        await sessions.end_all(myself.user_id, keep=myself.session)
+    else:
+        await sessions.end_of(myself.user_id, bytes.fromhex(form.session))
+    doorman(request).forget()
+    return see_other("/account?done=sessions")
+
+
+@router.post("/totp/begin", dependencies=[Sudo])
+async def begin_totp(
+    request: Request, given: Services, admission: AdmissionDep, myself: MyselfDep
+) -> Response:
+    """Show a new secret, for the app to take."""
+    secret = await admission.begin_totp(myself.user_id)
+    return await _totp_page(request, given, myself, secret)
+
+
+@router.post("/totp/confirm", dependencies=[Sudo])
+async def confirm_totp(
+    request: Request, given: Services, admission: AdmissionDep, myself: MyselfDep
+) -> Response:
+    """Ask for the app's codes from now on, and show the recovery codes this once."""
+    form = await read_form(request, ConfirmForm)
+    app = await SecondFactors(given.database).totp(myself.user_id)
+    if app is None or app.confirmed:
+        return await account_page(request, given, myself, problem=_BEGUN_ELSEWHERE)
+    codes = await admission.confirm_totp(myself.user_id, form.code)
+    if codes is None:
+        secret = admission.opened_totp(myself.user_id, app.secret)
+        return await _totp_page(request, given, myself, secret, problem=_WRONG_CODE)
+    return render(
+        "recovery.html",
+        {"codes": codes},
+        scope=request.scope,
+        headers={"cache-control": "no-store"},
+    )
+
+
+@router.post("/totp/remove", dependencies=[Sudo])
+async def remove_totp(given: Services, myself: MyselfDep) -> Response:
+    """Ask for no code any more."""
+    await SecondFactors(given.database).remove_totp(myself.user_id)
+    return see_other("/account?done=totp")
+
+
+async def _totp_page(
+    request: Request, given: Services, myself: Myself, secret: str, *, problem: str = ""
+) -> Response:
+    user = await Users(given.database).get(myself.user_id)
+    picture = picture_of(address_of(secret, user.login))
+    return render(
+        "totp.html",
+        {
+            "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+            "picture": Markup(picture),  # noqa: S704 - drawn by us, of squares alone
+            "problem": problem,
+        },
+        scope=request.scope,
+        status=422 if problem else 200,
+        headers={"cache-control": "no-store"},
+    )

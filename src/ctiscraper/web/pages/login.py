@@ -1,0 +1,160 @@
+"""Logging in and out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from ctiscraper.admission import CodeWanted
+from ctiscraper.db.sessions import Sessions
+from ctiscraper.errors import ConflictError, InputError, TooManyError
+from ctiscraper.web.access_forms import CodeForm, LoginForm, PasskeyLoginForm, SudoForm
+from ctiscraper.web.deps import Services
+from ctiscraper.web.entering import (
+    AdmissionDep,
+    MyselfDep,
+    client_of,
+    enter,
+    leave,
+    resume,
+    site_of,
+)
+from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import NO_USERS, GuardedRoute, doorman, principal_of
+from ctiscraper.web.login_form import Onward, login_page
+from ctiscraper.web.redirects import see_other
+from ctiscraper.web.render import render
+from ctiscraper.web.search_words import sentence
+from ctiscraper.web.sudo import sudo_page
+
+_WRONG = "The login or the password is wrong, or this user may not log in."
+_WRONG_CODE = "This code is wrong, was used, or has expired: take the next one."
+_WRONG_PASSWORD = "This is not your password."  # noqa: S105 - words
+
+
+class _Next(BaseModel):
+    """Where to go on."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    next: str = "/"
+
+
+async def _set_up(request: Request) -> None:
+    """Raise HTTPException while there is nobody who could log in."""
+    if not await doorman(request).is_set_up():
+        raise HTTPException(503, NO_USERS)
+
+
+router = APIRouter(route_class=GuardedRoute)
+_asked = [Depends(_set_up)]
+
+
+@router.get("/login", dependencies=_asked)
+async def login(request: Request, asked: Annotated[_Next, Query()]) -> Response:
+    """The form; whoever is logged in goes on."""
+    if await principal_of(request) is not None:
+        return see_other(asked.next)
+    return login_page(request, Onward(target=asked.next))
+
+
+@router.post("/login", dependencies=_asked)
+async def log_in(request: Request, given: Services, admission: AdmissionDep) -> Response:
+    """Let somebody in, or ask for the code of his app."""
+    form = await read_form(request, LoginForm)
+    onward = Onward(target=form.next, carried=form.carried, login=form.login)
+    try:
+        admitted = await admission.by_password(form.login, form.password, client_of(request))
+    except TooManyError as error:
+        return _too_many(request, error, onward)
+    if admitted is None:
+        return login_page(request, onward, status=401, problem=_WRONG)
+    if isinstance(admitted, CodeWanted):
+        return _code_page(request, admitted.step, onward)
+    return enter(request, given, admitted, target=form.next, typed=form.carried)
+
+
+@router.post("/login/code", dependencies=_asked)
+async def log_in_by_code(request: Request, given: Services, admission: AdmissionDep) -> Response:
+    """Let somebody in whose password was right."""
+    form = await read_form(request, CodeForm)
+    onward = Onward(target=form.next, carried=form.carried)
+    try:
+        admitted = await admission.by_code(form.step, form.code, client_of(request))
+    except TooManyError as error:
+        return _too_many(request, error, onward)
+    except ConflictError as error:
+        return login_page(request, onward, status=401, problem=sentence(str(error)))
+    if admitted is None:
+        return _code_page(request, form.step, onward, problem=_WRONG_CODE)
+    return enter(request, given, admitted, target=form.next, typed=form.carried)
+
+
+@router.post("/login/passkey/options", dependencies=_asked)
+async def passkey_options(request: Request, admission: AdmissionDep) -> Response:
+    """What the browser asks its passkeys, as JSON."""
+    options = await admission.passkey_options(site_of(request), client_of(request))
+    return Response(options, media_type="application/json")
+
+
+@router.post("/login/passkey", dependencies=_asked)
+async def log_in_by_passkey(request: Request, given: Services, admission: AdmissionDep) -> Response:
+    """Let in whose passkey this is."""
+    form = await read_form(request, PasskeyLoginForm)
+    onward = Onward(target=form.next, carried=form.carried)
+    try:
+        admitted = await admission.by_passkey(form.credential, site_of(request), client_of(request))
+    except TooManyError as error:
+        return _too_many(request, error, onward)
+    except InputError as error:
+        return login_page(request, onward, status=401, problem=sentence(str(error)))
+    return enter(request, given, admitted, target=form.next, typed=form.carried)
+
+
+@router.post("/logout")
+async def log_out(request: Request, given: Services, myself: MyselfDep) -> Response:
+    """End this session."""
+    await Sessions(given.database).end(myself.session)
+    return leave(request, "/login")
+
+
+@router.get("/sudo")
+async def sudo(request: Request, _: MyselfDep, asked: Annotated[_Next, Query()]) -> Response:
+    """Ask for the password again."""
+    return sudo_page(request, target=asked.next)
+
+
+@router.post("/sudo")
+async def sudo_again(
+    request: Request, given: Services, admission: AdmissionDep, myself: MyselfDep
+) -> Response:
+    """Take the password again, and go on where it was asked for."""
+    form = await read_form(request, SudoForm)
+    if not await admission.password_again(myself.user_id, myself.session, form.password):
+        return sudo_page(
+            request, target=form.next, typed=form.carried, problem=_WRONG_PASSWORD, status=403
+        )
+    doorman(request).forget()
+    again = resume(request, given, form.carried, csrf=request.state.csrf)
+    return again or see_other(form.next)
+
+
+def _too_many(request: Request, error: TooManyError, onward: Onward) -> Response:
+    return login_page(
+        request,
+        onward,
+        status=429,
+        problem=sentence(str(error)),
+        headers={"retry-after": str(error.retry_after)},
+    )
+
+
+def _code_page(request: Request, step: str, onward: Onward, *, problem: str = "") -> Response:
+    return render(
+        "code.html",
+        {"step": step, "target": onward.target, "carried": onward.carried, "problem": problem},
+        scope=request.scope,
+        status=401 if problem else 200,
+        headers={"cache-control": "no-store"},
+    )

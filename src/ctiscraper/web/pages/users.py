@@ -1,0 +1,130 @@
+"""Everybody who may log in, for those who let them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from ctiscraper.accounts import NewUser
+from ctiscraper.errors import ConflictError, InputError
+from ctiscraper.identity import Role, User
+from ctiscraper.web.access_forms import NewUserForm, RoleForm, StateForm
+from ctiscraper.web.deps import Services
+from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of, enter
+from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute, doorman
+from ctiscraper.web.redirects import see_other
+from ctiscraper.web.render import render
+from ctiscraper.web.search_words import sentence
+from ctiscraper.web.sudo import Sudo
+
+router = APIRouter(prefix="/users", route_class=GuardedRoute)
+
+UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+_DONE = {
+    "role": "The role was changed. Whoever had another has to log in again.",
+    "enabled": "This user may log in again.",
+    "disabled": "This user was logged out and may not log in any more.",
+}
+
+
+class _Shown(BaseModel):
+    """What has just been done."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    done: str = ""
+
+
+@router.get("")
+async def users(
+    request: Request, accounts: AccountsDep, shown: Annotated[_Shown, Query()]
+) -> Response:
+    """Everybody, and the form for one more."""
+    return await _page(request, accounts, done=_DONE.get(shown.done, ""))
+
+
+@router.post("/add", dependencies=[Sudo])
+async def add_user(request: Request, accounts: AccountsDep) -> Response:
+    """Let somebody in, and show the link by which he chooses his password."""
+    form = await read_form(request, NewUserForm)
+    try:
+        new = await accounts.create(NewUser(login=form.login, name=form.name, role=form.role))
+    except (ConflictError, InputError) as error:
+        return await _page(request, accounts, form=form, problem=sentence(str(error)))
+    return await _page(request, accounts, link_for=new)
+
+
+@router.post("/{user_id}/role", dependencies=[Sudo])
+async def change_role(
+    request: Request,
+    given: Services,
+    accounts: AccountsDep,
+    admission: AdmissionDep,
+    user_id: UserId,
+) -> Response:
+    """Give somebody another role; whoever changes his own gets a new session."""
+    form = await read_form(request, RoleForm)
+    before = await accounts.users.get(user_id)
+    try:
+        await accounts.users.set_role(user_id, form.role)
+    except ConflictError as error:
+        return await _page(request, accounts, problem=sentence(str(error)))
+    doorman(request).forget()
+    mine = request.state.principal
+    if mine.session is not None and mine.user_id == user_id and before.role is not form.role:
+        admitted = await admission.begin(user_id, client_of(request))
+        return enter(request, given, admitted, target="/account")
+    return see_other("/users?done=role")
+
+
+@router.post("/{user_id}/state", dependencies=[Sudo])
+async def change_state(request: Request, accounts: AccountsDep, user_id: UserId) -> Response:
+    """Let somebody in no more, or again."""
+    form = await read_form(request, StateForm)
+    try:
+        if form.state == "disabled":
+            await accounts.users.disable(user_id)
+        else:
+            await accounts.users.enable(user_id)
+    except ConflictError as error:
+        return await _page(request, accounts, problem=sentence(str(error)))
+    doorman(request).forget()
+    return see_other(f"/users?done={form.state}")
+
+
+@router.post("/{user_id}/password", dependencies=[Sudo])
+async def reset_password(request: Request, accounts: AccountsDep, user_id: UserId) -> Response:
+    """Show a link by which somebody chooses another password; until then the old one holds."""
+    return await _page(request, accounts, link_for=await accounts.users.get(user_id))
+
+
+async def _page(
+    request: Request,
+    accounts: AccountsDep,
+    *,
+    form: NewUserForm | None = None,
+    problem: str = "",
+    done: str = "",
+    link_for: User | None = None,
+) -> Response:
+    link = ""
+    if link_for is not None:
+        secret = await accounts.password_link(link_for.id)
+        link = f"{request.url.scheme}://{request.headers['host']}/password#token={secret}"
+    return render(
+        "users.html",
+        {
+            "users": await accounts.users.all(),
+            "roles": [role.value for role in Role],
+            "form": form,
+            "problem": problem,
+            "done": done,
+            "link": link,
+            "link_for": link_for,
+        },
+        scope=request.scope,
+        status=422 if problem else 200,
+        headers={"cache-control": "no-store"},
+    )

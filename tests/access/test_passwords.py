@@ -1,0 +1,129 @@
+"""Which passwords are taken, and what it costs to hold one against another."""
+
+import asyncio
+import statistics
+import time
+
+import pytest
+from argon2 import PasswordHasher
+
+from ctiscraper.access.passwords import AT_ONCE, MEMORY_KIB, Passwords, check_new
+from ctiscraper.errors import InputError
+
+GOOD = (
+    "correct horse battery staple",
+    "vielleicht regnet es morgen",
+    "Xk2#9vLq7!pT",
+    "839127456620",
+    "пароль из трёх слов",
+    "the lantern hums at noon",
+    "x" * 5 + "yzabcdq kmvw",
+    "a" + "b c d e f g h " * 70,
+)
+BAD = (
+    "short",
+    "elevenchars",
+    "aaaaaaaaaaaaaaaa",
+    "abcabcabcabcabc",
+    "123456789012",
+    "qwertyuiopasdfgh",
+    "1qaz2wsx3edc4rfv",
+    "password1234",
+    "P@ssw0rd2024!",
+    "passwordpassword",
+    "Welcome2026!!!",
+    "letmein-letmein",
+    "adminadmin1234",
+    "ctiscraper2026",
+    "iloveyou123456",
+    "jane.doe@corp1",
+    "JaneDoe123456",
+    "zyxwvutsrqponm",
+)
+
+
+@pytest.mark.parametrize("password", GOOD)
+def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
+    check_new(password, login="jane.doe@corp", name="Jane Doe")
+
+
+@pytest.mark.parametrize("password", BAD)
+def test_a_password_that_is_guessed_first_is_not(password: str) -> None:
+    with pytest.raises(InputError):
+        check_new(password, login="jane.doe@corp", name="Jane Doe")
+
+
+def test_length_is_bounded() -> None:
+    words = "seven lanterns hum at noon "
+    check_new((words * 50)[:1024])
+    with pytest.raises(InputError, match="at most 1,024"):
+        check_new((words * 50)[:1025])
+
+
+def test_a_hostile_password_is_judged_in_good_time() -> None:
+    began = time.process_time()
+    for text in ("a" * 1024, "in" * 512, "pass" * 256, "qw" * 512, "é" * 1024, "1" * 1024):
+        with pytest.raises(InputError):
+            check_new(text)
+    assert time.process_time() - began < 1
+
+
+async def test_the_right_password_and_no_other() -> None:
+    passwords = Passwords()
+    kept = await passwords.hash("correct horse battery staple")
+    assert kept.startswith(f"$argon2id$v=19$m={MEMORY_KIB},t=2,p=1$")
+    assert MEMORY_KIB >= 19 * 1024
+    assert (await passwords.check(kept, "correct horse battery staple")).right
+    assert not (await passwords.check(kept, "correct horse battery stapl")).right
+    assert not (await passwords.check(kept, "")).right
+    assert not (await passwords.check(None, "nobody has this password")).right
+    assert not (await passwords.check("no hash at all", "x")).right
+
+
+async def test_letters_are_the_same_however_they_are_composed() -> None:
+    passwords = Passwords()
+    kept = await passwords.hash("cafe\u0301 am morgen frueh")
+    assert (await passwords.check(kept, "caf\u00e9 am morgen frueh")).right
+
+
+async def test_an_outdated_hash_is_made_anew() -> None:
+    weak = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash("lanterns at noon")
+    passwords = Passwords()
+    checked = await passwords.check(weak, "lanterns at noon")
+    assert checked.right
+    assert checked.rehashed is not None
+    again = await passwords.check(checked.rehashed, "lanterns at noon")
+    assert (again.right, again.rehashed) == (True, None)
+    assert (await passwords.check(weak, "another")).rehashed is None
+
+
+async def test_an_unknown_user_costs_what_a_known_one_does() -> None:
+    passwords = Passwords()
+    kept = await passwords.hash("correct horse battery staple")
+    spent: dict[str | None, list[float]] = {kept: [], None: []}
+    for _ in range(15):
+        for hashed, times in spent.items():
+            began = time.process_time()
+            await passwords.check(hashed, "a wrong password")
+            times.append(time.process_time() - began)
+    apart = statistics.median(spent[kept]) - statistics.median(spent[None])
+    assert abs(apart) < 0.005
+
+
+async def test_few_hashes_stand_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    passwords = Passwords(time_cost=1, memory_kib=8192)
+    now, most = 0, 0
+    real = asyncio.to_thread
+
+    async def counted(*given: object) -> object:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        try:
+            return await real(*given)  # type: ignore[arg-type]  # whatever was given
+        finally:
+            now -= 1
+
+    monkeypatch.setattr("ctiscraper.access.passwords.asyncio.to_thread", counted)
+    await asyncio.gather(*(passwords.check(None, f"wrong {n}") for n in range(20)))
+    assert most == AT_ONCE

@@ -1,0 +1,62 @@
+"""The installation's own key, and what is sealed by it."""
+
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from ctiscraper.access.sealing import Sealer, SealError, read_key
+from ctiscraper.errors import SettingsError
+
+
+def test_what_is_sealed_opens_for_its_purpose_and_by_its_key_alone() -> None:
+    sealer = Sealer.of_this_process()
+    sealed = sealer.seal("totp 1", b"secret")
+    assert b"secret" not in sealed
+    assert sealed != sealer.seal("totp 1", b"secret")
+    assert sealer.open("totp 1", sealed) == b"secret"
+    changed = sealed[:-1] + bytes([sealed[-1] ^ 1])
+    for purpose, given in (("totp 2", sealed), ("totp 1", changed), ("totp 1", b""), ("x", b"y")):
+        with pytest.raises(SealError):
+            sealer.open(purpose, given)
+    with pytest.raises(SealError):
+        Sealer.of_this_process().open("totp 1", sealed)
+
+
+def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "secret.key"
+    key = read_key(file)
+    assert len(key) == 32
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert read_key(file) == key
+    assert [path.name for path in file.parent.iterdir()] == ["secret.key"]
+
+
+def test_processes_that_begin_at_once_have_the_same_key(tmp_path: Path) -> None:
+    file, found = tmp_path / "secret.key", []
+    threads = [Thread(target=lambda: found.append(read_key(file))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    file = tmp_path / "secret.key"
+    read_key(file)
+    file.chmod(mode)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read_key(file)
+
+
+def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    file.write_bytes(b"short")
+    file.chmod(0o600)
+    with pytest.raises(SettingsError, match="32 bytes"):
+        read_key(file)
+    with pytest.raises(SettingsError, match="cannot be kept"):
+        read_key(tmp_path)
