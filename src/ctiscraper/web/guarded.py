@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.identity import Permission, Principal
+from ctiscraper.web import auditing
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
@@ -39,7 +40,11 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             refused = await _refusal(request)
-            return await handler(request) if refused is None else refused
+            if refused is not None:
+                return refused
+            answer = await handler(request)
+            await auditing.settle(request, answer)
+            return answer
 
         return guarded
 
