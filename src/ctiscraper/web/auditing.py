@@ -8,9 +8,13 @@ import structlog
 from fastapi import Request
 from starlette.responses import Response
 
+from ctiscraper.collect.source_fields import settings_to_mapping
 from ctiscraper.db.audit import Actor, ActorKind, Audit, Deed
+from ctiscraper.entity_views import TeamVerdict
 from ctiscraper.errors import StorageError
 from ctiscraper.identity import Principal
+from ctiscraper.types import SourceSettings
+from ctiscraper.views import WatchEntry
 from ctiscraper.web.audited import action_of
 from ctiscraper.web.exchange import route_of
 
@@ -32,7 +36,7 @@ class _Told:
     detail: dict[str, object] = field(default_factory=dict)
 
 
-def tell(  # noqa: PLR0913 - what an entry says of its object
+def tell(
     request: Request,
     *,
     action: str | None = None,
@@ -48,6 +52,44 @@ def tell(  # noqa: PLR0913 - what an entry says of its object
     told.before = told.before if before is None else before
     told.after = told.after if after is None else after
     told.detail |= detail
+
+
+def tell_of_source(
+    request: Request,
+    key: str,
+    before: SourceSettings | None,
+    after: SourceSettings | None,
+    *,
+    reason: str = "",
+) -> None:
+    """Let the entry of this request say how a source was and is; None is one that is not here."""
+    tell(
+        request,
+        object_id=key,
+        before=None if before is None else settings_to_mapping(before),
+        after=None if after is None else settings_to_mapping(after),
+        **({"reason": reason} if reason else {}),
+    )
+
+
+def tell_of_verdict(request: Request, verdict: TeamVerdict) -> None:
+    """Let the entry of this request say what was decided, or holds no more."""
+    kept = {
+        "scope": verdict.scope,
+        "kind": verdict.kind,
+        "value": verdict.value,
+        "verdict": verdict.verdict,
+        "source": verdict.source.key if verdict.source else None,
+        "reason": verdict.reason,
+    }
+    side = "after" if verdict.undone_at is None else "before"
+    tell(request, object_id=verdict.id, **{side: kept})
+
+
+def tell_of_watch(request: Request, entry: WatchEntry, *, removed: bool = False) -> None:
+    """Let the entry of this request say what is watched for, or is no more."""
+    kept = {"kind": entry.kind, "term": entry.term, "weight": entry.weight, "note": entry.note}
+    tell(request, object_id=entry.id, **{"before" if removed else "after": kept})
 
 
 async def settle(request: Request, answer: Response) -> None:
@@ -79,7 +121,7 @@ async def note(request: Request, deed: Deed, *, by: Actor | None = None) -> None
     try:
         await Audit(request.app.state.services.database).note(actor, deed)
     except StorageError:
-        _log.error(  # noqa: TRY400 - who raised it tells why; here is what would be lost
+        _log.error(
             "audit.lost",
             action=deed.action,
             object_id=deed.object_id,
