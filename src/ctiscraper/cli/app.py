@@ -55,6 +55,8 @@ PLACES = {
     "doctor": "ctiscraper.cli.doctor:doctor",
     "health": "ctiscraper.cli.health:health",
     "secrets": "ctiscraper.cli.secrets:app",
+    "token": "ctiscraper.cli.tokens:app",
+    "audit": "ctiscraper.cli.audit:app",
 }
 # What runs for long without a person before it says what it does.
 SERVICES = frozenset({"web", "worker", "beat"})

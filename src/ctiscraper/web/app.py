@@ -18,6 +18,7 @@ from ctiscraper.web.api import (
     accounting,
     article_entities,
     articles,
+    audit,
     enrichment,
     entities,
     lookup,
@@ -27,6 +28,7 @@ from ctiscraper.web.api import (
     sources,
     stories,
     techniques,
+    tokens,
     verdicts,
     watchlist,
 )
@@ -37,17 +39,20 @@ from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
 from ctiscraper.web.pages import theme
+from ctiscraper.web.pages import tokens as token_page
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
+from ctiscraper.web.token_rate import TokenRate
 
 _PAGES = (
     article_pages,
@@ -59,6 +64,8 @@ _PAGES = (
     watchlist_page,
     accounting_page,
     operations_page,
+    token_page,
+    audit_page,
     theme,
 )
 
@@ -88,6 +95,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
         (409, "It contradicts what is stored"),
         (413, "The body is too large"),
         (422, "A parameter or field is wrong"),
+        (429, "This token has asked too often: wait as Retry-After says"),
         (502, "The site of the source does not answer"),
         (503, "The database does not answer, or this process reads only"),
     )
@@ -120,6 +128,7 @@ def create_app(services: WebServices) -> FastAPI:
     )
     app.state.services = services
     app.state.doorman = Doorman(services.database)
+    app.state.token_rate = TokenRate()
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
@@ -143,7 +152,8 @@ def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
-    for resource in (articles, *named, *kept):
+    access = (tokens, audit)
+    for resource in (articles, *named, *kept, *access):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

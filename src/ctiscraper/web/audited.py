@@ -42,6 +42,9 @@ _API: Mapping[str, str] = {
     "POST /queue/discard": "queue.discard",
     "POST /queue/release": "queue.release",
     "POST /queue/reprocess": "article.reprocess",
+    "POST /tokens": "token.make",
+    "DELETE /tokens/{token_id}": "token.revoke",
+    "GET /audit/export": "audit.export",
 }
 _PAGES: Mapping[str, str] = {
     "POST /indicators/lookup.csv": "lookup.export",
@@ -61,6 +64,8 @@ _PAGES: Mapping[str, str] = {
     "POST /watchlist/import": "watchlist.import",
     "POST /watchlist/{entry_id}/remove": "watchlist.remove",
     "POST /accounting/items": "queue.act",
+    "POST /tokens/make": "token.make",
+    "POST /tokens/{token_id}/revoke": "token.revoke",
 }
 
 

@@ -8,8 +8,9 @@ import structlog
 from fastapi import Request
 from starlette.responses import Response
 
+from ctiscraper.audit_views import Actor, ActorKind, Deed
 from ctiscraper.collect.source_fields import settings_to_mapping
-from ctiscraper.db.audit import Actor, ActorKind, Audit, Deed
+from ctiscraper.db.audit import Audit
 from ctiscraper.entity_views import TeamVerdict
 from ctiscraper.errors import StorageError
 from ctiscraper.identity import Principal
@@ -27,13 +28,14 @@ _REPLAYED = "idempotency-replayed"
 
 @dataclass(slots=True, kw_only=True)
 class _Told:
-    """What a route has said of its own doing."""
+    """What a route has said of its own doing; `anyway` when part of it is done though refused."""
 
     action: str | None = None
     object_id: str | None = None
     before: Mapping[str, object] | None = None
     after: Mapping[str, object] | None = None
     detail: dict[str, object] = field(default_factory=dict)
+    anyway: bool = False
 
 
 def tell(
@@ -43,15 +45,20 @@ def tell(
     object_id: object = None,
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
+    anyway: bool = False,
     **detail: object,
 ) -> None:
-    """Let the entry of this request say more than its address does, should it be answered well."""
+    """Let the entry of this request say more than its address does, should it be answered well.
+
+    With `anyway` it is made however it is answered.
+    """
     told = _told(request)
     told.action = action or told.action
     told.object_id = told.object_id if object_id is None else str(object_id)
     told.before = told.before if before is None else before
     told.after = told.after if after is None else after
     told.detail |= detail
+    told.anyway = told.anyway or anyway
 
 
 def tell_of_source(
@@ -99,7 +106,8 @@ async def settle(request: Request, answer: Response) -> None:
     """
     told = _told(request)
     action = told.action or action_of(f"{request.method} {route_of(request.scope)}")
-    if action is None or answer.status_code not in _DONE or _REPLAYED in answer.headers:
+    is_done = answer.status_code in _DONE or told.anyway
+    if action is None or not is_done or _REPLAYED in answer.headers:
         return
     named = " ".join(str(value) for value in request.path_params.values())
     await note(

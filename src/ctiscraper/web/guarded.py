@@ -18,6 +18,7 @@ from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
+from ctiscraper.web.token_rate import MOST, TokenRate
 
 CSRF_HEADER = "x-csrf-token"
 
@@ -66,6 +67,8 @@ async def _refusal(request: Request) -> Response | None:
     request.state.principal = principal
     if principal is None:
         return await _stranger(request)
+    if principal.token_id is not None:
+        _check_rate(request, principal.token_id)
     if rule not in principal.permissions:
         raise HTTPException(HTTPStatus.FORBIDDEN, _not_allowed(principal, rule))
     if principal.session is not None and request.method not in _SAFE:
@@ -102,6 +105,18 @@ async def _stranger(request: Request) -> Response:
     here = f"{request.url.path}?{query}" if query else request.url.path
     target = urlencode({"next": here if request.method in _SAFE else "/"})
     return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
+
+
+def _check_rate(request: Request, token_id: str) -> None:
+    """Raise HTTPException for a token that asks too often."""
+    rate = request.app.state.token_rate
+    assert isinstance(rate, TokenRate)
+    if seconds := rate.wait(token_id):
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"a token may ask {MOST} times a minute; wait {seconds} s",
+            {"retry-after": str(seconds)},
+        )
 
 
 async def _check_csrf(request: Request) -> None:

@@ -27,6 +27,8 @@ _SOURCE = Permission.SOURCE_WRITE
 _WATCH = Permission.WATCHLIST_WRITE
 _OPERATIONS = Permission.OPERATIONS_READ
 _QUEUE = Permission.QUEUE_WRITE
+_SELF = Permission.SELF_WRITE
+_AUDIT = Permission.AUDIT_READ
 
 _API: Mapping[str, Rule] = {
     "GET /articles": _READ,
@@ -78,6 +80,11 @@ _API: Mapping[str, Rule] = {
     "POST /queue/discard": _QUEUE,
     "POST /queue/release": _QUEUE,
     "POST /queue/reprocess": Permission.ARTICLE_REPROCESS,
+    "GET /tokens": _SELF,
+    "POST /tokens": _SELF,
+    "DELETE /tokens/{token_id}": _SELF,
+    "GET /audit": _AUDIT,
+    "GET /audit/export": _AUDIT,
     "GET /openapi.json": _READ,
 }
 _PAGES: Mapping[str, Rule] = {
@@ -117,6 +124,10 @@ _PAGES: Mapping[str, Rule] = {
     "GET /accounting": _OPERATIONS,
     "POST /accounting/items": _QUEUE,
     "GET /operations": _OPERATIONS,
+    "GET /tokens": _SELF,
+    "POST /tokens/make": _SELF,
+    "POST /tokens/{token_id}/revoke": _SELF,
+    "GET /audit": _AUDIT,
     "POST /theme": _ANYONE,
 }
 

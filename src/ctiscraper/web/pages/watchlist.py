@@ -57,12 +57,13 @@ async def import_entries(request: Request, scoring: ScoringDep, overview: Overvi
         report = await scoring.import_file(form.lines.encode(), name="the list", actor=ACTOR)
     except CatalogError as error:
         return await _page(request, scoring, overview, lines=form.lines, problems=error.problems)
-    tell(request, added=report.count("added"), known=report.count("known"))
+    added = report.count("added")
+    tell(request, anyway=added > 0, added=added, known=report.count("known"))
     await scoring.rescore()
     bad = [f"line {row.row}: {row.detail}" for row in report.rows if row.outcome == "bad"]
     if bad:
         return await _page(request, scoring, overview, lines=form.lines, problems=bad)
-    counts = {"added": report.count("added"), "known": report.count("known")}
+    counts = {"added": added, "known": report.count("known")}
     return RedirectResponse(with_query("/watchlist", counts), 303)
 
 
