@@ -132,6 +132,10 @@ class InputError(CTIScraperError):
     """What was given cannot be taken as it is."""
 
 
+class SignOnError(CTIScraperError):
+    """Somebody whom nobody vouches for in a way that holds, or who has no business here."""
+
+
 class UnavailableError(CTIScraperError):
     """A part of the product that does not run here."""
 

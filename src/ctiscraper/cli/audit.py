@@ -13,7 +13,7 @@ from ctiscraper.audit_views import AuditEntry, AuditPage, AuditQuery, ChainRepor
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Cursor, Data, Json, Limit, Output, utc
-from ctiscraper.cli.output import counted, moment, print_json, print_lines, print_table
+from ctiscraper.cli.output import moment, print_json, print_lines, print_table
 from ctiscraper.db.audit import LIMIT_MOST, Audit
 from ctiscraper.loop import run_async
 from ctiscraper.share.tabular import AUDIT, csv_heads, csv_lines, json_lines
@@ -144,7 +144,7 @@ def verify(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Say whether every entry is as it was written. Ends with code 4 if not."""
+    """Say whether every entry is as it was written. Ends with code 9 if not."""
     hashes = dict(map(_known, known or ()))
 
     async def look() -> ChainReport:
@@ -155,18 +155,18 @@ def verify(
     if json:
         print_json(report)
     elif report.broken is None:
+        count = "1 entry" if report.entries == 1 else f"{report.entries} entries"
+        known_next = f"{report.last_id}:{report.last_hash}"
         print_lines(
             [
-                f"{counted(report.entries, 'entry').replace('entrys', 'entries')}, "
-                "each as it was written.",
-                f"Keep this elsewhere, and give it next time: "
-                f"--known {report.last_id}:{report.last_hash}",
+                f"{count}, each as it was written.",
+                f"Keep this elsewhere, and give it next time: --known {known_next}",
             ]
         )
     else:
         print_lines([f"Entry {report.broken}: {report.fault}."])
     if report.broken is not None:
-        raise typer.Exit(Exit.PARTIAL)
+        raise typer.Exit(Exit.DEGRADED)
 
 
 def _query(

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ctiscraper import __version__
+from ctiscraper.access.load_balancer import LoadBalancer
+from ctiscraper.access.oidc import Provider
 from ctiscraper.bootstrap import Services, open_services
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data, Json
@@ -54,13 +56,21 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
 
 
 def web_services(services: Services, bell: Bell) -> WebServices:
-    """Return what the pages and the API work with."""
+    """Return what the pages and the API work with. Raises SettingsError."""
+    sign_on, database = services.settings.sign_on(), services.database
+    provider = balancer = None
+    if sign_on is not None and sign_on.balancer_arn:
+        balancer = LoadBalancer(sign_on, services.client, now=database.clock)
+    elif sign_on is not None:
+        provider = Provider(sign_on, services.client, now=database.clock)
     return WebServices(
-        database=services.database,
+        database=database,
         version=__version__,
         contact=services.settings.contact,
         sourcing=services.sourcing,
         bell=bell,
         lease_seconds=services.settings.lease_seconds,
         weights=services.settings.score_weights,
+        provider=provider,
+        balancer=balancer,
     )

@@ -41,6 +41,7 @@ from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import indicators as indicator_pages
+from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
@@ -65,6 +66,7 @@ _PAGES = (
     accounting_page,
     operations_page,
     token_page,
+    oidc_page,
     audit_page,
     theme,
 )

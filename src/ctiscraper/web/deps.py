@@ -6,6 +6,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from ctiscraper.access.load_balancer import LoadBalancer
+from ctiscraper.access.oidc import Provider
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.enrichment_records import EnrichmentRecords
 from ctiscraper.db.enrichments import Enrichments
@@ -44,7 +46,8 @@ class WebServices:
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
-    in use; `weights` are those of scores.
+    in use; `weights` are those of scores. `provider` is whom people log in by, or `balancer`
+    before whom they did.
     """
 
     database: Database
@@ -56,6 +59,8 @@ class WebServices:
     lease_seconds: float = 60.0
     matrix: Matrix | None = None
     weights: Weights = field(default_factory=lambda: DEFAULT_WEIGHTS)
+    provider: Provider | None = None
+    balancer: LoadBalancer | None = None
 
 
 async def services(request: Request) -> WebServices:

@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.access.cookies import csrf_token, session_key
+from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web import auditing
@@ -92,7 +93,8 @@ async def _principal(request: Request, *, without_database: bool) -> Principal |
 
 
 async def _stranger(request: Request) -> Response:
-    if not await doorman(request).is_set_up():
+    given = request.app.state.services
+    if given.provider is given.balancer is None and not await doorman(request).is_set_up():
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, _NO_USERS)
     if request.url.path.startswith("/api/") or "authorization" in request.headers:
         raise HTTPException(
@@ -104,6 +106,8 @@ async def _stranger(request: Request) -> Response:
     query = request.url.query
     here = f"{request.url.path}?{query}" if query else request.url.path
     target = urlencode({"next": here if request.method in _SAFE else "/"})
+    if given.balancer is not None and HEADER in request.headers:
+        return RedirectResponse(f"/oidc/balancer?{target}", HTTPStatus.SEE_OTHER)
     return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
 
 

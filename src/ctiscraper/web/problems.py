@@ -22,6 +22,7 @@ from ctiscraper.errors import (
     ParseError,
     QueryError,
     SearchSyntaxError,
+    SignOnError,
     StorageError,
     UnavailableError,
 )
@@ -42,6 +43,7 @@ _STATUS: dict[type[CTIScraperError], int] = {
     SearchSyntaxError: 422,
     ParseError: 422,
     FetchError: 502,
+    SignOnError: 403,
     UnavailableError: 503,
     StorageError: 503,
 }

@@ -128,6 +128,9 @@ _PAGES: Mapping[str, Rule] = {
     "POST /tokens/make": _SELF,
     "POST /tokens/{token_id}/revoke": _SELF,
     "GET /audit": _AUDIT,
+    "GET /oidc/start": _ANYONE,
+    "GET /oidc/callback": _ANYONE,
+    "GET /oidc/balancer": _ANYONE,
     "POST /theme": _ANYONE,
 }
 

@@ -88,6 +88,7 @@ STATEMENTS = (
     # A session that plays back another server's changes is no exception.
     "ALTER TABLE audit_entry ENABLE ALWAYS TRIGGER audit_entry_stays",
     # Who a user is at the provider that vouches for him; logins may change there, subjects do not.
+    # `shut_out` is whoever was disabled because the provider gives him no role any more.
     """
     CREATE TABLE user_identity (
         issuer text NOT NULL COLLATE "C",
@@ -95,6 +96,7 @@ STATEMENTS = (
         user_id bigint NOT NULL REFERENCES app_user ON DELETE CASCADE,
         created_at timestamptz NOT NULL DEFAULT now(),
         seen_at timestamptz NOT NULL DEFAULT now(),
+        shut_out boolean NOT NULL DEFAULT false,
         PRIMARY KEY (issuer, subject)
     )
     """,
