@@ -34,6 +34,7 @@ from ctiscraper.web.api import (
 )
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import WebServices
+from ctiscraper.web.describing import describe_access
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
@@ -81,7 +82,8 @@ What security researchers publish, collected, kept faithfully and ready to read.
 Lists are newest first and paged by `cursor`; every answer carries `X-Request-ID`; errors are
 problem JSON (RFC 9457). Unknown parameters and fields are refused with 422. Lists and articles
 carry an `ETag`: send it back in `If-None-Match` to be told 304 when nothing changed. A write with
-an `Idempotency-Key` is made once: sent again within a day it gives the first answer.
+an `Idempotency-Key` is made once: sent again within a day it gives the first answer. Each operation
+names the permission that it needs; a token is asked for with `Authorization: Bearer cti_...`.
 """
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {
@@ -144,6 +146,7 @@ def create_app(services: WebServices) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     check_rules(app)
+    describe_access(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     # Added last, it stands outermost: what the guard refuses is told as well.
     app.add_middleware(Access)
