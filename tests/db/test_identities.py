@@ -8,8 +8,7 @@ from ctiscraper.access.cookies import session_key
 from ctiscraper.access.identity_claims import Identity
 from ctiscraper.access.oidc import Way
 from ctiscraper.access.tokens import read_token
-from ctiscraper.db import identities
-from ctiscraper.db.identities import Identities, Ways
+from ctiscraper.db.identities import ON_THE_WAY_MOST, Identities, Ways
 from ctiscraper.db.principals import Principals
 from ctiscraper.errors import SignOnError, UnavailableError
 from ctiscraper.identity import Role
@@ -111,11 +110,15 @@ async def test_another_browser_or_a_late_one_is_not_known(stage: Stage) -> None:
         await ways.take("state", "browser")
 
 
-async def test_so_many_may_be_on_their_way(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(identities, "ON_THE_WAY_MOST", 2)
+async def test_so_many_may_be_on_their_way(stage: Stage) -> None:
     ways = Ways(stage.database)
-    for number in range(2):
-        await ways.remember(Way(state=str(number), nonce="n", verifier="v"), "b", "/")
+    async with stage.database.connection() as conn:
+        await conn.execute(
+            "INSERT INTO sign_on (state, browser, nonce, verifier, target)"
+            " SELECT sha256(n::text::bytea), sha256('b'), 'n', 'v', '/'"
+            " FROM generate_series(1, %s) n",
+            (ON_THE_WAY_MOST,),
+        )
     with pytest.raises(UnavailableError):
         await ways.remember(WAY, "b", "/")
     async with stage.database.connection() as conn:

@@ -149,9 +149,7 @@ async def test_nobody_is_sent_to_another_site(
     assert answer.headers["location"] == "/"
 
 
-async def test_the_address_back_is_the_one_that_was_asked(
-    stranger: httpx2.AsyncClient, fake: FakeProvider
-) -> None:
+async def test_the_address_back_is_the_one_that_was_asked(stranger: httpx2.AsyncClient) -> None:
     answer = await stranger.get("/oidc/start")
     query = urlsplit(answer.headers["location"]).query
     assert "redirect_uri=http%3A%2F%2F127.0.0.1%2Foidc%2Fcallback" in query

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ctiscraper.identity import Permission
-from ctiscraper.web.rules import API, RULES
+from ctiscraper.web.rules import API, RULES, Rule
 
 # Nobody's business but his own: what a person has read, starred and saved.
 _UNNOTED = frozenset(
@@ -79,7 +79,7 @@ AUDITED: Mapping[str, str] = MappingProxyType(
 )
 
 
-def action_of(name: str) -> str | None:
+def action_of(name: str, rules: Mapping[str, Rule] = RULES) -> str | None:
     """Return the action of a route by its "METHOD /path", None when it is not noted.
 
     A change that nobody has named is noted all the same, under its own route.
@@ -87,7 +87,7 @@ def action_of(name: str) -> str | None:
     if name in AUDITED:
         return AUDITED[name]
     method, _, path = name.partition(" ")
-    rule = RULES.get(name)
+    rule = rules.get(name)
     if method in _SAFE or not isinstance(rule, Permission) or rule in _UNNOTED:
         return None
     return f"{rule.partition(':')[0]}.{method.lower()} {path}"
