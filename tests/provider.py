@@ -8,6 +8,7 @@ from base64 import b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlsplit
@@ -25,12 +26,18 @@ CLIENT_SECRET = "s3cret & more"
 ROLES = {"cti-readers": Role.VIEWER, "cti-analysts": Role.ANALYST, "cti-admins": Role.ADMIN}
 
 
+@cache
+def first_key() -> RSAKey:
+    """The key that providers begin with: making one takes a while."""
+    return RSAKey.generate_key(2048, {"kid": "one"})
+
+
 @dataclass
 class FakeProvider:
     """What the provider answers; `code` is good for one time, and for its verifier alone."""
 
     port: int = 0
-    key: Key = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
+    key: Key = field(default_factory=first_key)
     alg: str = "RS256"
     published: list[Key] = field(default_factory=list)
     claims: dict[str, Any] = field(default_factory=dict)
@@ -93,21 +100,28 @@ class FakeProvider:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection."""
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-                headers = {
-                    name.lower(): value.strip()
-                    for name, _, value in (line.partition(":") for line in head[1:])
-                }
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                method, path, _ = head[0].split(" ")
-                self.asked.append(f"{method} {path}")
-                status, answer = self._answer(path, headers, body.decode())
-                said = json.dumps(answer).encode()
-                writer.write(reply(said, {"Content-Type": "application/json"}, status=status))
-                await writer.drain()
-        writer.transport.abort()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                while True:
+                    await self._exchange(reader, writer)
+        finally:
+            writer.transport.abort()
+            # The transport closes its socket a turn of the loop later.
+            await asyncio.sleep(0)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+        headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in head[1:])
+        }
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        method, path, _ = head[0].split(" ")
+        self.asked.append(f"{method} {path}")
+        status, answer = self._answer(path, headers, body.decode())
+        said = json.dumps(answer).encode()
+        writer.write(reply(said, {"Content-Type": "application/json"}, status=status))
+        await writer.drain()
 
     def _answer(self, path: str, headers: dict[str, str], body: str) -> tuple[int, object]:
         if path == "/.well-known/openid-configuration":

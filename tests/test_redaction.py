@@ -58,7 +58,6 @@ TEXTS = {
     "colon": f"passphrase: {CANARY}",
     "set-up": f"http://127.0.0.1:8000/setup#token={CANARY}",
     "form": f"csrf={CANARY}&code_verifier={CANARY}",
-    "a token in a path": f"GET /x/cti_8sdf_{'aB3dE6gH9jK2mN5pQ8sT'}{CANARY.replace('-', '')}",
     "private key": f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----",
 }
 

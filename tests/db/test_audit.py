@@ -111,8 +111,8 @@ async def test_the_applications_role_can_only_add(
                 conn.execute(line.encode())
         try:
             conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-            conn.execute("INSERT INTO source (key, settings) VALUES ('a', '{}')")
-            conn.execute("UPDATE source SET key = 'b'")
+            conn.execute("INSERT INTO app_user (login, name, role) VALUES ('a', 'A', 'viewer')")
+            conn.execute("UPDATE app_user SET login = 'b'")
             conn.execute(
                 "INSERT INTO audit_entry (id, at, actor_kind, actor_name, action, previous_hash,"
                 " hash) VALUES (99, now() - interval '1 day', 'user', 'Eve', 'user.login',"
@@ -124,7 +124,6 @@ async def test_the_applications_role_can_only_add(
                 conn.execute("ALTER TABLE audit_entry DISABLE TRIGGER ALL")
         finally:
             conn.execute("RESET ROLE")
-            conn.execute("DELETE FROM source")
             conn.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
             conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
     audit = Audit(stage.database)

@@ -58,7 +58,7 @@ def role_of(claims: Mapping[str, object], sign_on: SignOn) -> Role | None:
     """Return the highest role that the values of the role claim give, None for none."""
     given = _claim(claims, sign_on.role_claim)
     values = [given] if isinstance(given, str) else given if isinstance(given, list) else []
-    found = {sign_on.roles[value] for value in values if value in sign_on.roles}
+    found = {sign_on.roles.get(value) for value in values if isinstance(value, str)}
     return next((role for role in reversed(Role) if role in found), None)
 
 
