@@ -56,6 +56,8 @@ TEXTS = {
     "option": f"ctiscraper --db-password {CANARY} --verbose",
     "curl": f"curl -H 'X-Api-Key: {CANARY}' https://acme.example/",
     "colon": f"passphrase: {CANARY}",
+    "set-up": f"http://127.0.0.1:8000/setup#token={CANARY}",
+    "form": f"csrf={CANARY}&code_verifier={CANARY}",
     "private key": f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY}\n-----END RSA PRIVATE KEY-----",
 }
 
@@ -65,6 +67,10 @@ TOKENS = {
     "temporary access key": "ASIAIOSFODNN7EXAMPLE",
     "basic": "Basic cmVhZGVyOmh1bnRlcjI=",
     "our own": "cti_8sdf_aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hI6kL9nO2_1a2b3c4d",
+    "our session": "ctiscraper=Zk3vQ8sT1vW4yZ7bC0eF3hI6kL9nO2aB3dE6gH9jK2m",
+    "our session over TLS": "__Host-ctiscraper=Zk3vQ8sT1vW4yZ7bC0eF3hI6kL9nO2aB3dE6gH9jK2m",
+    "our way to a provider": "ctiscraper_oidc=Zk3vQ8sT1vW4yZ7bC0eF3hI6kL9nO2aB3dE6gH9jK2m",
+    "set-up in a path": "/setup/Zk3vQ8sT1vW4yZ7bC0eF3h",
     "GitHub": "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
     "Slack": "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcHrzqqgy",
 }
@@ -310,6 +316,8 @@ PATHOLOGICAL = {
     "parameters": "&key=",
     "spaces": " ",
     "our tokens": "cti_a_",
+    "our sessions": "ctiscraper=",
+    "ways to set up": "/setup#token=",
     "pairs": "a', ",
     "brackets": "[%",
 }

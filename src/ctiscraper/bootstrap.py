@@ -49,6 +49,7 @@ class Services:
 
     settings: Settings
     database: Database
+    client: Client
     hosts: Hosts
     sources: Sources
     queue: Queue
@@ -123,6 +124,7 @@ async def open_services(
         yield Services(
             settings=settings,
             database=database,
+            client=client,
             hosts=hosts,
             sources=sources,
             queue=queue,

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from ctiscraper import __version__
+from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
 from ctiscraper.tracing import Collector
@@ -114,7 +115,7 @@ class LogSettings(BaseSettings):
         return None if self.log_format is None else self.log_format == "json"
 
 
-class Settings(LogSettings):
+class Settings(LogSettings, SignOnSettings):
     """What an operator sets, from variables named CTISCRAPER_… (and DATABASE_URL)."""
 
     data_dir: Path = Field(

@@ -141,6 +141,10 @@ class TooManyError(CTIScraperError):
         self.retry_after = retry_after
 
 
+class SignOnError(CTIScraperError):
+    """Somebody whom nobody vouches for in a way that holds, or who has no business here."""
+
+
 class UnavailableError(CTIScraperError):
     """A part of the product that does not run here."""
 

@@ -44,7 +44,9 @@ _HOLDS = (
     "token",
 )
 # … or when it is, or its last part is, one of these.
-_ENDS = frozenset({"auth", "bearer", "dsn", "jwt", "otp", "pass", "sid", "sig"})
+_ENDS = frozenset(
+    {"auth", "bearer", "csrf", "dsn", "jwt", "otp", "pass", "sid", "sig", "totp", "verifier"}
+)
 # In the query of an address more names are secrets, by their end or as a whole.
 _QUERY_ENDS = ("auth", "code", "key", "otp", "pw", "sig", "sign", "ticket")
 _QUERY_NAMES = frozenset({"k", "keyid", "state"})
@@ -69,7 +71,7 @@ _REST_OF_LINE = re.compile(r"[^\r\n]*+")
 _SIGNS = ("=", ":", "--", "',", '",')
 _MARKS = (
     *("bearer", "basic", "eyj", "akia", "asia", "abia", "acca", "a3t"),
-    *("cti_", "gh", "xox", "-----begin"),
+    *("cti_", "gh", "xox", "-----begin", "ctiscraper", "setup"),
 )
 _TOKENS = re.compile(
     r"""
@@ -77,7 +79,9 @@ _TOKENS = re.compile(
     | (?P<basic>\b(?i:basic)\s++)(?=[A-Za-z]{0,64}?(?:[0-9+/=]|[a-z][A-Z]))[A-Za-z0-9+/]{6,}+=*+
     | eyJ[\w-]{6,}+(?:\.[\w-]*+){0,4}+
     | (?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{12,}+
-    | \bcti_[A-Za-z0-9]++_[A-Za-z0-9_]{20,}+
+    | (?<![A-Za-z0-9])cti_[A-Za-z0-9]++_[A-Za-z0-9_]{20,}+
+    | (?P<cookie>\b(?:__Host-)?+ctiscraper(?:_[a-z]++)?+=)[\w-]{20,}+
+    | (?P<setup>/setup(?:[#?]?token=|[#?/]))[\w-]{16,}+
     | \bgh[opsur]_[A-Za-z0-9]{20,}+
     | \bxox[a-z]-[\w-]{10,}+
     | -----BEGIN\ [A-Z\ ]{0,40}?PRIVATE\ KEY-----[\s\S]*?(?:-----END\ [A-Z\ ]{0,40}+-----|\Z)
@@ -295,4 +299,5 @@ def _closing(text: str, opening: re.Match[str]) -> int:
 
 
 def _token(match: re.Match[str]) -> str:
-    return (match["scheme"] or match["basic"] or "") + MASK
+    kept = (match[name] for name in ("scheme", "basic", "cookie", "setup"))
+    return next((head for head in kept if head), "") + MASK

@@ -56,6 +56,8 @@ PLACES = {
     "health": "ctiscraper.cli.health:health",
     "user": "ctiscraper.cli.users:app",
     "secrets": "ctiscraper.cli.secrets:app",
+    "token": "ctiscraper.cli.tokens:app",
+    "audit": "ctiscraper.cli.audit:app",
 }
 # What runs for long without a person before it says what it does.
 SERVICES = frozenset({"web", "worker", "beat"})

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ctiscraper import __version__
+from ctiscraper.access.load_balancer import LoadBalancer
+from ctiscraper.access.oidc import Provider
 from ctiscraper.access.sealing import Sealer, read_key
 from ctiscraper.bootstrap import Services, open_services
 from ctiscraper.cli.engine import open_ready_engine, settings_for
@@ -79,9 +81,15 @@ def url_of(entrance: Entrance, address: str, port: int) -> str:
 
 def web_services(services: Services, bell: Bell) -> WebServices:
     """Return what the pages and the API work with. Raises SettingsError."""
-    settings = services.settings
+    settings, database = services.settings, services.database
+    sign_on = settings.sign_on()
+    provider = balancer = None
+    if sign_on is not None and sign_on.balancer_arn:
+        balancer = LoadBalancer(sign_on, services.client, now=database.clock)
+    elif sign_on is not None:
+        provider = Provider(sign_on, services.client, now=database.clock)
     return WebServices(
-        database=services.database,
+        database=database,
         version=__version__,
         contact=settings.contact,
         sourcing=services.sourcing,
@@ -91,4 +99,6 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         hops=settings.behind_proxy,
         lease_seconds=settings.lease_seconds,
         weights=settings.score_weights,
+        provider=provider,
+        balancer=balancer,
     )

@@ -58,13 +58,19 @@ class Connections:
         self._idle: OrderedDict[str, list[Connection]] = OrderedDict()
         self._idle_count = 0
 
-    def request(self, target: Target, headers: list[tuple[bytes, bytes]]) -> httpcore2.Request:
-        """Return the request as this way out wants it."""
+    def request(
+        self, target: Target, headers: list[tuple[bytes, bytes]], body: bytes | None = None
+    ) -> httpcore2.Request:
+        """Return the request as this way out wants it; with a body it is a POST."""
         path = target.path.encode("ascii")
         if self._proxy is not None and target.scheme == "http":
             path = target.href.encode("ascii")
             headers = headers + self._proxy.headers
-        return httpcore2.Request("GET", _core_url(target, path), headers=headers)
+        url = _core_url(target, path)
+        if body is None:
+            return httpcore2.Request("GET", url, headers=headers)
+        length = (b"Content-Length", str(len(body)).encode())
+        return httpcore2.Request("POST", url, headers=[*headers, length], content=body)
 
     async def idle(self, target: Target) -> Connection | None:
         """Return a kept connection to the origin, or None."""

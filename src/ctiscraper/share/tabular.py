@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from ctiscraper.audit_views import AuditEntry
 from ctiscraper.defang import defang
 from ctiscraper.entity_views import (
     EntitySighting,
@@ -131,6 +132,13 @@ def _verdict(one: TeamVerdict, defanged: bool) -> tuple[Cell, ...]:
     )
 
 
+def _audited(one: AuditEntry, _defanged: bool) -> tuple[Cell, ...]:
+    who = (one.actor_kind, one.actor_id, one.actor_token, one.actor_name)
+    what = (one.action, one.object_kind, one.object_id, one.changes)
+    hashes = (one.before_hash, one.after_hash, one.previous_hash, one.hash)
+    return (one.id, one.at, *who, *what, one.ip, one.request_id, *hashes)
+
+
 ENTITIES = Table(_THING, _thing)
 SIGHTINGS = Table((*_ARTICLE, "times", "verdict", "reasons", "alias", "rule", "excerpt"), _sighting)
 EVIDENCE = Table(
@@ -160,4 +168,12 @@ VERDICTS = Table(
         *("undone", "undone_by"),
     ),
     _verdict,
+)
+AUDIT = Table(
+    (
+        *("id", "at", "actor_kind", "actor_id", "actor_token", "actor_name"),
+        *("action", "object_kind", "object_id", "changes", "ip", "request_id"),
+        *("before_hash", "after_hash", "previous_hash", "hash"),
+    ),
+    _audited,
 )

@@ -18,6 +18,7 @@ from ctiscraper.web.api import (
     accounting,
     article_entities,
     articles,
+    audit,
     enrichment,
     entities,
     lookup,
@@ -27,12 +28,14 @@ from ctiscraper.web.api import (
     sources,
     stories,
     techniques,
+    tokens,
     users,
     verdicts,
     watchlist,
 )
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.deps import WebServices
+from ctiscraper.web.describing import describe_access
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.forwarded import Forwarded
@@ -40,17 +43,21 @@ from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import account, login, passkeys, password, setup, theme
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import indicators as indicator_pages
+from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
+from ctiscraper.web.pages import tokens as token_page
 from ctiscraper.web.pages import users as users_page
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
+from ctiscraper.web.token_rate import TokenRate
 
 _PAGES = (
     article_pages,
@@ -68,6 +75,9 @@ _PAGES = (
     account,
     passkeys,
     users_page,
+    token_page,
+    oidc_page,
+    audit_page,
     theme,
 )
 
@@ -81,7 +91,8 @@ What security researchers publish, collected, kept faithfully and ready to read.
 Lists are newest first and paged by `cursor`; every answer carries `X-Request-ID`; errors are
 problem JSON (RFC 9457). Unknown parameters and fields are refused with 422. Lists and articles
 carry an `ETag`: send it back in `If-None-Match` to be told 304 when nothing changed. A write with
-an `Idempotency-Key` is made once: sent again within a day it gives the first answer.
+an `Idempotency-Key` is made once: sent again within a day it gives the first answer. Each operation
+names the permission that it needs; a token is asked for with `Authorization: Bearer cti_...`.
 """
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {
@@ -97,6 +108,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
         (409, "It contradicts what is stored"),
         (413, "The body is too large"),
         (422, "A parameter or field is wrong"),
+        (429, "This token has asked too often: wait as Retry-After says"),
         (502, "The site of the source does not answer"),
         (503, "The database does not answer, or this process reads only"),
     )
@@ -129,6 +141,7 @@ def create_app(services: WebServices) -> FastAPI:
     )
     app.state.services = services
     app.state.doorman = Doorman(services.database)
+    app.state.token_rate = TokenRate()
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
@@ -143,6 +156,7 @@ def create_app(services: WebServices) -> FastAPI:
         app.include_router(page.router, include_in_schema=False)
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     check_rules(app)
+    describe_access(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     app.add_middleware(Forwarded, hops=services.hops)
     # Added last, it stands outermost: what the guard refuses is told as well.
@@ -153,8 +167,9 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (sources, watchlist, scoreboard, accounting, operations, queue, users)
-    for resource in (articles, *named, *kept):
+    kept = (sources, watchlist, scoreboard, accounting, operations, queue)
+    access = (users, tokens, audit)
+    for resource in (articles, *named, *kept, *access):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -7,6 +7,8 @@ from typing import Annotated, TypeVar
 
 from fastapi import Depends, Request
 
+from ctiscraper.access.load_balancer import LoadBalancer
+from ctiscraper.access.oidc import Provider
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
 from ctiscraper.db.articles import Articles
@@ -48,7 +50,8 @@ class WebServices:
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
     in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
-    `hops` say of who asks is believed.
+    `hops` say of who asks is believed. `provider` is whom people log in by, or `balancer` before
+    whom they did.
     """
 
     database: Database
@@ -63,6 +66,8 @@ class WebServices:
     passwords: Passwords = field(default_factory=Passwords)
     sealer: Sealer = field(default_factory=Sealer.of_this_process)
     hops: tuple[IPv4Network | IPv6Network, ...] = ()
+    provider: Provider | None = None
+    balancer: LoadBalancer | None = None
 
 
 async def services(request: Request) -> WebServices:

@@ -11,14 +11,17 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.access.cookies import csrf_token, session_key
+from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.identity import Permission, Principal
+from ctiscraper.web import auditing
 from ctiscraper.web.carried import carry
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
 from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
+from ctiscraper.web.token_rate import MOST, TokenRate
 
 CSRF_HEADER = "x-csrf-token"
 
@@ -41,7 +44,11 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             refused = await _refusal(request)
-            return await handler(request) if refused is None else refused
+            if refused is not None:
+                return refused
+            answer = await handler(request)
+            await auditing.settle(request, answer)
+            return answer
 
         return guarded
 
@@ -65,6 +72,8 @@ async def _refusal(request: Request) -> Response | None:
     request.state.principal = principal
     if principal is None:
         return await _stranger(request)
+    if principal.token_id is not None:
+        _check_rate(request, principal.token_id)
     if rule not in principal.permissions:
         raise HTTPException(HTTPStatus.FORBIDDEN, _not_allowed(principal, rule))
     if principal.session is not None and request.method not in _SAFE:
@@ -88,7 +97,8 @@ async def principal_of(request: Request, *, without_database: bool = False) -> P
 
 
 async def _stranger(request: Request) -> Response:
-    if not await doorman(request).is_set_up():
+    given = request.app.state.services
+    if given.provider is given.balancer is None and not await doorman(request).is_set_up():
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, NO_USERS)
     if request.url.path.startswith("/api/") or "authorization" in request.headers:
         raise HTTPException(
@@ -104,7 +114,22 @@ async def _stranger(request: Request) -> Response:
         )
     query = request.url.query
     here = f"{request.url.path}?{query}" if query else request.url.path
-    return RedirectResponse(f"/login?{urlencode({'next': here})}", HTTPStatus.SEE_OTHER)
+    target = urlencode({"next": here})
+    if given.balancer is not None and HEADER in request.headers:
+        return RedirectResponse(f"/oidc/balancer?{target}", HTTPStatus.SEE_OTHER)
+    return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
+
+
+def _check_rate(request: Request, token_id: str) -> None:
+    """Raise HTTPException for a token that asks too often."""
+    rate = request.app.state.token_rate
+    assert isinstance(rate, TokenRate)
+    if seconds := rate.wait(token_id):
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"a token may ask {MOST} times a minute; wait {seconds} s",
+            {"retry-after": str(seconds)},
+        )
 
 
 async def _check_csrf(request: Request) -> None:

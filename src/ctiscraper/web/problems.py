@@ -22,6 +22,7 @@ from ctiscraper.errors import (
     ParseError,
     QueryError,
     SearchSyntaxError,
+    SignOnError,
     StorageError,
     TooManyError,
     UnavailableError,
@@ -44,6 +45,7 @@ _STATUS: dict[type[CTIScraperError], int] = {
     ParseError: 422,
     FetchError: 502,
     TooManyError: 429,
+    SignOnError: 403,
     UnavailableError: 503,
     StorageError: 503,
 }

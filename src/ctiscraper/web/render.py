@@ -55,6 +55,7 @@ def render(
                 "now": datetime.now(UTC),
                 "theme": theme if theme in THEMES else "auto",
                 "path": scope["path"],
+                "sign_on": _has_sign_on(scope),
                 "here": _here(scope),
                 **context,
             }
@@ -62,6 +63,12 @@ def render(
     )
     kept = {"cache-control": "private, no-cache", **(headers or {})}
     return HTMLResponse(body, status, kept)
+
+
+def _has_sign_on(scope: Scope) -> bool:
+    """Return whether people may log in by a provider, for the page where they do."""
+    app = scope.get("app")
+    return app is not None and app.state.services.provider is not None
 
 
 def _may_nothing(_: str) -> bool:

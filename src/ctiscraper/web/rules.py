@@ -30,6 +30,7 @@ _QUEUE = Permission.QUEUE_WRITE
 _USERS = Permission.USER_READ
 _USER = Permission.USER_WRITE
 _SELF = Permission.SELF_WRITE
+_AUDIT = Permission.AUDIT_READ
 
 _API: Mapping[str, Rule] = {
     "GET /articles": _READ,
@@ -87,6 +88,11 @@ _API: Mapping[str, Rule] = {
     "PATCH /users/{user_id}": _USER,
     "POST /users/{user_id}/password": _USER,
     "DELETE /users/{user_id}/sessions": _USER,
+    "GET /tokens": _SELF,
+    "POST /tokens": _SELF,
+    "DELETE /tokens/{token_id}": _SELF,
+    "GET /audit": _AUDIT,
+    "GET /audit/export": _AUDIT,
     "GET /openapi.json": _READ,
 }
 _PAGES: Mapping[str, Rule] = {
@@ -153,6 +159,13 @@ _PAGES: Mapping[str, Rule] = {
     "POST /users/{user_id}/role": _USER,
     "POST /users/{user_id}/state": _USER,
     "POST /users/{user_id}/password": _USER,
+    "GET /tokens": _SELF,
+    "POST /tokens/make": _SELF,
+    "POST /tokens/{token_id}/revoke": _SELF,
+    "GET /audit": _AUDIT,
+    "GET /oidc/start": _ANYONE,
+    "GET /oidc/callback": _ANYONE,
+    "GET /oidc/balancer": _ANYONE,
     "POST /theme": _ANYONE,
 }
 

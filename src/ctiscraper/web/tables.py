@@ -10,12 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ctiscraper.share.tabular import Table, csv_heads, csv_lines, json_lines
+from ctiscraper.web.auditing import tell
 
 Row = TypeVar("Row")
 Ask = Callable[[str | None, int], Awaitable[tuple[Sequence[Row], str | None]]]
 """Asks for the page from a cursor on, of so many rows; gives it and the next cursor."""
 
 PAGE = 200
+# What the rows of a list are, by the last part of its address.
+_KINDS = {"articles": "article", "entities": "entity", "verdicts": "verdict"}
 
 
 class Format(StrEnum):
@@ -52,7 +55,18 @@ class FormParameters(BaseModel):
     ] = "refanged"
 
     def form(self, request: Request) -> Format:
-        """Return what is asked for, by parameter or by Accept (the first that is known)."""
+        """Return what is asked for, by parameter or by Accept (the first that is known).
+
+        That a whole result is handed out is noted in the audit log.
+        """
+        form = self._form(request)
+        if form is not Format.JSON:
+            last = request.url.path.rstrip("/").rpartition("/")[2]
+            action = f"{_KINDS.get(last, last)}.export"
+            tell(request, action=action, format=form, query=request.url.query)
+        return form
+
+    def _form(self, request: Request) -> Format:
         if self.format is not None:
             return self.format
         for part in request.headers.get("accept", "").lower().split(","):

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.entity_views import FailedPage
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import RecordsDep, after_change
 from ctiscraper.web.entity_schemas import FailedNumbers, FailureParameters
 from ctiscraper.web.once import OnceRoute
@@ -30,6 +31,8 @@ async def list_failures(
     dependencies=[Depends(after_change)],
     summary="Look through them once more",
 )
-async def retry_failures(records: RecordsDep, given: FailedNumbers) -> Response:
+async def retry_failures(request: Request, records: RecordsDep, given: FailedNumbers) -> Response:
     """In the background, with all their attempts."""
-    return JsonAnswer({"count": await records.retry(given.articles)})
+    count = await records.retry(given.articles)
+    tell(request, articles=given.articles, count=count)
+    return JsonAnswer({"count": count})

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.views import QueuePage, ReasonCount
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import EnrichmentsDep, ItemsDep, QueueDep, SourcesDep, after_change
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
@@ -48,23 +49,29 @@ async def list_reasons(
 
 
 @router.post("/retry", response_model=Counted, dependencies=_changes, summary="Try items once more")
-async def retry_items(queue: QueueDep, given: ItemNumbers) -> Response:
+async def retry_items(request: Request, queue: QueueDep, given: ItemNumbers) -> Response:
     """Dead and failed items go back to the queue with all their attempts."""
-    return JsonAnswer({"count": await queue.retry(given.ids)})
+    count = await queue.retry(given.ids)
+    tell(request, items=given.ids, count=count)
+    return JsonAnswer({"count": count})
 
 
 @router.post(
     "/discard", response_model=Counted, dependencies=_changes, summary="Set items aside for good"
 )
-async def discard_items(queue: QueueDep, given: ItemNumbers) -> Response:
+async def discard_items(request: Request, queue: QueueDep, given: ItemNumbers) -> Response:
     """Dead and failed items become filtered, and stay counted."""
-    return JsonAnswer({"count": await queue.discard(given.ids)})
+    count = await queue.discard(given.ids)
+    tell(request, items=given.ids, count=count)
+    return JsonAnswer({"count": count})
 
 
 @router.post("/release", response_model=Counted, dependencies=_changes, summary="Let items through")
-async def release_items(queue: QueueDep, given: ItemNumbers) -> Response:
+async def release_items(request: Request, queue: QueueDep, given: ItemNumbers) -> Response:
     """Filtered items go back to the queue and pass the gates of their source."""
-    return JsonAnswer({"count": await queue.release(given.ids)})
+    count = await queue.release(given.ids)
+    tell(request, items=given.ids, count=count)
+    return JsonAnswer({"count": count})
 
 
 @router.post(
@@ -74,13 +81,18 @@ async def release_items(queue: QueueDep, given: ItemNumbers) -> Response:
     summary="Read stored articles again, or look through them again",
 )
 async def reprocess_articles(
-    queue: QueueDep, enrichments: EnrichmentsDep, sources: SourcesDep, given: ReprocessIn
+    request: Request,
+    queue: QueueDep,
+    enrichments: EnrichmentsDep,
+    sources: SourcesDep,
+    given: ReprocessIn,
 ) -> Response:
     """By source, by article, or both, from their kept bytes; nothing is fetched.
 
     With `only` their texts stay, and what they name is found anew by these extractors, in the
     background; `since` is the time an article is listed under.
     """
+    tell(request, **given.model_dump(mode="json", exclude_none=True))
     if given.only is not None:
         if given.source is not None:
             await sources.get(given.source)

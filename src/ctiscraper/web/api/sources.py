@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ctiscraper.sourcing import ImportReport, Preview, edited
 from ctiscraper.views import SourceDetail, SourceOverview
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell, tell_of_source
 from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, after_change
 from ctiscraper.web.files import UploadDep, gives, handed_over, takes
 from ctiscraper.web.once import OnceRoute
@@ -43,19 +44,25 @@ async def list_sources(request: Request, overview: OverviewDep, _: Nothing) -> R
     dependencies=_changes,
     summary="Add a source",
 )
-async def add_source(sourcing: SourcingDep, overview: OverviewDep, given: SourceIn) -> Response:
+async def add_source(
+    request: Request, sourcing: SourcingDep, overview: OverviewDep, given: SourceIn
+) -> Response:
     """Only `url` is needed; the key is made from it, the feed found at the first check."""
     settings = await sourcing.propose(given.url, **given.settings)
     source = await sourcing.add(settings, actor=ACTOR, reason=given.reason)
+    tell_of_source(request, source.settings.key, None, source.settings, reason=given.reason)
     detail = await overview.source(source.settings.key)
     location = f"/api/v1/sources/{source.settings.key}"
     return JsonAnswer(detail, 201, {"location": location})
 
 
 @router.post("/preview", response_model=Preview, summary="What a source would bring")
-async def preview_source(sourcing: SourcingDep, given: SourceProposal) -> Response:
+async def preview_source(
+    request: Request, sourcing: SourcingDep, given: SourceProposal
+) -> Response:
     """Asks the site now, keeps nothing: its feed and its five newest articles."""
     settings = await sourcing.propose(given.url, **given.settings)
+    tell(request, url=given.url)
     return JsonAnswer(await sourcing.preview(settings))
 
 
@@ -66,11 +73,12 @@ async def preview_source(sourcing: SourcingDep, given: SourceProposal) -> Respon
     openapi_extra=takes(_OPML, "application/yaml"),
     summary="Add the sources of an OPML or catalogue file",
 )
-async def import_sources(sourcing: SourcingDep, given: UploadDep) -> Response:
+async def import_sources(request: Request, sourcing: SourcingDep, given: UploadDep) -> Response:
     """The file is the body, at most 20 MB. The answer tells what became of each row."""
     report = await sourcing.import_file(
         given.body, name=given.name, actor=ACTOR, dry_run=given.dry_run
     )
+    tell(request, file=given.name, dry_run=report.dry_run, added=report.count("added"))
     return JsonAnswer(report)
 
 
@@ -94,21 +102,28 @@ async def get_source(
     "/{key}", response_model=SourceDetail, dependencies=_changes, summary="Change settings"
 )
 async def change_source(
-    sources: SourcesDep, overview: OverviewDep, key: SourceKey, given: SourceChange
+    request: Request,
+    sources: SourcesDep,
+    overview: OverviewDep,
+    key: SourceKey,
+    given: SourceChange,
 ) -> Response:
     """Only the settings that are sent change; null takes one back to its default."""
     source = await sources.get(key)
     settings = edited(source.settings, given.settings)
     await sources.update(key, settings, actor=ACTOR, reason=given.reason)
+    tell_of_source(request, key, source.settings, settings, reason=given.reason)
     return JsonAnswer(await overview.source(key))
 
 
 @router.delete("/{key}", status_code=204, dependencies=_changes, summary="Stop collecting a source")
 async def remove_source(
-    sources: SourcesDep, key: SourceKey, given: Annotated[ReasonGiven, Query()]
+    request: Request, sources: SourcesDep, key: SourceKey, given: Annotated[ReasonGiven, Query()]
 ) -> Response:
     """Its articles stay."""
+    source = await sources.get(key)
     await sources.remove(key, actor=ACTOR, reason=given.reason)
+    tell_of_source(request, key, source.settings, None, reason=given.reason)
     return Response(status_code=204)
 
 

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.story_views import StoriesOfArticle, StoryDetail, StoryPage
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import StoriesDep, StoryPagesDep, after_change
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters
@@ -59,9 +60,10 @@ async def get_stories_of_article(
     dependencies=_changes,
     summary="Give articles of a story one of their own",
 )
-async def split_story(stories: StoriesDep, given: SplitIn) -> Response:
+async def split_story(request: Request, stories: StoriesDep, given: SplitIn) -> Response:
     """No later run joins them with the others again."""
     story = await stories.split(given.articles, actor=ACTOR, reason=given.reason)
+    tell(request, articles=given.articles, made=story, reason=given.reason)
     return JsonAnswer({"story": story})
 
 
@@ -71,9 +73,12 @@ async def split_story(stories: StoriesDep, given: SplitIn) -> Response:
     dependencies=_changes,
     summary="Join another story to this one",
 )
-async def merge_stories(stories: StoriesDep, story_id: Number, given: MergeIn) -> Response:
+async def merge_stories(
+    request: Request, stories: StoriesDep, story_id: Number, given: MergeIn
+) -> Response:
     """The number of the other story leads here from now on."""
     story = await stories.merge(story_id, given.other, actor=ACTOR, reason=given.reason)
+    tell(request, other=given.other, reason=given.reason)
     return JsonAnswer({"story": story})
 
 
@@ -83,9 +88,12 @@ async def merge_stories(stories: StoriesDep, story_id: Number, given: MergeIn) -
     dependencies=_changes,
     summary="Put an article into this story",
 )
-async def move_article(stories: StoriesDep, story_id: Number, given: MoveIn) -> Response:
+async def move_article(
+    request: Request, stories: StoriesDep, story_id: Number, given: MoveIn
+) -> Response:
     """No later run moves it."""
     story = await stories.move(given.article, story_id, actor=ACTOR, reason=given.reason)
+    tell(request, article=given.article, reason=given.reason)
     return JsonAnswer({"story": story})
 
 
@@ -96,7 +104,10 @@ async def move_article(stories: StoriesDep, story_id: Number, given: MoveIn) -> 
     dependencies=_changes,
     summary="Take back a split, merge or move",
 )
-async def undo_decision(stories: StoriesDep, decision_id: Number, _: Nothing) -> Response:
+async def undo_decision(
+    request: Request, stories: StoriesDep, decision_id: Number, _: Nothing
+) -> Response:
     """Articles go where they were before."""
     await stories.undo(decision_id, actor=ACTOR)
+    tell(request, object_id="", decision=decision_id)
     return Response(status_code=204)

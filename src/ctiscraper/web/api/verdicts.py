@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ctiscraper.entity_views import TeamVerdict, VerdictPage
 from ctiscraper.share.tabular import VERDICTS
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell_of_verdict
 from ctiscraper.web.deps import VerdictsDep, after_change
 from ctiscraper.web.entity_schemas import VerdictIn, VerdictParameters
 from ctiscraper.web.once import OnceRoute
@@ -50,9 +51,10 @@ async def list_verdicts(
     dependencies=_changes,
     summary="Decide of a value, a domain, or a value in one source",
 )
-async def make_verdict(verdicts: VerdictsDep, given: VerdictIn) -> Response:
+async def make_verdict(request: Request, verdicts: VerdictsDep, given: VerdictIn) -> Response:
     """It holds for all articles, past and future; one of the same scope and value is undone."""
     made = await verdicts.make(given.decision(), actor=ACTOR)
+    tell_of_verdict(request, made)
     return JsonAnswer(made, 201)
 
 
@@ -60,7 +62,12 @@ async def make_verdict(verdicts: VerdictsDep, given: VerdictIn) -> Response:
     "/{verdict_id}", response_model=TeamVerdict, dependencies=_changes, summary="Undo a decision"
 )
 async def undo_verdict(
-    verdicts: VerdictsDep, verdict_id: VerdictId, _: Annotated[NoParameters, Query()]
+    request: Request,
+    verdicts: VerdictsDep,
+    verdict_id: VerdictId,
+    _: Annotated[NoParameters, Query()],
 ) -> Response:
     """It stays on record, and holds no more; undoing it twice changes nothing."""
-    return JsonAnswer(await verdicts.undo(verdict_id, actor=ACTOR))
+    undone = await verdicts.undo(verdict_id, actor=ACTOR)
+    tell_of_verdict(request, undone)
+    return JsonAnswer(undone)

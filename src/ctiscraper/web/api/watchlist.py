@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from ctiscraper.views import WatchEntry, WatchImport
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell, tell_of_watch
 from ctiscraper.web.deps import ScoringDep, after_change
 from ctiscraper.web.files import UploadDep, gives, handed_over, takes
 from ctiscraper.web.once import OnceRoute
@@ -36,10 +37,13 @@ async def list_watchlist(request: Request, scoring: ScoringDep, _: Nothing) -> R
     dependencies=_changes,
     summary="Watch for something",
 )
-async def add_watchlist_entry(scoring: ScoringDep, given: WatchEntryIn) -> Response:
+async def add_watchlist_entry(
+    request: Request, scoring: ScoringDep, given: WatchEntryIn
+) -> Response:
     """The newest 1,000 articles are scored by it before the answer, older ones after it."""
     entry = watch_given(given.kind, given.term, given.weight, given.note)
     made = await scoring.add(entry, actor=ACTOR)
+    tell_of_watch(request, made)
     await scoring.rescore()
     location = f"/api/v1/watchlist/{made.id}"
     return JsonAnswer(await scoring.watchlist.get(made.id), 201, {"location": location})
@@ -52,11 +56,12 @@ async def add_watchlist_entry(scoring: ScoringDep, given: WatchEntryIn) -> Respo
     openapi_extra=takes(_CSV, "text/plain"),
     summary="Add the entries of a file",
 )
-async def import_watchlist(scoring: ScoringDep, given: UploadDep) -> Response:
+async def import_watchlist(request: Request, scoring: ScoringDep, given: UploadDep) -> Response:
     """The file is the body: a term a line, or a table with `term`. Tells of each row."""
     report = await scoring.import_file(
         given.body, name=given.name, actor=ACTOR, dry_run=given.dry_run
     )
+    tell(request, file=given.name, dry_run=report.dry_run, added=report.count("added"))
     await scoring.rescore()
     return JsonAnswer(report)
 
@@ -80,8 +85,12 @@ async def get_watchlist_entry(
 @router.delete(
     "/{entry_id}", status_code=204, dependencies=_changes, summary="Watch for it no more"
 )
-async def remove_watchlist_entry(scoring: ScoringDep, entry_id: EntryId, _: Nothing) -> Response:
+async def remove_watchlist_entry(
+    request: Request, scoring: ScoringDep, entry_id: EntryId, _: Nothing
+) -> Response:
     """Scores follow; that it was there stays on record."""
+    entry = await scoring.watchlist.get(entry_id)
     await scoring.watchlist.remove(entry_id, actor=ACTOR)
+    tell_of_watch(request, entry, removed=True)
     await scoring.rescore()
     return Response(status_code=204)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import AccountsDep, ItemsDep, OverviewDep, QueueDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
@@ -59,6 +60,7 @@ async def act_on_items(request: Request, queue: QueueDep) -> Response:
         raise RequestValidationError([fault])
     acts = {"retry": queue.retry, "discard": queue.discard, "release": queue.release}
     count = await acts[action](ids)
+    tell(request, action=f"queue.{action}", items=ids, count=count)
     kept: dict[str, object] = {
         "state": form.state,
         "source": form.source,

@@ -12,6 +12,7 @@ from ctiscraper.sourcing import Preview, edited
 from ctiscraper.types import Health, SourceSettings, Tier
 from ctiscraper.views import SourceOverview
 from ctiscraper.web.answers import encoded
+from ctiscraper.web.auditing import tell, tell_of_source
 from ctiscraper.web.deps import (
     AccountsDep,
     OverviewDep,
@@ -66,6 +67,7 @@ async def preview_source(
     form = await read_form(request, AddForm)
     try:
         settings = await sourcing.propose(web_address(form.url), tier=form.tier.value)
+        tell(request, url=form.url)
         preview = await sourcing.preview(settings)
     except CatalogError as error:
         return await _add_page(request, overview, form, problem="; ".join(error.problems))
@@ -84,6 +86,7 @@ async def add_source(request: Request, sourcing: SourcingDep, overview: Overview
     try:
         settings = await sourcing.propose(web_address(form.url), **given)
         source = await sourcing.add(settings, actor=ACTOR)
+        tell_of_source(request, source.settings.key, None, source.settings)
     except CatalogError as error:
         return await _add_page(request, overview, form, problem="; ".join(error.problems))
     except ConflictError as error:
@@ -125,7 +128,9 @@ async def change_source(request: Request, sources: SourcesDep, key: SourceKey) -
     form = await read_form(request, ChangeForm)
     source = await sources.get(key)
     changes = {"tier": form.tier.value, "active": form.active}
-    await sources.update(key, edited(source.settings, changes), actor=ACTOR, reason=form.reason)
+    settings = edited(source.settings, changes)
+    await sources.update(key, settings, actor=ACTOR, reason=form.reason)
+    tell_of_source(request, key, source.settings, settings, reason=form.reason)
     return RedirectResponse(f"/sources/{key}", 303)
 
 
@@ -133,7 +138,9 @@ async def change_source(request: Request, sources: SourcesDep, key: SourceKey) -
 async def remove_source(request: Request, sources: SourcesDep, key: SourceKey) -> Response:
     """Stop collecting a source; its articles stay."""
     form = await read_form(request, ReasonGiven)
+    source = await sources.get(key)
     await sources.remove(key, actor=ACTOR, reason=form.reason)
+    tell_of_source(request, key, source.settings, None, reason=form.reason)
     return RedirectResponse("/sources", 303)
 
 

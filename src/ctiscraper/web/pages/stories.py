@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import OverviewDep, StoriesDep, StoryPagesDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
@@ -73,6 +74,7 @@ async def split_story(request: Request, stories: StoriesDep, story_id: StoryId) 
         fault = {"loc": ("body", "articles"), "msg": "tick at least one article", "type": "missing"}
         raise RequestValidationError([fault])
     made = await stories.split(form.articles, actor=ACTOR, reason=form.reason)
+    tell(request, articles=form.articles, made=made, reason=form.reason)
     return RedirectResponse(f"/stories/{made}?from={story_id}", 303)
 
 
@@ -81,6 +83,7 @@ async def merge_stories(request: Request, stories: StoriesDep, story_id: StoryId
     """Join another story to this one."""
     form = await read_form(request, MergeForm)
     kept = await stories.merge(story_id, form.other, actor=ACTOR, reason=form.reason)
+    tell(request, other=form.other, reason=form.reason)
     return RedirectResponse(f"/stories/{kept}", 303)
 
 
@@ -89,13 +92,15 @@ async def move_article(request: Request, stories: StoriesDep, story_id: StoryId)
     """Put an article into this story."""
     form = await read_form(request, MoveForm)
     kept = await stories.move(form.article, story_id, actor=ACTOR, reason=form.reason)
+    tell(request, article=form.article, reason=form.reason)
     return RedirectResponse(f"/stories/{kept}", 303)
 
 
 @router.post("/{story_id}/decisions/{decision_id}/undo", dependencies=_changes)
 async def undo_decision(
-    stories: StoriesDep, story_id: StoryId, decision_id: DecisionId
+    request: Request, stories: StoriesDep, story_id: StoryId, decision_id: DecisionId
 ) -> Response:
     """Take a decision back; articles go where they were before."""
     await stories.undo(decision_id, actor=ACTOR)
+    tell(request, object_id="", decision=decision_id)
     return RedirectResponse(f"/stories/{story_id}", 303)

@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.db.evidence import Judged
 from ctiscraper.db.verdicts import Decision, Scope
+from ctiscraper.web.auditing import tell_of_verdict
 from ctiscraper.web.deps import VerdictsDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
@@ -26,7 +27,7 @@ async def make_verdict(request: Request, verdicts: VerdictsDep, evidence: Eviden
     """Keep a decision and return to where it was made."""
     form = await read_form(request, VerdictForm)
     judged = await evidence.judged(form.entity)
-    await verdicts.make(_decision(form, judged), actor=ACTOR)
+    tell_of_verdict(request, await verdicts.make(_decision(form, judged), actor=ACTOR))
     return _back(form.here, form.entity)
 
 
@@ -34,7 +35,7 @@ async def make_verdict(request: Request, verdicts: VerdictsDep, evidence: Eviden
 async def undo_verdict(request: Request, verdicts: VerdictsDep) -> Response:
     """Undo a decision and return to where that was asked."""
     form = await read_form(request, UndoForm)
-    await verdicts.undo(form.verdict, actor=ACTOR)
+    tell_of_verdict(request, await verdicts.undo(form.verdict, actor=ACTOR))
     return _back(form.here, form.entity)
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.errors import CatalogError, ConflictError
+from ctiscraper.web.auditing import tell, tell_of_watch
 from ctiscraper.web.deps import OverviewDep, ScoringDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
@@ -38,7 +39,8 @@ async def add_entry(request: Request, scoring: ScoringDep, overview: OverviewDep
     form = await read_form(request, WatchForm)
     try:
         given = watch_given(form.kind, form.term, form.weight, form.note)
-        await scoring.add(given, actor=ACTOR)
+        made = await scoring.add(given, actor=ACTOR)
+        tell_of_watch(request, made)
     except CatalogError as error:
         return await _page(request, scoring, overview, form=form, problems=error.problems)
     except ConflictError as error:
@@ -55,18 +57,22 @@ async def import_entries(request: Request, scoring: ScoringDep, overview: Overvi
         report = await scoring.import_file(form.lines.encode(), name="the list", actor=ACTOR)
     except CatalogError as error:
         return await _page(request, scoring, overview, lines=form.lines, problems=error.problems)
+    added = report.count("added")
+    tell(request, anyway=added > 0, added=added, known=report.count("known"))
     await scoring.rescore()
     bad = [f"line {row.row}: {row.detail}" for row in report.rows if row.outcome == "bad"]
     if bad:
         return await _page(request, scoring, overview, lines=form.lines, problems=bad)
-    counts = {"added": report.count("added"), "known": report.count("known")}
+    counts = {"added": added, "known": report.count("known")}
     return RedirectResponse(with_query("/watchlist", counts), 303)
 
 
 @router.post("/{entry_id}/remove", dependencies=_changes)
-async def remove_entry(scoring: ScoringDep, entry_id: EntryId) -> Response:
+async def remove_entry(request: Request, scoring: ScoringDep, entry_id: EntryId) -> Response:
     """Watch for something no more."""
+    entry = await scoring.watchlist.get(entry_id)
     await scoring.watchlist.remove(entry_id, actor=ACTOR)
+    tell_of_watch(request, entry, removed=True)
     await scoring.rescore()
     return RedirectResponse(with_query("/watchlist", {"removed": 1}), 303)
 

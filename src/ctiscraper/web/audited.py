@@ -1,0 +1,93 @@
+"""What goes into the audit log: of each route that changes or hands out something, its action."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ctiscraper.identity import Permission
+from ctiscraper.web.rules import API, RULES, Rule
+
+# Nobody's business but his own: what a person has read, starred and saved.
+_UNNOTED = frozenset(
+    {
+        Permission.ARTICLE_READ,
+        Permission.SOURCE_READ,
+        Permission.OPERATIONS_READ,
+        Permission.SELF_WRITE,
+    }
+)
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+# The first part of an action is the kind of its object; the object's id is what the address names.
+_API: Mapping[str, str] = {
+    "GET /techniques/layer": "technique.export",
+    "POST /verdicts": "verdict.make",
+    "DELETE /verdicts/{verdict_id}": "verdict.undo",
+    "POST /enrichment/retry": "enrichment.retry",
+    "POST /stories/split": "story.split",
+    "POST /stories/{story_id}/merge": "story.merge",
+    "POST /stories/{story_id}/articles": "story.move",
+    "POST /stories/decisions/{decision_id}/undo": "story.undo",
+    "POST /sources": "source.add",
+    "POST /sources/preview": "source.preview",
+    "POST /sources/import": "source.import",
+    "GET /sources/export.opml": "source.export",
+    "PATCH /sources/{key}": "source.change",
+    "DELETE /sources/{key}": "source.remove",
+    "POST /sources/{key}/check": "source.check",
+    "POST /watchlist": "watchlist.add",
+    "POST /watchlist/import": "watchlist.import",
+    "GET /watchlist/export.csv": "watchlist.export",
+    "DELETE /watchlist/{entry_id}": "watchlist.remove",
+    "POST /queue/retry": "queue.retry",
+    "POST /queue/discard": "queue.discard",
+    "POST /queue/release": "queue.release",
+    "POST /queue/reprocess": "article.reprocess",
+    "POST /tokens": "token.make",
+    "DELETE /tokens/{token_id}": "token.revoke",
+    "GET /audit/export": "audit.export",
+}
+_PAGES: Mapping[str, str] = {
+    "POST /indicators/lookup.csv": "lookup.export",
+    "GET /techniques/layer.json": "technique.export",
+    "POST /stories/{story_id}/split": "story.split",
+    "POST /stories/{story_id}/merge": "story.merge",
+    "POST /stories/{story_id}/articles": "story.move",
+    "POST /stories/{story_id}/decisions/{decision_id}/undo": "story.undo",
+    "POST /verdicts": "verdict.make",
+    "POST /verdicts/undo": "verdict.undo",
+    "POST /sources/preview": "source.preview",
+    "POST /sources/add": "source.add",
+    "POST /sources/{key}/check": "source.check",
+    "POST /sources/{key}/change": "source.change",
+    "POST /sources/{key}/remove": "source.remove",
+    "POST /watchlist/add": "watchlist.add",
+    "POST /watchlist/import": "watchlist.import",
+    "POST /watchlist/{entry_id}/remove": "watchlist.remove",
+    "POST /accounting/items": "queue.act",
+    "POST /tokens/make": "token.make",
+    "POST /tokens/{token_id}/revoke": "token.revoke",
+}
+
+
+def _under_api(name: str) -> str:
+    method, _, path = name.partition(" ")
+    return f"{method} {API}{path}"
+
+
+AUDITED: Mapping[str, str] = MappingProxyType(
+    {**{_under_api(name): action for name, action in _API.items()}, **_PAGES}
+)
+
+
+def action_of(name: str, rules: Mapping[str, Rule] = RULES) -> str | None:
+    """Return the action of a route by its "METHOD /path", None when it is not noted.
+
+    A change that nobody has named is noted all the same, under its own route.
+    """
+    if name in AUDITED:
+        return AUDITED[name]
+    method, _, path = name.partition(" ")
+    rule = rules.get(name)
+    if method in _SAFE or not isinstance(rule, Permission) or rule in _UNNOTED:
+        return None
+    return f"{rule.partition(':')[0]}.{method.lower()} {path}"

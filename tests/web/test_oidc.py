@@ -1,0 +1,221 @@
+"""Somebody logs in by a provider, and nobody else with his answer."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from access.test_load_balancer import SIGN_ON, Signer
+from ctiscraper.access.load_balancer import LoadBalancer
+from ctiscraper.access.oidc import Provider
+from ctiscraper.audit_views import AuditQuery
+from ctiscraper.db.audit import Audit
+from ctiscraper.db.session import Database
+from ctiscraper.http import Client
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
+from loopback import open_client, origin_server
+from provider import FakeProvider, client_for, provider_server
+
+
+@pytest_asyncio.fixture
+async def fake() -> AsyncIterator[FakeProvider]:
+    async with provider_server() as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def outbound(fake: FakeProvider) -> AsyncIterator[Client]:
+    async with client_for(fake) as given:
+        yield given
+
+
+@pytest.fixture
+def app(opened: Database, fake: FakeProvider, outbound: Client) -> FastAPI:
+    provider = Provider(fake.sign_on(), outbound, now=lambda: datetime.now(UTC))
+    return create_app(WebServices(database=opened, provider=provider))
+
+
+async def begun(stranger: httpx2.AsyncClient, fake: FakeProvider, to: str = "/") -> dict[str, str]:
+    answer = await stranger.get("/oidc/start", params={"next": to})
+    assert answer.status_code == 303
+    return fake.log_in(answer.headers["location"])
+
+
+async def test_somebody_logs_in_and_comes_to_where_he_wanted(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, opened: Database
+) -> None:
+    # Nobody has to be set up first: the provider has the users.
+    answer = await stranger.get("/stories")
+    assert answer.headers["location"] == "/login?next=%2Fstories"
+    back = await begun(stranger, fake, "/stories?cursor=x")
+    answer = await stranger.get("/oidc/callback", params=back)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/stories?cursor=x")
+    cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("ctiscraper="))
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert (await stranger.get("/stories")).status_code == 200
+    entries = (await Audit(opened).page(AuditQuery())).entries
+    assert [(one.action, one.actor_name) for one in entries] == [
+        ("user.login", "Ann Analyst"),
+        ("user.make", "Ann Analyst"),
+    ]
+    assert all(one.ip and one.request_id for one in entries)
+
+
+async def test_a_session_before_the_login_ends_with_it(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    first = stranger.cookies["ctiscraper"]
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert stranger.cookies["ctiscraper"] != first
+    stranger.cookies.set("ctiscraper", first)
+    assert (await stranger.get("/sources")).status_code == 303
+
+
+async def test_a_changed_role_is_noted(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, opened: Database
+) -> None:
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    fake.claims = {"groups": ["cti-admins"]}
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    [entry] = (await Audit(opened).page(AuditQuery(action="user.change"))).entries
+    assert entry.changes == '{"role":["analyst","admin"]}'
+
+
+async def test_an_answer_is_good_for_one_time_and_one_browser(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    back = await begun(stranger, fake)
+    cookie = stranger.cookies["ctiscraper_oidc"]
+    stranger.cookies.delete("ctiscraper_oidc")
+    assert (await stranger.get("/oidc/callback", params=back)).status_code == 403
+    stranger.cookies.set("ctiscraper_oidc", cookie)
+    # Another has tried it: it is used up.
+    assert (await stranger.get("/oidc/callback", params=back)).status_code == 403
+    back = await begun(stranger, fake)
+    cookie = stranger.cookies["ctiscraper_oidc"]
+    assert (await stranger.get("/oidc/callback", params=back)).status_code == 303
+    stranger.cookies.set("ctiscraper_oidc", cookie)
+    assert (await stranger.get("/oidc/callback", params=back)).status_code == 403
+    assert "ctiscraper=" not in str(fake.forms)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"state": "made-up"},
+        {"state": ""},
+        {"code": "made-up"},
+        {"code": ""},
+        {"iss": "https://evil.example"},
+        {"error": "access_denied"},
+        {"error": "<script>alert(1)</script>"},
+    ],
+)
+async def test_an_answer_that_does_not_hold_lets_nobody_in(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, opened: Database, change: dict[str, str]
+) -> None:
+    back = await begun(stranger, fake) | change
+    answer = await stranger.get("/oidc/callback", params=back)
+    assert answer.status_code == 403
+    assert "<script>alert" not in answer.text
+    assert "ctiscraper=" not in str(answer.headers.get_list("set-cookie"))
+    # A stranger cannot fill the log.
+    assert (await Audit(opened).page(AuditQuery())).entries == ()
+
+
+async def test_whoever_has_no_role_is_told_and_noted(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, opened: Database
+) -> None:
+    fake.claims = {"groups": ["everybody"]}
+    answer = await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert answer.status_code == 403
+    assert "no role" in answer.text
+    [entry] = (await Audit(opened).page(AuditQuery())).entries
+    assert (entry.action, entry.actor_kind, entry.actor_name) == ("user.refuse", "nobody", "ann")
+
+
+@pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/\\evil", "x", "/\n"])
+async def test_nobody_is_sent_to_another_site(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, to: str
+) -> None:
+    answer = await stranger.get("/oidc/callback", params=await begun(stranger, fake, to))
+    assert answer.headers["location"] == "/"
+
+
+async def test_the_address_back_is_the_one_that_was_asked(stranger: httpx2.AsyncClient) -> None:
+    answer = await stranger.get("/oidc/start")
+    query = urlsplit(answer.headers["location"]).query
+    assert "redirect_uri=http%3A%2F%2F127.0.0.1%2Foidc%2Fcallback" in query
+
+
+async def test_a_provider_that_is_away_is_told(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    fake.discovery = {"issuer": "https://evil.example"}
+    assert (await stranger.get("/oidc/start")).status_code == 503
+
+
+async def test_without_a_provider_there_is_no_way(opened: Database) -> None:
+    app = create_app(WebServices(database=opened))
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+        for path in ("/oidc/start", "/oidc/callback", "/oidc/balancer"):
+            assert (await asking.get(path)).status_code == 404
+
+
+@pytest_asyncio.fixture
+async def signer() -> AsyncIterator[Signer]:
+    async with origin_server() as origin:
+        yield Signer(origin)
+
+
+@pytest_asyncio.fixture
+async def behind(opened: Database, signer: Signer) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an app that stands behind a load balancer."""
+    async with open_client(signer.origin.policy()) as outbound:
+        balancer = LoadBalancer(
+            SIGN_ON,
+            outbound,
+            now=lambda: datetime.now(UTC),
+            keys_at=f"http://127.0.0.1:{signer.origin.port}/",
+        )
+        app = create_app(WebServices(database=opened, balancer=balancer))
+        transport = httpx2.ASGITransport(app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+            yield asking
+
+
+async def test_whom_the_balancer_let_in_has_a_session_at_once(
+    behind: httpx2.AsyncClient, signer: Signer, opened: Database
+) -> None:
+    headers = {"x-amzn-oidc-data": signer.data()}
+    answer = await behind.get("/stories?cursor=x", headers=headers)
+    assert answer.headers["location"] == "/oidc/balancer?next=%2Fstories%3Fcursor%3Dx"
+    answer = await behind.get(answer.headers["location"], headers=headers)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/stories?cursor=x")
+    assert (await behind.get("/stories")).status_code == 200
+    [login, _] = (await Audit(opened).page(AuditQuery())).entries
+    assert (login.action, login.actor_name) == ("user.login", "ann@example.org")
+
+
+async def test_a_header_that_nobody_signed_is_never_taken(
+    behind: httpx2.AsyncClient, signer: Signer
+) -> None:
+    good = signer.data()
+    forged = f"{good.rpartition('.')[0]}.{'A' * 88}"
+    bare = {"x-amzn-oidc-identity": "ann", "x-forwarded-user": "ann", "remote-user": "ann"}
+    assert (await behind.get("/stories", headers=bare)).headers["location"].startswith("/login")
+    for headers in (bare, bare | {"x-amzn-oidc-data": forged}, bare | {"x-amzn-oidc-data": "ann"}):
+        assert (await behind.get("/oidc/balancer", headers=headers)).status_code == 403
+    twice = [("x-amzn-oidc-data", good), ("x-amzn-oidc-data", good)]
+    assert (await behind.get("/oidc/balancer", headers=twice)).status_code == 403
+    answer = await behind.get("/api/v1/articles", headers={"x-amzn-oidc-data": good})
+    assert answer.status_code == 401
+    assert (await behind.get("/stories")).status_code == 303
