@@ -16,6 +16,7 @@ from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.scoreboard import SourceScores
 from ctiscraper.db.session import Database
+from ctiscraper.db.similar import Similar
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
@@ -140,6 +141,7 @@ RecordsDep = Annotated[EnrichmentRecords, Depends(over(EnrichmentRecords))]
 ItemsDep = Annotated[Items, Depends(over(Items))]
 RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(over(Queue))]
+SimilarDep = Annotated[Similar, Depends(over(Similar))]
 SourcesDep = Annotated[Sources, Depends(over(Sources))]
 StoriesDep = Annotated[Stories, Depends(over(Stories))]
 StoryPagesDep = Annotated[StoryPages, Depends(over(StoryPages))]

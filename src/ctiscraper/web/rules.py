@@ -36,6 +36,7 @@ _API: Mapping[str, Rule] = {
     "GET /articles/{article_id}/changes": _READ,
     "GET /articles/{article_id}/entities": _READ,
     "GET /articles/{article_id}/neighbours": _READ,
+    "GET /articles/{article_id}/similar": _READ,
     "GET /articles/{article_id}/stories": _READ,
     "GET /entities": _READ,
     "GET /entities/{entity_id}": _READ,

@@ -25,6 +25,7 @@ from ctiscraper.web.deps import (
     OverviewDep,
     RecordsDep,
     ScoringDep,
+    SimilarDep,
     StoryPagesDep,
 )
 from ctiscraper.web.guarded import GuardedRoute
@@ -107,6 +108,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     evidence: EvidenceDep,
     records: RecordsDep,
     stories: StoryPagesDep,
+    similar: SimilarDep,
     overview: OverviewDep,
     article_id: ArticleId,
     filters: Filters,
@@ -125,6 +127,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
             "named": named(mentions, await evidence.decisions(article_id)),
             "looked": looked if looked and looked.revision == found.revision else None,
             "stories": await stories.stories_of(article_id),
+            "similar": await similar.to_article(article_id),
             "verdicts": VERDICTS,
             "refusal": _refusal(found.notes),
             "newer": newer,
