@@ -13,6 +13,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems
+from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
@@ -24,6 +25,7 @@ from ctiscraper.web.api import (
     operations,
     queue,
     scoreboard,
+    searches,
     sources,
     stories,
     techniques,
@@ -37,12 +39,13 @@ from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import feeds, theme
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import searches as search_pages
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
-from ctiscraper.web.pages import theme
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
@@ -51,6 +54,8 @@ from ctiscraper.web.security import Guard
 
 _PAGES = (
     article_pages,
+    search_pages,
+    feeds,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -120,6 +125,7 @@ def create_app(services: WebServices) -> FastAPI:
     )
     app.state.services = services
     app.state.doorman = Doorman(services.database)
+    app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
@@ -143,7 +149,7 @@ def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
-    for resource in (articles, *named, *kept):
+    for resource in (articles, searches, *named, *kept):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -14,6 +14,7 @@ from ctiscraper.db.items import Items
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
+from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.scoreboard import SourceScores
 from ctiscraper.db.session import Database
 from ctiscraper.db.similar import Similar
@@ -141,6 +142,7 @@ RecordsDep = Annotated[EnrichmentRecords, Depends(over(EnrichmentRecords))]
 ItemsDep = Annotated[Items, Depends(over(Items))]
 RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(over(Queue))]
+SavedSearchesDep = Annotated[SavedSearches, Depends(over(SavedSearches))]
 SimilarDep = Annotated[Similar, Depends(over(Similar))]
 SourcesDep = Annotated[Sources, Depends(over(Sources))]
 StoriesDep = Annotated[Stories, Depends(over(Stories))]
