@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from http import HTTPStatus
 
 from fastapi import HTTPException, Request
@@ -92,13 +92,15 @@ def as_search(filters: PageFilters) -> str | None:
 
 
 def _terms(filters: PageFilters) -> Iterator[str]:
+    # Of the last of all days there is no day after.
+    end = filters.until if filters.until != date.max else None
     fields = {
         FieldName.SOURCE: filters.source,
         FieldName.TIER: filters.tier,
         FieldName.LANG: filters.language,
         FieldName.TAG: filters.tag,
         FieldName.AFTER: filters.since,
-        FieldName.BEFORE: filters.until and filters.until + timedelta(days=1),
+        FieldName.BEFORE: end and end + timedelta(days=1),
     }
     for name, value in fields.items():
         if value is not None:
