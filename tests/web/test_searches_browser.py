@@ -1,6 +1,6 @@
 """Searches that are kept, in a real browser: by keys, without script, on a phone, and for all."""
 
-from typing import Any
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -105,7 +105,7 @@ async def test_hostile_names_stay_words(page: Page, site: str, shelf: Shelf) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_all_can_use_it(
-    browser: Browser, signed_in: SignedIn, shelf: Shelf, scheme: Any
+    browser: Browser, signed_in: SignedIn, shelf: Shelf, scheme: Literal["light", "dark"]
 ) -> None:
     shelf.article("one", text="A loader.")
     context = await browser.new_context(**signed_in, color_scheme=scheme, bypass_csp=True)

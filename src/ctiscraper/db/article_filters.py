@@ -67,7 +67,8 @@ def to_wanted(
     if query.source is None and not of_source(resolved):
         wanted.walked.append(_FOLDED)
     if query.tag is not None:
-        wanted.drivers.append(Driver(condition=_FILTERS["tag"]))
+        tagged = _FILTERS["tag"]
+        wanted.drivers.append(Driver(condition=tagged, estimated=(tagged,), answers=tagged))
     if resolved is not None:
         add_search(wanted, resolved)
     return wanted

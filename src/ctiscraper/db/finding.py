@@ -109,14 +109,16 @@ _COLUMNS = sql.SQL(
     "a.id, a.sort_at, a.search, a.tags, a.method, a.source_id, a.tier, a.language, a.duplicate_of"
 )
 # All that a driver gives, unless that is too much; what of it matches without a look into texts.
-_CANDIDATES = """
+_CANDIDATES = sql.SQL(
+    """
     WITH c AS MATERIALIZED (SELECT {columns} FROM {source} WHERE {driver} LIMIT %(cap)s),
     m AS MATERIALIZED (
         SELECT a.id, a.sort_at FROM c a
         WHERE (SELECT count(*) FROM c) < %(cap)s AND {conditions})
     SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM m),
         ARRAY(SELECT a.id FROM m a WHERE {place} ORDER BY {order} LIMIT %(limit)s)
-"""
+    """
+)
 _OF_THESE = sql.SQL(
     """
     SELECT ARRAY(SELECT a.id FROM article a WHERE a.id = ANY(%(ids)s) AND {texts}
@@ -187,7 +189,7 @@ class _Finding:
         """Return how many a driver gives and how many of them may match, with these in order."""
         unread = [*texts, driver.answers]
         conditions = [one for one in self.wanted.conditions if one not in unread]
-        statement = sql.SQL(_CANDIDATES).format(
+        statement = _CANDIDATES.format(
             columns=_COLUMNS,
             source=_source(driver),
             driver=_TRUE if driver.condition is None else driver.condition,

@@ -223,7 +223,8 @@ class _Adding:
 
     def _term_driver(self, term: Term) -> Driver | None:
         if term.name is FieldName.TAG:
-            return Driver(condition=self._same(term))
+            condition = self._same(term)
+            return Driver(condition=condition, estimated=(condition,))
         if term.name not in MENTIONED:
             return None
         thing = self.resolved.things[term]

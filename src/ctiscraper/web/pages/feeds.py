@@ -106,7 +106,7 @@ async def _found(given: WebServices, followed: Followed) -> list[int]:
 def _changed_at(search: SavedSearch, stamps: Sequence[Stamp]) -> datetime:
     """When the newest of it changed, in whole seconds as headers tell them."""
     changed = max((search.changed_at, *(one.changed_at for one in stamps)))
-    return changed.replace(microsecond=0)
+    return changed.astimezone(UTC).replace(microsecond=0)
 
 
 def _tag(request: Request, kind: _Kind, search: SavedSearch, stamps: Sequence[Stamp]) -> str:
