@@ -275,10 +275,12 @@ def written_query(resolved: Resolved, node: Node) -> str:
 def _loose(resolved: Resolved, node: Node) -> str:
     """Return a query that the index answers alone and all matches fit; empty where none does."""
     if isinstance(node, And):
-        parts = [one for part in node.parts if (one := _loose(resolved, part))]
         # An index can leave out what has a word, but not what has a phrase.
-        without = [one for part in node.parts if (one := _excluded(resolved, part))]
-        return " & ".join(f"({part})" for part in [*parts, *without]) if parts else ""
+        given = [_loose(resolved, part) for part in node.parts]
+        parts = [
+            one or _excluded(resolved, part) for one, part in zip(given, node.parts, strict=True)
+        ]
+        return " & ".join(f"({part})" for part in parts if part) if any(given) else ""
     if isinstance(node, Or):
         parts = [_loose(resolved, part) for part in node.parts if written_query(resolved, part)]
         return " | ".join(f"({part})" for part in parts) if all(parts) else ""
