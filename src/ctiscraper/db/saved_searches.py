@@ -139,9 +139,11 @@ class SavedSearches:
 
     async def see(self, user_id: int, search_id: int) -> None:
         """Note that he looked at what it finds just now. Raises NotFoundError."""
-        async with self._database.transaction() as conn:
+        async with self._database.connection() as conn:
             await _get(conn, user_id, search_id)
-            await conn.execute(_SEE, {"id": search_id, "user": user_id})
+            # What only reads, as a standby does, notes nothing.
+            with suppress(ReadOnlySqlTransaction):
+                await conn.execute(_SEE, {"id": search_id, "user": user_id})
 
     async def follow(self, user_id: int, search_id: int, key: bytes) -> SavedSearch:
         """Let this key, and none from before, read one that he sees. Raises NotFoundError."""
@@ -187,7 +189,6 @@ class SavedSearches:
             if found is None:
                 return None
             if stale:
-                # A database that only reads, as a standby does, notes nothing.
                 with suppress(ReadOnlySqlTransaction):
                     await conn.execute(
                         "UPDATE saved_search_feed SET last_used_at = now() WHERE key = %s", (key,)
