@@ -314,14 +314,14 @@ async def test_candidates_of_a_phrase_are_read_as_far_as_time_goes(
 async def test_an_index_leaves_out_words_but_reads_for_phrases(
     shelf: Shelf, articles: Articles
 ) -> None:
-    shelf.article("a", text="Odd words here.")
-    shelf.article("b", text="Odd words there.")
-    shelf.article("c", text="Odd strange words there.")
+    shelf.article("a", text="Odd words galore.")
+    shelf.article("b", text="Odd words elsewhere.")
+    shelf.article("c", text="Odd strange words elsewhere.")
     for typed, expected in (
-        ("odd -here", ["b", "c"]),
+        ("odd -galore", ["b", "c"]),
         ('odd -"odd words"', ["c"]),
-        ('"odd words" -there', ["a"]),
-        ('odd -(here OR "strange words")', ["b"]),
+        ('"odd words" -elsewhere', ["a"]),
+        ('odd -(galore OR "strange words")', ["b"]),
         ('odd -"odd words" -strange', []),
     ):
         assert (typed, await titles(articles, typed)) == (typed, expected)

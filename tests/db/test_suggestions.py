@@ -81,7 +81,7 @@ async def test_a_word_that_most_articles_have_is_no_mistake(
 ) -> None:
     shelf = Shelf(database)
     for number in range(20):
-        shelf.article(f"n{number}", text="Lockbot everywhere.")
+        shelf.article(f"n{number}", "bolt", text="Lockbot everywhere.")
     shelf.run("ANALYZE article")
     monkeypatch.setattr(suggestions, "FOUND_MOST", 5)
     page = await articles.page(ArticleQuery(q=understand("lockbot nothinglikethis")))

@@ -113,7 +113,7 @@ def _tag(request: Request, kind: _Kind, search: SavedSearch, stamps: Sequence[St
     # Links in it lead to the host that was asked.
     parts: list[object] = [_FORM, kind.media_type, str(request.base_url), search.changed_at]
     parts += [(one.id, one.revision, one.changed_at, one.score) for one in stamps]
-    return f'"{xxhash.xxh3_64_hexdigest(repr(parts))}"'
+    return f'"{xxhash.xxh3_64_hexdigest(repr(parts).encode())}"'
 
 
 def _is_held(request: Request, tag: str, changed_at: datetime) -> bool:
