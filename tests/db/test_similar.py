@@ -61,8 +61,8 @@ async def test_what_is_shown_already_is_none_of_them(database: str) -> None:
     for number in (first, copy, told, other):
         await name(database, shelf, number, mention("rare.example"))
     story = shelf.run(
-        "INSERT INTO story (title, first_article, articles, sources, first_at, last_at)"
-        " VALUES ('s', %s, 2, 1, now(), now()) RETURNING id",
+        "INSERT INTO story (first_article, articles, first_at, last_at)"
+        " VALUES (%s, 2, now(), now()) RETURNING id",
         (first,),
     )[0]
     for number in (first, told):

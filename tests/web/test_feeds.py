@@ -105,7 +105,7 @@ async def test_a_feed_has_what_a_reader_shows(
     assert not parsed.bozo
     assert parsed.feed.title == "loader"
     [first, second] = parsed.entries
-    assert first.title == "Loaders &amp; &lt;b&gt;printers&lt;/b&gt;"
+    assert first.title == "Loaders & <b>printers</b>"
     assert first.link.startswith("https://acme.example/posts/")
     assert first.author == "Ann"
     assert second.author == "Acme"
@@ -174,7 +174,7 @@ async def test_what_did_not_change_is_not_sent_again(
         for later, status in ((timedelta(0), 304), (timedelta(seconds=-1), 200)):
             since = {"if-modified-since": format_datetime(changed_at + later, usegmt=True)}
             assert (await stranger.get(path, headers=since)).status_code == status
-        for wrong in ("yesterday", "", "\u00e9".encode().decode("latin-1")):
+        for wrong in ("yesterday", "", "Sun, 99 Nov 2026 99:00:00 GMT"):
             since = {"if-modified-since": wrong}
             assert (await stranger.get(path, headers=since)).status_code == 200
     held = {"if-none-match": (await stranger.get(made["atom"])).headers["etag"]}

@@ -85,10 +85,8 @@ def as_search(filters: PageFilters) -> str | None:
     """Return a list's search with its filters in words, None for what words do not say."""
     if not filters.q or filters.by_score or filters.watch is not None or filters.method is not None:
         return None
-    text = filters.q
-    for term in _terms(filters):
-        text = narrowed(text, term)
-    return text
+    terms = " ".join(_terms(filters))
+    return narrowed(filters.q, terms) if terms else filters.q
 
 
 def _terms(filters: PageFilters) -> Iterator[str]:
