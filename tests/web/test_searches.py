@@ -88,9 +88,9 @@ async def test_what_cannot_be_kept_is_refused_with_its_reason(
     ):
         assert (await client.post(API, json=body)).status_code == 422, body
     [kept] = (await client.get(API)).json()
-    for body in ({"query": "(("}, {"place": -1}, {"sort": "no"}):
-        answer = await client.patch(f"{API}/{kept['id']}", json=body)
-        assert answer.status_code == 422, body
+    for name, value in (("query", "(("), ("place", -1), ("sort", "no")):
+        answer = await client.patch(f"{API}/{kept['id']}", json={name: value})
+        assert answer.status_code == 422, name
     monkeypatch.setattr(saved_searches, "MOST", 1)
     full = await client.post(API, json={"name": "y", "query": "y"})
     assert full.status_code == 422

@@ -9,7 +9,7 @@ from fastapi import HTTPException, Request
 
 from ctiscraper.access.feeds import feed_key, new_feed_token
 from ctiscraper.asking import understand
-from ctiscraper.db.saved_news import news_of
+from ctiscraper.db.saved_news import News, news_of
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.session import Database
 from ctiscraper.errors import QueryError, SearchSyntaxError
@@ -56,17 +56,13 @@ async def with_news(
         # The list is worth more than its counts.
         news = {}
     return tuple(
-        replace(
-            search,
-            mistake=mistakes.get(search.id, ""),
-            **(
-                {"new": one.new, "more": one.more, "notes": one.notes}
-                if (one := news.get(search.id))
-                else {}
-            ),
-        )
+        _told(search, news.get(search.id, News(new=None)), mistakes.get(search.id, ""))
         for search in searches
     )
+
+
+def _told(search: SavedSearch, news: News, mistake: str) -> SavedSearch:
+    return replace(search, new=news.new, more=news.more, notes=news.notes, mistake=mistake)
 
 
 async def new_feed(
