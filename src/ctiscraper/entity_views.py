@@ -143,6 +143,15 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarArticle:
+    """An article that has to do with another: the rare things and words that both have."""
+
+    article: ArticleSummary
+    things: tuple[EntitySummary, ...]
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """What is known of one asked value: `state` is known, benign or unknown."""
 

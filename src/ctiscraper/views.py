@@ -159,6 +159,34 @@ class ArticlePage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSearch:
+    """A search that somebody keeps, as one of those who see it has it.
+
+    `own` is false for one that `owner` shares with the team; `feed` says whether this reader has
+    an address to follow it by. `new` counts what came since he looked, None where that was not
+    counted, `more` says that there is at least so much; `mistake` tells why it finds nothing any
+    more, `notes` what of it stands for nothing.
+    """
+
+    id: int
+    uid: str
+    name: str
+    query: str
+    sort: str
+    shared: bool
+    own: bool
+    owner: str
+    made_at: datetime
+    changed_at: datetime
+    seen_at: datetime | None
+    feed: bool
+    new: int | None = None
+    more: bool = False
+    mistake: str = ""
+    notes: tuple[SearchNote, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RevisionRef:
     """One text that an article had; `replaced_at` is None for the current one.
 

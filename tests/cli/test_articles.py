@@ -47,3 +47,12 @@ def test_what_is_not_there_is_named(collected: Collected) -> None:
     assert "no article number 0" in collected.terminal.run("articles", "show", "0", code=5).err
     bad = collected.terminal.run("articles", "list", "--cursor", "x", code=1)
     assert "start at the top" in bad.err
+
+
+def test_similar_articles_are_listed_with_what_they_share(collected: Collected) -> None:
+    [first, *_] = collected.terminal.run("articles", "list", "--json").json["articles"]
+    found = collected.terminal.run("articles", "similar", str(first["id"]), "--json").json
+    assert all(one["things"] or one["words"] for one in found)
+    shown = collected.terminal.run("articles", "similar", str(first["id"])).out
+    assert ("No other article shares" in shown) == (found == [])
+    assert "no article number 0" in collected.terminal.run("articles", "similar", "0", code=5).err

@@ -207,14 +207,18 @@ async def test_one_source_shows_its_near_duplicates(shelf: Shelf, articles: Arti
     assert await titles(articles, "source:bolt odd") == ["copy"]
 
 
+def _small_steps(monkeypatch: pytest.MonkeyPatch, articles: int) -> None:
+    for setting in ("FIRST_WINDOW", "LEAST_WINDOW", "MOST_WINDOW"):
+        monkeypatch.setattr(finding, setting, articles)
+
+
 async def test_a_walk_meets_what_an_index_would_find(
     database: str, shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _named(database, shelf)
     monkeypatch.setattr(finding, "FOUND_MOST", 0)
-    monkeypatch.setattr(finding, "PHRASES_MOST", 0)
     monkeypatch.setattr(finding, "FEW", -1)
-    monkeypatch.setattr(finding, "WINDOWS", (1, 2))
+    _small_steps(monkeypatch, 1)
     for typed, expected in FIELDS:
         assert (typed, await titles(articles, typed)) == (typed, expected)
     assert await titles(articles, '"odd words"') == ["a", "c"]
@@ -226,7 +230,7 @@ async def test_a_walk_over_what_is_named_meets_the_same(
     await _named(database, shelf)
     monkeypatch.setattr(finding, "_SURELY", -1)
     monkeypatch.setattr(finding, "FEW", 0)
-    monkeypatch.setattr(finding, "WINDOWS", (1, 2))
+    _small_steps(monkeypatch, 1)
     for typed, expected in FIELDS:
         assert (typed, await titles(articles, typed)) == (typed, expected)
 
@@ -247,7 +251,7 @@ async def test_what_is_not_needed_is_not_waited_for(
     for number in range(6):
         shelf.article(f"n{number}", text="Odd words.")
     monkeypatch.setattr(finding, "FOUND_MOST", 1)
-    monkeypatch.setattr(finding, "WINDOWS", (2,))
+    _small_steps(monkeypatch, 2)
     monkeypatch.setattr(finding, "SPARE_SECONDS", 0.0)
     page = await articles.page(ArticleQuery(q=understand("odd")), limit=1, shown=Shown(facets=True))
     assert page.searched_to is None
@@ -263,9 +267,8 @@ async def test_a_walk_that_runs_out_of_time_goes_on_from_where_it_came_to(
         shelf.article(f"n{number}", text="Common words." if number else "Rare common words.")
     shelf.article("last", text="Rare common words.")
     monkeypatch.setattr(finding, "FOUND_MOST", 1)
-    monkeypatch.setattr(finding, "WINDOWS", (2,))
+    _small_steps(monkeypatch, 2)
     monkeypatch.setattr(finding, "WALK_SECONDS", 0.0)
-    monkeypatch.setattr(finding, "PHRASES_MOST", 1)
     seen: list[str] = []
     stops: list[datetime | None] = []
     cursor = None
@@ -282,6 +285,60 @@ async def test_a_walk_that_runs_out_of_time_goes_on_from_where_it_came_to(
     assert stops[-1] is None
     assert all(stops[:-1])
     assert len(stops) == 4
+
+
+async def test_candidates_of_a_phrase_are_read_as_far_as_time_goes(
+    shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(6):
+        shelf.article(f"n{number}", text="Rare, yet common." if number else "Rare common words.")
+    shelf.article("last", text="Rare common words.")
+    whole = await found(articles, '"rare common"')
+    assert ([one.title for one in whole.articles], whole.found) == (["n0", "last"], 2)
+    _small_steps(monkeypatch, 2)
+    monkeypatch.setattr(finding, "WALK_SECONDS", 0.0)
+    seen: list[str] = []
+    stops: list[datetime | None] = []
+    cursor = None
+    while not stops or cursor is not None:
+        page = await articles.page(ArticleQuery(q=understand('"rare common"')), cursor=cursor)
+        seen += [one.title for one in page.articles]
+        stops.append(page.searched_to)
+        cursor = page.next
+    assert seen == ["n0", "last"]
+    assert stops[-1] is None
+    assert len(stops) == 4
+    assert all(stops[:-1])
+
+
+async def test_an_index_leaves_out_words_but_reads_for_phrases(
+    shelf: Shelf, articles: Articles
+) -> None:
+    shelf.article("a", text="Odd words galore.")
+    shelf.article("b", text="Odd words elsewhere.")
+    shelf.article("c", text="Odd strange words elsewhere.")
+    for typed, expected in (
+        ("odd -galore", ["b", "c"]),
+        ('odd -"odd words"', ["c"]),
+        ('"odd words" -elsewhere', ["a"]),
+        ('odd -(galore OR "strange words")', ["b"]),
+        ('odd -"odd words" -strange', []),
+    ):
+        assert (typed, await titles(articles, typed)) == (typed, expected)
+
+
+async def test_a_step_is_as_long_as_the_last_one_was_quick() -> None:
+    pace = finding._Pace(200)
+    pace.begin()
+    pace.end(200)
+    assert pace.window == finding.MOST_WINDOW
+    pace.begin()
+    pace._step -= 1.0
+    pace.end(1_000)
+    assert pace.window == finding.LEAST_WINDOW
+    assert not pace.is_over(enough=False)
+    pace.begun -= 1.0
+    assert pace.is_over(enough=False)
 
 
 async def test_pages_of_a_search_meet_without_gap(shelf: Shelf, articles: Articles) -> None:

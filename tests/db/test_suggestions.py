@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.asking import understand
+from ctiscraper.db import suggestions
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.known_words import letters_of
 from ctiscraper.db.session import Database
 from ctiscraper.db.suggestions import distance
 from ctiscraper.views import ArticleQuery
@@ -51,6 +53,39 @@ async def test_names_that_are_nearly_spelt_so_are_proposed(articles: Articles) -
         assert (typed, page.articles) == (typed, ())
         found = [one.search for one in page.suggestions]
         assert (typed, found) == (typed, expected)
+
+
+NEAR_WORDS: tuple[tuple[str, list[str]], ...] = (
+    ("exfiltraton", ["exfiltration"]),
+    ("Exfiltraton -loader", ["exfiltration -loader"]),
+    ('"data exfiltraton"', ['"data exfiltration"']),
+    ("spoolre nothinglikethis", ["spooler nothinglikethis"]),
+    ("lockbitt", ["LockBit"]),
+    ("actor:exfiltraton", []),
+    ("onec", []),
+)
+
+
+async def test_words_of_articles_are_proposed_too(database: str, articles: Articles) -> None:
+    shelf = Shelf(database)
+    for word, count in (("exfiltration", 9), ("spooler", 4), ("once", 1), ("lockbit", 3)):
+        shelf.run("INSERT INTO known_word VALUES (%s, %s, %s)", (word, letters_of(word), count))
+    for typed, expected in NEAR_WORDS:
+        page = await articles.page(ArticleQuery(q=understand(typed)))
+        found = [one.search for one in page.suggestions]
+        assert (typed, found) == (typed, expected)
+
+
+async def test_a_word_that_most_articles_have_is_no_mistake(
+    database: str, articles: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(database)
+    for number in range(20):
+        shelf.article(f"n{number}", "bolt", text="Lockbot everywhere.")
+    shelf.run("ANALYZE article")
+    monkeypatch.setattr(suggestions, "FOUND_MOST", 5)
+    page = await articles.page(ArticleQuery(q=understand("lockbot nothinglikethis")))
+    assert (page.articles, page.suggestions) == ((), ())
 
 
 async def test_where_something_is_found_nothing_is_proposed(articles: Articles) -> None:

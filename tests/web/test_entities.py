@@ -8,9 +8,16 @@ import httpx2
 import msgspec
 import pytest
 from fastapi import FastAPI
+from pydantic import TypeAdapter
 
 import make
-from ctiscraper.entity_views import ArticleEvidence, EntityDetail, EntityPage, SightingPage
+from ctiscraper.entity_views import (
+    ArticleEvidence,
+    EntityDetail,
+    EntityPage,
+    SightingPage,
+    SimilarArticle,
+)
 from ctiscraper.intelligence import Extractor, Verdict
 from db import claimed
 from db.stage import Stage
@@ -144,6 +151,21 @@ async def test_neighbours_share_rare_things(client: httpx2.AsyncClient, stage: S
     assert near["article"]["id"] == second
     assert [one["value"] for one in near["shared"]] == ["evil.example.org"]
     assert (await client.get("/api/v1/articles/999/neighbours")).status_code == 404
+
+
+async def test_similar_articles_come_with_what_is_shared(
+    client: httpx2.AsyncClient, stage: Stage
+) -> None:
+    first, second = await filled(stage)
+    [near] = (await client.get(f"/api/v1/articles/{first}/similar")).json()
+    TypeAdapter(SimilarArticle).validate_python(near)
+    assert near["article"]["id"] == second
+    assert [one["value"] for one in near["things"]] == ["evil.example.org"]
+    page = (await client.get(f"/articles/{first}")).text
+    assert "Similar articles" in page
+    assert f'<a href="/articles/{second}"' in page
+    for wrong, status in (("999/similar", 404), (f"{first}/similar?limit=0", 422)):
+        assert (await client.get(f"/api/v1/articles/{wrong}")).status_code == status
 
 
 async def test_lists_are_exported_whole_a_page_at_a_time(

@@ -21,8 +21,9 @@ from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.entities import Entities
 from ctiscraper.db.searched import Shown
+from ctiscraper.db.similar import MOST, Similar
 from ctiscraper.defang import defang
-from ctiscraper.entity_views import ArticleEvidence, EntitySummary, Neighbour
+from ctiscraper.entity_views import ArticleEvidence, EntitySummary, Neighbour, SimilarArticle
 from ctiscraper.evidence import evidence_of
 from ctiscraper.loop import run_async
 from ctiscraper.share.tabular import EVIDENCE
@@ -186,6 +187,45 @@ def entities(  # noqa: PLR0913 - one parameter for each option
         print_json({"evidence": found, "neighbours": near})
         return
     _print_evidence(found, near, defanged=defanged)
+
+
+@app.command()
+def similar(
+    *,
+    number: Annotated[int, typer.Argument(metavar="ID", help="The article's number.")],
+    limit: Annotated[int, typer.Option("--limit", min=1, max=20, help="How many at most.")] = MOST,
+    defanged: Defanged = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Articles that have to do with one, and the rare things and words that both have."""
+
+    async def read() -> tuple[SimilarArticle, ...]:
+        async with open_database(settings_for(data)) as database:
+            return await Similar(database).to_article(number, limit=limit)
+
+    found = run_async(read())
+    if json:
+        print_json(found)
+        return
+    if not found:
+        print_lines(["No other article shares what is rare in this one."])
+        return
+    print_table(
+        ["id", "listed", "source", "title", "shared"],
+        [
+            (
+                one.article.id,
+                moment(one.article.listed_at),
+                one.article.source.name,
+                on_a_line(one.article.title) or "(no title)",
+                on_a_line(
+                    ", ".join([*(_called(e, defanged=defanged) for e in one.things), *one.words])
+                ),
+            )
+            for one in found
+        ],
+    )
 
 
 def _print_evidence(found: ArticleEvidence, near: tuple[Neighbour, ...], *, defanged: bool) -> None:

@@ -48,9 +48,17 @@ async def wanted_of(conn: Conn, query: ArticleQuery) -> tuple[Wanted, Resolved |
     return to_wanted(query, resolved), resolved
 
 
-def to_wanted(query: ArticleQuery, resolved: Resolved | None = None) -> Wanted:
-    """Return what a list of articles is narrowed to, its search resolved before."""
-    wanted = Wanted()
+def to_wanted(
+    query: ArticleQuery,
+    resolved: Resolved | None = None,
+    *,
+    values: dict[str, object] | None = None,
+) -> Wanted:
+    """Return what a list of articles is narrowed to, its search resolved before.
+
+    Those who share `values` may stand in one statement, if they are narrowed by searches alone.
+    """
+    wanted = Wanted() if values is None else Wanted(values=values)
     for names, conditions in ((_WALKED, wanted.walked), (_FILTERS, wanted.filters)):
         for name, condition in names.items():
             value = getattr(query, name)
@@ -60,7 +68,8 @@ def to_wanted(query: ArticleQuery, resolved: Resolved | None = None) -> Wanted:
     if query.source is None and not of_source(resolved):
         wanted.walked.append(_FOLDED)
     if query.tag is not None:
-        wanted.drivers.append(Driver(condition=_FILTERS["tag"]))
+        tagged = _FILTERS["tag"]
+        wanted.drivers.append(Driver(condition=tagged, estimated=(tagged,), answers=tagged))
     if resolved is not None:
         add_search(wanted, resolved)
     return wanted

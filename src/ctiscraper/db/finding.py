@@ -1,10 +1,12 @@
 """Finding the newest articles that match: by an index where few can match, else by date."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.db.paging import Position
@@ -13,12 +15,12 @@ from ctiscraper.db.wanted import Driver, Sql, Wanted
 
 # So few that nothing can be cheaper than to look at all of them.
 FEW = 1_000
-# Of phrases each candidate is verified in its text.
-PHRASES_MOST = 5_000
-WINDOWS = (200, 1_000, 2_000)
-"""Of how many articles the steps of a walk are; all further steps are like the last."""
+FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW = 200, 100, 4_000
+"""Of how many articles the first step of a walk is, and between what the further ones are."""
+STEP_SECONDS = 0.08
+"""How long a step may take, as the one before it tells: no statement comes near its end."""
 WALK_SECONDS = 0.3
-"""How long a walk goes on before it gives what it has."""
+"""How long a search goes on before it gives what it has."""
 SPARE_SECONDS = 0.05
 """How long it goes on for more than are needed."""
 
@@ -51,8 +53,6 @@ NEWER = (
 )
 Way: TypeAlias = tuple[sql.SQL, sql.SQL]
 """What lies beyond a place in a list, and the list's order."""
-Path: TypeAlias = tuple[Way, Sql]
-"""Which way a walk goes, and over which articles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,97 +83,52 @@ async def find(
     if wanted.nothing:
         return Found(ids=[], count=0)
     await conn.execute(_SET_UP)
-    driver = await _choose(conn, wanted)
-    if driver is None:
-        return await _walk(conn, wanted, after, size, (way, _ARTICLES))
-    if wanted.texts and (driver.articles or 0) > FEW:
-        # To look into the text of each costs more than to find which there are.
-        return await _walk(conn, wanted, after, size, (way, _source(driver)))
-    values = {**wanted.values, "cap": FOUND_MOST + 1, "limit": size.most}
-    place = _TRUE if after is None else way[0]
-    if after is not None:
-        values |= {"at": after.at, "id": after.id}
-    statement = _EXACT.format(
-        source=_source(driver), conditions=AND.join(wanted.conditions), place=place, order=way[1]
-    )
-    await conn.execute(_BY_BITMAP if driver.condition is not None else _EITHER)
-    cursor = await conn.execute(statement, values, prepare=False)
-    row = await cursor.fetchone()
-    assert row is not None, "a query without FROM has one row"
-    return Found(ids=list(row[1]), count=min(int(row[0]), FOUND_MOST))
+    finding = _Finding(conn, wanted, after, size, way)
+    for driver in _promising(wanted):
+        found = await finding.by(driver)
+        if found is not None:
+            return found
+    return await finding.walk()
 
 
-_EXACT = sql.SQL(
-    """
-    WITH a AS MATERIALIZED (SELECT a.id, a.sort_at FROM {source} WHERE {conditions})
-    SELECT (SELECT count(*) FROM a),
-        ARRAY(SELECT a.id FROM a WHERE {place} ORDER BY {order} LIMIT %(limit)s)
-    """
-)
-
-
-def _source(driver: Driver) -> Sql:
-    if driver.listed is None:
-        return _ARTICLES
-    return sql.SQL("(SELECT DISTINCT l.id FROM ({}) l) c JOIN article a ON a.id = c.id").format(
-        driver.listed
-    )
-
-
-async def _choose(conn: Conn, wanted: Wanted) -> Driver | None:
-    """Return what to begin with, None where so many may match that a walk meets them soon."""
+def _promising(wanted: Wanted) -> Iterator[Driver]:
+    """Yield what a search may begin with, the surest first."""
     known = sorted(
         (one for one in wanted.drivers if one.articles is not None),
         key=lambda one: one.articles or 0,
     )
-    if known and (known[0].articles or 0) <= FEW:
-        return known[0]
-    for driver in wanted.drivers:
-        if driver.articles is None:
-            most = PHRASES_MOST if driver.verified else FOUND_MOST
-            if await _is_within(conn, driver, wanted, most):
-                return driver
-    return known[0] if known and (known[0].articles or 0) <= FOUND_MOST else None
+    few = [one for one in known[:1] if (one.articles or 0) <= FEW]
+    yield from few
+    for one in wanted.drivers:
+        if one.articles is None and one.at_least <= FOUND_MOST:
+            yield one
+    yield from (one for one in known[len(few) : 1] if (one.articles or 0) <= FOUND_MOST)
 
 
-async def _is_within(conn: Conn, driver: Driver, wanted: Wanted, most: int) -> bool:
-    """Whether a driver gives so many articles at most."""
-    if driver.condition is not None:
-        statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM article a WHERE {}")
-        cursor = await conn.execute(
-            statement.format(driver.condition), wanted.values, prepare=False
-        )
-        row = await cursor.fetchone()
-        assert row is not None, "a plan is one row"
-        if row[0][0]["Plan"]["Plan Rows"] > most * _SURELY:
-            return False
-    return await _count(conn, driver, wanted, most) <= most
-
-
-async def _count(conn: Conn, driver: Driver, wanted: Wanted, most: int) -> int:
-    """How many articles a driver gives, at most one over so many."""
-    if driver.condition is not None:
-        listed: Sql = sql.SQL("SELECT 1 FROM article a WHERE {}").format(driver.condition)
-        await conn.execute(_BY_BITMAP)
-    else:
-        assert driver.listed is not None, "a driver is a condition or a list"
-        listed = driver.listed
-        await conn.execute(_EITHER)
-    statement = sql.SQL("SELECT count(*) FROM (SELECT 1 FROM ({}) l LIMIT %(cap)s) c").format(
-        listed
-    )
-    cursor = await conn.execute(statement, {**wanted.values, "cap": most + 1}, prepare=False)
-    row = await cursor.fetchone()
-    assert row is not None, "a count is one row"
-    return int(row[0])
-
-
+_COLUMNS = sql.SQL(
+    "a.id, a.sort_at, a.search, a.tags, a.method, a.source_id, a.tier, a.language, a.duplicate_of"
+)
+# All that a driver gives, unless that is too much; what of it matches without a look into texts.
+_CANDIDATES = sql.SQL(
+    """
+    WITH c AS MATERIALIZED (SELECT {columns} FROM {source} WHERE {driver} LIMIT %(cap)s),
+    m AS MATERIALIZED (
+        SELECT a.id, a.sort_at FROM c a
+        WHERE (SELECT count(*) FROM c) < %(cap)s AND {conditions})
+    SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM m),
+        ARRAY(SELECT a.id FROM m a WHERE {place} ORDER BY {order} LIMIT %(limit)s)
+    """
+)
+_OF_THESE = sql.SQL(
+    """
+    SELECT ARRAY(SELECT a.id FROM article a WHERE a.id = ANY(%(ids)s) AND {texts}
+        ORDER BY {order} LIMIT %(limit)s)
+    """
+)
 _STEP = sql.SQL(
     """
     WITH w AS MATERIALIZED (
-        SELECT a.id, a.sort_at, a.search, a.tags, a.method, a.source_id, a.tier, a.language,
-            a.duplicate_of
-        FROM {source} WHERE {walked} ORDER BY {order} LIMIT %(window)s
+        SELECT {columns} FROM article a WHERE {walked} ORDER BY {order} LIMIT %(window)s
     )
     SELECT (SELECT count(*) FROM w),
         ARRAY(SELECT a.id FROM w a WHERE {filters} ORDER BY {order} LIMIT %(limit)s),
@@ -184,53 +139,168 @@ _STEP = sql.SQL(
 )
 
 
-async def _walk(
-    conn: Conn, wanted: Wanted, after: Position | None, size: Size, path: Path
-) -> Found:
-    """Look at article by article in list order, in steps, until there are enough or time is up."""
-    begun = time.monotonic()
-    ids: list[int] = []
-    step = 0
-    from_start = after is None
-    await conn.execute(_BY_INDEX)
-    while True:
-        window = WINDOWS[min(step, len(WINDOWS) - 1)]
-        seen, found, last = await _step(conn, wanted, after, (window, size.most - len(ids)), path)
-        ids += found
-        step += 1
-        if len(ids) >= size.most:
-            return Found(ids=ids, count=_all_of(wanted))
-        if seen < window or last is None:
-            return Found(ids=ids, count=len(ids) if from_start else _all_of(wanted))
-        after = last
-        allowed = SPARE_SECONDS if len(ids) >= size.enough else WALK_SECONDS
-        if time.monotonic() - begun > allowed:
-            return Found(ids=ids, count=_all_of(wanted), stopped=after)
+@dataclass(slots=True)
+class _Pace:
+    """How many articles a step looks at: as many as the last one's speed gives its time for."""
+
+    window: int
+    begun: float = field(default_factory=time.monotonic)
+    _step: float = 0.0
+
+    def begin(self) -> None:
+        """Begin a step."""
+        self._step = time.monotonic()
+
+    def end(self, looked_at: int) -> None:
+        """Note how many articles a step looked at."""
+        now = time.monotonic()
+        left = max(0.0, WALK_SECONDS - (now - self.begun))
+        share = min(STEP_SECONDS, left) / max(now - self._step, 1e-4)
+        self.window = max(LEAST_WINDOW, min(MOST_WINDOW, int(looked_at * share)))
+
+    def is_over(self, *, enough: bool) -> bool:
+        """Return whether no further step is begun."""
+        return time.monotonic() - self.begun > (SPARE_SECONDS if enough else WALK_SECONDS)
 
 
-async def _step(
-    conn: Conn, wanted: Wanted, after: Position | None, sizes: tuple[int, int], path: Path
-) -> tuple[int, list[int], Position | None]:
-    way, source = path
-    walked = wanted.walked if after is None else [*wanted.walked, way[0]]
-    statement = _STEP.format(
-        source=source,
-        walked=AND.join(walked) if walked else _TRUE,
-        filters=AND.join(wanted.filters) if wanted.filters else _TRUE,
-        order=way[1],
-        backwards=(NEWER if way is OLDER else OLDER)[1],
-    )
-    values = {**wanted.values, "window": sizes[0], "limit": sizes[1]}
-    if after is not None:
-        values |= {"at": after.at, "id": after.id}
+@dataclass(slots=True)
+class _Finding:
+    conn: Conn
+    wanted: Wanted
+    after: Position | None
+    size: Size
+    way: Way
+    pace: _Pace = field(default_factory=lambda: _Pace(FIRST_WINDOW))
+
+    async def by(self, driver: Driver) -> Found | None:
+        """Return what is found among all that a driver gives, None where that is too much."""
+        for condition in driver.estimated:
+            if await estimated(self.conn, condition, self.wanted.values) > FOUND_MOST * _SURELY:
+                return None
+        texts = [one for one in self.wanted.texts if one != driver.answers]
+        given, matching, ids = await self._candidates(driver, texts)
+        if given > FOUND_MOST:
+            return None
+        if not texts:
+            return Found(ids=ids, count=matching)
+        return await self._among(ids, texts)
+
+    async def _candidates(self, driver: Driver, texts: list[Sql]) -> tuple[int, int, list[int]]:
+        """Return how many a driver gives and how many of them may match, with these in order."""
+        unread = [*texts, driver.answers]
+        conditions = [one for one in self.wanted.conditions if one not in unread]
+        statement = _CANDIDATES.format(
+            columns=_COLUMNS,
+            source=_source(driver),
+            driver=_TRUE if driver.condition is None else driver.condition,
+            conditions=AND.join(conditions) if conditions else _TRUE,
+            place=self._beyond(self.after),
+            order=self.way[1],
+        )
+        await self.conn.execute(_EITHER if driver.condition is None else _BY_BITMAP)
+        cap, limit = FOUND_MOST + 1, FOUND_MOST if texts else self.size.most
+        row = await self._row(statement, {"cap": cap, "limit": limit, **_at(self.after)})
+        return int(row[0]), min(int(row[1]), FOUND_MOST), list(row[2])
+
+    async def _among(self, candidates: list[int], texts: list[Sql]) -> Found:
+        """Look into the texts of candidates, the first ones first, until there are enough."""
+        await self.conn.execute(_BY_INDEX)
+        statement = _OF_THESE.format(texts=AND.join(texts), order=self.way[1])
+        ids: list[int] = []
+        done = 0
+        while done < len(candidates):
+            these = candidates[done : done + self.pace.window]
+            self.pace.begin()
+            row = await self._row(statement, {"ids": these, "limit": len(these)})
+            self.pace.end(len(these))
+            ids += row[0]
+            done += len(these)
+            if self.pace.is_over(enough=len(ids) >= self.size.enough):
+                break
+        if done >= len(candidates):
+            count = len(ids) if self.after is None else None
+            return Found(ids=ids[: self.size.most], count=count)
+        if len(ids) >= self.size.most:
+            return Found(ids=ids[: self.size.most], count=None)
+        return Found(ids=ids, count=None, stopped=await self._place_of(candidates[done - 1]))
+
+    async def _place_of(self, number: int) -> Position:
+        row = await self._row(
+            sql.SQL("SELECT sort_at, id FROM article WHERE id = %(number)s"), {"number": number}
+        )
+        return Position(row[0], int(row[1]))
+
+    async def walk(self) -> Found:
+        """Look at article by article in list order, in steps, until there are enough."""
+        ids: list[int] = []
+        after = self.after
+        await self.conn.execute(_BY_INDEX)
+        while True:
+            window = self.pace.window
+            self.pace.begin()
+            seen, found, last = await self._step(after, self.size.most - len(ids))
+            self.pace.end(seen)
+            ids += found
+            if len(ids) >= self.size.most:
+                return Found(ids=ids, count=_all_of(self.wanted))
+            if seen < window or last is None:
+                count = len(ids) if self.after is None else _all_of(self.wanted)
+                return Found(ids=ids, count=count)
+            after = last
+            if self.pace.is_over(enough=len(ids) >= self.size.enough):
+                return Found(ids=ids, count=_all_of(self.wanted), stopped=after)
+
+    async def _step(
+        self, after: Position | None, limit: int
+    ) -> tuple[int, list[int], Position | None]:
+        wanted = self.wanted
+        statement = _STEP.format(
+            columns=_COLUMNS,
+            walked=AND.join([*wanted.walked, self._beyond(after)]),
+            filters=AND.join(wanted.filters) if wanted.filters else _TRUE,
+            order=self.way[1],
+            backwards=(NEWER if self.way is OLDER else OLDER)[1],
+        )
+        values = {"window": self.pace.window, "limit": limit, **_at(after)}
+        row = await self._row(statement, values)
+        last = None if row[2] is None else Position(row[2], int(row[3]))
+        return int(row[0]), list(row[1]), last
+
+    def _beyond(self, after: Position | None) -> Sql:
+        return _TRUE if after is None else self.way[0]
+
+    async def _row(self, statement: Sql, values: dict[str, object]) -> TupleRow:
+        cursor = await self.conn.execute(statement, {**self.wanted.values, **values}, prepare=False)
+        row = await cursor.fetchone()
+        assert row is not None, "each of these has one row"
+        return row
+
+
+def _at(after: Position | None) -> dict[str, object]:
+    return {} if after is None else {"at": after.at, "id": after.id}
+
+
+def _source(driver: Driver) -> Sql:
+    if driver.listed is None:
+        return _ARTICLES
+    return sql.SQL(
+        "(SELECT DISTINCT l.id FROM ({}) l LIMIT %(cap)s) d JOIN article a ON a.id = d.id"
+    ).format(driver.listed)
+
+
+async def estimated(conn: Conn, condition: Sql, values: Mapping[str, object]) -> float:
+    """Return how many articles meet a condition as the server's statistics know it."""
+    statement = sql.SQL("EXPLAIN (FORMAT JSON) SELECT 1 FROM article a WHERE {}").format(condition)
     cursor = await conn.execute(statement, values, prepare=False)
     row = await cursor.fetchone()
-    assert row is not None, "the last of a window is joined to one row"
-    last = None if row[2] is None else Position(row[2], int(row[3]))
-    return int(row[0]), list(row[1]), last
+    assert row is not None, "a plan is one row"
+    return float(row[0][0]["Plan"]["Plan Rows"])
 
 
 def _all_of(wanted: Wanted) -> int | None:
     """How many match where a driver had more than are counted and nothing else narrows it."""
-    only = len(wanted.filters) == 1 and len(wanted.drivers) == 1
-    return FOUND_MOST if only and len(wanted.walked) <= 1 else None
+    if len(wanted.filters) != 1 or len(wanted.drivers) != 1 or len(wanted.walked) > 1:
+        return None
+    [driver], [filtered] = wanted.drivers, wanted.filters
+    # What is looked for in texts may be found in few of those that the index gives.
+    return FOUND_MOST if driver.answers == filtered or filtered not in wanted.texts else None

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from ctiscraper.db.reals import real
 from ctiscraper.db.resolving import MENTIONED, Resolved, storable
-from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Term, demanded
+from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Term, demanded, leaves
 
 Sql = sql.SQL | sql.Composed
 
@@ -26,30 +26,32 @@ _PER_CENT = 100
 class Driver:
     """What gives a superset of the matches by an index: a condition, or a list of articles.
 
-    `articles` is how many there are, where that is known. With `verified` a candidate is only
-    told to match by looking into its text.
+    `articles` is how many there are, where that is known, else there are `at_least` so many; of
+    each of `estimated` the statistics know about how many there are. `answers` is the filter that
+    holds of all that it gives: it is not looked at again.
     """
 
     condition: Sql | None = None
     listed: Sql | None = None
     articles: int | None = None
-    verified: bool = False
+    at_least: int = 0
+    estimated: tuple[Sql, ...] = ()
+    answers: Sql | None = None
 
 
 @dataclass(slots=True)
 class Wanted:
     """What articles must be like, with the values of the conditions.
 
-    `walked` narrow the indexes by date, `filters` are looked at article by article; the drivers
-    are what the search can begin with instead.
+    `walked` narrow the indexes by date, `filters` are looked at article by article, those in
+    `texts` by reading its words; the drivers are what the search can begin with instead.
     """
 
     walked: list[Sql] = field(default_factory=list)
     filters: list[Sql] = field(default_factory=list)
     drivers: list[Driver] = field(default_factory=list)
     values: dict[str, object] = field(default_factory=dict)
-    texts: bool = False
-    """Whether words are looked for, which are verified in each text."""
+    texts: list[Sql] = field(default_factory=list)
 
     @property
     def nothing(self) -> bool:
@@ -102,13 +104,14 @@ class _Adding:
             if all(_is_text(part) for part in demanded(self.resolved.question.tree)):
                 self.wanted.filters.append(_FALSE)
             return
-        self.wanted.filters.append(self._matches(query))
-        self.wanted.texts = True
+        matches = self._matches(query)
+        self.wanted.filters.append(matches)
+        self.wanted.texts.append(matches)
         loose = _loose(self.resolved, words)
         if loose:
-            verified = "<" in query
-            condition = self._matches(loose)
-            self.wanted.drivers.append(Driver(condition=condition, verified=verified))
+            self.wanted.drivers.append(
+                self._by_words(loose, answers=matches if loose == query else None)
+            )
 
     def part(self, part: Node) -> None:
         """Add a part that is not of words alone."""
@@ -117,12 +120,18 @@ class _Adding:
             return
         walked = isinstance(part, Term) and part.name in _WALKED
         (self.wanted.walked if walked else self.wanted.filters).append(condition)
+        if not all(isinstance(leaf, Term) for leaf in leaves(part)):
+            self.wanted.texts.append(condition)
         driver = self._driver(part)
         if driver is not None:
             self.wanted.drivers.append(driver)
 
     def _matches(self, query: str) -> sql.Composed:
         return sql.SQL("a.search @@ {}::tsquery").format(self.wanted.keep("t", query))
+
+    def _by_words(self, loose: str, answers: Sql | None = None) -> Driver:
+        condition = self._matches(loose)
+        return Driver(condition=condition, estimated=(condition,), answers=answers)
 
     def _condition(self, node: Node) -> Sql | None:
         """Return a part as a condition; None for words that are too common."""
@@ -211,11 +220,12 @@ class _Adding:
         if isinstance(node, Or):
             return self._any_driver(node)
         loose = "" if isinstance(node, Not) else _loose(self.resolved, node)
-        return Driver(condition=self._matches(loose)) if loose else None
+        return self._by_words(loose) if loose else None
 
     def _term_driver(self, term: Term) -> Driver | None:
         if term.name is FieldName.TAG:
-            return Driver(condition=self._same(term))
+            condition = self._same(term)
+            return Driver(condition=condition, estimated=(condition,))
         if term.name not in MENTIONED:
             return None
         thing = self.resolved.things[term]
@@ -235,6 +245,8 @@ class _Adding:
         return Driver(
             listed=sql.SQL(" UNION ").join(sql.SQL("({})").format(_list_of(d)) for d in drivers),
             articles=sum(known) if len(known) == len(sizes) else None,
+            at_least=max([*known, *(driver.at_least for driver in drivers)]),
+            estimated=tuple(one for driver in drivers for one in driver.estimated),
         )
 
 
@@ -264,14 +276,23 @@ def written_query(resolved: Resolved, node: Node) -> str:
 def _loose(resolved: Resolved, node: Node) -> str:
     """Return a query that the index answers alone and all matches fit; empty where none does."""
     if isinstance(node, And):
-        parts = [one for part in node.parts if (one := _loose(resolved, part))]
-        return " & ".join(f"({part})" for part in parts)
+        # An index can leave out what has a word, but not what has a phrase.
+        given = [_loose(resolved, part) for part in node.parts]
+        parts = [
+            one or _excluded(resolved, part) for one, part in zip(given, node.parts, strict=True)
+        ]
+        return " & ".join(f"({part})" for part in parts if part) if any(given) else ""
     if isinstance(node, Or):
         parts = [_loose(resolved, part) for part in node.parts if written_query(resolved, part)]
         return " | ".join(f"({part})" for part in parts) if all(parts) else ""
     if isinstance(node, Not | Term):
         return ""
     return resolved.words[node].replace("<->", "&")
+
+
+def _excluded(resolved: Resolved, node: Node) -> str:
+    query = written_query(resolved, node) if isinstance(node, Not) else ""
+    return "" if "<" in query else query
 
 
 def _is_text(node: Node) -> bool:

@@ -1,6 +1,7 @@
 """What is done again and again beside collecting: metrics, retention, looks for what is amiss."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -9,6 +10,7 @@ import structlog
 from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
 from ctiscraper.db.enrichments import Enrichments
+from ctiscraper.db.known_words import KnownWords
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
@@ -20,6 +22,9 @@ from ctiscraper.tasks.upkeep import remove_outlived
 log = structlog.get_logger()
 
 HOUR = 3600.0
+WORDS_EVERY = 600.0
+# The words of so many articles as can be counted in one round's time; the next goes on.
+WORDS_SECONDS = 20.0
 # After a failure, for instance of the database, a round is not put off for an hour.
 AGAIN_SECONDS = 60.0
 
@@ -40,6 +45,7 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             _every(HOUR, conninfo, retention),
             _every(HOUR, conninfo, check_accounts),
             _every(HOUR, conninfo, queue_missed),
+            _every(WORDS_EVERY, conninfo, count_words),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds
@@ -64,6 +70,20 @@ async def queue_missed(database: Database) -> None:
     """Queue what was stored but never looked through: nothing may be missing without a word."""
     if missed := await Enrichments(database).queue_missed():
         log.warning("texts_were_missed", queued=missed)
+
+
+async def count_words(database: Database) -> None:
+    """Count the words of new articles, so that a search for a misspelt one has an answer."""
+    words, deadline = KnownWords(database), time.monotonic() + WORDS_SECONDS
+    articles = 0
+    while time.monotonic() < deadline:
+        counted = await words.count_next()
+        articles += counted.articles
+        if counted.over:
+            break
+    dropped = await words.drop_rarest()
+    if articles:
+        log.info("words_counted", articles=articles, dropped=dropped)
 
 
 async def _every(

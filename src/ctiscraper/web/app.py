@@ -13,6 +13,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems, sudo
+from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
@@ -25,6 +26,7 @@ from ctiscraper.web.api import (
     operations,
     queue,
     scoreboard,
+    searches,
     sources,
     stories,
     techniques,
@@ -40,13 +42,14 @@ from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.forwarded import Forwarded
 from ctiscraper.web.guarded import GuardedRoute, check_rules
-from ctiscraper.web.pages import account, login, passkeys, password, setup, theme
+from ctiscraper.web.pages import account, feeds, login, passkeys, password, setup, theme
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import searches as search_pages
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
@@ -61,6 +64,8 @@ from ctiscraper.web.token_rate import TokenRate
 
 _PAGES = (
     article_pages,
+    search_pages,
+    feeds,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -142,6 +147,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.services = services
     app.state.doorman = Doorman(services.database)
     app.state.token_rate = TokenRate()
+    app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
@@ -169,7 +175,7 @@ def _api() -> APIRouter:
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
     access = (users, tokens, audit)
-    for resource in (articles, *named, *kept, *access):
+    for resource in (articles, searches, *named, *kept, *access):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

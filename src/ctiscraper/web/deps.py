@@ -19,8 +19,10 @@ from ctiscraper.db.items import Items
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.queue import Queue
+from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.scoreboard import SourceScores
 from ctiscraper.db.session import Database
+from ctiscraper.db.similar import Similar
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
@@ -152,6 +154,8 @@ RecordsDep = Annotated[EnrichmentRecords, Depends(over(EnrichmentRecords))]
 ItemsDep = Annotated[Items, Depends(over(Items))]
 RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(over(Queue))]
+SavedSearchesDep = Annotated[SavedSearches, Depends(over(SavedSearches))]
+SimilarDep = Annotated[Similar, Depends(over(Similar))]
 SourcesDep = Annotated[Sources, Depends(over(Sources))]
 StoriesDep = Annotated[Stories, Depends(over(Stories))]
 StoryPagesDep = Annotated[StoryPages, Depends(over(StoryPages))]

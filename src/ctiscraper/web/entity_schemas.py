@@ -5,6 +5,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ctiscraper.db.entities import LOOKUP_MOST, EntityQuery
+from ctiscraper.db.similar import MOST
 from ctiscraper.db.verdicts import Decision, Scope
 from ctiscraper.enrich.kinds import Kind
 from ctiscraper.intelligence import Name, Verdict
@@ -15,6 +16,14 @@ from ctiscraper.web.tables import FormParameters
 LONGEST_VALUE = 8192
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,253}$")]
 Value = Annotated[str, Field(max_length=LONGEST_VALUE)]
+
+
+class SimilarParameters(BaseModel):
+    """How many similar articles are given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(MOST, ge=1, le=20, description="how many at most")
 
 
 class EntityParameters(FormParameters):

@@ -1,5 +1,6 @@
 """The outermost layer: each exchange has an id, a line in the log and a span in its trace."""
 
+import re
 import time
 from collections.abc import Mapping
 from uuid import uuid4
@@ -15,6 +16,7 @@ _log = structlog.get_logger(__name__)
 
 _FAULT = 500
 _HEALTH = "/health"
+_FEED = re.compile(r"(?i)^(/+feeds/+)[^.]*(.*)")
 # The only headers of a stranger that say something of the trace.
 _TRACE_HEADERS = ("x-amzn-trace-id", "traceparent", "tracestate")
 UNMATCHED = "(none)"
@@ -38,7 +40,7 @@ class Access:
             if _is_probe(scope):
                 await self._tell(scope, receive, send, Span())
                 return
-            known = {"http.request.method": scope["method"], "url.path": scope["path"]}
+            known = {"http.request.method": scope["method"], "url.path": shown_path(scope)}
             with (
                 resume(_carrier(Headers(scope=scope))),
                 span(_method(scope), kind="server", request_id=request_id, **known) as at,
@@ -61,7 +63,7 @@ class Access:
                 "request",
                 method=scope["method"],
                 route=route,
-                path=scope["path"],
+                path=shown_path(scope),
                 status=answer.status,
                 bytes=answer.size,
                 ms=round((time.perf_counter() - began) * 1000, 1),
@@ -98,6 +100,12 @@ def route_of(scope: Scope) -> str:
         return path
     root = scope.get("root_path", "")
     return f"{root}/*" if root else UNMATCHED
+
+
+def shown_path(scope: Scope) -> str:
+    """Return the path that was asked for, without the secret that lets in to a feed."""
+    path: str = scope["path"]
+    return _FEED.sub(r"\1[redacted]\2", path)
 
 
 def _method(scope: Scope) -> str:

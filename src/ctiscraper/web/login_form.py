@@ -43,7 +43,6 @@ def login_page(
             "login": onward.login,
             "problem": problem,
             "told": told,
-            "sign_on": request.app.state.services.provider is not None,
         },
         scope=request.scope,
         status=status,

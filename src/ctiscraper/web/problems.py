@@ -29,6 +29,7 @@ from ctiscraper.errors import (
 )
 from ctiscraper.reasons import words_of
 from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.exchange import shown_path
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
 
@@ -143,7 +144,7 @@ def fault_answer(scope: Scope, error: Exception) -> Response:
     """Return the answer for a fault of our own, which the log keeps in full."""
     _log.error(
         "web.fault",
-        path=scope["path"],
+        path=shown_path(scope),
         method=scope["method"],
         request_id=scope["state"]["request_id"],
         exc_info=error,

@@ -18,6 +18,7 @@ Rule = Permission | Public
 PUBLIC_MOUNTS = frozenset({"/static"})
 
 _ANYONE = Public.ANYONE
+_OWN = Permission.SELF_WRITE
 _READ = Permission.ARTICLE_READ
 _EXPORT = Permission.ARTICLE_EXPORT
 _VERDICT = Permission.VERDICT_WRITE
@@ -40,7 +41,16 @@ _API: Mapping[str, Rule] = {
     "GET /articles/{article_id}/changes": _READ,
     "GET /articles/{article_id}/entities": _READ,
     "GET /articles/{article_id}/neighbours": _READ,
+    "GET /articles/{article_id}/similar": _READ,
     "GET /articles/{article_id}/stories": _READ,
+    "GET /searches": _READ,
+    "POST /searches": _OWN,
+    "GET /searches/{search_id}": _READ,
+    "PATCH /searches/{search_id}": _OWN,
+    "DELETE /searches/{search_id}": _OWN,
+    "POST /searches/{search_id}/seen": _OWN,
+    "POST /searches/{search_id}/feed": _OWN,
+    "DELETE /searches/{search_id}/feed": _OWN,
     "GET /entities": _READ,
     "GET /entities/{entity_id}": _READ,
     "GET /entities/{entity_id}/articles": _READ,
@@ -103,6 +113,17 @@ _PAGES: Mapping[str, Rule] = {
     "GET /": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/changes": _READ,
+    "GET /searches": _READ,
+    "POST /searches": _OWN,
+    "GET /searches/{search_id}": _READ,
+    "POST /searches/{search_id}/change": _OWN,
+    "POST /searches/{search_id}/move": _OWN,
+    "POST /searches/{search_id}/remove": _OWN,
+    "POST /searches/{search_id}/feed": _OWN,
+    "POST /searches/{search_id}/unfollow": _OWN,
+    # The token in their address decides.
+    "GET /feeds/{token}.atom": _ANYONE,
+    "GET /feeds/{token}.json": _ANYONE,
     "GET /indicators": _READ,
     "GET /indicators/{entity_id}": _READ,
     "POST /indicators/lookup": _READ,

@@ -5,12 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.entity_views import ArticleEvidence, Neighbour
+from ctiscraper.entity_views import ArticleEvidence, Neighbour, SimilarArticle
 from ctiscraper.evidence import evidence_of
 from ctiscraper.share.tabular import EVIDENCE
 from ctiscraper.web.answers import encoded, tagged
-from ctiscraper.web.deps import ArticlesDep, EntitiesDep, Services
-from ctiscraper.web.entity_schemas import EvidenceParameters, NeighbourParameters
+from ctiscraper.web.deps import ArticlesDep, EntitiesDep, Services, SimilarDep
+from ctiscraper.web.entity_schemas import (
+    EvidenceParameters,
+    NeighbourParameters,
+    SimilarParameters,
+)
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.tables import EXPORTED, Export, Format, written
 
@@ -59,4 +63,23 @@ async def list_neighbours(
     """Those first that share most of what few articles name; `shared` names it."""
     await articles.get(article_id)
     found = await entities.neighbours(article_id, limit=parameters.limit)
+    return tagged(request, encoded(found))
+
+
+@router.get(
+    "/{article_id}/similar",
+    response_model=tuple[SimilarArticle, ...],
+    summary="Articles that have to do with this one",
+)
+async def list_similar(
+    request: Request,
+    similar: SimilarDep,
+    article_id: ArticleId,
+    parameters: Annotated[SimilarParameters, Query()],
+) -> Response:
+    """By the rare things and words that both have, named in `things` and `words`, rarest first.
+
+    Its near-duplicates and the articles of its own story are left out.
+    """
+    found = await similar.to_article(article_id, limit=parameters.limit)
     return tagged(request, encoded(found))

@@ -12,25 +12,35 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.searched import Shown
 from ctiscraper.errors import SearchSyntaxError
 from ctiscraper.query.write import narrowed
 from ctiscraper.scoring import Scoring
 from ctiscraper.types import Extraction, Tier
-from ctiscraper.views import ArticleDetail, ArticlePage, ArticleSummary, WatchEntry
+from ctiscraper.views import (
+    ArticleDetail,
+    ArticlePage,
+    ArticleSummary,
+    SavedSearch,
+    WatchEntry,
+)
 from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import (
     ArticlesDep,
     EntitiesDep,
     OverviewDep,
     RecordsDep,
+    SavedSearchesDep,
     ScoringDep,
+    SimilarDep,
     StoryPagesDep,
 )
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.render import day_name, render
+from ctiscraper.web.saved import as_search, reader_of
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.search_words import HELP
 from ctiscraper.web.verdict_words import VERDICTS
@@ -57,6 +67,7 @@ async def article_list(
     articles: ArticlesDep,
     overview: OverviewDep,
     scoring: ScoringDep,
+    saved: SavedSearchesDep,
     filters: Filters,
 ) -> Response:
     """The newest articles, by day, those of a search, or the best of some days."""
@@ -69,6 +80,8 @@ async def article_list(
             "days": _sections(page.articles, _heading(filters)),
             "page": page,
             "facets": page.facets,
+            "saved": await _saved(request, saved),
+            "as_search": None if mistake else as_search(filters),
             "filters": filters,
             "mistake": mistake,
             "help": HELP,
@@ -107,6 +120,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     evidence: EvidenceDep,
     records: RecordsDep,
     stories: StoryPagesDep,
+    similar: SimilarDep,
     overview: OverviewDep,
     article_id: ArticleId,
     filters: Filters,
@@ -125,6 +139,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
             "named": named(mentions, await evidence.decisions(article_id)),
             "looked": looked if looked and looked.revision == found.revision else None,
             "stories": await stories.stories_of(article_id),
+            "similar": await similar.to_article(article_id),
             "verdicts": VERDICTS,
             "refusal": _refusal(found.notes),
             "newer": newer,
@@ -162,6 +177,12 @@ async def article_changes(
         },
         scope=request.scope,
     )
+
+
+async def _saved(request: Request, saved: SavedSearches) -> tuple[SavedSearch, ...]:
+    """The searches that lead on from the list."""
+    user_id = reader_of(request)
+    return () if user_id is None else await saved.of_user(user_id)
 
 
 async def _watched(scoring: Scoring, number: int | None) -> WatchEntry | None:
