@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 from psycopg import sql
 
 from ctiscraper.db.resolving import MENTIONED, Resolved, storable
+from ctiscraper.db.wanted_triage import (
+    TRIAGE,
+    tagged_condition,
+    tagged_listed,
+    triage_condition,
+    triage_listed,
+)
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Term, demanded
 
 Sql = sql.SQL | sql.Composed
@@ -179,9 +186,11 @@ class _Adding:
         ).format(self.wanted.keep("e", ids))
 
     def _same(self, term: Term) -> Sql:
-        value = self.wanted.keep("v", storable(term.value))
+        if term.name in TRIAGE:
+            return triage_condition(self.resolved, term, self.wanted.keep)
         if term.name is FieldName.TAG:
-            return sql.SQL("a.tags @> ARRAY[{}]").format(value)
+            return tagged_condition(term.value, self.wanted.keep)
+        value = self.wanted.keep("v", storable(term.value))
         if term.name is FieldName.TIER:
             return sql.SQL("a.tier = {}").format(value)
         assert term.name is FieldName.LANG, "every other field has its condition above"
@@ -213,8 +222,12 @@ class _Adding:
         return Driver(condition=self._matches(loose)) if loose else None
 
     def _term_driver(self, term: Term) -> Driver | None:
+        keep = self.wanted.keep
         if term.name is FieldName.TAG:
-            return Driver(condition=self._same(term))
+            return Driver(listed=tagged_listed(term.value, keep))
+        if term.name in TRIAGE:
+            many = triage_listed(self.resolved, term, keep)
+            return None if many is None else Driver(listed=many)
         if term.name not in MENTIONED:
             return None
         thing = self.resolved.things[term]
