@@ -1,5 +1,6 @@
 """Changes of many articles at once, and the way back: what they were is kept for half an hour."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -74,14 +75,17 @@ async def lock(conn: Conn, who: Principal, *, personal: bool) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(%s::integer, %s::integer)", place)
 
 
-async def open_change(conn: Conn, who: Principal, number: int) -> Change:
-    """Return a change that this one may undo now. Raises NotFoundError and ConflictError."""
+async def open_change(conn: Conn, who: Principal, number: int, *, fields: Sequence[str]) -> Change:
+    """Return a change of these fields that this one may undo now.
+
+    Raises NotFoundError and ConflictError.
+    """
     cursor = await conn.execute(
         f"SELECT {RETURNED}, now() FROM triage_change WHERE id = %s AND owner = %s FOR UPDATE",  # noqa: S608 - a constant
         (number, who.key),
     )
     row = await cursor.fetchone()
-    if row is None:
+    if row is None or row[1] not in fields:
         raise NotFoundError("there is no change of yours with this number that can be undone")
     change = to_change(row)
     if change.undone_at is not None:

@@ -106,6 +106,10 @@ class Reading:
         with suppress(ReadOnlySqlTransaction):
             async with self._database.connection() as conn:
                 await conn.execute(_VISIT, {"user": user_id})
+        return await self.present(user_id)
+
+    async def present(self, user_id: int) -> Visit:
+        """Return what came since the last visit."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
                 f"""
@@ -154,18 +158,14 @@ class Reading:
         assert row is not None, "it is inserted or updated"
         return to_change(row)
 
-    async def undo(self, who: Principal, number: int) -> Undone | None:
-        """Return what became of a change of a reader, None when it is not one of these.
-
-        Raises NotFoundError and ConflictError.
-        """
+    async def undo(self, who: Principal, number: int) -> Undone:
+        """Return what became of a change of a reader. Raises NotFoundError and ConflictError."""
         async with self._database.transaction() as conn:
             await lock(conn, who, personal=True)
-            change = await open_change(conn, who, number)
+            change = await open_change(conn, who, number, fields=(*_WAYS, THROUGH))
             if change.field == THROUGH:
                 return await closed(conn, change, await _mark_back(conn, who, number))
-            way = _WAYS.get(change.field)
-            return None if way is None else await undo_many(conn, way, who, change)
+            return await undo_many(conn, _WAYS[change.field], who, change)
 
 
 _VISIT = f"""

@@ -136,7 +136,7 @@ class Triage:
         """Return what became of a change of the team. Raises NotFoundError and ConflictError."""
         async with self._database.transaction() as conn:
             await lock(conn, who, personal=False)
-            change = await open_change(conn, who, number)
+            change = await open_change(conn, who, number, fields=tuple(_WAYS))
             return await undo_many(conn, _WAYS[change.field], who, change)
 
     async def person(self, user_id: int) -> PersonRef | None:

@@ -16,6 +16,7 @@ from ctiscraper.web import health, metrics, problems
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
+    annotations,
     article_entities,
     articles,
     enrichment,
@@ -23,6 +24,7 @@ from ctiscraper.web.api import (
     lookup,
     operations,
     queue,
+    reading,
     scoreboard,
     sources,
     stories,
@@ -36,6 +38,7 @@ from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import accounting as accounting_page
+from ctiscraper.web.pages import annotations as annotation_forms
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import operations as operations_page
@@ -43,6 +46,7 @@ from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
 from ctiscraper.web.pages import theme
+from ctiscraper.web.pages import triage as triage_forms
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
@@ -51,6 +55,8 @@ from ctiscraper.web.security import Guard
 
 _PAGES = (
     article_pages,
+    annotation_forms,
+    triage_forms,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -88,6 +94,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
         (409, "It contradicts what is stored"),
         (413, "The body is too large"),
         (422, "A parameter or field is wrong"),
+        (428, "Say which version of it was read"),
         (502, "The site of the source does not answer"),
         (503, "The database does not answer, or this process reads only"),
     )
@@ -143,7 +150,9 @@ def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
-    for resource in (articles, *named, *kept):
+    # Before articles: a file's name ends in what the number of an article would take for its own.
+    beside = (annotations, reading)
+    for resource in (*beside, articles, *named, *kept):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

@@ -40,6 +40,4 @@ def of_reader(query: ArticleQuery, who: Principal) -> ArticleQuery:
 def require(who: Principal, permission: Permission) -> None:
     """Raise HTTPException when this one may not do a part of what its route does."""
     if not who.may(permission):
-        raise HTTPException(
-            HTTPStatus.FORBIDDEN, f"you may not do this: it needs {permission}"
-        )
+        raise HTTPException(HTTPStatus.FORBIDDEN, f"you may not do this: it needs {permission}")
