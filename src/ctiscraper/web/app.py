@@ -33,6 +33,7 @@ from ctiscraper.web.api import (
     watchlist,
 )
 from ctiscraper.web.attack import AttackShelf
+from ctiscraper.web.compression import Compression
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
@@ -141,6 +142,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     check_rules(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
+    app.add_middleware(Compression)
     # Added last, it stands outermost: what the guard refuses is told as well.
     app.add_middleware(Access)
     return app

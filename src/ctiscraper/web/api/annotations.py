@@ -13,11 +13,11 @@ from ctiscraper.errors import InputError
 from ctiscraper.triage_views import Highlight, Note, PlacedHighlight
 from ctiscraper.web.annotated import placed
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.deps import ArticlesDep, EntitiesDep, after_change
+from ctiscraper.web.deps import ArticlesDep, EntitiesDep
 from ctiscraper.web.files import gives, handed_over
 from ctiscraper.web.markdown import markdown_of
 from ctiscraper.web.once import OnceRoute
-from ctiscraper.web.reader_deps import HighlightsDep, NotesDep
+from ctiscraper.web.reader_deps import HighlightsDep, NotesDep, after_triage
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.triage_schemas import HighlightIn, NoteIn, NoteParameters
 from ctiscraper.web.who import Who
@@ -27,7 +27,7 @@ router = APIRouter(tags=["annotations"], route_class=OnceRoute)
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 RowNumber = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]
-_changes = [Depends(after_change)]
+_changes = [Depends(after_triage)]
 _TAG = re.compile(r'\s*(?:W/)?"v([1-9][0-9]{0,9})"\s*')
 
 

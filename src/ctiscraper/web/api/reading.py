@@ -12,9 +12,9 @@ from ctiscraper.errors import InputError
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change, PersonRef, Standing, Tagged, Undone, Visit
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.deps import ArticlesDep, after_change
+from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.once import OnceRoute
-from ctiscraper.web.reader_deps import ReadingDep, TriageDep
+from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage
 from ctiscraper.web.schemas import ArticleFilters, NoParameters
 from ctiscraper.web.triage_schemas import ReadingChangeIn, TagParameters, TriageChangeIn
 from ctiscraper.web.who import Reader, Who, of_reader
@@ -24,7 +24,7 @@ router = APIRouter(tags=["triage"], route_class=OnceRoute)
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 ChangeId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]
-_changes = [Depends(after_change)]
+_changes = [Depends(after_triage)]
 
 
 @router.get("/reading", response_model=Visit, summary="What came since your last visit")

@@ -9,16 +9,16 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.enrich.quotes import find_again
 from ctiscraper.errors import ConflictError, InputError
 from ctiscraper.triage_views import Note
-from ctiscraper.web.deps import ArticlesDep, OverviewDep, after_change
+from ctiscraper.web.deps import ArticlesDep, OverviewDep
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.reader_deps import HighlightsDep, NotesDep
+from ctiscraper.web.reader_deps import HighlightsDep, NotesDep, after_triage
 from ctiscraper.web.render import render
 from ctiscraper.web.triage_forms import HighlightForm, NoteForm
 from ctiscraper.web.who import Who
 
 router = APIRouter(
-    prefix="/articles/{article_id}", dependencies=[Depends(after_change)], route_class=GuardedRoute
+    prefix="/articles/{article_id}", dependencies=[Depends(after_triage)], route_class=GuardedRoute
 )
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]

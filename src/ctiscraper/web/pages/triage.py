@@ -14,11 +14,11 @@ from ctiscraper.db.changing import CHANGED_MOST
 from ctiscraper.db.triage import Triage
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change
-from ctiscraper.web.deps import ArticlesDep, after_change
+from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.pages.theme import local_path
-from ctiscraper.web.reader_deps import ReadingDep, TriageDep
+from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.triage_forms import Chosen, ReadingForm, TriageForm, UndoForm
 from ctiscraper.web.triage_words import STATES, change_words, undone_words
@@ -26,7 +26,7 @@ from ctiscraper.web.who import Reader, Who, of_reader
 
 router = APIRouter(route_class=GuardedRoute)
 
-_changes = [Depends(after_change)]
+_changes = [Depends(after_triage)]
 
 
 @router.post("/reading", dependencies=_changes)
