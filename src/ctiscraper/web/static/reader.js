@@ -9,7 +9,7 @@
   const csrf = () => (one("input[name=csrf]") || {}).value || "";
 
   // An answer as a document of its own: nothing of it runs, and its parts are taken over as nodes.
-  const ask = (method, address, body) => new Promise((resolve, reject) => {
+  const send = (method, address, body) => new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open(method, address);
     request.responseType = "document";
@@ -17,14 +17,26 @@
       request.setRequestHeader("content-type", "application/x-www-form-urlencoded");
       request.setRequestHeader("x-csrf-token", csrf());
     }
-    request.onload = () => {
-      const answer = request.response;
-      if (request.status < 400 && answer) resolve({ answer, address: request.responseURL });
-      else reject(new Error(problem(answer, request.status)));
-    };
+    request.onload = () => resolve({ answer: request.response, address: request.responseURL, status: request.status });
     request.onerror = () => reject(new Error("The server does not answer."));
     request.send(body ? body.toString() : null);
   });
+  const ask = async (method, address, body) => {
+    let found = await send(method, address, body);
+    if (found.status === 403 && body && await renew()) found = await send(method, address, body);
+    if (isLogin(found)) throw new Error("Your session has ended. Log in in another tab and try again: what you typed stays here.");
+    if (found.status >= 400 || !found.answer) throw new Error(problem(found.answer, found.status));
+    return found;
+  };
+  const isLogin = (found) => Boolean(found.address) && new URL(found.address).pathname === "/login";
+  // Whoever logged in anew in another tab has another token there.
+  const renew = async () => {
+    const found = await send("GET", location.pathname + location.search);
+    const field = found.status < 400 && !isLogin(found) && found.answer && one("input[name=csrf]", found.answer);
+    if (!field || field.value === csrf()) return false;
+    for (const old of all("input[name=csrf]")) old.value = field.value;
+    return true;
+  };
   const problem = (answer, status) => {
     const said = answer && (one("[role=alert]", answer) || one(".error p:not(.status)", answer));
     const fields = answer ? all(".error li", answer).map((item) => item.textContent.trim()) : [];
