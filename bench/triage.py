@@ -59,9 +59,10 @@ async def people(database: Database, rows: int) -> Principal:
         await conn.execute(
             """
             INSERT INTO article_triage (article_id, state, assignee_id, tags, changed_by)
-            SELECT a, (ARRAY['done', 'done', 'ignored', 'review'])[CASE WHEN a %% 1000 = 0 THEN 4
-                    ELSE 1 + a %% 3 END], CASE WHEN a %% 500 = 0 THEN (%s::bigint[])[1 + a %% 5] END,
-                CASE WHEN a %% 700 = 0 THEN '{hot}'::text[] ELSE '{}' END, 'x'
+            SELECT a, (ARRAY['done', 'done', 'ignored', 'review'])[CASE WHEN a %% 1000 = 1 THEN 4
+                    ELSE 1 + a %% 3 END],
+                CASE WHEN a %% 500 = 1 THEN (%s::bigint[])[1 + a / 500 %% 5] END,
+                CASE WHEN a %% 700 = 1 THEN '{hot}'::text[] ELSE '{}' END, 'x'
             FROM generate_series(1, %s, 10) a
             """,
             (users, rows),
