@@ -9,6 +9,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import rig
 from ctiscraper.asking import understand
@@ -87,15 +88,15 @@ async def run(database: Database, rows: int) -> bool:
             print(f"everything read: {taken[0]:.1f} ms")
         for text in FIELDS:
             query = ArticleQuery(q=understand(text), reader=who.user_id)
-            one = p95(await spent(lambda query=query: articles.page(query), 20))
+            one = p95(await spent(partial(articles.page, query), 20))
             slowest = max(slowest, one)
             print(f"  {'all read' if marked else 'some read'}: {text:26} p95 {one:7.2f} ms")
     async with database.connection() as conn:
         cursor = await conn.execute("SELECT id FROM article ORDER BY id DESC LIMIT 15000")
         many = [row[0] for row in await cursor.fetchall()]
     for name, change, undo in (
-        ("star", lambda: reading.star(who, many, starred=True), reading.undo),
-        ("state", lambda: triage.set_state(who, many, TriageState.REVIEW), triage.undo),
+        ("star", partial(reading.star, who, many, starred=True), reading.undo),
+        ("state", partial(triage.set_state, who, many, TriageState.REVIEW), triage.undo),
     ):
         began = time.perf_counter()
         made = await change()

@@ -68,7 +68,7 @@ async def test_marked_words_are_kept_with_what_stands_around_them(
 ) -> None:
     ada = await reader(opened, "ada")
     highlights = Highlights(opened)
-    made = await highlights.add(ada, 1, 1, 16, revision=1)
+    made = await highlights.add(ada, 1, 1, 15, revision=1)
     assert (made.start, made.quote) == (2, "loader hides")
     assert (made.before, made.after) == ("A ", " in  printers.")
     for start, end in ((3, 3), (1, 2), (27, 90), (500, 510), (5, 2)):

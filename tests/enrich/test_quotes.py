@@ -36,6 +36,7 @@ def test_marked_words_survive_a_revision(
     before: str, quote: str, after: str, more: str, end: str
 ) -> None:
     """Whatever is put before and behind, the same words are found with what stood around them."""
+    quote = quote.strip()
     text = f"{more}{before}{quote}{after}{end}"
     place = find_again(text, quote, before=before[-64:], after=after[:64], start=len(before))
     assert place is not None
