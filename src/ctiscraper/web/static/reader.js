@@ -65,7 +65,7 @@
   };
   const takeParts = (from, into, beginning = "") => {
     const at = document.activeElement;
-    for (const part of all(`[data-part^="${beginning}"]`, from)) {
+    for (const part of all("[data-part]", from).filter((found) => found.dataset.part.startsWith(beginning))) {
       for (const old of all(`[data-part="${CSS.escape(part.dataset.part)}"]`, into)) {
         const had = old.contains(at) ? at : null;
         const fresh = adopt([part])[0];
