@@ -118,6 +118,14 @@ async def test_what_is_wrong_is_said(
     assert said in answer.text
 
 
+async def test_a_form_sends_all_that_it_has(client: httpx2.AsyncClient, filled: Shelf) -> None:
+    """A button of a row is one of the same form as the bar below the list."""
+    del filled
+    bar = {"state": "new", "assignee": "", "tag": "", "search": "", "here": "/"}
+    answer = await send(client, "/reading", **bar, articles=[1, 3], one="star 2")
+    assert words(await told(client, answer), ".item.is-starred h3") == ["n1"]
+
+
 async def test_forms_lead_nowhere_else(client: httpx2.AsyncClient, filled: Shelf) -> None:
     del filled
     answer = await send(client, "/reading", one="read 1", here="//evil.example/x?y=1")

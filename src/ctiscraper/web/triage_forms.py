@@ -33,7 +33,8 @@ class Chosen(BaseModel):
     """Which articles a form changes, and where it goes on.
 
     `whole` means all that `search`, the query of a list's address, finds. With `part` the answer
-    is what changed of the articles `shown`, and no page.
+    is what changed of the articles `shown`, and no page. A browser sends all fields of its form,
+    whichever button was pressed: a state, an assignee and a tag may be there and not be meant.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -46,6 +47,9 @@ class Chosen(BaseModel):
     shown: Annotated[
         Annotated[tuple[RowId, ...], Field(max_length=200)], BeforeValidator(_numbers)
     ] = ()
+    state: Annotated[TriageState | None, _Open] = None
+    assignee: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17})?$")] = ""
+    tag: Annotated[str, Field(max_length=200)] = ""
 
     def query(self) -> ArticleQuery:
         """Return what the list of `search` is narrowed to. Raises SearchSyntaxError, ValueError."""
@@ -77,9 +81,6 @@ class TriageForm(Chosen):
     """
 
     act: Annotated[Team | None, _Open] = None
-    state: Annotated[TriageState | None, _Open] = None
-    assignee: Annotated[str, Field(pattern=r"^([1-9][0-9]{0,17})?$")] = ""
-    tag: Annotated[str, Field(max_length=200)] = ""
 
 
 class UndoForm(BaseModel):

@@ -166,7 +166,12 @@
     const number = chosen().length;
     if (told) told.textContent = number ? `${number} chosen:` : "";
   };
+  // The bar goes with the last choice: the focus that was in it goes back to the list.
   const unchoose = () => {
+    const [first] = chosen();
+    const at = document.activeElement;
+    const isLost = at === document.body || Boolean(at.closest(".bulk"));
+    if (first && isLost) one("[data-open]", first.closest("[data-article]")).focus({ preventScroll: true });
     for (const box of chosen()) box.checked = false;
     const whole = one("#bulk input[name=whole]");
     if (whole) whole.checked = false;
