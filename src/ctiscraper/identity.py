@@ -87,6 +87,11 @@ class Principal:
     token_id: str | None = None
     sudo_until: datetime | None = None
 
+    @property
+    def key(self) -> str:
+        """Return what tells this one from all others, whatever he is called."""
+        return f"user {self.user_id}" if self.user_id is not None else f"token {self.token_id}"
+
     def may(self, permission: Permission) -> bool:
         """Return whether this is allowed."""
         return permission in self.permissions

@@ -19,6 +19,15 @@ class Tier(StrEnum):
     BASIC = "basic"
 
 
+class TriageState(StrEnum):
+    """How far the team is with an article."""
+
+    NEW = "new"
+    REVIEW = "review"
+    DONE = "done"
+    IGNORED = "ignored"
+
+
 Days = Mapping[Tier, int]
 
 

@@ -16,6 +16,7 @@ class ArticleQuery:
     `since` and `until` bound the time an article is listed under; `entity` is named in it, `watch`
     is the number of an entry of the watchlist that it has. With `days` the list is that of
     the best scores of so many days, today included, and no longer that of the newest.
+    `reader` is the user whose read and starred articles a search means.
     """
 
     source: str | None = None
@@ -31,6 +32,7 @@ class ArticleQuery:
     watch: int | None = None
     min_score: float | None = None
     days: int | None = None
+    reader: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

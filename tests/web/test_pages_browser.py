@@ -193,6 +193,8 @@ async def test_keys_lead_through_the_reader(page: Page, site: str, shelf: Shelf)
     for number in range(4):
         shelf.article(f"n{number}")
     watch = Watch(page, site)
+    # Too narrow for a pane: an article opens as a page.
+    await page.set_viewport_size({"width": 1000, "height": 720})
     await page.goto("/")
     await page.keyboard.press("j")
     assert await focused(page) == "n0"

@@ -16,7 +16,7 @@ from web.test_pages import attribute, page, words
 WRONG = (
     ("loader actr:x", 7, 5, "did you mean actor:"),
     ("loader (dropper", 7, 8, "Expected a )"),
-    ("starred:yes", 0, 8, "not available"),
+    ("starred:maybe", 8, 5, "yes or no"),
     ("x" * 1001, 1000, 1, "at most 1,000"),
 )
 

@@ -44,7 +44,7 @@ AND = sql.SQL(" AND ")
 
 async def wanted_of(conn: Conn, query: ArticleQuery) -> tuple[Wanted, Resolved | None]:
     """Return what a list of articles is narrowed to, with its search as it was resolved."""
-    resolved = await resolve(conn, query.q)
+    resolved = await resolve(conn, query.q, query.reader)
     return to_wanted(query, resolved), resolved
 
 

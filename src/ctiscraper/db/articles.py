@@ -85,13 +85,20 @@ class Articles:
         """
         async with bounded(self._database) as conn:
             wanted, _ = await wanted_of(conn, query)
+            # What people made of articles is looked up in its own tables, without a cap here.
+            listed = [
+                sql.SQL("a.id IN ({})").format(one.listed)
+                for one in wanted.drivers
+                if one.listed is not None and one.articles is None
+            ]
+            conditions = [*wanted.conditions, *listed]
             statement = sql.SQL("SELECT a.id FROM article a WHERE {} {} LIMIT %(most)s").format(
-                AND.join(wanted.conditions) if wanted.conditions else sql.SQL("true"),
+                AND.join(conditions) if conditions else sql.SQL("true"),
                 # A walk by date would pass over a million rows for a miss.
                 sql.SQL("") if wanted.drivers else sql.SQL("ORDER BY {}").format(OLDER[1]),
             )
             cursor = await conn.execute(
-                statement, {**wanted.values, "most": FOUND_MOST}, prepare=False
+                statement, {**wanted.values, "most": FOUND_MOST, "cap": None}, prepare=False
             )
             return tuple(row[0] for row in await cursor.fetchall())
 

@@ -1,7 +1,7 @@
 """What the words and fields of a search stand for in this database."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ctiscraper.db.mentions import key_of as entity_key
@@ -9,7 +9,8 @@ from ctiscraper.db.search import CONFIG, prefix_form, word_forms
 from ctiscraper.db.session import Conn
 from ctiscraper.intelligence import Name
 from ctiscraper.packs.spelling import joined
-from ctiscraper.query.tree import FieldName, Phrase, Question, Term, Word, leaves
+from ctiscraper.query.fields import ME, NOBODY
+from ctiscraper.query.tree import PERSONAL, FieldName, Phrase, Question, Term, Word, leaves
 from ctiscraper.views import SearchNote
 
 Text: TypeAlias = Word | Phrase
@@ -48,18 +49,34 @@ class Thing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Whose search it is: up to which article he has read all, and beyond which all are new."""
+
+    user_id: int
+    read_through: int
+    new_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """A search with what its leaves stand for; `words` is empty text for what is too common."""
+    """A search with what its leaves stand for; `words` is empty text for what is too common.
+
+    Of `people` nobody has the number 0. `reader` is None where none is asked about.
+    """
 
     question: Question
     words: Mapping[Text, str] = field(default_factory=dict)
     things: Mapping[Term, Thing] = field(default_factory=dict)
     sources: Mapping[Term, tuple[int, ...]] = field(default_factory=dict)
+    people: Mapping[Term, tuple[int, ...]] = field(default_factory=dict)
+    reader: Reader | None = None
     notes: tuple[SearchNote, ...] = ()
 
 
-async def resolve(conn: Conn, question: Question | None) -> Resolved | None:
-    """Return a search with what it stands for, None for none."""
+async def resolve(
+    conn: Conn, question: Question | None, reader: int | None = None
+) -> Resolved | None:
+    """Return a search of a reader with what it stands for, None for none."""
     if question is None:
         return None
     found = list(leaves(question.tree))
@@ -70,14 +87,21 @@ async def resolve(conn: Conn, question: Question | None) -> Resolved | None:
     sources = {
         term: await _sources(conn, term.value) for term in terms if term.name is FieldName.SOURCE
     }
-    resolved = Resolved(question=question, words=words, things=things, sources=sources)
-    return Resolved(
+    people = {
+        term: await _people(conn, term.value, reader)
+        for term in terms
+        if term.name is FieldName.ASSIGNEE
+    }
+    personal = any(term.name in PERSONAL for term in terms)
+    resolved = Resolved(
         question=question,
         words=words,
         things=things,
         sources=sources,
-        notes=tuple(_notes(resolved)),
+        people=people,
+        reader=await _reader(conn, reader) if personal and reader is not None else None,
     )
+    return replace(resolved, notes=tuple(_notes(resolved)))
 
 
 async def _words(conn: Conn, texts: Sequence[Text]) -> dict[Text, str]:
@@ -185,6 +209,27 @@ async def _sources(conn: Conn, value: str) -> tuple[int, ...]:
     return tuple(row[0] for row in await cursor.fetchall())
 
 
+async def _people(conn: Conn, value: str, reader: int | None) -> tuple[int, ...]:
+    if value == NOBODY:
+        return (0,)
+    if value == ME:
+        return () if reader is None else (reader,)
+    cursor = await conn.execute(
+        "SELECT id FROM app_user WHERE login = %(name)s OR lower(name) = %(name)s LIMIT 20",
+        {"name": storable(value)},
+    )
+    return tuple(row[0] for row in await cursor.fetchall())
+
+
+async def _reader(conn: Conn, user_id: int) -> Reader:
+    cursor = await conn.execute(
+        "SELECT read_through, new_after FROM reader WHERE user_id = %s", (user_id,)
+    )
+    row = await cursor.fetchone()
+    through, new = row or (0, 0)
+    return Reader(user_id=user_id, read_through=through, new_after=new)
+
+
 def storable(text: str) -> str:
     """Return a text without what PostgreSQL keeps no text with."""
     return text.replace("\0", " ").encode("utf-8", "replace").decode()
@@ -203,6 +248,10 @@ def _told(resolved: Resolved, leaf: Word | Phrase | Term) -> str:
         return f"{_shown(leaf.text)} is too common to be looked for" if common else ""
     if leaf.name is FieldName.SOURCE and not resolved.sources[leaf]:
         return f"there is no source {_shown(leaf.value)}"
+    if leaf.name is FieldName.ASSIGNEE and not resolved.people[leaf]:
+        return f"nobody is called {_shown(leaf.value)}"
+    if leaf.name in PERSONAL and resolved.reader is None:
+        return f"{leaf.name}: is about a reader, and this search is nobody's"
     if leaf.name in MENTIONED and not resolved.things[leaf].ids:
         return _SAID[leaf.name].format(_shown(leaf.value))
     return ""

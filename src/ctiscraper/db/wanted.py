@@ -7,6 +7,13 @@ from psycopg import sql
 
 from ctiscraper.db.reals import real
 from ctiscraper.db.resolving import MENTIONED, Resolved, storable
+from ctiscraper.db.wanted_triage import (
+    TRIAGE,
+    tagged_condition,
+    tagged_listed,
+    triage_condition,
+    triage_listed,
+)
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Term, demanded, leaves
 
 Sql = sql.SQL | sql.Composed
@@ -189,9 +196,11 @@ class _Adding:
         ).format(self.wanted.keep("e", ids))
 
     def _same(self, term: Term) -> Sql:
-        value = self.wanted.keep("v", storable(term.value))
+        if term.name in TRIAGE:
+            return triage_condition(self.resolved, term, self.wanted.keep)
         if term.name is FieldName.TAG:
-            return sql.SQL("a.tags @> ARRAY[{}]").format(value)
+            return tagged_condition(term.value, self.wanted.keep)
+        value = self.wanted.keep("v", storable(term.value))
         if term.name is FieldName.TIER:
             return sql.SQL("a.tier = {}").format(value)
         assert term.name is FieldName.LANG, "every other field has its condition above"
@@ -223,9 +232,12 @@ class _Adding:
         return self._by_words(loose) if loose else None
 
     def _term_driver(self, term: Term) -> Driver | None:
+        keep = self.wanted.keep
         if term.name is FieldName.TAG:
-            condition = self._same(term)
-            return Driver(condition=condition, estimated=(condition,))
+            return Driver(listed=tagged_listed(term.value, keep))
+        if term.name in TRIAGE:
+            many = triage_listed(self.resolved, term, keep)
+            return None if many is None else Driver(listed=many)
         if term.name not in MENTIONED:
             return None
         thing = self.resolved.things[term]

@@ -5,13 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 from ctiscraper.query.tree import FieldName
-from ctiscraper.types import Tier
-
-NOT_YET = {
-    "state": "articles have no states in this version",
-    "starred": "articles cannot be starred in this version",
-}
-"""Fields that other products have and this one has nothing for yet, and why."""
+from ctiscraper.types import Tier, TriageState
 
 SCORE_SIGNS = (">=", "<=", ">", "<")
 _DATE_EXAMPLES = "a day such as 2026-11-01, or a time ago such as 7d, 2w, 3m or 1y"
@@ -23,6 +17,12 @@ _AGO = re.compile(r"([0-9]{1,4})([hdwmy])", re.IGNORECASE)
 _MONTH = re.compile(r"[0-9]{4}(?:-[0-9]{2})?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 _LAST_YEAR = 2200
+YES, NO = "yes", "no"
+ME, NOBODY = "me", "nobody"
+"""Whom `assignee:` means beside logins."""
+UNREAD, READ, NEW = "unread", "read", "new"
+"""What `is:` asks for."""
+_STATES = {"in-review": "review", "reviewing": "review", "closed": "done"}
 _HIGHEST = 100
 
 
@@ -60,7 +60,8 @@ _OTHERS = {
     "since": "after", "until": "before", "from": "after", "to": "before", "group": "actor",
     "threat": "actor", "tool": "malware", "ransomware": "malware", "family": "malware",
     "indicator": "ioc", "domain": "ioc", "hash": "ioc", "url": "ioc", "file": "ioc",
-    "vuln": "cve", "feed": "source", "site": "source", "label": "tag",
+    "vuln": "cve", "feed": "source", "site": "source", "label": "tag", "status": "state",
+    "owner": "assignee", "assigned": "assignee", "star": "starred",
 }  # fmt: skip
 
 
@@ -84,6 +85,32 @@ def _tier(value: str) -> str:
     if value.lower() not in {tier.value for tier in Tier}:
         raise ValueRefusedError(f"expected one of {', '.join(Tier)} after tier")
     return value.lower()
+
+
+def _state(value: str) -> str:
+    lowered = value.lower().replace(" ", "-")
+    lowered = _STATES.get(lowered, lowered)
+    if lowered not in {state.value for state in TriageState}:
+        raise ValueRefusedError(f"expected one of {', '.join(TriageState)} after state")
+    return lowered
+
+
+def _starred(value: str) -> str:
+    if value.lower() not in {YES, NO}:
+        raise ValueRefusedError("expected yes or no after starred")
+    return value.lower()
+
+
+def _assignee(value: str) -> str:
+    lowered = value.lower()
+    return NOBODY if lowered == "none" else lowered
+
+
+def _is(value: str) -> str:
+    lowered = value.lower()
+    if lowered not in {UNREAD, READ, NEW}:
+        raise ValueRefusedError("expected unread, read or new after is")
+    return lowered
 
 
 def _language(value: str) -> str:
@@ -149,4 +176,8 @@ _CHECKS: dict[FieldName, Callable[[str], str]] = {
     FieldName.SCORE: _score,
     FieldName.AFTER: _moment,
     FieldName.BEFORE: _moment,
+    FieldName.STATE: _state,
+    FieldName.STARRED: _starred,
+    FieldName.ASSIGNEE: _assignee,
+    FieldName.IS: _is,
 }

@@ -6,7 +6,6 @@ from enum import Enum, auto
 
 from ctiscraper.errors import SearchSyntaxError
 from ctiscraper.query.fields import (
-    NOT_YET,
     SCORE_SIGNS,
     ValueRefusedError,
     field_named,
@@ -203,15 +202,12 @@ def _check_sign(name: FieldName, named: re.Match[str]) -> None:
 
 def _no_field(named: re.Match[str]) -> SearchSyntaxError:
     word = named[1].lower()
-    if word in NOT_YET:
-        said = f"{word}: is not available: {NOT_YET[word]}"
-    else:
-        meant = nearest_field(word)
-        meaning = f"did you mean {meant}:? The" if meant else "the"
-        said = (
-            f"there is no field {word}:; {meaning} fields are {', '.join(FieldName)}. "
-            "To look for these very words, put them in quotes"
-        )
+    meant = nearest_field(word)
+    meaning = f"did you mean {meant}:? The" if meant else "the"
+    said = (
+        f"there is no field {word}:; {meaning} fields are {', '.join(FieldName)}. "
+        "To look for these very words, put them in quotes"
+    )
     return SearchSyntaxError(said, position=named.start(), length=len(named[0]))
 
 

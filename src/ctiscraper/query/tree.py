@@ -22,6 +22,10 @@ class FieldName(StrEnum):
     AFTER = "after"
     BEFORE = "before"
     LANG = "lang"
+    STATE = "state"
+    ASSIGNEE = "assignee"
+    STARRED = "starred"
+    IS = "is"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,9 @@ class Or:
 
     parts: tuple["Node", ...]
 
+
+PERSONAL = frozenset((FieldName.STARRED, FieldName.IS))
+"""The fields that ask for what one reader did, and so find something else for each."""
 
 Text: TypeAlias = Word | Phrase
 Node: TypeAlias = Word | Phrase | Term | Not | And | Or

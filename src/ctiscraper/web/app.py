@@ -17,6 +17,7 @@ from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
+    annotations,
     article_entities,
     articles,
     audit,
@@ -25,6 +26,7 @@ from ctiscraper.web.api import (
     lookup,
     operations,
     queue,
+    reading,
     scoreboard,
     searches,
     sources,
@@ -36,6 +38,7 @@ from ctiscraper.web.api import (
     watchlist,
 )
 from ctiscraper.web.attack import AttackShelf
+from ctiscraper.web.compression import Compression
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.describing import describe_access
 from ctiscraper.web.doorman import Doorman
@@ -44,6 +47,7 @@ from ctiscraper.web.forwarded import Forwarded
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import account, feeds, login, passkeys, password, setup, theme
 from ctiscraper.web.pages import accounting as accounting_page
+from ctiscraper.web.pages import annotations as annotation_forms
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import indicators as indicator_pages
@@ -54,6 +58,7 @@ from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
 from ctiscraper.web.pages import tokens as token_page
+from ctiscraper.web.pages import triage as triage_forms
 from ctiscraper.web.pages import users as users_page
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
@@ -66,6 +71,8 @@ _PAGES = (
     article_pages,
     search_pages,
     feeds,
+    annotation_forms,
+    triage_forms,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -114,6 +121,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
         (413, "The body is too large"),
         (422, "A parameter or field is wrong"),
         (429, "This token has asked too often: wait as Retry-After says"),
+        (428, "Say which version of it was read"),
         (502, "The site of the source does not answer"),
         (503, "The database does not answer, or this process reads only"),
     )
@@ -165,6 +173,7 @@ def create_app(services: WebServices) -> FastAPI:
     describe_access(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     app.add_middleware(Forwarded, hops=services.hops)
+    app.add_middleware(Compression)
     # Added last, it stands outermost: what the guard refuses is told as well.
     app.add_middleware(Access)
     return app
@@ -175,7 +184,9 @@ def _api() -> APIRouter:
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (sources, watchlist, scoreboard, accounting, operations, queue)
     access = (users, tokens, audit)
-    for resource in (articles, searches, *named, *kept, *access):
+    # Before articles: a file's name ends in what the number of an article would take for its own.
+    beside = (annotations, reading)
+    for resource in (*beside, articles, searches, *named, *kept, *access):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

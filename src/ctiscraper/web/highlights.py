@@ -5,7 +5,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 
 from markupsafe import Markup
 
@@ -102,6 +102,22 @@ def highlight(
         len(asked) - sum(place.number > 0 for place in found),
         frozenset(-number for number in writer.named if number < 0),
     )
+
+
+def highlight_words(
+    markup: str, text: str, places: Iterable[Place], titles: Mapping[int, str]
+) -> Markup:
+    """Return sanitised markup with a `mark` of the class `n` around words that people chose.
+
+    The first of a number has the id `h-` and the number; its title says whose it is.
+    """
+    wanted, squeezed = _squeezed(text, sorted(places, key=lambda p: (p.start, -p.end, p.number)))
+    nodes = _aligned(markup, squeezed)
+    pieces, _ = _pieces(nodes, wanted)
+    writer = _ChosenWriter(markup, {n: f'title="{escape(words)}"' for n, words in titles.items()})
+    for number, inside in sorted(pieces.items()):
+        writer.write(nodes[number], inside)
+    return Markup(writer.markup())  # noqa: S704 - only marks added
 
 
 def _squeezed(text: str, places: list[Place]) -> tuple[list[Place], str]:
@@ -305,6 +321,16 @@ class _Writer:
             return f'<mark class="e"{name}>'
         focus = ' tabindex="0"' if first and not linked else ""
         return f'<mark class="m"{name}{focus} {self._attributes[number]}>'
+
+
+class _ChosenWriter(_Writer):
+    """Writes the marks of people."""
+
+    def _opening(self, number: int, *, first: bool, linked: bool) -> str:
+        del first, linked
+        name = f' id="h-{number}"' if number not in self.named else ""
+        self.named.add(number)
+        return f'<mark class="n"{name} {self._attributes[number]}>'
 
 
 def _edges(markup: str, node: _Node) -> list[tuple[int, int]]:

@@ -11,9 +11,10 @@ from markupsafe import Markup
 from ctiscraper.enrich.domains import registrable
 from ctiscraper.entity_views import MentionView, TeamVerdict
 from ctiscraper.intelligence import Verdict
+from ctiscraper.triage_views import PlacedHighlight
 from ctiscraper.views import ArticleDetail, ScoredPart
 from ctiscraper.web.article_html import present, without_links
-from ctiscraper.web.highlights import Place, highlight
+from ctiscraper.web.highlights import Place, highlight, highlight_words
 from ctiscraper.web.kind_words import kind_group, kind_order, kind_words, shown
 from ctiscraper.web.verdict_words import ReasonWords, found_by, reason_of, verdict_words
 
@@ -78,8 +79,15 @@ class MarkedBody:
     anchors: Mapping[tuple[int, int], int]
 
 
-def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> MarkedBody:
-    """Return the body of an article with a mark at each place of what it names."""
+def marked_body(
+    article: ArticleDetail,
+    mentions: Sequence[MentionView],
+    chosen: Sequence[PlacedHighlight] = (),
+) -> MarkedBody:
+    """Return the body of an article with a mark at each place of what it names.
+
+    `chosen` are the words that people marked besides.
+    """
     markup = Markup(without_links(present(article.html), *_armed(mentions)))  # noqa: S704 - it was
     if not markup and article.text:
         markup = Markup('<p class="text">{}</p>').format(article.text)
@@ -98,11 +106,23 @@ def marked_body(article: ArticleDetail, mentions: Sequence[MentionView]) -> Mark
         [Place(*place, number) for place, number in anchors.items()],
     )
     return MarkedBody(
-        markup=found.markup,
+        markup=_with_chosen(found.markup, article.text, chosen),
         unmarked=found.unmarked,
         places=len(places) - found.unmarked,
         anchors={at: number for at, number in anchors.items() if number in found.anchored},
     )
+
+
+def _with_chosen(markup: Markup, text: str, chosen: Sequence[PlacedHighlight]) -> Markup:
+    places = [
+        Place(one.start, one.end, one.highlight.id)
+        for one in chosen
+        if one.start is not None and one.end is not None
+    ]
+    if not places:
+        return markup
+    titles = {one.highlight.id: f"Marked by {one.highlight.author}" for one in chosen}
+    return highlight_words(str(markup), text, places, titles)
 
 
 def evidence_places(parts: Iterable[ScoredPart]) -> dict[tuple[int, int], int]:

@@ -22,6 +22,8 @@ from ctiscraper.web.verdict_words import rule_words, verdict_words
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
+DENSITY_COOKIE = "density"
+BY_COOKIE = "by"
 
 NOTHING = "\N{EN DASH}"
 
@@ -54,6 +56,8 @@ def render(
                 "may": principal.permissions.__contains__ if principal else _may_nothing,
                 "now": datetime.now(UTC),
                 "theme": theme if theme in THEMES else "auto",
+                "is_compact": request.cookies.get(DENSITY_COOKIE) == "compact",
+                "by_story": request.cookies.get(BY_COOKIE) == "story",
                 "path": scope["path"],
                 "sign_on": _has_sign_on(scope),
                 "here": _here(scope),

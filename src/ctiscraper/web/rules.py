@@ -21,6 +21,8 @@ _ANYONE = Public.ANYONE
 _OWN = Permission.SELF_WRITE
 _READ = Permission.ARTICLE_READ
 _EXPORT = Permission.ARTICLE_EXPORT
+_ANNOTATE = Permission.ARTICLE_ANNOTATE
+_SELF = Permission.SELF_WRITE
 _VERDICT = Permission.VERDICT_WRITE
 _STORY = Permission.STORY_WRITE
 _SOURCES = Permission.SOURCE_READ
@@ -51,6 +53,23 @@ _API: Mapping[str, Rule] = {
     "POST /searches/{search_id}/seen": _OWN,
     "POST /searches/{search_id}/feed": _OWN,
     "DELETE /searches/{search_id}/feed": _OWN,
+    "GET /articles/{article_id}.md": _EXPORT,
+    "GET /articles/{article_id}/standing": _READ,
+    "GET /articles/{article_id}/notes": _READ,
+    "POST /articles/{article_id}/notes": _ANNOTATE,
+    "GET /articles/{article_id}/highlights": _READ,
+    "POST /articles/{article_id}/highlights": _ANNOTATE,
+    "GET /notes/{note_id}": _READ,
+    "PUT /notes/{note_id}": _ANNOTATE,
+    "DELETE /notes/{note_id}": _ANNOTATE,
+    "DELETE /highlights/{highlight_id}": _ANNOTATE,
+    "GET /reading": _READ,
+    "POST /reading/changes": _SELF,
+    "POST /reading/changes/{change_id}/undo": _SELF,
+    "POST /triage/changes": _ANNOTATE,
+    "POST /triage/changes/{change_id}/undo": _ANNOTATE,
+    "GET /triage/tags": _READ,
+    "GET /triage/people": _READ,
     "GET /entities": _READ,
     "GET /entities/{entity_id}": _READ,
     "GET /entities/{entity_id}/articles": _READ,
@@ -188,6 +207,17 @@ _PAGES: Mapping[str, Rule] = {
     "GET /oidc/callback": _ANYONE,
     "GET /oidc/balancer": _ANYONE,
     "POST /theme": _ANYONE,
+    "POST /view": _ANYONE,
+    "GET /articles/{article_id}.md": _EXPORT,
+    "POST /reading": _SELF,
+    "POST /reading/undo": _SELF,
+    "POST /triage": _ANNOTATE,
+    "POST /triage/undo": _ANNOTATE,
+    "POST /articles/{article_id}/notes": _ANNOTATE,
+    "POST /articles/{article_id}/notes/{note_id}": _ANNOTATE,
+    "POST /articles/{article_id}/notes/{note_id}/remove": _ANNOTATE,
+    "POST /articles/{article_id}/highlights": _ANNOTATE,
+    "POST /articles/{article_id}/highlights/{highlight_id}/remove": _ANNOTATE,
 }
 
 API = "/api/v1"

@@ -18,7 +18,9 @@ HELP = (
     ("cve:CVE-2026-12345", "a vulnerability"),
     ("ioc:evil[.]example", "an indicator as it was recognised, in any spelling"),
     ("source:acme tier:premium", "where it comes from; -source: leaves one out"),
-    ("tag:apt lang:en", "the publisher's own label; the language"),
+    ("tag:apt lang:en", "a label of the publisher or the team; the language"),
+    ("is:unread starred:yes", "what you have not read, what you starred; also is:read, is:new"),
+    ("state:review assignee:me", "new, review, done or ignored; whose it is, or nobody"),
     ("score>=70", "a score from 0 to 100; also >, < and <="),
     ("after:7d before:2026-11-01", "listed since then, before then; 12h, 7d, 2w, 3m, 1y ago"),
 )

@@ -12,6 +12,7 @@ from ctiscraper.share.tabular import ARTICLES
 from ctiscraper.views import (
     ArticleDetail,
     ArticlePage,
+    ArticleQuery,
     ArticleSummary,
     RevisionRef,
     RevisionText,
@@ -23,6 +24,7 @@ from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.parameters import described, read_as
 from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
 from ctiscraper.web.tables import EXPORTED, Ask, Export, Format, streamed
+from ctiscraper.web.who import Who, of_reader
 
 router = APIRouter(prefix="/articles", tags=["articles"], route_class=GuardedRoute)
 
@@ -42,6 +44,7 @@ async def list_articles(
     request: Request,
     articles: ArticlesDep,
     recent: RecentDep,
+    who: Who,
     parameters: Annotated[ArticleParameters, Depends(read_as(ArticleParameters))],
 ) -> Response:
     """Near-duplicates are folded into the article that came first, unless `source` is given.
@@ -52,29 +55,28 @@ async def list_articles(
     second old. As CSV or NDJSON the answer is the whole list from `cursor` on, or as many as
     `limit` says.
     """
+    query = of_reader(parameters.query(), who)
     form = parameters.form(request)
     if form is not Format.JSON:
         most = parameters.limit if "limit" in parameters.model_fields_set else None
         export = Export.of(parameters, form, "articles")
         return await streamed(
-            ARTICLES, _pages(articles, parameters), export, cursor=parameters.cursor, most=most
+            ARTICLES, _pages(articles, query), export, cursor=parameters.cursor, most=most
         )
 
     async def make() -> bytes:
         page = await articles.page(
-            parameters.query(),
+            query,
             cursor=parameters.cursor,
             limit=parameters.limit,
             shown=parameters.shown(),
         )
         return encoded(page)
 
-    return tagged(request, await recent.get(request.url.query, make))
+    return tagged(request, await recent.get((who.user_id, request.url.query), make))
 
 
-def _pages(articles: Articles, parameters: ArticleParameters) -> Ask[ArticleSummary]:
-    query = parameters.query()
-
+def _pages(articles: Articles, query: ArticleQuery) -> Ask[ArticleSummary]:
     async def ask(cursor: str | None, limit: int) -> tuple[Sequence[ArticleSummary], str | None]:
         page = await articles.page(query, cursor=cursor, limit=limit)
         return page.articles, page.next

@@ -12,6 +12,7 @@ from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import layer_name
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.schemas import ArticleFilters, LayerParameters
+from ctiscraper.web.who import Who, of_reader
 
 router = APIRouter(prefix="/techniques", tags=["techniques"], route_class=GuardedRoute)
 
@@ -25,10 +26,11 @@ async def list_techniques(
     request: Request,
     articles: ArticlesDep,
     techniques: TechniquesDep,
+    who: Who,
     parameters: Annotated[ArticleFilters, Query()],
 ) -> Response:
     """How many of the articles that the filters leave, 15,000 at most, name each technique."""
-    numbers = await articles.matching(parameters.query())
+    numbers = await articles.matching(of_reader(parameters.query(), who))
     return tagged(request, encoded(await techniques.counts(numbers)))
 
 
@@ -38,10 +40,11 @@ async def get_layer(
     articles: ArticlesDep,
     techniques: TechniquesDep,
     matrix: MatrixDep,
+    who: Who,
     parameters: Annotated[LayerParameters, Query()],
 ) -> Response:
     """A file of format 4.5; scores are how many articles name each technique."""
-    numbers = await articles.matching(parameters.query())
+    numbers = await articles.matching(of_reader(parameters.query(), who))
     counts = await techniques.counts(numbers)
     layer = matrix.layer(counts, parameters.matrix, layer_name(len(numbers)))
     answer = tagged(request, layer)

@@ -1,10 +1,9 @@
 """The reader: the list of articles, one article, and what changed in it."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from itertools import groupby
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,11 +11,15 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.changing import Changes
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.searched import Shown
+from ctiscraper.db.triage import Triage
 from ctiscraper.errors import SearchSyntaxError
+from ctiscraper.identity import Principal
 from ctiscraper.query.write import narrowed
 from ctiscraper.scoring import Scoring
+from ctiscraper.triage_views import Visit
 from ctiscraper.types import Extraction, Tier
 from ctiscraper.views import (
     ArticleDetail,
@@ -25,6 +28,7 @@ from ctiscraper.views import (
     SavedSearch,
     WatchEntry,
 )
+from ctiscraper.web.annotated import AnnotatedDep
 from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import (
     ArticlesDep,
@@ -36,14 +40,22 @@ from ctiscraper.web.deps import (
     SimilarDep,
     StoryPagesDep,
 )
+from ctiscraper.web.files import handed_over
 from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.markdown import markdown_of
 from ctiscraper.web.named import marked_body, named
+from ctiscraper.web.pages.triage import changed_note
+from ctiscraper.web.reader_deps import ChangesDep, ReadingDep, TriageDep
+from ctiscraper.web.reader_list import VIEWS, sections, to_rows
 from ctiscraper.web.readers import EvidenceDep
-from ctiscraper.web.render import day_name, render
+from ctiscraper.web.render import BY_COOKIE, render
 from ctiscraper.web.saved import as_search, reader_of
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.search_words import HELP
+from ctiscraper.web.triage_forms import TriageTold
+from ctiscraper.web.triage_words import STATES
 from ctiscraper.web.verdict_words import VERDICTS
+from ctiscraper.web.who import Who, of_reader
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -58,26 +70,42 @@ _MOST_NAMED = 100
 
 PERIODS = {1: "The best of today", 7: "The best of 7 days", 30: "The best of 30 days"}
 
-Day = tuple[str, list[ArticleSummary]]
+NOWHERE = Visit(since=None, new=0)
 
 
 @router.get("/")
-async def article_list(
+async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is given
     request: Request,
     articles: ArticlesDep,
     overview: OverviewDep,
     scoring: ScoringDep,
     saved: SavedSearchesDep,
+    reading: ReadingDep,
+    triage: TriageDep,
+    changes: ChangesDep,
+    who: Who,
     filters: Filters,
+    told: Annotated[TriageTold, Query()],
 ) -> Response:
     """The newest articles, by day, those of a search, or the best of some days."""
-    page, mistake = await _found(articles, filters)
+    visit = NOWHERE if who.user_id is None else await reading.visit(who.user_id)
+    page, mistake = await _found(articles, filters, who)
     chosen = filters.chosen()
+    numbers = [one.id for one in page.articles]
+    standings = await triage.standings(who.user_id, numbers)
+    by_story = request.cookies.get(BY_COOKIE) == "story"
+    rows = to_rows(page.articles, standings, by_story=by_story)
     return render(
         "articles.html",
         {
             "pulse": await overview.pulse(),
-            "days": _sections(page.articles, _heading(filters)),
+            "sections": sections(rows, _heading(filters), datetime.now(UTC)),
+            "standings": standings,
+            "visit": visit,
+            "views": VIEWS,
+            "note": await _note(changes, triage, who, told),
+            "states": STATES,
+            "people": await triage.people(),
             "page": page,
             "facets": page.facets,
             "saved": await _saved(request, saved),
@@ -99,17 +127,38 @@ async def article_list(
     )
 
 
+async def _note(
+    changes: Changes, triage: Triage, who: Principal, told: TriageTold
+) -> Mapping[str, object] | None:
+    """What a form did before it led here."""
+    if told.undone is not None:
+        return {"said": "Undone: it is as it was before.", "change": None}
+    change = await changes.get(who, told.changed) if told.changed is not None else None
+    return None if change is None else await changed_note(triage, change)
+
+
 async def _found(
-    articles: Articles, filters: PageFilters
+    articles: Articles, filters: PageFilters, who: Principal
 ) -> tuple[ArticlePage, SearchSyntaxError | None]:
     """The page that is asked for, or what is wrong with the search."""
     try:
-        query = filters.query()
+        query = of_reader(filters.query(), who)
     except SearchSyntaxError as mistake:
         return ArticlePage(articles=(), next=None), mistake
     searched = query.q is not None
     shown = Shown(facets=searched and query.days is None, snippets=searched)
     return await articles.page(query, cursor=filters.cursor, shown=shown), None
+
+
+@router.get("/articles/{article_id}.md")
+async def article_as_markdown(
+    articles: ArticlesDep, entities: EntitiesDep, article_id: ArticleId
+) -> Response:
+    """One article as a file of Markdown."""
+    found = await articles.get(article_id)
+    mentions = await entities.of_article(article_id)
+    written = await asyncio.to_thread(markdown_of, found, mentions)
+    return handed_over(written, "text/markdown; charset=utf-8", f"article-{article_id}.md")
 
 
 @router.get("/articles/{article_id}")
@@ -122,24 +171,32 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     stories: StoryPagesDep,
     similar: SimilarDep,
     overview: OverviewDep,
+    annotated: AnnotatedDep,
+    changes: ChangesDep,
+    who: Who,
     article_id: ArticleId,
     filters: Filters,
+    told: Annotated[TriageTold, Query()],
 ) -> Response:
     """One article; the list it was opened from leads on to its neighbours."""
     found = await articles.get(article_id)
     mentions = await entities.of_article(article_id)
     looked = await records.of_article(article_id, most_named=_MOST_NAMED)
-    newer, older = await _neighbours(articles, filters, found)
+    newer, older = await _neighbours(articles, filters, found, who)
+    beside = await annotated.of_article(found, who, is_opened=_is_opened(request))
     return render(
         "article.html",
         {
             "pulse": await overview.pulse(),
             "article": found,
-            "body": await asyncio.to_thread(marked_body, found, mentions),
+            "body": await asyncio.to_thread(marked_body, found, mentions, beside.placed),
             "named": named(mentions, await evidence.decisions(article_id)),
             "looked": looked if looked and looked.revision == found.revision else None,
             "stories": await stories.stories_of(article_id),
             "similar": await similar.to_article(article_id),
+            "beside": beside,
+            "note": await _note(changes, annotated.triage, who, told),
+            "states": STATES,
             "verdicts": VERDICTS,
             "refusal": _refusal(found.notes),
             "newer": newer,
@@ -150,6 +207,11 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
         },
         scope=request.scope,
     )
+
+
+def _is_opened(request: Request) -> bool:
+    """Whether somebody looks at the page now: a browser may fetch it ahead."""
+    return "prefetch" not in request.headers.get("sec-purpose", "")
 
 
 @router.get("/articles/{article_id}/changes")
@@ -192,11 +254,11 @@ async def _watched(scoring: Scoring, number: int | None) -> WatchEntry | None:
 
 
 async def _neighbours(
-    articles: Articles, filters: PageFilters, article: ArticleDetail
+    articles: Articles, filters: PageFilters, article: ArticleDetail, who: Principal
 ) -> tuple[ArticleSummary | None, ArticleSummary | None]:
     """The articles beside one; a search that is wrong or has another order leads nowhere."""
     try:
-        query = filters.query()
+        query = of_reader(filters.query(), who)
     except SearchSyntaxError:
         return None, None
     return (None, None) if query.ranked else await articles.neighbours(query, article)
@@ -207,17 +269,6 @@ def _heading(filters: PageFilters) -> str | None:
     if filters.by_score:
         return PERIODS[filters.by_score]
     return "The most relevant" if filters.q and filters.order == "relevance" else None
-
-
-def _sections(articles: Sequence[ArticleSummary], heading: str | None) -> list[Day]:
-    """The articles under their days, or all under one heading when the best come first."""
-    if heading is not None:
-        return [(heading, list(articles))] if articles else []
-    now = datetime.now(UTC)
-    return [
-        (day, list(members))
-        for day, members in groupby(articles, key=lambda a: day_name(a.listed_at, now))
-    ]
 
 
 def _refusal(notes: Iterable[str]) -> str:

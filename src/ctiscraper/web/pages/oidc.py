@@ -24,7 +24,7 @@ from ctiscraper.errors import NotFoundError, SignOnError
 from ctiscraper.web import auditing
 from ctiscraper.web.deps import Services
 from ctiscraper.web.guarded import GuardedRoute, doorman, session_cookie
-from ctiscraper.web.pages.theme import local_path
+from ctiscraper.web.redirects import local_path
 
 ON_THE_WAY_SECONDS = 600
 

@@ -13,6 +13,7 @@ from ctiscraper.web.matrix import DOMAINS, layer_name
 from ctiscraper.web.page_forms import MatrixFilters
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.render import render
+from ctiscraper.web.who import Who, of_reader
 
 router = APIRouter(prefix="/techniques", route_class=GuardedRoute)
 
@@ -20,16 +21,17 @@ Filters = Annotated[MatrixFilters, Query()]
 
 
 @router.get("")
-async def technique_matrix(
+async def technique_matrix(  # noqa: PLR0913, PLR0917 - a route names what it is given
     request: Request,
     articles: ArticlesDep,
     techniques: TechniquesDep,
     matrix: MatrixDep,
     overview: OverviewDep,
+    who: Who,
     filters: Filters,
 ) -> Response:
     """How many of the asked articles name each technique, by tactic."""
-    numbers = await articles.matching(filters.query())
+    numbers = await articles.matching(of_reader(filters.query(), who))
     counts = await techniques.counts(numbers)
     return render(
         "techniques.html",
@@ -52,10 +54,10 @@ async def technique_matrix(
 
 @router.get("/layer.json")
 async def technique_layer(
-    articles: ArticlesDep, techniques: TechniquesDep, matrix: MatrixDep, filters: Filters
+    articles: ArticlesDep, techniques: TechniquesDep, matrix: MatrixDep, who: Who, filters: Filters
 ) -> Response:
     """The same counts as a file for the ATT&CK Navigator."""
-    numbers = await articles.matching(filters.query())
+    numbers = await articles.matching(of_reader(filters.query(), who))
     counts = await techniques.counts(numbers)
     layer = matrix.layer(counts, filters.matrix, layer_name(len(numbers)))
     return handed_over(layer, "application/json", f"{filters.matrix}.json")

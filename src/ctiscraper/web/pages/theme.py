@@ -1,5 +1,6 @@
-"""The reader's choice of light or dark, kept in a cookie so that it needs no script."""
+"""The reader's choices of how pages look, kept in cookies so that they need no script."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from fastapi import APIRouter, Request
@@ -9,7 +10,7 @@ from starlette.responses import Response
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.redirects import see_other
-from ctiscraper.web.render import THEME_COOKIE
+from ctiscraper.web.render import BY_COOKIE, DENSITY_COOKIE, THEME_COOKIE
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -25,12 +26,35 @@ class ThemeChoice(BaseModel):
     here: str = "/"
 
 
+class ViewChoice(BaseModel):
+    """What the switches of the list send; `here` is the page to return to."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    density: Literal["comfortable", "compact"] | None = None
+    by: Literal["article", "story"] | None = None
+    here: str = "/"
+
+
 @router.post("/theme")
 async def choose_theme(request: Request) -> Response:
     """Keep the choice and return to the page it was made on."""
     choice = await read_form(request, ThemeChoice)
-    answer = see_other(choice.here)
-    answer.set_cookie(
-        THEME_COOKIE, choice.theme, max_age=_YEAR, httponly=True, samesite="strict", path="/"
-    )
+    return _kept(choice.here, {THEME_COOKIE: choice.theme})
+
+
+@router.post("/view")
+async def choose_view(request: Request) -> Response:
+    """Keep how dense the list is, or by what, and return to it."""
+    choice = await read_form(request, ViewChoice)
+    return _kept(choice.here, {DENSITY_COOKIE: choice.density, BY_COOKIE: choice.by})
+
+
+def _kept(here: str, choices: Mapping[str, str | None]) -> Response:
+    answer = see_other(here)
+    for name, value in choices.items():
+        if value is not None:
+            answer.set_cookie(
+                name, value, max_age=_YEAR, httponly=True, samesite="strict", path="/"
+            )
     return answer

@@ -13,10 +13,20 @@
   };
 
   const openers = () => all("[data-item] [data-open]");
+  const reader = () => window.reader || {};
+  const ask = (name) => () => Boolean(reader()[name]) && reader()[name]();
+  // Where an article is open beside the list, the next one opens there.
   const step = (by) => {
+    const done = walk(by);
+    const at = document.activeElement;
+    if (done && ask("isOpen")() && at.matches("[data-open]")) at.click();
+    return done;
+  };
+  const walk = (by) => {
     const links = openers();
     if (!links.length) return follow(by > 0 ? "[data-following]" : "[data-previous]");
-    const current = links.indexOf(document.activeElement);
+    const row = document.activeElement.closest("[data-item]") || one(".is-open");
+    const current = row ? links.indexOf(row.querySelector("[data-open]")) : -1;
     if (current < 0) {
       const seen = links.findIndex((link) => link.getBoundingClientRect().top > 60);
       focusOn(links[seen < 0 ? 0 : seen]);
@@ -66,10 +76,18 @@
     j: () => step(1),
     k: () => step(-1),
     o: open,
-    u: () => follow("[data-back]"),
+    s: ask("star"),
+    m: ask("read"),
+    e: ask("state"),
+    t: ask("tag"),
+    x: ask("choose"),
+    h: ask("mark"),
+    z: ask("undo"),
+    A: ask("everything"),
+    u: () => ask("close")() || follow("[data-back]"),
     v: () => follow("[data-leave] a"),
     n: () => follow("[data-next], [data-following]"),
-    m: () => mark(),
+    i: () => mark(),
     "/": search,
     "?": help,
   };
@@ -88,8 +106,8 @@
       if (event.key === "Escape") event.target.blur();
       return;
     }
-    const dialog = one("#keys");
-    if (dialog.open && event.key !== "?") return;
+    const dialog = one("dialog[open]");
+    if (dialog && (dialog.id !== "keys" || event.key !== "?")) return;
     const place = places[event.key];
     const isGoing = Date.now() - going < 1500;
     going = 0;

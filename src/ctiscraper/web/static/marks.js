@@ -19,10 +19,8 @@
     if (button) copy(button);
   });
 
-  const marks = all("mark.m");
-  if (!marks.length) return;
-
-  const switches = all("[data-switch]");
+  let focusable = new Set();
+  let titles = new Map();
   const kept = () => {
     try {
       const found = JSON.parse(localStorage.getItem(STORE) || "[]");
@@ -32,7 +30,6 @@
     }
   };
   const off = new Set(kept());
-  const focusable = new Set(all("mark.m[tabindex]"));
   const isOff = (mark) => off.has(mark.dataset.kind);
   const apply = () => {
     for (const mark of focusable) {
@@ -47,16 +44,14 @@
       // A browser that keeps nothing still switches this page.
     }
   };
-  for (const box of switches) {
-    box.checked = !off.has(box.dataset.switch);
-    box.addEventListener("change", () => {
-      if (box.checked) off.delete(box.dataset.switch);
-      else off.add(box.dataset.switch);
-      remember();
-      apply();
-    });
-  }
-  apply();
+  document.addEventListener("change", (event) => {
+    const box = event.target;
+    if (!box.matches("[data-switch]")) return;
+    if (box.checked) off.delete(box.dataset.switch);
+    else off.add(box.dataset.switch);
+    remember();
+    apply();
+  });
 
   const card = document.createElement("div");
   card.id = "card";
@@ -68,9 +63,17 @@
   let owner = null;
   let timer = 0;
 
-  const titles = new Map(marks.map((mark) => [mark, mark.title]));
-  for (const mark of marks) mark.removeAttribute("title");
-  for (const mark of focusable) mark.setAttribute("aria-description", titles.get(mark));
+  // Anew for each article that is opened, and whenever its body was written anew.
+  const setUp = () => {
+    hide();
+    const marks = all("mark.m");
+    focusable = new Set(marks.filter((mark) => mark.hasAttribute("tabindex")));
+    titles = new Map(marks.map((mark) => [mark, mark.title || titles.get(mark) || ""]));
+    for (const mark of marks) mark.removeAttribute("title");
+    for (const mark of focusable) mark.setAttribute("aria-description", titles.get(mark));
+    for (const box of all("[data-switch]")) box.checked = !off.has(box.dataset.switch);
+    apply();
+  };
 
   const content = (mark) => {
     const found = document.querySelector(`[data-evidence="${CSS.escape(mark.dataset.e)}"]`);
@@ -163,4 +166,6 @@
     if (spot.bottom > 0 && spot.top < innerHeight) place(owner);
     else if (owner !== document.activeElement && !isInside(document.activeElement)) hide();
   }, { passive: true, capture: true });
+  document.addEventListener("marks", setUp);
+  setUp();
 })();
