@@ -1,7 +1,7 @@
 """Fixes for a source in trouble: only those that were tried at its site, and work."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -22,7 +22,7 @@ _OF_THE_NAME = frozenset(
 _WORDS = {
     "moved": "The feed has moved for good: its host redirects to another address.",
     "announced": "The site announces another feed.",
-    "sitemap": "The site has a sitemap that names its articles.",
+    "sitemap": "The site has a sitemap; say by allow patterns which of its pages are articles.",
     "listing": "The site's page lists its articles as links.",
     "name": "The site answers under a sister name, with a certificate that is for it.",
     "https": "The site answers over https.",
@@ -180,7 +180,7 @@ def _entries(found: Found) -> tuple[FeedEntry, ...]:
 
 def _differs(settings: SourceSettings, changes: Mapping[str, object]) -> bool:
     """Whether a fix leaves the source anything but as it is."""
-    return edited(replace(settings), changes) != settings
+    return edited(settings, changes) != settings
 
 
 def _when(entry: FeedEntry) -> datetime:

@@ -12,6 +12,7 @@ from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
+from ctiscraper.shown_settings import shown_settings
 from ctiscraper.loop import run_async
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.web.app import create_app
@@ -60,6 +61,11 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         version=__version__,
         contact=services.settings.contact,
         sourcing=services.sourcing,
+        rehearsals=services.rehearsals,
+        mending=services.mending,
+        min_gap=services.settings.min_gap,
+        keep=services.settings.keep(),
+        shown_settings=shown_settings(services.settings),
         bell=bell,
         lease_seconds=services.settings.lease_seconds,
         weights=services.settings.score_weights,

@@ -52,9 +52,7 @@ class Errand:
     requests: int = 0
 
 
-def gap_in_force(
-    settings: SourceSettings, default_gap: float, robots_delay: float | None
-) -> float:
+def gap_in_force(settings: SourceSettings, default_gap: float, robots_delay: float | None) -> float:
     """Return the seconds between two requests to a host: the longest that anybody asks for."""
     per_minute = settings.requests_per_minute
     return min(

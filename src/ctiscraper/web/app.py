@@ -10,9 +10,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ctiscraper.db.operations import OperationsBoard
+from ctiscraper.story_views import Scoreboard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems
+from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
@@ -65,6 +67,8 @@ _PAGES = (
 LIST_SECONDS = 1.0
 ACCOUNTS_SECONDS = 5.0
 OPERATIONS_SECONDS = 2.0
+SCORES_SECONDS = 60.0
+RECHECKS_A_MINUTE = 10
 
 _DESCRIPTION = """
 What security researchers publish, collected, kept faithfully and ready to read.
@@ -122,6 +126,8 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.doorman = Doorman(services.database)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
+    app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
+    app.state.scores = Recent[Scoreboard](SCORES_SECONDS)
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)

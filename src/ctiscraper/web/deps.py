@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.enrichment_records import EnrichmentRecords
@@ -13,20 +14,27 @@ from ctiscraper.db.entities import Entities
 from ctiscraper.db.items import Items
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
+from ctiscraper.db.packs import Packs
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.scoreboard import SourceScores
 from ctiscraper.db.session import Database
+from ctiscraper.db.source_past import SourcePast
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
 from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.errors import UnavailableError
+from ctiscraper.identity import Principal
+from ctiscraper.mending import Mending
+from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.scoring import Scoring
+from ctiscraper.shown_settings import ShownSetting
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.watch import OperationsReport, report
-from ctiscraper.types import Tier
+from ctiscraper.types import Keep, Tier
 from ctiscraper.views import AccountingReport
+from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.matrix import Matrix
 from ctiscraper.web.recent import Recent
 from ctiscraper.weighing import DEFAULT_WEIGHTS, Weights
@@ -40,7 +48,9 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class WebServices:
     """Everything that the web pages and the API work with.
 
-    Without `sourcing` this process reads only: sources are not added or previewed.
+    Without `sourcing`, `rehearsals` and `mending` this process reads only: sources are not
+    added, previewed, tried or mended. `min_gap` is the least time between two requests to a host,
+    `keep` for how long things are kept; `shown_settings` are those of this process.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
@@ -52,6 +62,11 @@ class WebServices:
     version: str = ""
     contact: str = ""
     sourcing: Sourcing | None = None
+    rehearsals: Rehearsals | None = None
+    mending: Mending | None = None
+    min_gap: float = 1.0
+    keep: Keep | None = None
+    shown_settings: tuple[ShownSetting, ...] = ()
     bell: Bell = field(default_factory=SilentBell)
     lease_seconds: float = 60.0
     matrix: Matrix | None = None
@@ -85,6 +100,40 @@ async def _sourcing(given: Services) -> Sourcing:
     if given.sourcing is None:
         raise UnavailableError("this process reads only; add sources where collection runs")
     return given.sourcing
+
+
+async def _rehearsals(given: Services) -> Rehearsals:
+    if given.rehearsals is None:
+        raise UnavailableError("this process reads only; try edits where collection runs")
+    return given.rehearsals
+
+
+async def _mending(given: Services) -> Mending:
+    if given.mending is None:
+        raise UnavailableError("this process reads only; mend sources where collection runs")
+    return given.mending
+
+
+async def actor(request: Request) -> str:
+    """Return the name of whoever asks, for the record."""
+    principal = request.state.principal
+    assert isinstance(principal, Principal), "no write is for anyone"
+    return principal.name
+
+
+async def recheck_allowed(request: Request) -> None:
+    """Raise HTTPException when whoever asks has asked for too many checks a moment ago."""
+    allowance, principal = request.app.state.rechecks, request.state.principal
+    assert isinstance(allowance, Allowance)
+    assert isinstance(principal, Principal), "no write is for anyone"
+    wait = allowance.take((principal.user_id, principal.token_id))
+    if wait:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"sources are checked by hand {allowance.most} times a minute at most; "
+            f"ask again in {wait:.0f} s",
+            {"retry-after": f"{wait:.0f}"},
+        )
 
 
 async def _scoring(given: Services) -> Scoring:
@@ -147,4 +196,9 @@ ScoresDep = Annotated[SourceScores, Depends(over(SourceScores))]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
+RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]
+MendingDep = Annotated[Mending, Depends(_mending)]
+PastDep = Annotated[SourcePast, Depends(over(SourcePast))]
+PacksDep = Annotated[Packs, Depends(over(Packs))]
+ActorDep = Annotated[str, Depends(actor)]
 ScoringDep = Annotated[Scoring, Depends(_scoring)]
