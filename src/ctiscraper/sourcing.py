@@ -29,6 +29,8 @@ __all__ = [
 ]
 
 _MANY_KEYS = 1000
+# After so many rows it is said how far an import has come.
+_STEP = 100
 # What stands at the addresses of pages that are of no one source.
 _RESERVED = frozenset({"add", "export", "import", "preview", "scoreboard"})
 
@@ -112,12 +114,23 @@ class Sourcing:
         Raises ConflictError when its key is taken, or its address is collected already.
         """
         for source in await self._sources.all():
-            if _same_place(source.settings, settings):
+            if _place(source.settings) == _place(settings):
                 raise ConflictError(
                     f"the source '{source.settings.key}' collects {checked_url(settings)} already; "
                     "edit that one, or remove it first"
                 )
         return await self._sources.add(settings, actor=actor, reason=reason)
+
+    def read_file(self, body: bytes, *, name: str) -> tuple[Row, ...]:
+        """Return the sources of an OPML or catalogue file, and its rows that are none.
+
+        Raises ParseError for an OPML file, CatalogError for a catalogue, that cannot be read.
+        """
+        if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            document = parse_opml(body)
+            rows = [_opml_row(feed) for feed in document.feeds]
+            return (*rows, *(_bad_row(row) for row in document.bad))
+        return tuple(enumerate(load_catalog(_text(body, name), name=name), 1))
 
     async def import_file(
         self, body: bytes, *, name: str, actor: str, dry_run: bool = False
@@ -126,19 +139,25 @@ class Sourcing:
 
         Raises ParseError for an OPML file, CatalogError for a catalogue, that cannot be read.
         """
-        if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-            document = parse_opml(body)
-            rows: list[Row] = [_opml_row(feed) for feed in document.feeds]
-            bad = [_bad_row(row) for row in document.bad]
-        else:
-            catalog = load_catalog(_text(body, name), name=name)
-            rows = list(enumerate(catalog, 1))
-            bad = []
+        report = ImportReport(dry_run=dry_run)
+        rows = self.read_file(body, name=name)
+        async for step in self.importing(rows, actor=actor, dry_run=dry_run):
+            if isinstance(step, ImportReport):
+                report = step
+        return report
+
+    async def importing(
+        self, rows: Sequence[Row], *, actor: str, dry_run: bool
+    ) -> AsyncIterator[str | ImportReport]:
+        """Yield how far an import has come, in words, and at last what became of each row."""
         taken = {source.settings.key: source.settings for source in await self._sources.all()}
-        done = [await self._import_row(row, taken, actor, dry_run=dry_run) for row in rows]
-        return ImportReport(
-            dry_run=dry_run, rows=tuple(sorted((*done, *bad), key=lambda row: row.row))
-        )
+        places = {_place(settings): key for key, settings in taken.items()}
+        done = []
+        for number, row in enumerate(rows, 1):
+            done.append(await self._import_row(row, taken, places, None if dry_run else actor))
+            if number % _STEP == 0:
+                yield f"{number:,} of {len(rows):,} rows."
+        yield ImportReport(dry_run=dry_run, rows=tuple(sorted(done, key=lambda row: row.row)))
 
     async def export_opml(self) -> bytes:
         """Return every source as OPML that other readers can take, our settings in a namespace."""
@@ -152,19 +171,20 @@ class Sourcing:
         self,
         row: Row,
         taken: dict[str, SourceSettings],
-        actor: str,
-        *,
-        dry_run: bool,
+        places: dict[str, str],
+        actor: str | None,
     ) -> ImportRow:
+        """Return what became of a row; without an actor nothing is added."""
         if isinstance(row, ImportRow):
             return row
         number, settings = row
-        for held in taken.values():
-            if _same_place(held, settings):
-                return _row(number, settings, "known", f"collected already as '{held.key}'")
-        settings = replace(settings, key=free_key(settings.key, taken))
+        held = places.get(_place(settings))
+        if held is not None:
+            return _row(number, settings, "known", f"collected already as '{held}'")
+        settings = replace(settings, key=free_key(settings.key, taken.keys() | _RESERVED))
         taken[settings.key] = settings
-        if not dry_run:
+        places[_place(settings)] = settings.key
+        if actor is not None:
             await self._sources.add(settings, actor=actor, reason="imported")
         return _row(number, settings, "added", "")
 
@@ -193,8 +213,9 @@ def free_key(key: str, taken: Container[str]) -> str:
     return next(candidate for candidate in numbered if candidate not in taken)
 
 
-def _same_place(one: SourceSettings, other: SourceSettings) -> bool:
-    return checked_url(one).rstrip("/") == checked_url(other).rstrip("/")
+def _place(settings: SourceSettings) -> str:
+    """Return what two sources must not share: the address that is asked."""
+    return checked_url(settings).rstrip("/")
 
 
 def _opml_row(feed: OpmlFeed) -> Row:

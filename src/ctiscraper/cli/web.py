@@ -12,8 +12,8 @@ from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
-from ctiscraper.shown_settings import shown_settings
 from ctiscraper.loop import run_async
+from ctiscraper.shown_settings import shown_settings
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices

@@ -10,7 +10,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    Json,
     model_validator,
 )
 
@@ -390,17 +389,6 @@ class Counted(BaseModel):
     """How many were changed."""
 
     count: int
-
-
-class AddForm(BaseModel):
-    """The form that adds a source; `settings` carries what its preview settled, as JSON."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    url: Annotated[str, Field(min_length=1, max_length=4096)]
-    tier: Tier = Tier.STANDARD
-    name: Annotated[Annotated[str, Field(max_length=200)] | None, _Open] = None
-    settings: Annotated[Json[dict[str, object]], Field(max_length=40)] = {}
 
 
 class ChangeForm(ReasonGiven):
