@@ -22,10 +22,12 @@ from ctiscraper.web.api import (
     articles,
     enrichment,
     entities,
+    installation,
     lookup,
     operations,
     queue,
     scoreboard,
+    source_work,
     sources,
     stories,
     techniques,
@@ -37,14 +39,17 @@ from ctiscraper.web.deps import WebServices
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
+from ctiscraper.web.installation import RetentionReport
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import indicators as indicator_pages
+from ctiscraper.web.pages import installation as installation_pages
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import scoreboard as scoreboard_page
+from ctiscraper.web.pages import source_add, source_edit, source_past, theme
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
 from ctiscraper.web.pages import techniques as technique_pages
-from ctiscraper.web.pages import theme
 from ctiscraper.web.pages import verdicts as verdict_forms
 from ctiscraper.web.pages import watchlist as watchlist_page
 from ctiscraper.web.recent import Recent
@@ -57,9 +62,14 @@ _PAGES = (
     technique_pages,
     story_pages,
     verdict_forms,
+    scoreboard_page,
+    source_add,
+    source_edit,
+    source_past,
     source_pages,
     watchlist_page,
     accounting_page,
+    installation_pages,
     operations_page,
     theme,
 )
@@ -127,6 +137,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
+    app.state.retention = Recent[RetentionReport](SCORES_SECONDS)
     app.state.scores = Recent[Scoreboard](SCORES_SECONDS)
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
@@ -148,8 +159,8 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (sources, watchlist, scoreboard, accounting, operations, queue)
-    for resource in (articles, *named, *kept):
+    kept = (sources, source_work, watchlist, scoreboard, accounting, operations, queue)
+    for resource in (articles, *named, *kept, installation):
         api.include_router(resource.router)
 
     @api.get("/openapi.json", include_in_schema=False)

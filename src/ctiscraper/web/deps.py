@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, HTTPException, Query, Request
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.enrichment_records import EnrichmentRecords
@@ -16,7 +17,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.queue import Queue
-from ctiscraper.db.scoreboard import SourceScores
+from ctiscraper.db.scoreboard import DEFAULT_DAYS, SourceScores
 from ctiscraper.db.session import Database
 from ctiscraper.db.source_past import SourcePast
 from ctiscraper.db.sources import Sources
@@ -30,6 +31,7 @@ from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.scoring import Scoring
 from ctiscraper.shown_settings import ShownSetting
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.story_views import Scoreboard
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.watch import OperationsReport, report
 from ctiscraper.types import Keep, Tier
@@ -100,6 +102,24 @@ async def _sourcing(given: Services) -> Sourcing:
     if given.sourcing is None:
         raise UnavailableError("this process reads only; add sources where collection runs")
     return given.sourcing
+
+
+async def _scoreboard(
+    request: Request, given: Services, days: Annotated[str, Query()] = "30"
+) -> Scoreboard:
+    """Return how sources compare over so many days, counted over many rows: kept for a minute."""
+    kept = request.app.state.scores
+    assert isinstance(kept, Recent)
+    wanted = int(days) if days in {"7", "30", "90"} else DEFAULT_DAYS
+
+    async def made() -> Scoreboard:
+        until = given.database.clock()
+        since = until - timedelta(days=wanted)
+        return await SourceScores(given.database).scoreboard(since=since, until=until)
+
+    board = await kept.get(wanted, made)
+    assert isinstance(board, Scoreboard)
+    return board
 
 
 async def _rehearsals(given: Services) -> Rehearsals:
@@ -196,6 +216,7 @@ ScoresDep = Annotated[SourceScores, Depends(over(SourceScores))]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
+ScoreboardDep = Annotated[Scoreboard, Depends(_scoreboard)]
 RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]
 MendingDep = Annotated[Mending, Depends(_mending)]
 PastDep = Annotated[SourcePast, Depends(over(SourcePast))]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Json, model_validator
 
 from ctiscraper.types import Tier
-from ctiscraper.web.schemas import Cursor, ReasonGiven
+from ctiscraper.web.schemas import Cursor, Limit, ReasonGiven
 from ctiscraper.web.source_form import FIELDS
 
 # The longest list of 200 addresses that a setting may hold.
@@ -117,6 +117,23 @@ class RequestFilters(BaseModel):
 
     cursor: Annotated[Cursor | None, _Open] = None
     url: Annotated[Annotated[str, Field(max_length=4096)] | None, _Open] = None
+
+
+class ManyParameters(BaseModel):
+    """Where a list goes on, and how much of it is wanted."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cursor: Cursor | None = None
+    limit: Limit = 50
+
+
+class RobotsParameters(BaseModel):
+    """Of which address robots.txt is asked; by default that of the source."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: Annotated[str, Field(max_length=4096)] | None = None
 
 
 class ScoreFilters(BaseModel):

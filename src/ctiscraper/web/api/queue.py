@@ -8,8 +8,10 @@ from starlette.responses import Response
 from ctiscraper.views import QueuePage, ReasonCount
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import EnrichmentsDep, ItemsDep, QueueDep, SourcesDep, after_change
+from ctiscraper.web.ended import act
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
+    AllItems,
     Counted,
     ItemNumbers,
     QueueParameters,
@@ -65,6 +67,12 @@ async def discard_items(queue: QueueDep, given: ItemNumbers) -> Response:
 async def release_items(queue: QueueDep, given: ItemNumbers) -> Response:
     """Filtered items go back to the queue and pass the gates of their source."""
     return JsonAnswer({"count": await queue.release(given.ids)})
+
+
+@router.post("/all", response_model=Counted, dependencies=_changes, summary="Act on all of a kind")
+async def act_on_all(queue: QueueDep, items: ItemsDep, given: AllItems) -> Response:
+    """Every item of a state, and of a source or a cause; the answer says how many it was."""
+    return JsonAnswer({"count": await act(queue, items, given)})
 
 
 @router.post(
