@@ -92,7 +92,7 @@ class Items:
         values |= {"reason": reason} if reason is not None else {}
         given = [_NARROW[name] for name in ("source", "reason") if name in values]
         statement = sql.SQL(
-            "SELECT count(*) FROM (SELECT 1 FROM fetch_job j WHERE {} LIMIT %(most)s) some"
+            "SELECT count(*) FROM (SELECT 1 FROM fetch_job j WHERE {} LIMIT %(most)s) counted"
         ).format(sql.SQL(" AND ").join([sql.SQL("j.state = %(state)s"), *given]))
         async with self._database.connection() as conn:
             row = await (await conn.execute(statement, values)).fetchone()

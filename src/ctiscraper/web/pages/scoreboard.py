@@ -48,7 +48,7 @@ async def scoreboard(
     board: ScoreboardDep,
     chosen: Annotated[ScoreFilters, Query()],
 ) -> Response:
-    """Who tells first and alone, how fresh, how often again, how well it answers, what it scores."""
+    """Who tells first and alone, how soon, how often again, how well it answers, and its scores."""
     return render(
         "scoreboard.html",
         {
