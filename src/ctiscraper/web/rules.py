@@ -132,7 +132,6 @@ _PAGES: Mapping[str, Rule] = {
     "POST /sources/{key}/mend": _SOURCE,
     "POST /sources/{key}/mend/apply": _SOURCE,
     "POST /sources/{key}/check": _SOURCE,
-    "POST /sources/{key}/change": _SOURCE,
     "POST /sources/{key}/pause": _SOURCE,
     "POST /sources/{key}/resume": _SOURCE,
     "POST /sources/{key}/undo": _SOURCE,

@@ -415,13 +415,6 @@ class Counted(BaseModel):
     count: int
 
 
-class ChangeForm(ReasonGiven):
-    """The form that changes a source."""
-
-    tier: Tier
-    active: bool = False
-
-
 class HealthOut(BaseModel):
     """How the program is."""
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.sourcing import edited
-from ctiscraper.types import Health, SourceSettings, Tier
+from ctiscraper.types import Health, SourceSettings
 from ctiscraper.views import SourceOverview
 from ctiscraper.web.deps import (
     AccountsDep,
@@ -20,7 +20,7 @@ from ctiscraper.web.deps import (
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
-from ctiscraper.web.schemas import ChangeForm, Key, ReasonGiven
+from ctiscraper.web.schemas import Key, ReasonGiven
 from ctiscraper.web.source_forms import SourcePageFilters, VersionForm
 
 router = APIRouter(prefix="/sources", route_class=GuardedRoute)
@@ -66,7 +66,6 @@ async def source(
             "settings": found.settings,
             "rest": _settings_rows(found.settings),
             "done": chosen.words,
-            "tiers": list(Tier),
             "undoable": bool(found.changes) and found.changes[0].action == "update",
         },
         scope=request.scope,
@@ -78,18 +77,6 @@ async def check_source(sources: SourcesDep, key: SourceKey) -> Response:
     """Make a source due at once, ten times a minute at most."""
     await sources.check_now(key)
     return RedirectResponse(f"/sources/{key}?done=checking", 303)
-
-
-@router.post("/{key}/change", dependencies=_changes)
-async def change_source(
-    request: Request, sources: SourcesDep, key: SourceKey, actor: ActorDep
-) -> Response:
-    """Change the tier, and whether the source is collected."""
-    form = await read_form(request, ChangeForm)
-    source = await sources.get(key)
-    changes = {"tier": form.tier.value, "active": form.active}
-    await sources.update(key, edited(source.settings, changes), actor=actor, reason=form.reason)
-    return RedirectResponse(f"/sources/{key}", 303)
 
 
 @router.post("/{key}/pause", dependencies=_changes)
