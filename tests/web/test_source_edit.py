@@ -1,5 +1,6 @@
 """Every setting in a form: tried, saved, undone, and two editors told of each other."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -164,7 +165,7 @@ async def test_a_fix_is_proposed_applied_and_undone_by_pages(database: str, tmp_
         page = (await desk.post("/sources/one/mend")).text
         assert "The site announces another feed" in page
         assert net.sites[0].url("/atom.xml") in page
-        changes = '{"feed_url": "%s"}' % net.sites[0].url("/atom.xml")
+        changes = json.dumps({"feed_url": net.sites[0].url("/atom.xml")})
         applied = await desk.post(
             "/sources/one/mend/apply", version=await desk.version(), changes=changes, reason="why"
         )
