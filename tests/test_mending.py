@@ -66,9 +66,9 @@ async def test_where_no_feed_works_the_sitemap_and_the_page_are_tried(
         await failed(walk, net, "status_404")
         found = await diagnosed(walk)
         kinds = by_kind(found)
+        assert [p.kind for p in found.proposals] == ["sitemap", "listing"]
         assert kinds["sitemap"].changes["discovery"] == Discovery.SITEMAP.value
         assert kinds["listing"].changes["discovery"] == Discovery.LISTING.value
-        assert "announced" not in kinds
 
 
 async def test_what_does_not_work_is_told_and_not_proposed(database: str, tmp_path: Path) -> None:

@@ -76,11 +76,11 @@ class Mending:
     async def diagnose(self, source: Source) -> Diagnosis:
         """Return what would mend a source. Raises FetchError when we ourselves are offline."""
         recent = await self._past.recent(source.settings.key, _LOOKED_AT)
-        proposals: list[Proposal] = []
+        proposals: dict[tuple[str, str], Proposal] = {}
         tried: list[Tried] = []
         for idea in _ideas(source, recent):
             try:
-                proposal = await self._try(source.settings, idea)
+                place, proposal = await self._try(source.settings, idea)
             except (FetchError, ParseError) as error:
                 if isinstance(error, FetchError) and error.scope is Scope.OURS:
                     raise
@@ -92,9 +92,8 @@ class Mending:
                     )
                 )
             else:
-                if all(proposal.changes != other.changes for other in proposals):
-                    proposals.append(proposal)
-        return Diagnosis(proposals=tuple(proposals), tried=tuple(tried))
+                proposals.setdefault(place, proposal)
+        return Diagnosis(proposals=tuple(proposals.values()), tried=tuple(tried))
 
     async def confirm(self, source: Source, changes: Mapping[str, object]) -> SourceSettings:
         """Return the settings with a fix, tried once more.
@@ -107,7 +106,8 @@ class Mending:
         await self._try(source.settings, _Idea("announced", changes))
         return settings
 
-    async def _try(self, settings: SourceSettings, idea: _Idea) -> Proposal:
+    async def _try(self, settings: SourceSettings, idea: _Idea) -> tuple[tuple[str, str], Proposal]:
+        """Return what a change leads to, and what it would bring. Raises when it does not work."""
         changed = edited(settings, idea.changes)
         found = await self._finder.find(Source(id=0, settings=changed))
         entries = _entries(found)
@@ -123,7 +123,9 @@ class Mending:
         if not _differs(settings, changes):
             raise ParseError(Reason.FEED_EMPTY, "it leads to the address that is asked already")
         newest = sorted(entries, key=_when, reverse=True)
-        return Proposal(
+        way = edited(settings, changes)
+        place = (found.page.final_url, f"{way.discovery} {way.fetch_pages}")
+        return place, Proposal(
             kind=kind,
             words=_WORDS[kind],
             changes=changes,

@@ -72,7 +72,10 @@ async def test_its_past_is_paged(database: str, tmp_path: Path) -> None:
 
 
 async def test_robots_are_asked_of_by_their_line(database: str, tmp_path: Path) -> None:
-    async with FakeInternet(hosts=1, items=1) as net, working(database, tmp_path, net) as desk:
+    async with (
+        FakeInternet(hosts=1, items=1) as net,
+        working(database, tmp_path, net, min_gap=0.01) as desk,
+    ):
         await desk.collected()
         asked = len(net.requests)
         url = net.sites[0].url("/private/x")
