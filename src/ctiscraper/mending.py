@@ -1,6 +1,6 @@
 """Fixes for a source in trouble: only those that were tried at its site, and work."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -27,6 +27,16 @@ _WORDS = {
     "name": "The site answers under a sister name, with a certificate that is for it.",
     "https": "The site answers over https.",
     "feed text": "The site refuses its pages to this program; its feed carries text of its own.",
+}
+
+_TRYING = {
+    "moved": "Trying the address that its feed has moved to.",
+    "announced": "Looking for another feed or sitemap that the site announces.",
+    "sitemap": "Trying its sitemap.",
+    "listing": "Trying the links on its page.",
+    "name": "Trying a sister name of the site.",
+    "https": "Trying the site over https.",
+    "feed text": "Looking whether its feed carries text of its own.",
 }
 
 
@@ -75,25 +85,31 @@ class Mending:
 
     async def diagnose(self, source: Source) -> Diagnosis:
         """Return what would mend a source. Raises FetchError when we ourselves are offline."""
+        found = Diagnosis(proposals=(), tried=())
+        async for step in self.diagnosing(source):
+            if isinstance(step, Diagnosis):
+                found = step
+        return found
+
+    async def diagnosing(self, source: Source) -> AsyncIterator[str | Diagnosis]:
+        """Yield what is tried, in words, and at last what would mend a source.
+
+        Raises FetchError when we ourselves are offline.
+        """
         recent = await self._past.recent(source.settings.key, _LOOKED_AT)
         proposals: dict[tuple[str, str], Proposal] = {}
         tried: list[Tried] = []
         for idea in _ideas(source, recent):
+            yield _TRYING[idea.kind]
             try:
                 place, proposal = await self._try(source.settings, idea)
-            except (FetchError, ParseError) as error:
+            except (CatalogError, FetchError, ParseError) as error:
                 if isinstance(error, FetchError) and error.scope is Scope.OURS:
                     raise
-                tried.append(Tried(kind=idea.kind, reason=error.reason, detail=error.detail))
-            except CatalogError as error:
-                tried.append(
-                    Tried(
-                        kind=idea.kind, reason=Reason.URL_INVALID, detail="; ".join(error.problems)
-                    )
-                )
+                tried.append(_tried(idea.kind, error))
             else:
                 proposals.setdefault(place, proposal)
-        return Diagnosis(proposals=tuple(proposals.values()), tried=tuple(tried))
+        yield Diagnosis(proposals=tuple(proposals.values()), tried=tuple(tried))
 
     async def confirm(self, source: Source, changes: Mapping[str, object]) -> SourceSettings:
         """Return the settings with a fix, tried once more.
@@ -134,6 +150,12 @@ class Mending:
             newest=tuple(entry.title or entry.url for entry in newest[:3]),
             requests=found.requests,
         )
+
+
+def _tried(kind: str, error: CatalogError | FetchError | ParseError) -> Tried:
+    if isinstance(error, CatalogError):
+        return Tried(kind=kind, reason=Reason.URL_INVALID, detail="; ".join(error.problems))
+    return Tried(kind=kind, reason=error.reason, detail=error.detail)
 
 
 def _ideas(source: Source, recent: tuple[RecentItem, ...]) -> Iterator[_Idea]:

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from ctiscraper.errors import CatalogError, FetchError, StaleError
+from ctiscraper.errors import CatalogError, StaleError
+from ctiscraper.mending import Diagnosis
 from ctiscraper.rehearsal import Rehearsal, Trial
 from ctiscraper.sourcing import Preview, edited
 from ctiscraper.types import Source, Tier
@@ -27,7 +28,6 @@ from ctiscraper.web.deps import (
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.live import live
-from ctiscraper.web.problems import told
 from ctiscraper.web.render import fragment, render
 from ctiscraper.web.schemas import Key
 from ctiscraper.web.source_form import FIELDS, GROUPS, changes_of, field_of, typed_of
@@ -112,26 +112,19 @@ async def mend_page(
     """What was tried at the site of a source in trouble, and what of it works."""
     version = await sources.version(key)
     source = await sources.get(key)
-    diagnosis, problem = None, ""
-    try:
-        diagnosis = await mending.diagnose(source)
-    except FetchError as error:
-        problem = told(error)
-    return render(
-        "mend_source.html",
-        {
-            "pulse": await overview.pulse(),
+
+    def shown(diagnosis: Diagnosis) -> str:
+        context = {
             "source": source,
             "version": version,
-            "problem": problem,
-            "tried": diagnosis.tried if diagnosis else (),
-            "proposals": [
-                (proposal, encoded(proposal.changes).decode())
-                for proposal in (diagnosis.proposals if diagnosis else ())
-            ],
-        },
-        scope=request.scope,
-    )
+            "tried": diagnosis.tried,
+            "proposals": [(one, encoded(one.changes).decode()) for one in diagnosis.proposals],
+        }
+        return fragment("_mended.html", context, scope=request.scope)
+
+    context = {"pulse": await overview.pulse(), "source": source}
+    page = render("mend_source.html", context, scope=request.scope)
+    return live(page, mending.diagnosing(source), shown)
 
 
 @router.post("/{key}/mend/apply", dependencies=_changes)
