@@ -85,7 +85,9 @@ async def test_what_is_no_source_or_no_cursor(stage: Stage) -> None:
 
 
 async def test_the_index_serves_the_newest_items(stage: Stage) -> None:
-    await stage.announce([announced(f"https://acme.example/{n}") for n in range(30)])
+    bolt = settings("bolt", "bolt.example")
+    await stage.announce([announced(f"https://bolt.example/{n}") for n in range(5)], bolt)
+    await stage.announce([announced(f"https://acme.example/{n}") for n in range(400)])
     await stage.run("ANALYZE fetch_job")
     async with stage.database.transaction() as conn:
         await conn.execute("SET LOCAL enable_seqscan = off")

@@ -135,10 +135,10 @@ async def _mending(given: Services) -> Mending:
 
 
 async def actor(request: Request) -> str:
-    """Return the name of whoever asks, for the record."""
+    """Return the name of whoever asks, for the record; a program is told by its token's."""
     principal = request.state.principal
     assert isinstance(principal, Principal), "no write is for anyone"
-    return principal.name
+    return principal.name if principal.token_id is None else f"{principal.name} (token)"
 
 
 async def recheck_allowed(request: Request) -> None:

@@ -15,9 +15,11 @@ def upgrade() -> None:
     with op.get_context().autocommit_block():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {NAME}")
         op.execute(f"CREATE INDEX CONCURRENTLY {NAME} ON fetch_job (source_id, id)")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
 
 
 def downgrade() -> None:
     """Drop it."""
     with op.get_context().autocommit_block():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {NAME}")
+    op.execute("SET LOCAL lock_timeout = '400ms'")
