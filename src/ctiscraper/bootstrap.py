@@ -19,19 +19,23 @@ from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import FolderStore
 from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.session import Database
+from ctiscraper.db.source_past import SourcePast
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.touched import Touched
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
+from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.recognition import Recognition
 from ctiscraper.reference import Reference
+from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.scoring import Scoring
+from ctiscraper.scouting import Scout
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tracing import exporting
 
@@ -56,6 +60,8 @@ class Services:
     checks: Checks
     pipeline: Pipeline
     sourcing: Sourcing
+    rehearsals: Rehearsals
+    mending: Mending
     recognition: Recognition
     scoring: Scoring
 
@@ -113,7 +119,10 @@ async def open_services(
             raw=raw,
             clock=database.clock,
         )
-        sourcing = Sourcing(finder=finder, fetcher=fetcher, sandbox=sandbox, sources=sources)
+        past = SourcePast(database)
+        scout = Scout(
+            finder=finder, fetcher=fetcher, sandbox=sandbox, past=past, clock=database.clock
+        )
         recognition = Recognition(
             Reference(Packs(database)),
             Shelf(settings.packs_dir),
@@ -130,7 +139,9 @@ async def open_services(
             queue=queue,
             checks=checks,
             pipeline=pipeline,
-            sourcing=sourcing,
+            sourcing=Sourcing(scout=scout, sources=sources),
+            rehearsals=Rehearsals(past, raw, sandbox, database.clock),
+            mending=Mending(finder, past),
             recognition=recognition,
             scoring=scoring,
         )

@@ -430,6 +430,11 @@ def environment_of(settings: Settings) -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}} | own
 
 
+def given_variables() -> frozenset[str]:
+    """Return the names of the variables of this process's environment that are not empty."""
+    return frozenset(name.upper() for name, value in os.environ.items() if value)
+
+
 def _written(value: object) -> str:
     """Return a setting as its variable would hold it."""
     if isinstance(value, dict):

@@ -109,6 +109,15 @@ class ConflictError(CTIScraperError):
     """What was asked for contradicts what is stored."""
 
 
+class StaleError(ConflictError):
+    """An edit of what somebody else changed meanwhile; `seen` is the version it was made on."""
+
+    def __init__(self, message: str, *, seen: int) -> None:
+        """Name the version, so that what changed since can be shown."""
+        super().__init__(message)
+        self.seen = seen
+
+
 class CursorError(CTIScraperError):
     """A cursor that no list gave."""
 

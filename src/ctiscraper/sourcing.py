@@ -1,74 +1,38 @@
 """How sources come, are looked at before they do, and leave in files: for every door alike."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 import yaml
 
-from ctiscraper.collect.allow import is_allowed
 from ctiscraper.collect.catalog import (
     dump_catalog,
     load_catalog,
     settings_from_mapping,
     settings_to_mapping,
 )
-from ctiscraper.collect.fetch import Fetcher
-from ctiscraper.collect.find import Finder, Found
-from ctiscraper.collect.gates import held_back
 from ctiscraper.collect.opml import BadRow, OpmlFeed, make_key, parse_opml, write_opml
 from ctiscraper.db.sources import Sources, checked_url
-from ctiscraper.errors import CatalogError, ConflictError, FetchError, ParseError, Reason
-from ctiscraper.messages import PageMessage
-from ctiscraper.sandbox import Sandbox
-from ctiscraper.types import (
-    ArticleContent,
-    Discovery,
-    ExtractionHints,
-    FeedEntry,
-    Page,
-    Source,
-    SourceSettings,
-    host_of,
-)
+from ctiscraper.errors import CatalogError, ConflictError
+from ctiscraper.scouting import SAMPLES, Preview, Sample, Scout, bare_host
+from ctiscraper.types import Source, SourceSettings
 
-SAMPLES = 5
-EXCERPT = 400
+__all__ = [
+    "ImportReport",
+    "ImportRow",
+    "Preview",
+    "Sample",
+    "Sourcing",
+    "edited",
+    "free_key",
+    "read_changes",
+]
 
 _MANY_KEYS = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One article as it would be kept; `reason` says why it would not be, or not from its page."""
-
-    url: str
-    title: str
-    published: datetime | None = None
-    method: str = ""
-    word_count: int = 0
-    excerpt: str = ""
-    reason: str | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preview:
-    """What a source would bring, asked for now and kept nowhere.
-
-    `settings` are as they would be saved. `announced` counts its entries, `passed` those that its
-    URL patterns let through, `bad` those that cannot be followed.
-    """
-
-    settings: SourceSettings
-    title: str
-    kind: str
-    announced: int
-    passed: int
-    bad: int
-    requests: int
-    samples: tuple[Sample, ...]
-    warnings: tuple[str, ...] = ()
+# After so many rows it is said how far an import has come.
+_STEP = 100
+# What stands at the addresses of pages that are of no one source.
+_RESERVED = frozenset({"add", "export", "import", "preview", "scoreboard"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +65,8 @@ Row = tuple[int, SourceSettings] | ImportRow
 class Sourcing:
     """The use cases around sources."""
 
-    def __init__(
-        self, *, finder: Finder, fetcher: Fetcher, sandbox: Sandbox, sources: Sources
-    ) -> None:
-        self._finder = finder
-        self._fetcher = fetcher
-        self._sandbox = sandbox
+    def __init__(self, *, scout: Scout, sources: Sources) -> None:
+        self._scout = scout
         self._sources = sources
 
     async def preview(self, settings: SourceSettings, *, samples: int = SAMPLES) -> Preview:
@@ -114,30 +74,35 @@ class Sourcing:
 
         Raises FetchError and ParseError when the source itself does not answer.
         """
-        found = await self._find(settings)
-        settings = _settled(settings, found)
-        feed = found.feed
-        entries = feed.entries if feed else ()
-        passed = [entry for entry in entries if is_allowed(entry.url, settings.allow)]
-        shown = [await self._sample(settings, entry) for entry in _newest(passed)[:samples]]
-        return Preview(
-            settings=settings,
-            title=feed.title if feed else "",
-            kind=feed.kind if feed else "",
-            announced=len(entries),
-            passed=len(passed),
-            bad=len(feed.bad) if feed else 0,
-            requests=found.requests,
-            samples=tuple(shown),
-            warnings=feed.warnings if feed else (),
-        )
+        seen: Preview | None = None
+        async for seen_now in self.looking(settings, samples=samples):
+            if isinstance(seen_now, Preview):
+                seen = seen_now
+        assert seen is not None, "a look ends with what it saw"
+        return seen
+
+    async def looking(
+        self, settings: SourceSettings, *, samples: int = SAMPLES
+    ) -> AsyncIterator[str | Preview]:
+        """Yield, while a source is looked at, what is done in words, and at last what was seen.
+
+        Raises FetchError and ParseError when the source itself does not answer.
+        """
+        others = [source.settings for source in await self._sources.all()]
+        async for seen in self._scout.look(settings, others, samples=samples):
+            yield seen
 
     async def propose(self, url: str, **given: object) -> SourceSettings:
         """Return settings for any address, with a key that is free; `given` values win.
 
         Raises CatalogError with everything that is wrong in them.
         """
-        mapping = {"key": make_key(_host(url)), "name": _host(url) or url, "url": url, **given}
+        mapping = {
+            "key": make_key(bare_host(url)),
+            "name": bare_host(url) or url,
+            "url": url,
+            **given,
+        }
         settings = settings_from_mapping(mapping)
         if "key" in given:
             return settings
@@ -149,12 +114,23 @@ class Sourcing:
         Raises ConflictError when its key is taken, or its address is collected already.
         """
         for source in await self._sources.all():
-            if _same_place(source.settings, settings):
+            if _place(source.settings) == _place(settings):
                 raise ConflictError(
                     f"the source '{source.settings.key}' collects {checked_url(settings)} already; "
                     "edit that one, or remove it first"
                 )
         return await self._sources.add(settings, actor=actor, reason=reason)
+
+    def read_file(self, body: bytes, *, name: str) -> tuple[Row, ...]:
+        """Return the sources of an OPML or catalogue file, and its rows that are none.
+
+        Raises ParseError for an OPML file, CatalogError for a catalogue, that cannot be read.
+        """
+        if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            document = parse_opml(body)
+            rows = [_opml_row(feed) for feed in document.feeds]
+            return (*rows, *(_bad_row(row) for row in document.bad))
+        return tuple(enumerate(load_catalog(_text(body, name), name=name), 1))
 
     async def import_file(
         self, body: bytes, *, name: str, actor: str, dry_run: bool = False
@@ -163,19 +139,25 @@ class Sourcing:
 
         Raises ParseError for an OPML file, CatalogError for a catalogue, that cannot be read.
         """
-        if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-            document = parse_opml(body)
-            rows: list[Row] = [_opml_row(feed) for feed in document.feeds]
-            bad = [_bad_row(row) for row in document.bad]
-        else:
-            catalog = load_catalog(_text(body, name), name=name)
-            rows = list(enumerate(catalog, 1))
-            bad = []
+        report = ImportReport(dry_run=dry_run)
+        rows = self.read_file(body, name=name)
+        async for step in self.importing(rows, actor=actor, dry_run=dry_run):
+            if isinstance(step, ImportReport):
+                report = step
+        return report
+
+    async def importing(
+        self, rows: Sequence[Row], *, actor: str, dry_run: bool
+    ) -> AsyncIterator[str | ImportReport]:
+        """Yield how far an import has come, in words, and at last what became of each row."""
         taken = {source.settings.key: source.settings for source in await self._sources.all()}
-        done = [await self._import_row(row, taken, actor, dry_run=dry_run) for row in rows]
-        return ImportReport(
-            dry_run=dry_run, rows=tuple(sorted((*done, *bad), key=lambda row: row.row))
-        )
+        places = {_place(settings): key for key, settings in taken.items()}
+        done = []
+        for number, row in enumerate(rows, 1):
+            done.append(await self._import_row(row, taken, places, None if dry_run else actor))
+            if number % _STEP == 0:
+                yield f"{number:,} of {len(rows):,} rows."
+        yield ImportReport(dry_run=dry_run, rows=tuple(sorted(done, key=lambda row: row.row)))
 
     async def export_opml(self) -> bytes:
         """Return every source as OPML that other readers can take, our settings in a namespace."""
@@ -189,69 +171,25 @@ class Sourcing:
         self,
         row: Row,
         taken: dict[str, SourceSettings],
-        actor: str,
-        *,
-        dry_run: bool,
+        places: dict[str, str],
+        actor: str | None,
     ) -> ImportRow:
+        """Return what became of a row; without an actor nothing is added."""
         if isinstance(row, ImportRow):
             return row
         number, settings = row
-        for held in taken.values():
-            if _same_place(held, settings):
-                return _row(number, settings, "known", f"collected already as '{held.key}'")
-        settings = replace(settings, key=free_key(settings.key, taken))
+        held = places.get(_place(settings))
+        if held is not None:
+            return _row(number, settings, "known", f"collected already as '{held}'")
+        settings = replace(settings, key=free_key(settings.key, taken.keys() | _RESERVED))
         taken[settings.key] = settings
-        if not dry_run:
+        places[_place(settings)] = settings.key
+        if actor is not None:
             await self._sources.add(settings, actor=actor, reason="imported")
         return _row(number, settings, "added", "")
 
-    async def _find(self, settings: SourceSettings) -> Found:
-        """Ask a source what it has; a site that names no feed is tried as a listing."""
-        source = Source(id=0, settings=settings)
-        try:
-            return await self._finder.find(source)
-        except ParseError as error:
-            if error.reason is not Reason.NOT_A_FEED or settings.feed_url is not None:
-                raise
-            first = error
-        try:
-            listing = replace(source, settings=replace(settings, discovery=Discovery.LISTING))
-            return replace(await self._finder.find(listing), discovery=Discovery.LISTING)
-        except ParseError as error:
-            raise first from error
-
-    async def _sample(self, settings: SourceSettings, entry: FeedEntry) -> Sample:
-        """Return one article as it would be kept, or why it would not."""
-        try:
-            page = await self._fetcher.fetch_page(settings, entry.url)
-            content = await self._read(settings, entry, page)
-        except (FetchError, ParseError) as error:
-            return _from_feed(entry, error)
-        held = held_back(settings, content)
-        return Sample(
-            url=content.canonical_url or content.url,
-            title=content.title,
-            published=content.published,
-            method=content.method,
-            word_count=content.word_count,
-            excerpt=content.text[:EXCERPT],
-            reason=held[0] if held else None,
-            detail=held[1] if held else "",
-        )
-
-    async def _read(self, settings: SourceSettings, entry: FeedEntry, page: Page) -> ArticleContent:
-        hints = ExtractionHints(
-            content_type=page.headers.get("content-type", ""),
-            selectors=settings.selectors,
-            language=settings.language,
-            entry=entry,
-            fetched_at=page.fetched_at,
-        )
-        message = PageMessage(body=page.body, url=page.final_url, hints=hints)
-        return await self._sandbox.ask("article", message, ArticleContent)
-
     async def _keys(self) -> set[str]:
-        return {source.settings.key for source in await self._sources.all()}
+        return _RESERVED | {source.settings.key for source in await self._sources.all()}
 
 
 def edited(settings: SourceSettings, changes: Mapping[str, object]) -> SourceSettings:
@@ -275,43 +213,9 @@ def free_key(key: str, taken: Container[str]) -> str:
     return next(candidate for candidate in numbered if candidate not in taken)
 
 
-def _settled(settings: SourceSettings, found: Found) -> SourceSettings:
-    """Return the settings with what was found out: where the feed is, and its own name."""
-    title = found.feed.title.strip()[:200] if found.feed else ""
-    if title and settings.name == _host(settings.url):
-        settings = replace(settings, name=title)
-    if settings.discovery is Discovery.FEED and settings.feed_url is None:
-        return replace(settings, discovery=found.discovery, feed_url=found.feed_url)
-    return settings
-
-
-def _newest(entries: Sequence[FeedEntry]) -> list[FeedEntry]:
-    oldest = datetime.min.replace(tzinfo=UTC)
-    return sorted(entries, key=lambda entry: entry.published or oldest, reverse=True)
-
-
-def _from_feed(entry: FeedEntry, error: FetchError | ParseError) -> Sample:
-    has_text = bool(entry.content or entry.summary)
-    return Sample(
-        url=entry.url,
-        title=entry.title,
-        published=entry.published,
-        method="feed" if has_text else "",
-        reason=error.reason,
-        detail=f"{error.detail}; the feed's own text would be kept" if has_text else error.detail,
-    )
-
-
-def _same_place(one: SourceSettings, other: SourceSettings) -> bool:
-    return checked_url(one).rstrip("/") == checked_url(other).rstrip("/")
-
-
-def _host(url: str) -> str:
-    try:
-        host = host_of(url)
-    except ValueError:
-        return ""
-    return host.removeprefix("www.")
+def _place(settings: SourceSettings) -> str:
+    """Return what two sources must not share: the address that is asked."""
+    return checked_url(settings).rstrip("/")
 
 
 def _opml_row(feed: OpmlFeed) -> Row:

@@ -138,6 +138,8 @@ class SourceScore:
     any other source, `lead_hours` is by how much in the middle case. `unique` are observables and
     names of the period that no other source has, `entities` all that its articles name, each
     article for itself, and `flagged` those of them that are held malicious or suspicious.
+    `fresh_hours` is how long after publication an article of it came here in the middle case,
+    `score` the mean of theirs; `failed_checks` are of its last 1,000 `checks` at most.
     """
 
     source: SourceRef
@@ -149,6 +151,15 @@ class SourceScore:
     unique: int
     entities: int
     flagged: int
+    fresh_hours: float | None = None
+    score: float | None = None
+    checks: int = 0
+    failed_checks: int = 0
+
+    @property
+    def failed_share(self) -> float:
+        """How much of what was asked of it failed, 0 to 1."""
+        return self.failed_checks / self.checks if self.checks else 0.0
 
     @property
     def duplicate_share(self) -> float:

@@ -241,7 +241,7 @@ async def test_forms_work_in_a_browser(page: Page, site: str, shelf: Shelf) -> N
     assert shelf.run("SELECT state FROM fetch_job WHERE id = %s", (number,))[0] == "pending"
     await page.goto("/sources/acme")
     await page.get_by_role("button", name="Check now").click()
-    await page.wait_for_url("**/sources/acme?checking=true")
+    await page.wait_for_url("**/sources/acme?done=checking")
     assert watch.faults == []
 
 

@@ -7,28 +7,16 @@ from urllib.parse import urlencode
 
 import httpx2
 
-from ctiscraper.web.app import create_app
-from ctiscraper.web.deps import WebServices
 from internet.world import FakeInternet
-from people import person, token_of
-from walk.walker import walking
-
-FORM = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
+from web.sourced import FORM, working
 
 
 @asynccontextmanager
 async def reading(
     database: str, folder: Path, net: FakeInternet
 ) -> AsyncIterator[httpx2.AsyncClient]:
-    async with walking(database, net, folder) as walk:
-        app = create_app(WebServices(database=walk.database, sourcing=walk.services.sourcing))
-        token = await token_of(walk.database, await person(walk.database))
-        async with httpx2.AsyncClient(
-            transport=httpx2.ASGITransport(app),
-            base_url="http://127.0.0.1",
-            headers={"authorization": f"Bearer {token}"},
-        ) as client:
-            yield client
+    async with working(database, folder, net) as desk:
+        yield desk.client
 
 
 async def test_a_source_is_looked_at_saved_changed_and_removed(
@@ -70,16 +58,18 @@ async def test_pages_add_a_source_without_script(database: str, tmp_path: Path) 
 
         body = urlencode({"url": url, "tier": "basic", "name": "Named", "settings": '{"key": "k"}'})
         saved = await client.post("/sources/add", content=body, headers=FORM)
-        assert (saved.status_code, saved.headers["location"]) == (303, "/sources/k")
+        assert (saved.status_code, saved.headers["location"]) == (303, "/sources/k?done=added")
         page = await client.get("/sources/k")
         assert "Named" in page.text
 
-        body = urlencode({"tier": "premium", "reason": "read daily"})
-        changed = await client.post("/sources/k/change", content=body, headers=FORM)
-        assert changed.status_code == 303
-        page = await client.get("/sources/k")
-        assert "read daily" in page.text
-        assert "Paused" in page.text
+        paused = await client.post("/sources/k/pause", content="reason=too+loud", headers=FORM)
+        assert paused.headers["location"] == "/sources/k?done=paused"
+        page = await client.get("/sources/k?done=paused")
+        assert "too loud" in page.text
+        assert "nothing is asked of it until somebody resumes it" in page.text
+        assert "by <bdi>a test (token)</bdi>" in page.text
+        resumed = await client.post("/sources/k/resume", content="", headers=FORM)
+        assert resumed.headers["location"] == "/sources/k?done=resumed"
 
         assert (await client.post("/sources/k/check", headers=FORM)).status_code == 303
         removed = await client.post("/sources/k/remove", content="reason=dull", headers=FORM)

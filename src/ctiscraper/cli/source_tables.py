@@ -127,11 +127,26 @@ def print_preview(preview: Preview) -> None:
             ("Found by", f"{settings.discovery} {settings.feed_url or settings.url}"),
             ("Format", preview.kind),
             ("Entries", _entries(preview)),
+            *_look_facts(preview),
             *(("Note", warning) for warning in preview.warnings[:5]),
         ]
     )
     for sample in preview.samples:
         print_lines(["", *_sample(sample)])
+
+
+def _look_facts(preview: Preview) -> Iterable[tuple[str, str]]:
+    """Rhythm, tier and manners of a source, and what there is like it, as far as it is known."""
+    if preview.items_per_day is not None:
+        yield "Publishes", f"{preview.items_per_day:.1f} a day"
+    if preview.tier is not None:
+        yield "Tier that fits", f"{preview.tier.tier}: {preview.tier.words}"
+    if preview.robots is not None:
+        yield "Requests", f"at least {preview.robots.gap:g} s apart"
+    for one in preview.alike[:3]:
+        words = [f"{one.shared} of its articles"] if one.shared else []
+        words += ["the same site"] if one.same_site else []
+        yield "Like it", f"{one.key}: {' and '.join(words)}"
 
 
 def _entries(preview: Preview) -> str:

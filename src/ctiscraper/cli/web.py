@@ -16,6 +16,7 @@ from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.loop import run_async
+from ctiscraper.shown_settings import shown_settings
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import LOOPBACK_HOSTS, WebServices
@@ -93,6 +94,11 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         version=__version__,
         contact=settings.contact,
         sourcing=services.sourcing,
+        rehearsals=services.rehearsals,
+        mending=services.mending,
+        min_gap=services.settings.min_gap,
+        keep=services.settings.keep(),
+        shown_settings=shown_settings(services.settings),
         bell=bell,
         allowed_hosts=LOOPBACK_HOSTS | settings.allowed_hosts,
         sealer=Sealer(read_key(settings.key_file)),

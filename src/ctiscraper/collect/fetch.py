@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from ctiscraper.collect.manners import Manners, manners_of
 from ctiscraper.collect.politeness import (
     Clock,
     Errand,
@@ -11,6 +12,7 @@ from ctiscraper.collect.politeness import (
     Pace,
     RobotsBook,
     Sleep,
+    origin_of,
 )
 from ctiscraper.collect.schedule import parse_retry_after
 from ctiscraper.errors import FetchError, Reason, Scope
@@ -61,7 +63,10 @@ class Fetcher:
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._client = client
+        self._ledger = ledger
         self._agent_token = agent_token
+        self._default_gap = default_gap
+        self._clock = clock
         self._pace = Pace(ledger, default_gap, sleep)
         self._robots = RobotsBook(client, ledger, self._pace, clock)
 
@@ -78,6 +83,17 @@ class Fetcher:
     async def fetch_page(self, settings: SourceSettings, url: str) -> Page:
         """Return an article page's answer, 200; raises FetchError for any other."""
         return await self._fetch(settings, url, PAGE_LIMITS, {"Accept": _PAGE_ACCEPT})
+
+    async def manners(self, settings: SourceSettings, url: str) -> Manners:
+        """Return how a URL's host is treated for a source; nothing is asked for it."""
+        return manners_of(
+            settings,
+            url,
+            await self._ledger.robots(origin_of(url)),
+            agent=self._agent_token,
+            default_gap=self._default_gap,
+            now=self._clock(),
+        )
 
     async def _fetch(
         self, settings: SourceSettings, url: str, limits: FetchLimits, headers: dict[str, str]

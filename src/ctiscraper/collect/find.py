@@ -25,6 +25,8 @@ from ctiscraper.types import (
 MOST_SITEMAPS = 5
 # How many places a feed is looked for before a site is said to have none.
 MOST_CANDIDATES = 8
+# What a site says of itself; all else is a guess.
+_NAMED = frozenset({"link", "anchor", "robots"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,7 @@ class Found:
     """What a source said: `feed` is None when nothing changed since the last look.
 
     `sha` is the hash of the body that was judged; `feed_url` the feed or sitemap that a site's
-    page named, `discovery` which of the two it is.
+    page named, `discovery` which of the two it is, `others` the further ones that it named.
     """
 
     page: Page
@@ -41,6 +43,7 @@ class Found:
     requests: int
     feed_url: str | None = None
     discovery: Discovery = Discovery.FEED
+    others: tuple[FeedCandidate, ...] = ()
 
 
 class Finder:
@@ -94,7 +97,12 @@ class Finder:
                 requests += error.requests if isinstance(error, FetchError) else 1
                 tried.append(f"{candidate.url} ({error.reason})")
                 continue
-            return replace(found, requests=requests + found.requests)
+            others = tuple(
+                other
+                for other in candidates
+                if other.found in _NAMED and other.url not in {candidate.url, found.feed_url}
+            )
+            return replace(found, requests=requests + found.requests, others=others)
         raise ParseError(
             Reason.NOT_A_FEED,
             f"{page.final_url} is a page and names no feed that works; tried "

@@ -52,6 +52,20 @@ class Errand:
     requests: int = 0
 
 
+def gap_in_force(settings: SourceSettings, default_gap: float, robots_delay: float | None) -> float:
+    """Return the seconds between two requests to a host: the longest that anybody asks for."""
+    per_minute = settings.requests_per_minute
+    return min(
+        MAX_GAP,
+        max(
+            default_gap,
+            settings.crawl_delay or 0.0,
+            60.0 / per_minute if per_minute else 0.0,
+            robots_delay or 0.0,
+        ),
+    )
+
+
 class Pace:
     """One queue for each host, kept in the ledger."""
 
@@ -63,21 +77,14 @@ class Pace:
 
     async def wait(self, errand: Errand, url: str, robots_delay: float | None = None) -> None:
         """Wait for the host's next slot and count the request."""
-        settings = errand.settings
-        per_minute = settings.requests_per_minute
-        gap = max(
-            self._default_gap,
-            settings.crawl_delay or 0.0,
-            60.0 / per_minute if per_minute else 0.0,
-            robots_delay or 0.0,
-        )
+        gap = gap_in_force(errand.settings, self._default_gap, robots_delay)
         errand.requests += 1
         if gap > 0:
             host = host_of(url)
-            seconds = await self._ledger.reserve(host, min(gap, MAX_GAP))
+            seconds = await self._ledger.reserve(host, gap)
             if seconds > 0:
                 await self._sleep(seconds)
-                await self._make_up(host, min(gap, MAX_GAP))
+                await self._make_up(host, gap)
             self._sent[host] = time.monotonic()
             self._sent.move_to_end(host)
             while len(self._sent) > _MAX_ORIGINS:
@@ -116,7 +123,7 @@ class RobotsBook:
         Raises FetchError when they cannot be known: ROBOTS_UNREACHABLE, or what
         kept the host from being reached at all.
         """
-        origin = _origin(url)
+        origin = origin_of(url)
         known = self._known.get(origin)
         if known is None or not self._fresh(known.record):
             lock = self._locks.setdefault(origin, asyncio.Lock())
@@ -192,18 +199,23 @@ class RobotsBook:
         return record
 
     def _know(self, record: RobotsRecord, retry_after: float | None = None) -> _Known:
-        body = record.body
-        good_at = record.good_at
-        if body is None and good_at and self._clock() - good_at <= ROBOTS_LAST_GOOD:
-            body = record.good_body
-        return _Known(record, None if body is None else RobotsRules.parse(body), retry_after)
+        return _Known(record, rules_in_force(record, self._clock()), retry_after)
 
     def _fresh(self, record: RobotsRecord) -> bool:
         lasts = ROBOTS_RETRY if record.body is None else ROBOTS_FRESH
         return self._clock() - record.fetched_at < lasts
 
 
-def _origin(url: str) -> str:
+def rules_in_force(record: RobotsRecord, now: datetime) -> RobotsRules | None:
+    """Return the rules that a robots.txt sets, or its last good copy; None closes the host."""
+    body = record.body
+    if body is None and record.good_at and now - record.good_at <= ROBOTS_LAST_GOOD:
+        body = record.good_body
+    return None if body is None else RobotsRules.parse(body)
+
+
+def origin_of(url: str) -> str:
+    """Return scheme, host and port of a URL: whose robots.txt holds for it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 

@@ -43,6 +43,8 @@ class _Rule:
     anchored: bool
     length: int
     allow: bool
+    line: int = 0
+    words: str = ""
 
     def matches(self, path: str) -> bool:
         """Tell whether the pattern matches from the path's beginning."""
@@ -62,12 +64,26 @@ class _Rule:
         return last is None or (path.endswith(last) and len(path) - len(last) >= at)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Whether a crawler may ask for a URL, and the line that says so; line 0 is of no rule.
+
+    `agent` is whom that line is for, empty when the file says nothing to this crawler.
+    """
+
+    allowed: bool
+    agent: str = ""
+    line: int = 0
+    words: str = ""
+
+
 @dataclass(slots=True)
 class _Group:
     """What one product token is told."""
 
     rules: list[_Rule] = field(default_factory=list)
     delay: float | None = None
+    agent: str = ""
 
 
 class RobotsRules:
@@ -84,7 +100,7 @@ class RobotsRules:
         sitemaps: list[str] = []
         groups: list[_Group] = []
         in_rules = True
-        for key, value in _records(body):
+        for number, key, value in _records(body):
             if key == "user-agent":
                 # A User-agent line after a rule begins another group.
                 groups = [] if in_rules else groups
@@ -98,7 +114,7 @@ class RobotsRules:
                 _set_delay(groups, value)
             else:
                 in_rules = True
-                _add_rule(groups, value, allow=key == "allow")
+                _add_rule(groups, value, allow=key == "allow", line=number)
         for group in rules._groups.values():
             # The longest match wins, and of two equal ones the allowing.
             group.rules.sort(key=lambda rule: (-rule.length, not rule.allow))
@@ -107,14 +123,19 @@ class RobotsRules:
 
     def allows(self, agent_token: str, url: str) -> bool:
         """Tell whether the crawler may ask for the URL (or path)."""
+        return self.decide(agent_token, url).allowed
+
+    def decide(self, agent_token: str, url: str) -> Decision:
+        """Return whether the crawler may ask for the URL (or path), and which line says so."""
         path = _path_of(url)
-        if path == "/robots.txt":
-            return True
         group = self._of(agent_token)
+        agent = group.agent if group else ""
+        if path == "/robots.txt":
+            return Decision(allowed=True, agent=agent)
         for rule in group.rules if group else ():
             if rule.matches(path):
-                return rule.allow
-        return True
+                return Decision(allowed=rule.allow, agent=agent, line=rule.line, words=rule.words)
+        return Decision(allowed=True, agent=agent)
 
     def crawl_delay(self, agent_token: str) -> float | None:
         """Return the seconds asked for between requests, at most 60."""
@@ -122,7 +143,8 @@ class RobotsRules:
         return group.delay if group else None
 
     def _group(self, agent: str) -> _Group:
-        return self._groups.setdefault(_product(agent), _Group())
+        product = _product(agent)
+        return self._groups.setdefault(product, _Group(agent=product))
 
     def _of(self, agent_token: str) -> _Group | None:
         asked = agent_token.partition("/")[0].strip().lower()
@@ -145,13 +167,13 @@ def to_text(body: bytes) -> str:
     return octets.decode("utf-8", "replace").replace("\x00", "")
 
 
-def _records(body: str | bytes) -> Iterator[tuple[str, str]]:
+def _records(body: str | bytes) -> Iterator[tuple[int, str, str]]:
     if isinstance(body, bytes):
         text = body[:MAX_BYTES].decode("utf-8", "surrogateescape")
     else:
         text = body[:MAX_BYTES]
     # A byte order mark cut short is one all the same.
-    for line in _LINE.split(_BOM.sub("", text, count=1)):
+    for number, line in enumerate(_LINE.split(_BOM.sub("", text, count=1)), 1):
         content = line.partition("#")[0].strip()
         if not content:
             continue
@@ -160,7 +182,7 @@ def _records(body: str | bytes) -> Iterator[tuple[str, str]]:
             key, _, value = content.partition(" ")
         name = _SPELLINGS.get(key.strip().lower(), key.strip().lower())
         if name in _KEYS:
-            yield name, value.strip()
+            yield number, name, value.strip()
 
 
 def _product(agent: str) -> str:
@@ -175,7 +197,7 @@ def _token(product: str) -> str:
     return found.group() if found else ""
 
 
-def _add_rule(groups: list[_Group], pattern: str, *, allow: bool) -> None:
+def _add_rule(groups: list[_Group], pattern: str, *, allow: bool, line: int) -> None:
     # An empty pattern matches nothing: "Disallow:" allows all.
     if not pattern or not groups:
         return
@@ -188,7 +210,8 @@ def _add_rule(groups: list[_Group], pattern: str, *, allow: bool) -> None:
         # "/a*$" says no more than "/a".
         anchored = False
     kept = (parts[0], *(part for part in parts[1:] if part))
-    rule = _Rule(kept, anchored, len(text) + anchored, allow)
+    words = f"{'Allow' if allow else 'Disallow'}: {pattern}"
+    rule = _Rule(kept, anchored, len(text) + anchored, allow, line, words)
     for group in groups:
         group.rules.append(rule)
 

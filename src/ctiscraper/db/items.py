@@ -85,6 +85,20 @@ class Items:
         async with self._database.connection() as conn:
             return [row[0] for row in await (await conn.execute(statement, values)).fetchall()]
 
+    async def counted(self, state: str, source: str | None, reason: str | None) -> int:
+        """Return how many items are in a state, counted up to `REASONS_OVER`."""
+        values: dict[str, object] = {"state": state, "most": REASONS_OVER}
+        values |= {"source": source} if source is not None else {}
+        values |= {"reason": reason} if reason is not None else {}
+        given = [_NARROW[name] for name in ("source", "reason") if name in values]
+        statement = sql.SQL(
+            "SELECT count(*) FROM (SELECT 1 FROM fetch_job j WHERE {} LIMIT %(most)s) counted"
+        ).format(sql.SQL(" AND ").join([sql.SQL("j.state = %(state)s"), *given]))
+        async with self._database.connection() as conn:
+            row = await (await conn.execute(statement, values)).fetchone()
+        assert row is not None, "a count is one row"
+        return int(row[0])
+
     async def reasons(self, state: str) -> tuple[ReasonCount, ...]:
         """Return the causes of the newest ended items in a state, the most frequent first."""
         async with self._database.connection() as conn:

@@ -8,13 +8,11 @@ from psycopg import sql
 
 from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.source_past import latest_changes, latest_checks
 from ctiscraper.errors import NotFoundError
 from ctiscraper.types import Accounting, Health, SourceSettings
 from ctiscraper.views import (
     AccountingReport,
-    ChangeRow,
-    CheckRow,
-    FieldChange,
     Pulse,
     RobotsDecision,
     SourceAccounting,
@@ -70,14 +68,16 @@ class Overview:
             if row is None:
                 raise NotFoundError(f"there is no source with the key '{key}'")
             settings = _settings.decode(row[16])
+            changes = await latest_changes(conn, key, CHANGES_SHOWN)
             return SourceDetail(
                 overview=_overview(row),
                 settings=settings,
                 moved_to=row[17],
                 moved_count=row[18],
                 removed_at=row[19],
-                checks=await _checks(conn, row[15]),
-                changes=await _changes(conn, key),
+                checks=await latest_checks(conn, row[15], CHECKS_SHOWN),
+                changes=changes,
+                version=changes[0].id if changes else 0,
                 robots=await _robots(conn, settings.feed_url or settings.url),
                 accounting=await _account(conn, row[15]),
             )
@@ -209,70 +209,6 @@ async def _account(conn: Conn, source_id: int) -> Accounting:
     row = await cursor.fetchone()
     assert row is not None
     return _accounting(row)
-
-
-async def _checks(conn: Conn, source_id: int) -> tuple[CheckRow, ...]:
-    cursor = await conn.execute(
-        """
-        SELECT id, checked_at, status, reason, detail, announced, discovered, changed, unchanged,
-            requests, wire_bytes
-        FROM source_check WHERE source_id = %s ORDER BY id DESC LIMIT %s
-        """,
-        (source_id, CHECKS_SHOWN),
-    )
-    return tuple(
-        CheckRow(
-            id=row[0],
-            checked_at=row[1],
-            status=row[2],
-            reason=row[3],
-            detail=row[4],
-            announced=row[5],
-            discovered=row[6],
-            changed=row[7],
-            unchanged=row[8],
-            requests=row[9],
-            wire_bytes=row[10],
-        )
-        for row in await cursor.fetchall()
-    )
-
-
-async def _changes(conn: Conn, key: str) -> tuple[ChangeRow, ...]:
-    cursor = await conn.execute(
-        """
-        SELECT changed_at, actor, action, reason, before, after
-        FROM source_change WHERE source_key = %s ORDER BY id DESC LIMIT %s
-        """,
-        (key, CHANGES_SHOWN),
-    )
-    return tuple(
-        ChangeRow(
-            changed_at=row[0],
-            actor=row[1],
-            action=row[2],
-            reason=row[3],
-            fields=_fields(row[4], row[5]),
-        )
-        for row in await cursor.fetchall()
-    )
-
-
-def _fields(
-    before: dict[str, object] | None, after: dict[str, object] | None
-) -> tuple[FieldChange, ...]:
-    """The settings that an edit changed; none when the source came or went."""
-    if before is None or after is None:
-        return ()
-    return tuple(
-        FieldChange(field=name, before=_plain(before.get(name)), after=_plain(after.get(name)))
-        for name in sorted(before.keys() | after.keys())
-        if before.get(name) != after.get(name)
-    )
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 async def _robots(conn: Conn, url: str) -> RobotsDecision | None:

@@ -48,6 +48,18 @@ class Outlived:
     workers: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAmount:
+    """About how much there is, as the server's statistics have it; bytes with their indexes."""
+
+    checks: int
+    checks_bytes: int
+    revisions: int
+    revisions_bytes: int
+    snapshots: int
+    snapshots_bytes: int
+
+
 class Retention:
     """Deletes rows past their time; articles, items and what accounts for them never are."""
 
@@ -121,6 +133,22 @@ class Retention:
         async with self._database.connection() as conn:
             await _move(conn, part, after)
 
+    async def kept(self) -> KeptAmount:
+        """Return about how much there is; nothing is counted row by row."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_KEPT_AMOUNT)
+            rows = {row[0]: (int(row[1]), int(row[2])) for row in await cursor.fetchall()}
+        checks, revisions = rows["source_check"], rows["article_revision"]
+        snapshots = rows["snapshot"]
+        return KeptAmount(
+            checks=checks[0],
+            checks_bytes=checks[1],
+            revisions=revisions[0],
+            revisions_bytes=revisions[1],
+            snapshots=snapshots[0],
+            snapshots_bytes=snapshots[1],
+        )
+
     async def outlived(self, keep: Keep) -> Outlived:
         """Return how much is past its time; nothing is deleted."""
         async with self._database.connection() as conn:
@@ -132,6 +160,12 @@ class Retention:
             )
 
 
+_KEPT_AMOUNT = """
+SELECT c.relname, greatest(coalesce(t.n_live_tup, 0), c.reltuples::bigint, 0),
+    pg_total_relation_size(c.oid)
+FROM pg_class c LEFT JOIN pg_stat_user_tables t ON t.relid = c.oid
+WHERE c.oid = ANY(ARRAY['source_check', 'article_revision', 'snapshot']::regclass[])
+"""
 _IS_DEAD = f"seen_at < now() - interval '{DEAD_AFTER}'"
 _COUNT_WORKERS = f"SELECT count(*) FROM worker_heartbeat WHERE {_IS_DEAD}"
 _DROP_WORKERS = f"""

@@ -11,6 +11,9 @@ DEFAULT_DAYS = 30
 # With a million articles this is what a second is enough for.
 MOST_DAYS = 92
 
+_UNKNOWN = (None, None)
+_NONE = (0, 0)
+
 # Each part is read along its own index over the period alone.
 SCORES = """
 WITH period AS MATERIALIZED (
@@ -54,6 +57,28 @@ ORDER BY coalesce(l.found, 0) DESC, c.articles DESC, s.key
 """
 
 
+# What was published before its source was here says nothing of how soon it comes.
+_PACE = """
+SELECT s.key,
+    percentile_cont(0.5) WITHIN GROUP (
+        ORDER BY extract(epoch FROM a.collected_at - a.published_at)::float8)
+        FILTER (WHERE a.published_at >= s.created_at AND a.collected_at >= a.published_at) / 3600,
+    avg(r.score)::float8
+FROM source s CROSS JOIN LATERAL (
+    SELECT id, published_at, collected_at FROM article
+    WHERE source_id = s.id AND sort_at >= %(since)s AND sort_at < %(until)s) a
+LEFT JOIN article_score r ON r.article_id = a.id
+GROUP BY s.key
+"""
+_CHECKS = """
+SELECT s.key, count(*), count(c.reason) FROM source s CROSS JOIN LATERAL (
+    SELECT reason, checked_at FROM source_check WHERE source_id = s.id
+    ORDER BY id DESC LIMIT 1000) c
+WHERE c.checked_at >= %(since)s AND c.checked_at < %(until)s
+GROUP BY s.key
+"""
+
+
 class SourceScores:
     """The scoreboard of this installation."""
 
@@ -80,8 +105,16 @@ class SourceScores:
                     f"a scoreboard is over more than nothing and at most {MOST_DAYS} days: "
                     "give another --since or --until"
                 )
-            cursor = await conn.execute(SCORES, {"since": begin, "until": end})
-            rows = await cursor.fetchall()
+            values = {"since": begin, "until": end}
+            rows = await (await conn.execute(SCORES, values)).fetchall()
+            pace = {
+                row[0]: (row[1], row[2])
+                for row in await (await conn.execute(_PACE, values)).fetchall()
+            }
+            checks = {
+                row[0]: (row[1], row[2])
+                for row in await (await conn.execute(_CHECKS, values)).fetchall()
+            }
         return Scoreboard(
             since=begin,
             until=end,
@@ -96,6 +129,10 @@ class SourceScores:
                     unique=row[7],
                     entities=row[8],
                     flagged=row[9],
+                    fresh_hours=pace.get(row[0], _UNKNOWN)[0],
+                    score=pace.get(row[0], _UNKNOWN)[1],
+                    checks=checks.get(row[0], _NONE)[0],
+                    failed_checks=checks.get(row[0], _NONE)[1],
                 )
                 for row in rows
             ),

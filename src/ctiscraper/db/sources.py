@@ -6,7 +6,7 @@ import msgspec
 
 from ctiscraper.db.hosts import RANK, rank_again, wake
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.errors import ConflictError, NotFoundError
+from ctiscraper.errors import ConflictError, NotFoundError, StaleError
 from ctiscraper.types import Health, Source, SourceSettings, Validators, host_of
 
 _COLUMNS = """
@@ -64,15 +64,17 @@ class Sources:
         actor: str,
         reason: str = "",
         same_feed: bool = False,
+        expected: int | None = None,
     ) -> Source:
         """Return the source with new settings, due at once; what it collected stays.
 
         With `same_feed` a new address is that of the feed just read: its validators and its
-        next check stand. Raises NotFoundError.
+        next check stand. With `expected` nothing is written over another's change.
+        Raises NotFoundError, and StaleError when the source has another version by now.
         """
-        before = (await self.get(key)).settings
-        moved = checked_url(before) != checked_url(settings) and not same_feed
         async with self._database.transaction() as conn:
+            before = await _held(conn, key, expected)
+            moved = checked_url(before) != checked_url(settings) and not same_feed
             await conn.execute(
                 "UPDATE source SET settings = %s WHERE key = %s AND removed_at IS NULL",
                 (_document(settings), key),
@@ -111,6 +113,44 @@ class Sources:
             await wake(conn, [host_of(checked_url(settings))], RANK[settings.tier])
             await _record(conn, key, _Change(actor, "update", reason), before, settings)
         return await self.get(key)
+
+    async def undo(
+        self, key: str, *, actor: str, reason: str = "", expected: int | None = None
+    ) -> Source:
+        """Return the source with the settings that it had before its last change.
+
+        To undo that again brings the change back. Raises NotFoundError, ConflictError when its
+        last change was no edit, and StaleError when the source has another version by now.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT id, action, before::text FROM source_change
+                WHERE source_key = %s ORDER BY id DESC LIMIT 1
+                """,
+                (key,),
+            )
+            row = await cursor.fetchone()
+        if row is None or row[1] != "update" or row[2] is None:
+            await self.get(key)
+            raise ConflictError(
+                f"the last change of the source '{key}' was no edit, so there is nothing to undo"
+            )
+        last = int(row[0])
+        if expected is not None and expected != last:
+            raise _stale(key, expected)
+        return await self.update(
+            key,
+            _settings.decode(row[2]),
+            actor=actor,
+            reason=reason or "undo of the change before",
+            expected=last,
+        )
+
+    async def version(self, key: str) -> int:
+        """Return the version of a source's settings: the number of their last change."""
+        async with self._database.connection() as conn:
+            return await _version(conn, key)
 
     async def remove(self, key: str, *, actor: str, reason: str = "") -> None:
         """Stop collecting a source and hide it; its articles stay. Raises NotFoundError."""
@@ -206,6 +246,40 @@ def to_source(row: tuple[object, ...]) -> Source:
             "moved_count": row[14],
         },
         Source,
+    )
+
+
+async def _held(conn: Conn, key: str, expected: int | None) -> SourceSettings:
+    """Return the present settings of a source, whose row stays locked.
+
+    Raises NotFoundError, and StaleError when they are not of the version that was expected.
+    """
+    cursor = await conn.execute(
+        "SELECT settings::text FROM source WHERE key = %s AND removed_at IS NULL FOR UPDATE",
+        (key,),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no source with the key '{key}'")
+    if expected is not None and expected != await _version(conn, key):
+        raise _stale(key, expected)
+    return _settings.decode(row[0])
+
+
+async def _version(conn: Conn, key: str) -> int:
+    cursor = await conn.execute(
+        "SELECT coalesce(max(id), 0) FROM source_change WHERE source_key = %s", (key,)
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "an aggregate has one row"
+    return int(row[0])
+
+
+def _stale(key: str, seen: int) -> StaleError:
+    return StaleError(
+        f"somebody changed the source '{key}' meanwhile, so nothing was saved; "
+        "look at what changed, then save again",
+        seen=seen,
     )
 
 

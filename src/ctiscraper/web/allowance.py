@@ -14,7 +14,7 @@ class Allowance:
     def __init__(
         self, most: int, seconds: float, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._most = most
+        self.most = most
         self._seconds = seconds
         self._clock = clock
         self._asked: OrderedDict[Hashable, deque[float]] = OrderedDict()
@@ -28,7 +28,7 @@ class Allowance:
         self._asked[key] = times
         while len(self._asked) > MOST_KEYS:
             self._asked.popitem(last=False)
-        if len(times) >= self._most:
+        if len(times) >= self.most:
             return self._seconds - (now - times[0])
         times.append(now)
         return 0.0

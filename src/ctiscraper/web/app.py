@@ -10,6 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from ctiscraper.db.operations import OperationsBoard
+from ctiscraper.story_views import Scoreboard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
 from ctiscraper.web import health, metrics, problems, sudo
@@ -23,12 +24,14 @@ from ctiscraper.web.api import (
     audit,
     enrichment,
     entities,
+    installation,
     lookup,
     operations,
     queue,
     reading,
     scoreboard,
     searches,
+    source_work,
     sources,
     stories,
     techniques,
@@ -45,14 +48,28 @@ from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.forwarded import Forwarded
 from ctiscraper.web.guarded import GuardedRoute, check_rules
-from ctiscraper.web.pages import account, feeds, login, passkeys, password, setup, theme
+from ctiscraper.web.installation import RetentionReport
+from ctiscraper.web.pages import (
+    account,
+    feeds,
+    login,
+    passkeys,
+    password,
+    setup,
+    source_add,
+    source_edit,
+    source_past,
+    theme,
+)
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import annotations as annotation_forms
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import indicators as indicator_pages
+from ctiscraper.web.pages import installation as installation_pages
 from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import scoreboard as scoreboard_page
 from ctiscraper.web.pages import searches as search_pages
 from ctiscraper.web.pages import sources as source_pages
 from ctiscraper.web.pages import stories as story_pages
@@ -77,9 +94,14 @@ _PAGES = (
     technique_pages,
     story_pages,
     verdict_forms,
+    scoreboard_page,
+    source_add,
+    source_edit,
+    source_past,
     source_pages,
     watchlist_page,
     accounting_page,
+    installation_pages,
     operations_page,
     setup,
     login,
@@ -96,6 +118,8 @@ _PAGES = (
 LIST_SECONDS = 1.0
 ACCOUNTS_SECONDS = 5.0
 OPERATIONS_SECONDS = 2.0
+SCORES_SECONDS = 60.0
+RECHECKS_A_MINUTE = 10
 
 _DESCRIPTION = """
 What security researchers publish, collected, kept faithfully and ready to read.
@@ -158,6 +182,9 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
+    app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
+    app.state.retention = Recent[RetentionReport](SCORES_SECONDS)
+    app.state.scores = Recent[Scoreboard](SCORES_SECONDS)
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
@@ -182,7 +209,16 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (sources, watchlist, scoreboard, accounting, operations, queue)
+    kept = (
+        sources,
+        source_work,
+        watchlist,
+        scoreboard,
+        accounting,
+        operations,
+        queue,
+        installation,
+    )
     access = (users, tokens, audit)
     # Before articles: a file's name ends in what the number of an article would take for its own.
     beside = (annotations, reading)

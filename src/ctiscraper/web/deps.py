@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass, field
+from datetime import timedelta
+from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Query, Request
 
 from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
@@ -18,22 +20,30 @@ from ctiscraper.db.entities import Entities
 from ctiscraper.db.items import Items
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
+from ctiscraper.db.packs import Packs
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.saved_searches import SavedSearches
-from ctiscraper.db.scoreboard import SourceScores
+from ctiscraper.db.scoreboard import DEFAULT_DAYS, SourceScores
 from ctiscraper.db.session import Database
 from ctiscraper.db.similar import Similar
+from ctiscraper.db.source_past import SourcePast
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
 from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.errors import UnavailableError
+from ctiscraper.identity import Principal
+from ctiscraper.mending import Mending
+from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.scoring import Scoring
+from ctiscraper.shown_settings import ShownSetting
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.story_views import Scoreboard
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.watch import OperationsReport, report
-from ctiscraper.types import Tier
+from ctiscraper.types import Keep, Tier
 from ctiscraper.views import AccountingReport
+from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.matrix import Matrix
 from ctiscraper.web.recent import Recent
 from ctiscraper.weighing import DEFAULT_WEIGHTS, Weights
@@ -47,7 +57,9 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 class WebServices:
     """Everything that the web pages and the API work with.
 
-    Without `sourcing` this process reads only: sources are not added or previewed.
+    Without `sourcing`, `rehearsals` and `mending` this process reads only: sources are not
+    added, previewed, tried or mended. `min_gap` is the least time between two requests to a host,
+    `keep` for how long things are kept; `shown_settings` are those of this process.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
@@ -61,6 +73,11 @@ class WebServices:
     version: str = ""
     contact: str = ""
     sourcing: Sourcing | None = None
+    rehearsals: Rehearsals | None = None
+    mending: Mending | None = None
+    min_gap: float = 1.0
+    keep: Keep | None = None
+    shown_settings: tuple[ShownSetting, ...] = ()
     bell: Bell = field(default_factory=SilentBell)
     lease_seconds: float = 60.0
     matrix: Matrix | None = None
@@ -99,6 +116,58 @@ async def _sourcing(given: Services) -> Sourcing:
     if given.sourcing is None:
         raise UnavailableError("this process reads only; add sources where collection runs")
     return given.sourcing
+
+
+async def _scoreboard(
+    request: Request, given: Services, days: Annotated[str, Query()] = "30"
+) -> Scoreboard:
+    """Return how sources compare over so many days, counted over many rows: kept for a minute."""
+    kept = request.app.state.scores
+    assert isinstance(kept, Recent)
+    wanted = int(days) if days in {"7", "30", "90"} else DEFAULT_DAYS
+
+    async def made() -> Scoreboard:
+        until = given.database.clock()
+        since = until - timedelta(days=wanted)
+        return await SourceScores(given.database).scoreboard(since=since, until=until)
+
+    board = await kept.get(wanted, made)
+    assert isinstance(board, Scoreboard)
+    return board
+
+
+async def _rehearsals(given: Services) -> Rehearsals:
+    if given.rehearsals is None:
+        raise UnavailableError("this process reads only; try edits where collection runs")
+    return given.rehearsals
+
+
+async def _mending(given: Services) -> Mending:
+    if given.mending is None:
+        raise UnavailableError("this process reads only; mend sources where collection runs")
+    return given.mending
+
+
+async def actor(request: Request) -> str:
+    """Return the name of whoever asks, for the record; a program is told by its token's."""
+    principal = request.state.principal
+    assert isinstance(principal, Principal), "no write is for anyone"
+    return principal.name if principal.token_id is None else f"{principal.name} (token)"
+
+
+async def recheck_allowed(request: Request) -> None:
+    """Raise HTTPException when whoever asks has asked for too many checks a moment ago."""
+    allowance, principal = request.app.state.rechecks, request.state.principal
+    assert isinstance(allowance, Allowance)
+    assert isinstance(principal, Principal), "no write is for anyone"
+    wait = allowance.take((principal.user_id, principal.token_id))
+    if wait:
+        raise HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"sources are checked by hand {allowance.most} times a minute at most; "
+            f"ask again in {wait:.0f} s",
+            {"retry-after": f"{wait:.0f}"},
+        )
 
 
 async def _scoring(given: Services) -> Scoring:
@@ -163,4 +232,10 @@ ScoresDep = Annotated[SourceScores, Depends(over(SourceScores))]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
+ScoreboardDep = Annotated[Scoreboard, Depends(_scoreboard)]
+RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]
+MendingDep = Annotated[Mending, Depends(_mending)]
+PastDep = Annotated[SourcePast, Depends(over(SourcePast))]
+PacksDep = Annotated[Packs, Depends(over(Packs))]
+ActorDep = Annotated[str, Depends(actor)]
 ScoringDep = Annotated[Scoring, Depends(_scoring)]

@@ -20,6 +20,7 @@ from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
 from ctiscraper.web.login_form import Onward, login_page
+from ctiscraper.web.multipart import MULTIPART, read_parts
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
 from ctiscraper.web.token_rate import MOST, TokenRate
 
@@ -135,8 +136,11 @@ def _check_rate(request: Request, token_id: str) -> None:
 async def _check_csrf(request: Request) -> None:
     """Raise HTTPException unless a change carries the token of its session."""
     given = request.headers.get(CSRF_HEADER)
-    if given is None and request.headers.get("content-type", "").startswith(_FORM):
+    content_type = request.headers.get("content-type", "")
+    if given is None and content_type.startswith(_FORM):
         given = _field(await request.body(), CSRF_FIELD)
+    elif given is None and content_type.startswith(MULTIPART):
+        given = (await read_parts(request)).values.get(CSRF_FIELD)
     if given is None or not compare_digest(given.encode(), request.state.csrf.encode()):
         raise HTTPException(
             HTTPStatus.FORBIDDEN,

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 
+import msgspec
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -23,21 +24,35 @@ from ctiscraper.errors import (
     QueryError,
     SearchSyntaxError,
     SignOnError,
+    StaleError,
     StorageError,
     TooManyError,
     UnavailableError,
 )
 from ctiscraper.reasons import words_of
+from ctiscraper.views import ChangeRow
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.exchange import shown_path
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
+
+
+class MeanwhileError(ConflictError):
+    """An edit that came after another's, which `changes` tells."""
+
+    def __init__(self, message: str, changes: Sequence[ChangeRow]) -> None:
+        """Keep what the other one changed."""
+        super().__init__(message)
+        self.changes = changes
+
 
 _log = structlog.get_logger(__name__)
 
 _STATUS: dict[type[CTIScraperError], int] = {
     NotFoundError: 404,
     ConflictError: 409,
+    StaleError: 409,
+    MeanwhileError: 409,
     CursorError: 422,
     CatalogError: 422,
     InputError: 422,
@@ -111,6 +126,9 @@ def install(app: FastAPI) -> None:
         if isinstance(error, SearchSyntaxError):
             place = {"position": error.position, "length": error.length}
             return problem_answer(request.scope, status, sentence(str(error)), more=place)
+        if isinstance(error, MeanwhileError):
+            more = {"changes": msgspec.to_builtins(error.changes)}
+            return problem_answer(request.scope, status, sentence(str(error)), more=more)
         if isinstance(error, CatalogError):
             problems = [{"message": line} for line in error.problems]
             detail = "The settings are wrong; see the errors."

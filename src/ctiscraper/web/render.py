@@ -41,11 +41,17 @@ def render(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a page; what every page shows is added to its context."""
+    kept = {"cache-control": "private, no-cache", **(headers or {})}
+    return HTMLResponse(fragment(template, context, scope=scope), status, kept)
+
+
+def fragment(template: str, context: Mapping[str, object], *, scope: Scope) -> str:
+    """Return what a template makes of a context and of what every page shows."""
     request = Request(scope)
     theme = request.cookies.get(THEME_COOKIE, "auto")
     state = scope.get("state", {})
     principal = state.get("principal")
-    body = (
+    return (
         _environment()
         .get_template(template)
         .render(
@@ -65,8 +71,6 @@ def render(
             }
         )
     )
-    kept = {"cache-control": "private, no-cache", **(headers or {})}
-    return HTMLResponse(body, status, kept)
 
 
 def _has_sign_on(scope: Scope) -> bool:

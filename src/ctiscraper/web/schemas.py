@@ -10,7 +10,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    Json,
     model_validator,
 )
 
@@ -19,7 +18,7 @@ from ctiscraper.db.searched import Shown
 from ctiscraper.intelligence import Extractor
 from ctiscraper.query.parse import LONGEST
 from ctiscraper.types import Extraction, Tier
-from ctiscraper.views import ArticleQuery
+from ctiscraper.views import ArticleQuery, ChangeRow
 from ctiscraper.web.tables import FormParameters
 from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, LEAST_WEIGHT, LONGEST_NOTE, WatchKind
 
@@ -239,7 +238,7 @@ class QueuePageFilters(BaseModel):
     reason: Annotated[ReasonName | None, _Open] = None
     cursor: Annotated[Cursor | None, _Open] = None
     action: Annotated[Action | None, _Open] = None
-    count: Annotated[int | None, _Open, Field(ge=0, le=200)] = None
+    count: Annotated[int | None, _Open, Field(ge=0, le=10_000_000)] = None
 
 
 class OperationsPageFilters(BaseModel):
@@ -268,6 +267,30 @@ class ItemsForm(BaseModel):
             action, number = self.one.split(" ")
             return _ACTIONS[action], [int(number)]
         return (self.action, self.ids) if self.action and self.ids else (None, [])
+
+
+_ACTIONS_OF: dict[str, frozenset[str]] = {
+    "dead": frozenset({"retry", "discard"}),
+    "failed": frozenset({"retry", "discard"}),
+    "filtered": frozenset({"release"}),
+}
+
+
+class AllItems(BaseModel):
+    """Which ended items are acted on, and what is done with them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: State
+    action: Action
+    source: Annotated[Key | None, _Open] = None
+    reason: Annotated[ReasonName | None, _Open] = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.action not in _ACTIONS_OF.get(self.state, frozenset()):
+            raise ValueError(f"what is {self.state} is not for {self.action}")
+        return self
 
 
 class ReasonGiven(BaseModel):
@@ -392,24 +415,6 @@ class Counted(BaseModel):
     count: int
 
 
-class AddForm(BaseModel):
-    """The form that adds a source; `settings` carries what its preview settled, as JSON."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    url: Annotated[str, Field(min_length=1, max_length=4096)]
-    tier: Tier = Tier.STANDARD
-    name: Annotated[Annotated[str, Field(max_length=200)] | None, _Open] = None
-    settings: Annotated[Json[dict[str, object]], Field(max_length=40)] = {}
-
-
-class ChangeForm(ReasonGiven):
-    """The form that changes a source."""
-
-    tier: Tier
-    active: bool = False
-
-
 class HealthOut(BaseModel):
     """How the program is."""
 
@@ -435,3 +440,6 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
     position: Annotated[int | None, Field(description="where a search is wrong")] = None
     length: Annotated[int | None, Field(description="of so many characters")] = None
+    changes: Annotated[
+        list[ChangeRow] | None, Field(description="what somebody else changed meanwhile")
+    ] = None

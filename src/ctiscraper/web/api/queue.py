@@ -9,8 +9,10 @@ from ctiscraper.views import QueuePage, ReasonCount
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import EnrichmentsDep, ItemsDep, QueueDep, SourcesDep, after_change
+from ctiscraper.web.ended import act
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
+    AllItems,
     Counted,
     ItemNumbers,
     QueueParameters,
@@ -72,6 +74,12 @@ async def release_items(request: Request, queue: QueueDep, given: ItemNumbers) -
     count = await queue.release(given.ids)
     tell(request, items=given.ids, count=count)
     return JsonAnswer({"count": count})
+
+
+@router.post("/all", response_model=Counted, dependencies=_changes, summary="Act on all of a kind")
+async def act_on_all(queue: QueueDep, items: ItemsDep, given: AllItems) -> Response:
+    """Every item of a state, and of a source or a cause; the answer says how many it was."""
+    return JsonAnswer({"count": await act(queue, items, given)})
 
 
 @router.post(

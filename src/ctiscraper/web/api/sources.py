@@ -5,13 +5,23 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import Response
 
+from ctiscraper.errors import StaleError
 from ctiscraper.sourcing import ImportReport, Preview, edited
 from ctiscraper.views import SourceDetail, SourceOverview
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell, tell_of_source
-from ctiscraper.web.deps import OverviewDep, SourcesDep, SourcingDep, after_change
+from ctiscraper.web.deps import (
+    ActorDep,
+    OverviewDep,
+    PastDep,
+    SourcesDep,
+    SourcingDep,
+    after_change,
+    recheck_allowed,
+)
 from ctiscraper.web.files import UploadDep, gives, handed_over, takes
 from ctiscraper.web.once import OnceRoute
+from ctiscraper.web.problems import MeanwhileError
 from ctiscraper.web.schemas import (
     Key,
     NoParameters,
@@ -20,8 +30,7 @@ from ctiscraper.web.schemas import (
     SourceIn,
     SourceProposal,
 )
-
-ACTOR = "api"
+from ctiscraper.web.versions import IfMatch, version_of, version_tag
 
 router = APIRouter(prefix="/sources", tags=["sources"], route_class=OnceRoute)
 
@@ -45,11 +54,15 @@ async def list_sources(request: Request, overview: OverviewDep, _: Nothing) -> R
     summary="Add a source",
 )
 async def add_source(
-    request: Request, sourcing: SourcingDep, overview: OverviewDep, given: SourceIn
+    request: Request,
+    sourcing: SourcingDep,
+    overview: OverviewDep,
+    given: SourceIn,
+    actor: ActorDep,
 ) -> Response:
     """Only `url` is needed; the key is made from it, the feed found at the first check."""
     settings = await sourcing.propose(given.url, **given.settings)
-    source = await sourcing.add(settings, actor=ACTOR, reason=given.reason)
+    source = await sourcing.add(settings, actor=actor, reason=given.reason)
     tell_of_source(request, source.settings.key, None, source.settings, reason=given.reason)
     detail = await overview.source(source.settings.key)
     location = f"/api/v1/sources/{source.settings.key}"
@@ -73,10 +86,12 @@ async def preview_source(
     openapi_extra=takes(_OPML, "application/yaml"),
     summary="Add the sources of an OPML or catalogue file",
 )
-async def import_sources(request: Request, sourcing: SourcingDep, given: UploadDep) -> Response:
+async def import_sources(
+    request: Request, sourcing: SourcingDep, given: UploadDep, actor: ActorDep
+) -> Response:
     """The file is the body, at most 20 MB. The answer tells what became of each row."""
     report = await sourcing.import_file(
-        given.body, name=given.name, actor=ACTOR, dry_run=given.dry_run
+        given.body, name=given.name, actor=actor, dry_run=given.dry_run
     )
     tell(request, file=given.name, dry_run=report.dry_run, added=report.count("added"))
     return JsonAnswer(report)
@@ -90,6 +105,18 @@ async def export_sources(sourcing: SourcingDep, _: Nothing) -> Response:
     return handed_over(await sourcing.export_opml(), _OPML, "ctiscraper-sources.opml")
 
 
+@router.get(
+    "/export.yaml",
+    responses=gives("application/yaml"),
+    response_class=Response,
+    summary="Sources as a catalogue file",
+)
+async def export_catalogue(sourcing: SourcingDep, _: Nothing) -> Response:
+    """What `POST /sources/import` and the command line take."""
+    body = await sourcing.export_catalog()
+    return handed_over(body, "application/yaml", "ctiscraper-sources.yaml")
+
+
 @router.get("/{key}", response_model=SourceDetail, summary="One source with its past")
 async def get_source(
     request: Request, overview: OverviewDep, key: SourceKey, _: Nothing
@@ -101,28 +128,70 @@ async def get_source(
 @router.patch(
     "/{key}", response_model=SourceDetail, dependencies=_changes, summary="Change settings"
 )
-async def change_source(
+async def change_source(  # noqa: PLR0913 - one parameter for each part that it works with
+    *,
     request: Request,
     sources: SourcesDep,
     overview: OverviewDep,
+    past: PastDep,
     key: SourceKey,
     given: SourceChange,
+    actor: ActorDep,
+    if_match: IfMatch = None,
 ) -> Response:
-    """Only the settings that are sent change; null takes one back to its default."""
+    """Only the settings that are sent change; null takes one back to its default.
+
+    With `If-Match`, the tag that `GET /sources/{key}/settings` gave, nothing is written over
+    another's change: 409 tells what that was.
+    """
     source = await sources.get(key)
     settings = edited(source.settings, given.settings)
-    await sources.update(key, settings, actor=ACTOR, reason=given.reason)
+    seen = version_of(if_match)
+    try:
+        await sources.update(key, settings, actor=actor, reason=given.reason, expected=seen)
+    except StaleError as error:
+        raise MeanwhileError(str(error), await past.changes_since(key, error.seen)) from error
     tell_of_source(request, key, source.settings, settings, reason=given.reason)
-    return JsonAnswer(await overview.source(key))
+    return _as_changed(await overview.source(key))
+
+
+@router.post(
+    "/{key}/undo", response_model=SourceDetail, dependencies=_changes, summary="Undo the last edit"
+)
+async def undo_change(  # noqa: PLR0913 - one parameter for each part that it works with
+    *,
+    request: Request,
+    sources: SourcesDep,
+    overview: OverviewDep,
+    past: PastDep,
+    key: SourceKey,
+    given: ReasonGiven,
+    actor: ActorDep,
+    if_match: IfMatch = None,
+) -> Response:
+    """Its settings are again what they were before; undone again, the edit comes back."""
+    seen = version_of(if_match)
+    before = await sources.get(key)
+    try:
+        await sources.undo(key, actor=actor, reason=given.reason, expected=seen)
+    except StaleError as error:
+        raise MeanwhileError(str(error), await past.changes_since(key, error.seen)) from error
+    after = await sources.get(key)
+    tell_of_source(request, key, before.settings, after.settings, reason=given.reason)
+    return _as_changed(await overview.source(key))
 
 
 @router.delete("/{key}", status_code=204, dependencies=_changes, summary="Stop collecting a source")
 async def remove_source(
-    request: Request, sources: SourcesDep, key: SourceKey, given: Annotated[ReasonGiven, Query()]
+    request: Request,
+    sources: SourcesDep,
+    key: SourceKey,
+    given: Annotated[ReasonGiven, Query()],
+    actor: ActorDep,
 ) -> Response:
     """Its articles stay."""
     source = await sources.get(key)
-    await sources.remove(key, actor=ACTOR, reason=given.reason)
+    await sources.remove(key, actor=actor, reason=given.reason)
     tell_of_source(request, key, source.settings, None, reason=given.reason)
     return Response(status_code=204)
 
@@ -131,10 +200,14 @@ async def remove_source(
     "/{key}/check",
     status_code=202,
     response_class=Response,
-    dependencies=_changes,
+    dependencies=[Depends(recheck_allowed), *_changes],
     summary="Check it now",
 )
 async def check_source(sources: SourcesDep, key: SourceKey, _: Nothing) -> Response:
-    """The source is asked as soon as its host may be."""
+    """The source is asked as soon as its host may be; ten times a minute at most."""
     await sources.check_now(key)
     return Response(status_code=202)
+
+
+def _as_changed(detail: SourceDetail) -> Response:
+    return JsonAnswer(detail, headers={"etag": version_tag(detail.version)})

@@ -8,10 +8,11 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import AccountsDep, ItemsDep, OverviewDep, QueueDep, after_change
+from ctiscraper.web.ended import act
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
-from ctiscraper.web.schemas import ItemsForm, QueuePageFilters
+from ctiscraper.web.schemas import AllItems, ItemsForm, QueuePageFilters
 
 router = APIRouter(prefix="/accounting", route_class=GuardedRoute)
 
@@ -45,6 +46,7 @@ async def accounting(
             "done": _done(chosen),
             "page": page,
             "reasons": await items.reasons(state),
+            "counts": await items.counted(state, chosen.source, chosen.reason),
         },
         scope=request.scope,
     )
@@ -68,6 +70,15 @@ async def act_on_items(request: Request, queue: QueueDep) -> Response:
         "action": action,
         "count": count,
     }
+    return RedirectResponse(with_query("/accounting", kept), 303)
+
+
+@router.post("/all", dependencies=[Depends(after_change)])
+async def act_on_all(request: Request, queue: QueueDep, items: ItemsDep) -> Response:
+    """Do the same with every item that the list has, on this page and the further ones."""
+    form = await read_form(request, AllItems)
+    count = await act(queue, items, form)
+    kept: dict[str, object] = {"state": form.state, "action": form.action, "count": count}
     return RedirectResponse(with_query("/accounting", kept), 303)
 
 

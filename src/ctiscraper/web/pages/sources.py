@@ -1,40 +1,36 @@
-"""Sources: how each stands and why, and one with its settings and past."""
+"""Sources: how each stands and why, one with its settings and past, and what is done with it."""
 
 from dataclasses import fields
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from ctiscraper.collect.source_fields import settings_to_mapping
-from ctiscraper.errors import CatalogError, ConflictError, FetchError, ParseError
-from ctiscraper.sourcing import Preview, edited
-from ctiscraper.types import Health, SourceSettings, Tier
+from ctiscraper.sourcing import edited
+from ctiscraper.types import Health, SourceSettings
 from ctiscraper.views import SourceOverview
-from ctiscraper.web.answers import encoded
-from ctiscraper.web.auditing import tell, tell_of_source
+from ctiscraper.web.auditing import tell_of_source
 from ctiscraper.web.deps import (
     AccountsDep,
+    ActorDep,
     OverviewDep,
     SourcesDep,
-    SourcingDep,
     after_change,
+    recheck_allowed,
 )
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.problems import told
 from ctiscraper.web.render import render
-from ctiscraper.web.schemas import AddForm, ChangeForm, Key, ReasonGiven
-
-ACTOR = "web"
+from ctiscraper.web.schemas import Key, ReasonGiven
+from ctiscraper.web.source_forms import SourcePageFilters, VersionForm
 
 router = APIRouter(prefix="/sources", route_class=GuardedRoute)
 
 SourceKey = Annotated[Key, Path()]
+_changes = [Depends(after_change)]
 
 # Those that need a look come first.
 _ORDER = (Health.FAILING, Health.BLOCKED, Health.GONE, Health.OFFLINE, Health.NEW, Health.OK)
-_ASKED = {"url", "tier"}
 _SHOWN_APART = {"key", "name", "url", "feed_url", "robots", "selectors", "tier", "active"}
 
 
@@ -53,50 +49,12 @@ async def source_list(request: Request, overview: OverviewDep, accounts: Account
     )
 
 
-@router.get("/add")
-async def add_page(request: Request, overview: OverviewDep) -> Response:
-    """Where a new source begins: any address of it."""
-    return await _add_page(request, overview, None)
-
-
-@router.post("/preview")
-async def preview_source(
-    request: Request, sourcing: SourcingDep, overview: OverviewDep
-) -> Response:
-    """What the source would bring, or why it brings nothing."""
-    form = await read_form(request, AddForm)
-    try:
-        settings = await sourcing.propose(web_address(form.url), tier=form.tier.value)
-        tell(request, url=form.url)
-        preview = await sourcing.preview(settings)
-    except CatalogError as error:
-        return await _add_page(request, overview, form, problem="; ".join(error.problems))
-    except (FetchError, ParseError) as error:
-        return await _add_page(request, overview, form, problem=told(error))
-    return await _add_page(request, overview, form, preview=preview)
-
-
-@router.post("/add", dependencies=[Depends(after_change)])
-async def add_source(request: Request, sourcing: SourcingDep, overview: OverviewDep) -> Response:
-    """Save a source as its preview showed it."""
-    form = await read_form(request, AddForm)
-    given = {**form.settings, "tier": form.tier.value}
-    if form.name:
-        given["name"] = form.name
-    try:
-        settings = await sourcing.propose(web_address(form.url), **given)
-        source = await sourcing.add(settings, actor=ACTOR)
-        tell_of_source(request, source.settings.key, None, source.settings)
-    except CatalogError as error:
-        return await _add_page(request, overview, form, problem="; ".join(error.problems))
-    except ConflictError as error:
-        return await _add_page(request, overview, form, problem=str(error))
-    return RedirectResponse(f"/sources/{source.settings.key}", 303)
-
-
 @router.get("/{key}")
 async def source(
-    request: Request, overview: OverviewDep, key: SourceKey, *, checking: bool = False
+    request: Request,
+    overview: OverviewDep,
+    key: SourceKey,
+    chosen: Annotated[SourcePageFilters, Query()],
 ) -> Response:
     """One source."""
     found = await overview.source(key)
@@ -108,70 +66,71 @@ async def source(
             "overview": found.overview,
             "settings": found.settings,
             "rest": _settings_rows(found.settings),
-            "checking": checking,
-            "tiers": list(Tier),
+            "done": chosen.words,
+            "undoable": bool(found.changes) and found.changes[0].action == "update",
         },
         scope=request.scope,
     )
 
 
-@router.post("/{key}/check", dependencies=[Depends(after_change)])
+@router.post("/{key}/check", dependencies=[Depends(recheck_allowed), Depends(after_change)])
 async def check_source(sources: SourcesDep, key: SourceKey) -> Response:
-    """Make a source due at once."""
+    """Make a source due at once, ten times a minute at most."""
     await sources.check_now(key)
-    return RedirectResponse(f"/sources/{key}?checking=true", 303)
+    return RedirectResponse(f"/sources/{key}?done=checking", 303)
 
 
-@router.post("/{key}/change", dependencies=[Depends(after_change)])
-async def change_source(request: Request, sources: SourcesDep, key: SourceKey) -> Response:
-    """Change what a page can: the tier, and whether the source is collected."""
-    form = await read_form(request, ChangeForm)
-    source = await sources.get(key)
-    changes = {"tier": form.tier.value, "active": form.active}
-    settings = edited(source.settings, changes)
-    await sources.update(key, settings, actor=ACTOR, reason=form.reason)
-    tell_of_source(request, key, source.settings, settings, reason=form.reason)
-    return RedirectResponse(f"/sources/{key}", 303)
+@router.post("/{key}/pause", dependencies=_changes)
+async def pause_source(
+    request: Request, sources: SourcesDep, key: SourceKey, actor: ActorDep
+) -> Response:
+    """Ask the source no more, until somebody resumes it."""
+    return await _switch(request, sources, key, actor=actor, active=False)
 
 
-@router.post("/{key}/remove", dependencies=[Depends(after_change)])
-async def remove_source(request: Request, sources: SourcesDep, key: SourceKey) -> Response:
+@router.post("/{key}/resume", dependencies=_changes)
+async def resume_source(
+    request: Request, sources: SourcesDep, key: SourceKey, actor: ActorDep
+) -> Response:
+    """Ask the source again, at once."""
+    return await _switch(request, sources, key, actor=actor, active=True)
+
+
+@router.post("/{key}/undo", dependencies=_changes)
+async def undo_change(
+    request: Request, sources: SourcesDep, key: SourceKey, actor: ActorDep
+) -> Response:
+    """Put the settings back to what they were before the last change."""
+    form = await read_form(request, VersionForm)
+    before = await sources.get(key)
+    await sources.undo(key, actor=actor, reason=form.reason, expected=form.version)
+    after = await sources.get(key)
+    tell_of_source(request, key, before.settings, after.settings, reason=form.reason)
+    return RedirectResponse(f"/sources/{key}?done=undone", 303)
+
+
+@router.post("/{key}/remove", dependencies=_changes)
+async def remove_source(
+    request: Request, sources: SourcesDep, key: SourceKey, actor: ActorDep
+) -> Response:
     """Stop collecting a source; its articles stay."""
     form = await read_form(request, ReasonGiven)
     source = await sources.get(key)
-    await sources.remove(key, actor=ACTOR, reason=form.reason)
+    await sources.remove(key, actor=actor, reason=form.reason)
     tell_of_source(request, key, source.settings, None, reason=form.reason)
     return RedirectResponse("/sources", 303)
 
 
-def web_address(typed: str) -> str:
-    """Return what was typed as an address; without a scheme it is taken as https."""
-    typed = typed.strip()
-    return typed if "://" in typed else f"https://{typed}"
-
-
-async def _add_page(
-    request: Request,
-    overview: OverviewDep,
-    form: AddForm | None,
-    *,
-    preview: Preview | None = None,
-    problem: str = "",
+async def _switch(
+    request: Request, sources: SourcesDep, key: str, *, actor: str, active: bool
 ) -> Response:
-    kept = settings_to_mapping(preview.settings) if preview else {}
-    return render(
-        "add_source.html",
-        {
-            "pulse": await overview.pulse(),
-            "form": form,
-            "preview": preview,
-            "kept": encoded({name: kept[name] for name in kept if name not in _ASKED}).decode(),
-            "problem": problem,
-            "tiers": list(Tier),
-        },
-        scope=request.scope,
-        status=422 if problem else 200,
-    )
+    form = await read_form(request, ReasonGiven)
+    source = await sources.get(key)
+    if source.settings.active != active:
+        settings = edited(source.settings, {"active": active})
+        await sources.update(key, settings, actor=actor, reason=form.reason)
+        tell_of_source(request, key, source.settings, settings, reason=form.reason)
+    return RedirectResponse(f"/sources/{key}?done={'resumed' if active else 'paused'}", 303)
 
 
 def _rank(source: SourceOverview) -> int:
