@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from ctiscraper.dashboard_views import Dashboard
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
@@ -18,6 +19,7 @@ from ctiscraper.web.api import (
     accounting,
     article_entities,
     articles,
+    dashboard,
     enrichment,
     entities,
     lookup,
@@ -31,12 +33,14 @@ from ctiscraper.web.api import (
     watchlist,
 )
 from ctiscraper.web.attack import AttackShelf
+from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
+from ctiscraper.web.pages import dashboard as dashboard_page
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import sources as source_pages
@@ -50,6 +54,7 @@ from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
 
 _PAGES = (
+    dashboard_page,
     article_pages,
     indicator_pages,
     technique_pages,
@@ -123,6 +128,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
+    app.state.dashboard = Recent[Dashboard](DASHBOARD_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)
@@ -142,7 +148,7 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (sources, watchlist, scoreboard, accounting, operations, queue)
+    kept = (dashboard, sources, watchlist, scoreboard, accounting, operations, queue)
     for resource in (articles, *named, *kept):
         api.include_router(resource.router)
 

@@ -29,6 +29,9 @@ _OPERATIONS = Permission.OPERATIONS_READ
 _QUEUE = Permission.QUEUE_WRITE
 
 _API: Mapping[str, Rule] = {
+    "GET /dashboard": _READ,
+    "GET /trends": _READ,
+    "GET /events": _READ,
     "GET /articles": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/revisions": _READ,
@@ -86,6 +89,7 @@ _PAGES: Mapping[str, Rule] = {
     "GET /health/ready": _ANYONE,
     "GET /metrics": _OPERATIONS,
     "GET /": _READ,
+    "GET /dashboard": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/changes": _READ,
     "GET /indicators": _READ,
