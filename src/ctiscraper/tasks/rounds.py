@@ -10,6 +10,7 @@ from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.overview import Overview
+from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
 from ctiscraper.errors import CTIScraperError
@@ -20,6 +21,9 @@ from ctiscraper.tasks.upkeep import remove_outlived
 log = structlog.get_logger()
 
 HOUR = 3600.0
+ROLLUP_SECONDS = 60.0
+# Between two steps of counting what was stored before, others have their turn.
+_FILL_PAUSE = 0.05
 # After a failure, for instance of the database, a round is not put off for an hour.
 AGAIN_SECONDS = 60.0
 
@@ -40,6 +44,7 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             _every(HOUR, conninfo, retention),
             _every(HOUR, conninfo, check_accounts),
             _every(HOUR, conninfo, queue_missed),
+            _every(ROLLUP_SECONDS, conninfo, roll_up),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds
@@ -64,6 +69,16 @@ async def queue_missed(database: Database) -> None:
     """Queue what was stored but never looked through: nothing may be missing without a word."""
     if missed := await Enrichments(database).queue_missed():
         log.warning("texts_were_missed", queued=missed)
+
+
+async def roll_up(database: Database) -> None:
+    """Count what was stored before there were counts, and sum up what connections counted."""
+    rollups = Rollups(database)
+    while True:
+        if await rollups.fill() is False:
+            break
+        await asyncio.sleep(_FILL_PAUSE)
+    await rollups.fold()
 
 
 async def _every(

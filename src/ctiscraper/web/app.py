@@ -22,6 +22,7 @@ from ctiscraper.web.api import (
     dashboard,
     enrichment,
     entities,
+    events,
     lookup,
     operations,
     queue,
@@ -38,6 +39,7 @@ from ctiscraper.web.deps import WebServices
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
 from ctiscraper.web.guarded import GuardedRoute, check_rules
+from ctiscraper.web.live import Live
 from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import dashboard as dashboard_page
@@ -130,6 +132,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
     app.state.dashboard = Recent[Dashboard](DASHBOARD_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
+    app.state.live = Live(services.database)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)
     app.include_router(_api())
@@ -148,7 +151,7 @@ def create_app(services: WebServices) -> FastAPI:
 def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (dashboard, sources, watchlist, scoreboard, accounting, operations, queue)
+    kept = (dashboard, events, sources, watchlist, scoreboard, accounting, operations, queue)
     for resource in (articles, *named, *kept):
         api.include_router(resource.router)
 

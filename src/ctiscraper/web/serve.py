@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ctiscraper.errors import SettingsError
+from ctiscraper.web.live import Live
 
 _NAMES = {"localhost": "127.0.0.1"}
 _GRACE_SECONDS = 5
@@ -63,8 +64,16 @@ async def serve(app: FastAPI, listening: socket.socket) -> None:
         await asyncio.shield(running)
     except asyncio.CancelledError:
         server.should_exit = True
+        _end_streams(app)
         await running
         raise
+
+
+def _end_streams(app: FastAPI) -> None:
+    """Let nobody who listens without an end be waited for."""
+    live = getattr(app.state, "live", None)
+    if isinstance(live, Live):
+        live.stop()
 
 
 def _loopback_address(host: str) -> str:
