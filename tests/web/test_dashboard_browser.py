@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
 from ctiscraper.db.session import Database
@@ -35,7 +34,7 @@ async def site(database: str) -> AsyncIterator[str]:
     """A served app that looks for news more often than it would."""
     with listen("127.0.0.1", 0) as listening:
         async with Database(database, size=4) as opened:
-            app: FastAPI = create_app(WebServices(database=opened, matrix=MATRIX))
+            app = create_app(WebServices(database=opened, matrix=MATRIX))
             app.state.live = Live(opened, look=0.1)
             serving = asyncio.create_task(serve(app, listening))
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
