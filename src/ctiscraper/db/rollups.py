@@ -88,11 +88,12 @@ class Rollups:
                 return None
             cursor = await conn.execute(
                 """
-                SELECT f.filled, coalesce((SELECT max(id) FROM (SELECT id FROM article
-                    WHERE id > f.filled AND id <= f.last ORDER BY id LIMIT %s) a), f.last)
-                FROM rollup_fill f
+                SELECT f.filled, CASE WHEN a.count < %(step)s THEN f.last ELSE a.last END
+                FROM rollup_fill f CROSS JOIN LATERAL (SELECT count(*), max(id) AS last
+                    FROM (SELECT id FROM article WHERE id > f.filled AND id <= f.last
+                        ORDER BY id LIMIT %(step)s) next) a
                 """,
-                (step,),
+                {"step": step},
             )
             row = await cursor.fetchone()
             assert row is not None, "the migration made it"

@@ -12,7 +12,6 @@ from starlette.types import Receive, Scope, Send
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web.guarded import GuardedRoute, key_of
 from ctiscraper.web.live import LISTENERS_OF_ONE, Listener, Live, TooManyListenersError
-from ctiscraper.web.schemas import RowId
 
 router = APIRouter(tags=["events"], route_class=GuardedRoute)
 
@@ -29,7 +28,9 @@ class EventParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    after: RowId | None = Field(None, description="the id of the last event that was seen")
+    after: Annotated[int, Field(ge=0, le=2**63 - 1)] | None = Field(
+        None, description="the id of the last event that was seen"
+    )
 
 
 @router.get(
@@ -61,7 +62,7 @@ async def get_events(
                 principal.user_id or principal.token_id,
                 key_of(request),
                 sees_work=principal.may(Permission.OPERATIONS_READ),
-                resumes=_number(last_event_id) or parameters.after,
+                resumes=_number(last_event_id, parameters.after),
             )
         )
     except TooManyListenersError as error:
@@ -82,9 +83,10 @@ class _Events(StreamingResponse):
             await super().__call__(scope, receive, send)
 
 
-def _number(given: str | None) -> int | None:
-    """The article that an event was numbered by; what no event of ours has is none."""
-    return int(given) if given and _EVENT_ID.fullmatch(given) else None
+def _number(last_event_id: str | None, after: int | None) -> int | None:
+    """Where a stream goes on: behind what the browser saw last, else where the page says."""
+    known = last_event_id is not None and _EVENT_ID.fullmatch(last_event_id)
+    return int(known[0]) if known else after
 
 
 def _refused(error: TooManyListenersError) -> HTTPException:
