@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
 from ctiscraper.bootstrap import open_raw_store
@@ -193,3 +194,26 @@ def test_a_raw_store_that_cannot_be_made_fails(
     found = examine_raw_store(in_bucket(s3, tmp_path))
     assert (found.verdict, bool(found.advice)) == (Verdict.FAIL, True)
     assert "AWS_…" in found.words
+
+
+async def test_counts_are_held_against_the_rows(tmp_path: Path, database: str) -> None:
+    settings = Settings(data_dir=tmp_path)
+
+    async def found() -> tuple[Verdict, str]:
+        [counts] = [
+            one for one in await examine_database(settings, database) if one.part == "counts"
+        ]
+        return counts.verdict, counts.words
+
+    assert (await found())[0] is Verdict.OK
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO tier_week (week, tier, lane, articles, copies)"
+            " VALUES ('2026-11-16', 'basic', 0, 3, 0)"
+        )
+        assert await found() == (
+            Verdict.FAIL,
+            "tier_week has {0,0,0,0,0,0,0,3,0} for 2026-11-16 basic, the rows say nothing",
+        )
+        conn.execute("UPDATE rollup_fill SET last = 1")
+    assert (await found())[0] is Verdict.WARN

@@ -103,6 +103,11 @@ class Rollups:
             await conn.execute("UPDATE rollup_fill SET filled = %(last)s", bounds)
         return True
 
+    async def is_filled(self) -> bool:
+        """Return whether all that was stored before there were counts is counted."""
+        async with self._database.connection() as conn:
+            return await _is_filled(conn)
+
     async def fold(self) -> None:
         """Sum the lanes of connections into one; one at a time does it, the others pass by."""
         async with self._database.transaction() as conn:
@@ -174,7 +179,8 @@ def _fold(kept: _Kept) -> str:
 def _compare(kept: _Kept) -> str:
     sums = [f"sum({name})" for name in kept.sums.split(", ")]
     return f"""
-        SELECT concat_ws(' ', {kept.keys}), k.counts::text, c.counts::text
+        SELECT concat_ws(' ', {kept.keys}), coalesce(k.counts::text, 'nothing'),
+            coalesce(c.counts::text, 'nothing')
         FROM (SELECT {kept.keys}, ARRAY[{_SUMS}, {", ".join(sums)}]::bigint[] AS counts
             FROM {kept.table} GROUP BY {kept.keys}
             HAVING ARRAY[{_SUMS}, {", ".join(sums)}]::bigint[] <> array_fill(0::bigint, ARRAY[
