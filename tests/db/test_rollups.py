@@ -104,21 +104,24 @@ async def test_what_is_looked_through_again_counts_once(stage: Stage) -> None:
         assert kept == [(name,) for name in named]
 
 
-async def test_what_is_rolled_back_was_not_counted(stage: Stage, database: str) -> None:
-    await claimed.article(stage, "one", actor("APT1"))
-    with psycopg.connect(database) as one, psycopg.connect(database) as other:
-        one.execute("UPDATE article SET tier = 'basic'")
-        other.execute(
-            "INSERT INTO article (url_hash, source_id, tier, url, canonical_url, title, text, html,"
-            " sort_at, word_count, reading_minutes, method, text_sha256, search)"
-            " SELECT 'x', source_id, 'standard', 'u', 'u', 't', 't', '', sort_at, 1, 1, 'general',"
-            " 'x', '' FROM article"
-        )
-        # Neither waited for the other: each counts in a lane of its own.
-        one.rollback()
-        other.commit()
-    assert await agrees(stage)
-    assert await stage.value("SELECT sum(articles) FROM tier_week WHERE tier = 'standard'") == 2
+async def test_what_is_rolled_back_was_not_counted(database: str) -> None:
+    async with Database(database, size=2) as opened:
+        stage = Stage(opened)
+        await claimed.article(stage, "one", actor("APT1"))
+        with psycopg.connect(database) as one, psycopg.connect(database) as other:
+            one.execute("UPDATE article SET tier = 'basic'")
+            other.execute(
+                "INSERT INTO article (url_hash, source_id, tier, url, canonical_url, title, text,"
+                " html, sort_at, word_count, reading_minutes, method, text_sha256, search)"
+                " SELECT 'x', source_id, 'standard', 'u', 'u', 't', 't', '', sort_at, 1, 1,"
+                " 'general', 'x', '' FROM article"
+            )
+            # Neither waited for the other: each counts in a lane of its own.
+            one.rollback()
+            other.commit()
+        assert await agrees(stage)
+        counted = "SELECT sum(articles) FROM tier_week WHERE tier = 'standard'"
+        assert await stage.value(counted) == 2
 
 
 async def test_many_who_write_the_same_names_at_once_lose_none(stage: Stage) -> None:

@@ -62,7 +62,6 @@ def test_small_columns_end_with_what_is_spoken_of() -> None:
     assert boxes[2].height == 20
     assert boxes[0].height == 1
     assert [box.y + box.height for box in boxes] == [20, 20, 20]
-    assert len(spark(())) == 0
 
 
 def test_heat_has_the_first_techniques_of_each_tactic_and_says_what_changed() -> None:

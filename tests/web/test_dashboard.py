@@ -55,7 +55,7 @@ async def test_the_page_answers_what_a_morning_asks(
     tree = await page(client, "/dashboard")
     assert words(tree, "nav[aria-label=Main] a")[0] == "Dashboard"
     assert words(tree, "nav a[aria-current]") == ["Dashboard"]
-    assert words(tree, "h2") == [
+    assert words(tree, "main h2") == [
         "Hot in the last 24 hours",
         "Hot in the last 7 days",
         "On the watchlist the best of 7 days",

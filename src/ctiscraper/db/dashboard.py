@@ -63,13 +63,16 @@ _TECHNIQUES = sql.SQL(
     """
 ).format(month=counted_since("month"), two=counted_since("two"))
 
-# Few have been silent for two days; only the days of these are looked at one by one.
+# Few have been silent for two days and could miss so many in the weeks since they published: only
+# the days of these are looked at one by one.
 _SILENT = sql.SQL(
     """
     WITH lately AS (
-        SELECT w.source_id FROM source_week w WHERE w.week >= %(from)s
+        SELECT w.source_id FROM source_week w WHERE w.week >= %(from)s AND w.articles > 0
         GROUP BY w.source_id
         HAVING sum({since}) = 0 AND sum(w.articles) >= %(least)s
+            AND sum(w.articles) * (%(today)s::date - max(w.week))
+                >= %(missed)s * (max(w.week) - %(from)s::date + 1)
     ),
     days AS (
         SELECT w.source_id, w.week + d.n::integer - 1 AS day, sum(d.articles) AS articles

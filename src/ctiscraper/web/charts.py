@@ -103,7 +103,7 @@ def volume_chart(volumes: Sequence[DayVolume]) -> VolumeChart:
             high = getattr(one, name) / top * room
             y -= high
             if high:
-                boxes.append(Box(name, round(x, 1), round(y, 1), round(wide * 0.7, 1), high))
+                boxes.append(Box(name, *(round(each, 1) for each in (x, y, wide * 0.7, high))))
         label = (len(volumes) - 1 - number) % _EACH_WEEK == 0
         columns.append(DayColumn(one.day, round(x + wide * 0.35, 1), label, tuple(boxes)))
     ticks = tuple(
@@ -114,8 +114,8 @@ def volume_chart(volumes: Sequence[DayVolume]) -> VolumeChart:
 
 def spark(values: Sequence[int]) -> tuple[Box, ...]:
     """Return small columns, the last of which is what is spoken of."""
-    top = max(*values, 1)
-    wide = SPARK_WIDTH / max(len(values), 1)
+    top = max(1, *values)
+    wide = SPARK_WIDTH / len(values)
     return tuple(
         Box(
             "now" if number == len(values) - 1 else "then",

@@ -68,7 +68,7 @@ def by_tactic(techniques: tuple[TechniqueHeat, ...], matrix: Matrix) -> tuple[Ta
     found: dict[str, list[TechniqueHeat]] = defaultdict(list)
     for one in techniques:
         placed = [names[t] for t in tactics_of.get(one.technique.value, ()) if t in names]
-        for tactic in placed or [_OTHER]:
+        for tactic in dict.fromkeys(placed or [_OTHER]):
             found[tactic].append(one)
     return tuple(
         TacticHeat(
