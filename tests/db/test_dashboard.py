@@ -54,9 +54,9 @@ async def test_a_source_is_silent_by_its_own_rhythm(database: str) -> None:
         "failing": [6 + n / 2 for n in range(60)],
         "busy": [n / 2 for n in range(60)],
     }
-    for key, agos in rhythms.items():
+    for key, days in rhythms.items():
         shelf.source(key, name=key.title(), health="failing" if key == "failing" else "ok")
-        for ago in agos:
+        for ago in days:
             shelf.article(source=key, sort_at=days_ago(ago))
     [found] = (await morning(database)).silent
     assert found.source.key == "daily"

@@ -78,7 +78,7 @@ async def test_the_page_answers_what_a_morning_asks(
     for chart in tree.css("svg.chart:not(.key)"):
         names = str(chart.attributes["aria-labelledby"]).split()
         assert all(tree.css(f"#{name}") for name in names)
-    assert len(words(tree, ".behind tbody tr")) == 30 + 1
+    assert len(words(tree, ".behind tbody tr")) == 30 + 2
     assert words(tree, "svg a text")[:2] == ["T1", "▲9"]
     assert tree.css("[style]") == []
 

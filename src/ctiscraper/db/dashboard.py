@@ -33,7 +33,7 @@ SOURCES_SHOWN = 20
 # Of so many of the newest matches the best are shown.
 _MATCHES = 300
 _WATCHED_DAYS = 7
-# In so many days a source shows how long it is wont to be silent.
+# In so many days a source shows how long it is silent at times.
 _RHYTHM_DAYS = 63
 # Whoever published less has no rhythm; whoever should have published less by now may yet.
 _RHYTHM_LEAST, _MISSED_LEAST = 4, 3
