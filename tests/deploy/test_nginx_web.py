@@ -1,5 +1,6 @@
 """The front door before the real web process."""
 
+import asyncio
 import json
 import time
 from collections.abc import Iterator
@@ -7,8 +8,10 @@ from contextlib import ExitStack
 
 import pytest
 
+from ctiscraper.db.session import Database
 from ctiscraper.web.security import BODY_MOST, HEADERS
 from deploy.edge import Edge, Site, answered, ask, connected, edge, exchange, readable
+from people import person, token_of
 
 SLOW = 200
 # Nginx's client_header_timeout, and what a busy machine may add.
@@ -111,3 +114,21 @@ def test_slow_clients_do_not_stop_pages_and_health(door: Edge) -> None:
         assert time.monotonic() - started < HEADER_SECONDS
         assert readable(slow, 1, 0.1) == set()
         assert len(readable(slow, SLOW, PATIENCE)) == SLOW
+
+
+async def test_events_come_through_as_they_happen(door: Edge, site: Site) -> None:
+    """What has no end is not gathered first: its beginning is here while it goes on."""
+    async with Database(site.shelf.conninfo, size=1) as opened:
+        token = await token_of(opened, await person(opened, login="listener"))
+    asked = (
+        f"GET /api/v1/events HTTP/1.1\r\nHost: 127.0.0.1:{door.port}\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n"
+    )
+    received = await asyncio.to_thread(
+        exchange, door.port, asked.encode(), until=b"event: articles"
+    )
+    answer = answered(received)
+    assert (answer.status, answer.one("content-type")) == (200, "text/event-stream; charset=utf-8")
+    assert answer.one("cache-control") == "no-store"
+    assert b"retry: 3000" in answer.body
+    assert b"event: articles" in answer.body

@@ -12,7 +12,8 @@ import pytest
 from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
 from ctiscraper.db.raw import name_of
-from ctiscraper.db.server import ServerFacts, schema_wanted
+from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
+from ctiscraper.db.session import Database
 from ctiscraper.tasks.diagnosis import (
     differences,
     examine_database,
@@ -193,3 +194,25 @@ def test_a_raw_store_that_cannot_be_made_fails(
     found = examine_raw_store(in_bucket(s3, tmp_path))
     assert (found.verdict, bool(found.advice)) == (Verdict.FAIL, True)
     assert "AWS_…" in found.words
+
+
+async def test_counts_are_held_against_the_rows(tmp_path: Path, database: str) -> None:
+    settings = Settings(data_dir=tmp_path)
+    facts = await read_server(database)
+    async with Database(database, size=2) as opened:
+
+        async def found() -> tuple[Verdict, str]:
+            every = await examine_database(settings, facts, opened)
+            [counts] = [one for one in every if one.part == "counts"]
+            return counts.verdict, counts.words
+
+        assert (await found())[0] is Verdict.OK
+        async with opened.connection() as conn:
+            await conn.execute(
+                "INSERT INTO tier_week (week, tier, lane, articles, copies)"
+                " VALUES ('2026-11-16', 'basic', 0, 3, 0)"
+            )
+            said = "tier_week has {0,0,0,0,0,0,0,3,0} for 2026-11-16 basic, the rows say nothing"
+            assert await found() == (Verdict.FAIL, said)
+            await conn.execute("UPDATE rollup_fill SET last = 1")
+        assert (await found())[0] is Verdict.WARN

@@ -13,7 +13,7 @@ from ctiscraper.intelligence import Mention, Verdict
 
 # Counts are written last and by one worker at a time: two that count the same things in another
 # order would wait for each other for ever.
-_COUNTING = 0x656E7469
+COUNTING = 0x656E7469
 # Held by all who add things, and alone by who decides of them: a thing that a decision does not
 # see yet would never be told of it, and two that write to the same things could block each other.
 _DECIDING = 0x76657264
@@ -90,7 +90,7 @@ async def write_mentions(conn: Conn, claims: Sequence[Claims]) -> dict[int, Delt
     removed = await _remove(conn, claims)
     if not named and not removed:
         return {}
-    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_COUNTING,))
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (COUNTING,))
     added = await _add(conn, named, removed)
     if removed:
         await _count_again(conn, removed, added)

@@ -14,18 +14,28 @@ ABSOLUTE = "12 hours"
 # How exactly it is known when a session or a token was last used.
 SEEN = "1 minute"
 
+SESSION_HOLDS = f"""
+    u.disabled_at IS NULL AND s.seen_at > now() - interval '{IDLE}'
+        AND s.created_at > now() - interval '{ABSOLUTE}'
+"""
+"""What a session `s` of a user `u` must be to let him in."""
+
+TOKEN_HOLDS = """
+    t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > now())
+        AND u.disabled_at IS NULL
+"""  # noqa: S105 - a condition
+"""What a token `t`, of a user `u` where it has one, must be to let anybody in."""
+
 _SESSION = f"""
     SELECT u.id, u.name, u.role, s.sudo_until, s.seen_at < now() - interval '{SEEN}'
     FROM user_session s JOIN app_user u ON u.id = s.user_id
-    WHERE s.id = %(id)s AND u.disabled_at IS NULL
-        AND s.seen_at > now() - interval '{IDLE}' AND s.created_at > now() - interval '{ABSOLUTE}'
+    WHERE s.id = %(id)s AND {SESSION_HOLDS}
 """  # noqa: S608 - constants
 _TOKEN = f"""
     SELECT u.id, t.name, u.role, t.scopes,
         t.last_used_at IS NULL OR t.last_used_at < now() - interval '{SEEN}'
     FROM api_token t LEFT JOIN app_user u ON u.id = t.user_id
-    WHERE t.id = %(id)s AND t.secret = %(secret)s AND t.revoked_at IS NULL
-        AND (t.expires_at IS NULL OR t.expires_at > now()) AND u.disabled_at IS NULL
+    WHERE t.id = %(id)s AND t.secret = %(secret)s AND {TOKEN_HOLDS}
 """  # noqa: S608 - constants
 _SESSION_SEEN = "UPDATE user_session SET seen_at = now() WHERE id = %(id)s"
 _TOKEN_SEEN = "UPDATE api_token SET last_used_at = now() WHERE id = %(id)s"  # noqa: S105 - a statement

@@ -14,6 +14,7 @@ from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.db.raw_outbox import OutboxStore
+from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Scope, SettingsError, StorageError
@@ -60,6 +61,7 @@ async def examine_database(
             await _workers(settings, database),
             await _storage(database),
             await _invariant(database),
+            await _counts(database),
         ]
     return findings
 
@@ -288,4 +290,31 @@ async def _invariant(database: Database) -> Finding:
         Verdict.FAIL,
         f"the sum does not hold for {', '.join(wrong[:5])}",
         "this is a fault of the program: report it with the output of 'ctiscraper accounting'",
+    )
+
+
+async def _counts(database: Database) -> Finding:
+    """Whether what is counted by week is what a full count says, which takes as long as that."""
+    rollups = Rollups(database)
+    if not await rollups.is_filled():
+        return finding(
+            "counts",
+            Verdict.WARN,
+            "articles that were stored before there were counts are not all counted yet",
+            "keep a worker running: it counts them",
+        )
+    try:
+        wrong = await rollups.differences()
+    except StorageError as error:
+        advice = "ask again when the database has less to do"
+        return finding("counts", Verdict.WARN, f"not compared: {error.detail}", advice)
+    if not wrong:
+        return finding("counts", Verdict.OK, "every count by week is what a full count says")
+    first = wrong[0]
+    return finding(
+        "counts",
+        Verdict.FAIL,
+        f"{first.table} has {first.kept} for {first.key}, the rows say {first.counted}"
+        + (f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""),
+        "this is a fault of the program: report it with what 'ctiscraper doctor' says",
     )

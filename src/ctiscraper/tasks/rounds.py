@@ -12,6 +12,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.known_words import KnownWords
 from ctiscraper.db.overview import Overview
+from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
 from ctiscraper.errors import CTIScraperError
@@ -25,6 +26,9 @@ HOUR = 3600.0
 WORDS_EVERY = 600.0
 # The words of so many articles as can be counted in one round's time; the next goes on.
 WORDS_SECONDS = 20.0
+ROLLUP_SECONDS = 60.0
+# Between two steps of counting what was stored before, others have their turn.
+_FILL_PAUSE = 0.05
 # After a failure, for instance of the database, a round is not put off for an hour.
 AGAIN_SECONDS = 60.0
 
@@ -46,6 +50,7 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             _every(HOUR, conninfo, check_accounts),
             _every(HOUR, conninfo, queue_missed),
             _every(WORDS_EVERY, conninfo, count_words),
+            _every(ROLLUP_SECONDS, conninfo, roll_up),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds
@@ -84,6 +89,16 @@ async def count_words(database: Database) -> None:
     dropped = await words.drop_rarest()
     if articles:
         log.info("words_counted", articles=articles, dropped=dropped)
+
+
+async def roll_up(database: Database) -> None:
+    """Count what was stored before there were counts, and sum up what connections counted."""
+    rollups = Rollups(database)
+    while True:
+        if await rollups.fill() is False:
+            break
+        await asyncio.sleep(_FILL_PAUSE)
+    await rollups.fold()
 
 
 async def _every(

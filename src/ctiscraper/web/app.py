@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from ctiscraper.dashboard_views import Dashboard
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.story_views import Scoreboard
 from ctiscraper.tasks.watch import OperationsReport
@@ -22,8 +23,10 @@ from ctiscraper.web.api import (
     article_entities,
     articles,
     audit,
+    dashboard,
     enrichment,
     entities,
+    events,
     installation,
     lookup,
     operations,
@@ -42,6 +45,7 @@ from ctiscraper.web.api import (
 )
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.compression import Compression
+from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.describing import describe_access
 from ctiscraper.web.doorman import Doorman
@@ -49,6 +53,7 @@ from ctiscraper.web.exchange import Access
 from ctiscraper.web.forwarded import Forwarded
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.installation import RetentionReport
+from ctiscraper.web.live import Live
 from ctiscraper.web.pages import (
     account,
     feeds,
@@ -65,6 +70,7 @@ from ctiscraper.web.pages import accounting as accounting_page
 from ctiscraper.web.pages import annotations as annotation_forms
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
+from ctiscraper.web.pages import dashboard as dashboard_page
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import installation as installation_pages
 from ctiscraper.web.pages import oidc as oidc_page
@@ -85,6 +91,7 @@ from ctiscraper.web.security import Guard
 from ctiscraper.web.token_rate import TokenRate
 
 _PAGES = (
+    dashboard_page,
     article_pages,
     search_pages,
     feeds,
@@ -186,7 +193,9 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.retention = Recent[RetentionReport](SCORES_SECONDS)
     app.state.scores = Recent[Scoreboard](SCORES_SECONDS)
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
+    app.state.dashboard = Recent[Dashboard](DASHBOARD_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
+    app.state.live = Live(services.database)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)
     sudo.install(app)
@@ -210,6 +219,8 @@ def _api() -> APIRouter:
     api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
     named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
     kept = (
+        dashboard,
+        events,
         sources,
         source_work,
         watchlist,

@@ -204,6 +204,7 @@ async def after_change(request: Request, given: Services) -> AsyncIterator[None]
 
 def _forget(request: Request) -> None:
     request.app.state.accounts.clear()
+    request.app.state.dashboard.clear()
     request.app.state.operations.clear()
     request.app.state.board.forget()
     request.app.state.recent.clear()

@@ -84,17 +84,22 @@ async def _refusal(request: Request) -> Response | None:
 
 async def principal_of(request: Request, *, without_database: bool = False) -> Principal | None:
     """Return who asks; what he shows is wrong, or belongs to nobody any more, is None."""
-    key: bytes | TokenKey | None = None
-    given = request.headers.get("authorization")
-    if given is not None:
-        scheme, _, credentials = given.partition(" ")
-        key = read_token(credentials.strip()) if scheme.lower() == "bearer" else None
-    elif secret := request.cookies.get(session_cookie(request)):
-        request.state.csrf = csrf_token(secret)
-        key = session_key(secret)
+    key = key_of(request)
     if key is None:
         return None
     return await doorman(request).admit(key, without_database=without_database)
+
+
+def key_of(request: Request) -> bytes | TokenKey | None:
+    """Return the session or token that a request shows, None when it shows none."""
+    given = request.headers.get("authorization")
+    if given is not None:
+        scheme, _, credentials = given.partition(" ")
+        return read_token(credentials.strip()) if scheme.lower() == "bearer" else None
+    if secret := request.cookies.get(session_cookie(request)):
+        request.state.csrf = csrf_token(secret)
+        return session_key(secret)
+    return None
 
 
 async def _stranger(request: Request) -> Response:

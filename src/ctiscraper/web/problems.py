@@ -123,21 +123,7 @@ def install(app: FastAPI) -> None:
             return problem_answer(request.scope, status, _UNAVAILABLE, headers={"retry-after": "5"})
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return fault_answer(request.scope, error)
-        if isinstance(error, SearchSyntaxError):
-            place = {"position": error.position, "length": error.length}
-            return problem_answer(request.scope, status, sentence(str(error)), more=place)
-        if isinstance(error, MeanwhileError):
-            more = {"changes": msgspec.to_builtins(error.changes)}
-            return problem_answer(request.scope, status, sentence(str(error)), more=more)
-        if isinstance(error, CatalogError):
-            problems = [{"message": line} for line in error.problems]
-            detail = "The settings are wrong; see the errors."
-            return problem_answer(request.scope, status, detail, problems=problems)
-        if isinstance(error, TooManyError):
-            wait = {"retry-after": str(error.retry_after)}
-            return problem_answer(request.scope, status, sentence(str(error)), headers=wait)
-        detail = told(error) if isinstance(error, FetchError | ParseError) else str(error)
-        return problem_answer(request.scope, status, sentence(detail))
+        return _told_answer(request.scope, status, error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
@@ -156,6 +142,25 @@ def install(app: FastAPI) -> None:
             else sentence(str(error.detail))
         )
         return problem_answer(request.scope, error.status_code, detail, headers=error.headers)
+
+
+def _told_answer(scope: Scope, status: int, error: CTIScraperError) -> Response:
+    """Return an error in its own words, with what belongs to its kind."""
+    detail = told(error) if isinstance(error, FetchError | ParseError) else str(error)
+    problems: list[dict[str, object]] = []
+    more: dict[str, object] = {}
+    headers = None
+    if isinstance(error, SearchSyntaxError):
+        more = {"position": error.position, "length": error.length}
+    elif isinstance(error, MeanwhileError):
+        more = {"changes": msgspec.to_builtins(error.changes)}
+    elif isinstance(error, CatalogError):
+        problems = [{"message": line} for line in error.problems]
+        detail = "The settings are wrong; see the errors."
+    elif isinstance(error, TooManyError):
+        headers = {"retry-after": str(error.retry_after)}
+    detail = sentence(detail)
+    return problem_answer(scope, status, detail, problems=problems, more=more, headers=headers)
 
 
 def fault_answer(scope: Scope, error: Exception) -> Response:

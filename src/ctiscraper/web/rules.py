@@ -36,6 +36,9 @@ _SELF = Permission.SELF_WRITE
 _AUDIT = Permission.AUDIT_READ
 
 _API: Mapping[str, Rule] = {
+    "GET /dashboard": _READ,
+    "GET /trends": _READ,
+    "GET /events": _READ,
     "GET /articles": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/revisions": _READ,
@@ -144,6 +147,7 @@ _PAGES: Mapping[str, Rule] = {
     "GET /health/ready": _ANYONE,
     "GET /metrics": _OPERATIONS,
     "GET /": _READ,
+    "GET /dashboard": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/changes": _READ,
     "GET /searches": _READ,

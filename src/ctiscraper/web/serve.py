@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ctiscraper.errors import SettingsError
+from ctiscraper.web.live import Live
 
 _NAMES = {"localhost": "127.0.0.1"}
 _GRACE_SECONDS = 5
@@ -87,8 +88,16 @@ async def serve(app: FastAPI, listening: socket.socket, entrance: Entrance = LOC
         await asyncio.shield(running)
     except asyncio.CancelledError:
         server.should_exit = True
+        _end_streams(app)
         await running
         raise
+
+
+def _end_streams(app: FastAPI) -> None:
+    """Let nobody who listens without an end be waited for."""
+    live = getattr(app.state, "live", None)
+    if isinstance(live, Live):
+        live.stop()
 
 
 def _address(host: str, entrance: Entrance) -> str:

@@ -15,8 +15,8 @@ from ctiscraper.web.auditing import tell_of_source
 from ctiscraper.web.deps import ActorDep, OverviewDep, SourcingDep, after_change
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.growing import live
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.live import live
 from ctiscraper.web.multipart import Sent, read_parts
 from ctiscraper.web.problems import told
 from ctiscraper.web.render import fragment, render

@@ -27,8 +27,8 @@ from ctiscraper.web.deps import (
     after_change,
 )
 from ctiscraper.web.forms import read_form
+from ctiscraper.web.growing import live
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.live import live
 from ctiscraper.web.render import fragment, render
 from ctiscraper.web.schemas import Key
 from ctiscraper.web.source_form import FIELDS, GROUPS, changes_of, field_of, typed_of

@@ -92,7 +92,7 @@
     "?": help,
   };
   const places = {
-    h: "/", i: "/indicators", t: "/techniques", y: "/stories", s: "/sources", w: "/watchlist",
+    d: "/dashboard", h: "/", i: "/indicators", t: "/techniques", y: "/stories", s: "/sources", w: "/watchlist",
     a: "/accounting", o: "/operations",
   };
   let going = 0;

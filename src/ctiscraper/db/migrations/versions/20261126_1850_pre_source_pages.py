@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261126_1850"
-down_revision = "20261126_1800"
+down_revision = "20261126_1840"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,148 @@
+"""What a morning asks, as the doors show it: what is hot, what is watched, what is silent."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from ctiscraper.story_views import EntityRef
+from ctiscraper.types import Health
+from ctiscraper.views import ArticleSummary, SourceRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trend:
+    """A thing that more articles name than usually do, with the figures that say so.
+
+    `usual` is how many would be expected in a window of this length, by its share of the
+    articles of the eight weeks before; `best_week` is the most that one of these had, `weeks`
+    what each had, the oldest first. `score` is how many standard deviations it is above that.
+    """
+
+    entity: EntityRef
+    articles: int
+    sources: int
+    usual: float
+    best_week: int
+    weeks: tuple[int, ...]
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trends:
+    """What stands out in the last `hours`, the most unusual first.
+
+    `articles` were listed in the last seven days, `articles_before` in the eight weeks that they
+    are held against; without any of these nothing can be said.
+    """
+
+    hours: int
+    kinds: tuple[str, ...]
+    articles: int
+    articles_before: int
+    trends: tuple[Trend, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedBy:
+    """An entry of the watchlist that an article has."""
+
+    id: int
+    kind: str
+    term: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedArticle:
+    """An article that concerns the team, and the entries that say so."""
+
+    article: ArticleSummary
+    because: tuple[WatchedBy, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailingSource:
+    """A source that cannot be read; `reason` and `detail` say why."""
+
+    source: SourceRef
+    health: Health
+    reason: str | None
+    detail: str
+    failures: int
+    last_success_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentSource:
+    """A source that answers and yet brings nothing for longer than it ever did in nine weeks.
+
+    `per_week` is what it brought until it fell silent, `longest_days` its longest pause then.
+    """
+
+    source: SourceRef
+    last_day: date
+    quiet_days: int
+    longest_days: int
+    per_week: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayVolume:
+    """How many articles are listed under a day (UTC), by tier."""
+
+    day: date
+    premium: int
+    standard: int
+    basic: int
+
+    @property
+    def articles(self) -> int:
+        """Return how many there are in all."""
+        return self.premium + self.standard + self.basic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceVolume:
+    """How many articles of a source are listed in the last 30 days, and in the 30 before."""
+
+    source: SourceRef
+    articles: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TechniqueHeat:
+    """A technique, and how many articles of the last 30 days and of the 30 before name it."""
+
+    technique: EntityRef
+    articles: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TacticHeat:
+    """A tactic with the techniques that articles name; sums count each of these by itself."""
+
+    tactic: str
+    articles: int
+    before: int
+    techniques: tuple[TechniqueHeat, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dashboard:
+    """All that a morning asks; `is_filled` is false while older articles are still being counted.
+
+    `failing` and `silent` are the first twenty of each; `failing_count` counts all that fail.
+    """
+
+    made_at: datetime
+    is_filled: bool
+    day: Trends
+    week: Trends
+    watch_entries: int
+    watched: tuple[WatchedArticle, ...]
+    failing_count: int
+    failing: tuple[FailingSource, ...]
+    silent: tuple[SilentSource, ...]
+    volumes: tuple[DayVolume, ...]
+    sources: tuple[SourceVolume, ...]
+    tactics: tuple[TacticHeat, ...]
