@@ -15,5 +15,7 @@ class AccountingCalls(Transport):
         Counted where each part is kept, so that a loss would show as an imbalance.
 
         May be five seconds old.
+
+        Needs `operations:read`.
         """
         return self.call("GET", "/accounting", AccountingReport)

@@ -46,6 +46,8 @@ class ArticlesCalls(Transport):
         its `position`; one that ran out of time says in `searched_to` how far it came. A list
         may be a second old. As CSV or NDJSON the answer is the whole list from `cursor` on, or
         as many as `limit` says.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
@@ -78,6 +80,8 @@ class ArticlesCalls(Transport):
         """One article in full.
 
         `text` is what every offset refers to; `html` is sanitised.
+
+        Needs `article:read`.
         """
         return self.call("GET", f"/articles/{path_part(article_id)}", ArticleDetail)
 
@@ -88,6 +92,8 @@ class ArticlesCalls(Transport):
         """The revisions of an article, the current one first.
 
         Return which texts the article had, and when.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET", f"/articles/{path_part(article_id)}/revisions", tuple[RevisionRef, ...]
@@ -101,6 +107,8 @@ class ArticlesCalls(Transport):
         """The words of one revision.
 
         Return what the article said then.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET", f"/articles/{path_part(article_id)}/revisions/{path_part(number)}", RevisionText
@@ -116,6 +124,8 @@ class ArticlesCalls(Transport):
         """What changed between two revisions.
 
         By default the last change. Lines, with the words that differ marked.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ctiscraper.client.shared_types import ArticleSummary, ScoredPart, SourceRef
+from ctiscraper.client.shared_types import ArticleSummary, ScoredPart, SearchNote, SourceRef
 
 
 class DuplicateRef(Struct, frozen=True, kw_only=True):
@@ -111,14 +111,6 @@ class Facets(Struct, frozen=True, kw_only=True):
     actor: tuple[FacetValue, ...]
     malware: tuple[FacetValue, ...]
     technique: tuple[FacetValue, ...]
-
-
-class SearchNote(Struct, frozen=True, kw_only=True):
-    """What of a search found nothing to look for, and where it stands in what was typed."""
-
-    message: str
-    position: int
-    length: int
 
 
 class Suggestion(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from ctiscraper.client.entities_types import (
     LookupReport,
     Neighbour,
     SightingPage,
+    SimilarArticle,
 )
 from ctiscraper.client.shared_types import Kind, Name, VerdictInput
 from ctiscraper.client.transport import Transport, path_part
@@ -29,6 +30,8 @@ class EntitiesCalls(Transport):
         Each with its first `places`: words, sentence and the heading of the section.
 
         `record` tells by which extractors, with what left out, and what that changed.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
@@ -46,11 +49,35 @@ class EntitiesCalls(Transport):
         """The articles that name the same rare things.
 
         Those first that share most of what few articles name; `shared` names it.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
             f"/articles/{path_part(article_id)}/neighbours",
             tuple[Neighbour, ...],
+            query={"limit": limit},
+        )
+
+    def list_similar(
+        self,
+        article_id: int,
+        *,
+        limit: int | None = None,
+    ) -> tuple[SimilarArticle, ...]:
+        """Articles that have to do with this one.
+
+        By the rare things and words that both have, named in `things` and `words`, rarest
+        first.
+
+        Its near-duplicates and the articles of its own story are left out.
+
+        Needs `article:read`.
+        """
+        return self.call(
+            "GET",
+            f"/articles/{path_part(article_id)}/similar",
+            tuple[SimilarArticle, ...],
             query={"limit": limit},
         )
 
@@ -71,6 +98,8 @@ class EntitiesCalls(Transport):
 
         Follow `next` for more. As CSV or NDJSON the answer is the whole list from `cursor` on,
         or as many as `limit` says.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
@@ -94,6 +123,8 @@ class EntitiesCalls(Transport):
         """One thing in full.
 
         Which sources named it and when, what stands beside it, and what the team decided of it.
+
+        Needs `article:read`.
         """
         return self.call("GET", f"/entities/{path_part(entity_id)}", EntityDetail)
 
@@ -107,6 +138,8 @@ class EntitiesCalls(Transport):
         """The articles that name a thing, newest first.
 
         Each with the words around its first place: `excerpt[start:end]` is the thing.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
@@ -126,5 +159,7 @@ class EntitiesCalls(Transport):
 
         A value that is no observable is taken for a name, such as an actor's. `state` is
         `known`, `benign` or `unknown`. A body of `text/plain` is a text.
+
+        Needs `article:read`.
         """
         return self.call("POST", "/lookup", LookupReport, body=content, media_type=media_type)

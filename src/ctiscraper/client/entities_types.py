@@ -145,3 +145,11 @@ class SightingPage(Struct, frozen=True, kw_only=True):
 
     sightings: tuple[EntitySighting, ...]
     next: str | None
+
+
+class SimilarArticle(Struct, frozen=True, kw_only=True):
+    """An article that has to do with another: the rare things and words that both have."""
+
+    article: ArticleSummary
+    things: tuple[EntitySummary, ...]
+    words: tuple[str, ...]

@@ -99,12 +99,23 @@ class HostsState(Struct, frozen=True, kw_only=True):
     paces: tuple[HostState, ...]
 
 
-class Standing(Struct, frozen=True, kw_only=True):
-    """Items that stand where they ended, each counted up to `COUNTED_MOST`."""
+class Keep(Struct, frozen=True, kw_only=True):
+    """For how many days each tier's things are kept; 0 is for ever."""
 
-    dead: int
-    failed: int
-    filtered: int
+    raw: dict[str, int]
+    revisions: dict[str, int]
+    checks: dict[str, int]
+
+
+class KeptAmount(Struct, frozen=True, kw_only=True):
+    """About how much there is, as the server's statistics have it; bytes with their indexes."""
+
+    checks: int
+    checks_bytes: int
+    revisions: int
+    revisions_bytes: int
+    snapshots: int
+    snapshots_bytes: int
 
 
 class TierWork(Struct, frozen=True, kw_only=True):
@@ -157,12 +168,20 @@ class WorkerState(Struct, frozen=True, kw_only=True):
     done: int
 
 
+class ctiscraper__operations__Standing(Struct, frozen=True, kw_only=True):
+    """Items that stand where they ended, each counted up to `COUNTED_MOST`."""
+
+    dead: int
+    failed: int
+    filtered: int
+
+
 class Work(Struct, frozen=True, kw_only=True):
     """All that is seen of the work; `balanced` is None when it could not be told in time."""
 
     tiers: tuple[TierWork, ...]
     flow: Flow
-    standing: Standing
+    standing: ctiscraper__operations__Standing
     enriching: Enriching
     traffic: Traffic
     workers: tuple[WorkerState, ...]
@@ -177,3 +196,50 @@ class OperationsReport(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     database: DatabaseState
     work: Work | None
+
+
+class Outlived(Struct, frozen=True, kw_only=True):
+    """How much there is that is past its time."""
+
+    checks: int
+    revisions: int
+    snapshots: int
+    workers: int
+
+
+class PackRow(Struct, frozen=True, kw_only=True):
+    """A data pack that is kept; `active` is the one in use."""
+
+    name: str
+    version: str
+    source: str
+    licence: str
+    notice: str
+    records: int
+    size: int
+    active: bool
+    built_in: bool
+    installed_at: datetime
+
+
+class RetentionReport(Struct, frozen=True, kw_only=True):
+    """For how many days things are kept by tier (0 is for ever), how much, and what would go."""
+
+    keep: Keep
+    kept: KeptAmount
+    outlived: Outlived
+
+
+class ShownSetting(Struct, frozen=True, kw_only=True):
+    """A setting as it may be shown; `origin` is default, environment, file or command line.
+
+    `variable` is what sets it. Of a secret `value` says only whether it is set, with the end of
+    its hash, by which two can be told apart.
+    """
+
+    name: str
+    variable: str
+    value: str
+    origin: str
+    description: str
+    secret: bool = False

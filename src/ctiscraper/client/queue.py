@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import UNSET, UnsetType
 
 from ctiscraper.client.queue_types import (
+    AllItems,
     Counted,
     Extractor,
     FailedNumbers,
@@ -30,6 +31,8 @@ class QueueCalls(Transport):
         """Articles not looked through, and why.
 
         The latest failures first; what waits is told by `/api/v1/operations`.
+
+        Needs `operations:read`.
         """
         return self.call(
             "GET", "/enrichment/failures", FailedPage, query={"cursor": cursor, "limit": limit}
@@ -43,6 +46,8 @@ class QueueCalls(Transport):
         """Look through them once more.
 
         In the background, with all their attempts.
+
+        Needs `article:reprocess`.
         """
         return self.call(
             "POST", "/enrichment/retry", Counted, body=FailedNumbers(articles=articles)
@@ -60,6 +65,8 @@ class QueueCalls(Transport):
         """Ended items, newest first.
 
         Each with its cause and a sample of what the source announced.
+
+        Needs `operations:read`.
         """
         return self.call(
             "GET",
@@ -82,6 +89,8 @@ class QueueCalls(Transport):
         """Why items ended, most often first.
 
         Counted over the newest 10,000 items of the state.
+
+        Needs `operations:read`.
         """
         return self.call("GET", "/queue/reasons", tuple[ReasonCount, ...], query={"state": state})
 
@@ -93,6 +102,8 @@ class QueueCalls(Transport):
         """Try items once more.
 
         Dead and failed items go back to the queue with all their attempts.
+
+        Needs `queue:write`.
         """
         return self.call("POST", "/queue/retry", Counted, body=ItemNumbers(ids=ids))
 
@@ -104,6 +115,8 @@ class QueueCalls(Transport):
         """Set items aside for good.
 
         Dead and failed items become filtered, and stay counted.
+
+        Needs `queue:write`.
         """
         return self.call("POST", "/queue/discard", Counted, body=ItemNumbers(ids=ids))
 
@@ -115,8 +128,31 @@ class QueueCalls(Transport):
         """Let items through.
 
         Filtered items go back to the queue and pass the gates of their source.
+
+        Needs `queue:write`.
         """
         return self.call("POST", "/queue/release", Counted, body=ItemNumbers(ids=ids))
+
+    def act_on_all(
+        self,
+        *,
+        state: Literal["dead", "failed", "filtered", "duplicate"],
+        action: Literal["retry", "discard", "release"],
+        source: str | UnsetType | None = UNSET,
+        reason: str | UnsetType | None = UNSET,
+    ) -> Counted:
+        """Act on all of a kind.
+
+        Every item of a state, and of a source or a cause; the answer says how many it was.
+
+        Needs `queue:write`.
+        """
+        return self.call(
+            "POST",
+            "/queue/all",
+            Counted,
+            body=AllItems(state=state, action=action, source=source, reason=reason),
+        )
 
     def reprocess_articles(
         self,
@@ -132,6 +168,8 @@ class QueueCalls(Transport):
 
         With `only` their texts stay, and what they name is found anew by these extractors, in
         the background; `since` is the time an article is listed under.
+
+        Needs `article:reprocess`.
         """
         return self.call(
             "POST",

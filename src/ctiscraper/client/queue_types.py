@@ -8,6 +8,15 @@ from msgspec import UNSET, Struct, UnsetType
 from ctiscraper.client.shared_types import SourceRef
 
 
+class AllItems(Struct, frozen=True, kw_only=True):
+    """Which ended items are acted on, and what is done with them."""
+
+    state: Literal["dead", "failed", "filtered", "duplicate"]
+    action: Literal["retry", "discard", "release"]
+    source: str | UnsetType | None = UNSET
+    reason: str | UnsetType | None = UNSET
+
+
 class Counted(Struct, frozen=True, kw_only=True):
     """How many were changed."""
 

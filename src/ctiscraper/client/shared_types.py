@@ -77,6 +77,16 @@ class ArticleSummary(Struct, frozen=True, kw_only=True):
     snippet: Snippet | None = None
 
 
+class EntityRef(Struct, frozen=True, kw_only=True):
+    """A thing that articles name; `articles` counts all that do."""
+
+    id: int
+    kind: str
+    value: str
+    name: str
+    articles: int
+
+
 class EntitySummary(Struct, frozen=True, kw_only=True):
     """A thing as lists show it.
 
@@ -104,6 +114,10 @@ Extraction: TypeAlias = Literal["selectors", "structured", "general", "fallback"
 
 Format: TypeAlias = Literal["json", "csv", "ndjson"]
 """In what form a result is answered."""
+
+
+Health: TypeAlias = Literal["new", "ok", "offline", "failing", "blocked", "gone", "paused"]
+"""What a source's last checks say about it."""
 
 
 Kind: TypeAlias = Literal[
@@ -144,6 +158,14 @@ Name: TypeAlias = Literal[
     "technique", "actor", "malware", "ransomware", "tool", "sector", "country", "vendor", "product"
 ]
 """The kinds of what texts name by a name, beside the observables of `enrich.kinds`."""
+
+
+class SearchNote(Struct, frozen=True, kw_only=True):
+    """What of a search found nothing to look for, and where it stands in what was typed."""
+
+    message: str
+    position: int
+    length: int
 
 
 class TeamVerdict(Struct, frozen=True, kw_only=True):

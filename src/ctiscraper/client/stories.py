@@ -26,6 +26,8 @@ class StoriesCalls(Transport):
         """Stories, newest first.
 
         Those of more than one article, by their last article. Follow `next` for more.
+
+        Needs `article:read`.
         """
         return self.call("GET", "/stories", StoryPage, query={"cursor": cursor, "limit": limit})
 
@@ -38,6 +40,8 @@ class StoriesCalls(Transport):
         Who told it first, when the others came, and what each added.
 
         A number that was merged into another story leads to that one: `id` says which it is.
+
+        Needs `article:read`.
         """
         return self.call("GET", f"/stories/{path_part(story_id)}", StoryDetail)
 
@@ -48,6 +52,8 @@ class StoriesCalls(Transport):
         """The story of an article, and those it touches.
 
         `story` is null while the article stands alone.
+
+        Needs `article:read`.
         """
         return self.call("GET", f"/articles/{path_part(article_id)}/stories", StoriesOfArticle)
 
@@ -60,6 +66,8 @@ class StoriesCalls(Transport):
         """Give articles of a story one of their own.
 
         No later run joins them with the others again.
+
+        Needs `story:write`.
         """
         return self.call(
             "POST", "/stories/split", StoryNumber, body=SplitIn(reason=reason, articles=articles)
@@ -75,6 +83,8 @@ class StoriesCalls(Transport):
         """Join another story to this one.
 
         The number of the other story leads here from now on.
+
+        Needs `story:write`.
         """
         return self.call(
             "POST",
@@ -93,6 +103,8 @@ class StoriesCalls(Transport):
         """Put an article into this story.
 
         No later run moves it.
+
+        Needs `story:write`.
         """
         return self.call(
             "POST",
@@ -108,5 +120,7 @@ class StoriesCalls(Transport):
         """Take back a split, merge or move.
 
         Articles go where they were before.
+
+        Needs `story:write`.
         """
         self.call("POST", f"/stories/decisions/{path_part(decision_id)}/undo", None)

@@ -4,17 +4,7 @@ from datetime import datetime
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ctiscraper.client.shared_types import SourceRef
-
-
-class EntityRef(Struct, frozen=True, kw_only=True):
-    """A thing that articles name; `articles` counts all that do."""
-
-    id: int
-    kind: str
-    value: str
-    name: str
-    articles: int
+from ctiscraper.client.shared_types import EntityRef, SourceRef
 
 
 class MergeIn(Struct, frozen=True, kw_only=True):

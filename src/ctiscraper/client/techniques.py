@@ -31,6 +31,8 @@ class TechniquesCalls(Transport):
         """Techniques, those of most articles first.
 
         How many of the articles that the filters leave, 15,000 at most, name each technique.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
@@ -74,6 +76,8 @@ class TechniquesCalls(Transport):
         """The same as a layer of the ATT&CK Navigator.
 
         A file of format 4.5; scores are how many articles name each technique.
+
+        Needs `article:export`.
         """
         self.call(
             "GET",

@@ -20,6 +20,8 @@ class VerdictsCalls(Transport):
         """Decisions, latest first.
 
         Undone ones too, unless only those that hold are asked for.
+
+        Needs `article:read`.
         """
         return self.call(
             "GET",
@@ -41,6 +43,8 @@ class VerdictsCalls(Transport):
         """Decide of a value, a domain, or a value in one source.
 
         It holds for all articles, past and future; one of the same scope and value is undone.
+
+        Needs `verdict:write`.
         """
         return self.call(
             "POST",
@@ -58,5 +62,7 @@ class VerdictsCalls(Transport):
         """Undo a decision.
 
         It stays on record, and holds no more; undoing it twice changes nothing.
+
+        Needs `verdict:write`.
         """
         return self.call("DELETE", f"/verdicts/{path_part(verdict_id)}", TeamVerdict)

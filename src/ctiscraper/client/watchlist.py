@@ -17,6 +17,8 @@ class WatchlistCalls(Transport):
         """Every entry in use.
 
         By kind and term, each with how many articles of the last 30 days have it.
+
+        Needs `article:read`.
         """
         return self.call("GET", "/watchlist", tuple[WatchEntry, ...])
 
@@ -31,6 +33,8 @@ class WatchlistCalls(Transport):
         """Watch for something.
 
         The newest 1,000 articles are scored by it before the answer, older ones after it.
+
+        Needs `watchlist:write`.
         """
         return self.call(
             "POST",
@@ -50,6 +54,8 @@ class WatchlistCalls(Transport):
         """Add the entries of a file.
 
         The file is the body: a term a line, or a table with `term`. Tells of each row.
+
+        Needs `watchlist:write`.
         """
         return self.call(
             "POST",
@@ -66,6 +72,8 @@ class WatchlistCalls(Transport):
         """The entries as CSV.
 
         A table that `import` reads.
+
+        Needs `article:export`.
         """
         return self.call("GET", "/watchlist/export.csv", bytes)
 
@@ -76,6 +84,8 @@ class WatchlistCalls(Transport):
         """One entry.
 
         It is `settled` once it was held against every article.
+
+        Needs `article:read`.
         """
         return self.call("GET", f"/watchlist/{path_part(entry_id)}", WatchEntry)
 
@@ -86,5 +96,7 @@ class WatchlistCalls(Transport):
         """Watch for it no more.
 
         Scores follow; that it was there stays on record.
+
+        Needs `watchlist:write`.
         """
         self.call("DELETE", f"/watchlist/{path_part(entry_id)}", None)

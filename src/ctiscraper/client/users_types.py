@@ -1,0 +1,48 @@
+"""Types of users; written from the description of the API, not by hand."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from msgspec import UNSET, Struct, UnsetType
+
+
+class PasswordLink(Struct, frozen=True, kw_only=True):
+    """An address by which somebody chooses his password, once and within a day."""
+
+    url: str
+
+
+Role: TypeAlias = Literal["viewer", "analyst", "curator", "admin"]
+"""What a person is here; each holds what the one before it holds, and more."""
+
+
+class User(Struct, frozen=True, kw_only=True):
+    """A person who was let in. Without a password he may wait for his first."""
+
+    id: int
+    login: str
+    name: str
+    role: Role
+    created_at: datetime
+    last_login_at: datetime | None
+    disabled_at: datetime | None
+    has_password: bool
+    has_totp: bool
+    passkeys: int
+    sessions: int
+
+
+class UserChange(Struct, frozen=True, kw_only=True):
+    """What is to be another of a user; the rest stays."""
+
+    name: str | UnsetType | None = UNSET
+    role: Role | UnsetType | None = UNSET
+    disabled: bool | UnsetType | None = UNSET
+
+
+class UserIn(Struct, frozen=True, kw_only=True):
+    """Somebody to be let in; he chooses his password by a link."""
+
+    login: str
+    name: str | UnsetType = UNSET
+    role: Role
