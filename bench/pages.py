@@ -24,7 +24,6 @@ from urllib.parse import urlencode
 
 from playwright.async_api import async_playwright
 
-import rig
 import search
 from ctiscraper.access.cookies import new_session, session_key
 from ctiscraper.db.paging import Position, to_cursor
@@ -240,11 +239,7 @@ def tell(pages: Sequence[Page], painted: dict[str, tuple[float, float]], first: 
 
 async def main(rows: int, rounds: int) -> bool:
     """Build, serve, ask and look."""
-    async with (
-        rig.installation(options=rig.SMALL_SERVER) as made,
-        search.filled(made, rows) as database,
-        served(database) as site,
-    ):
+    async with search.filled(rows) as database, served(database) as site:
         await measured(site, database, 2)
         pages = await measured(site, database, rounds)
         one = {page.name: page.name for page in pages if "{" not in page.name}

@@ -330,6 +330,16 @@ async def server(data: Path | None) -> AsyncIterator[str]:
         await kept.stop()
 
 
+@asynccontextmanager
+async def filled(rows: int) -> AsyncIterator[Database]:
+    """Yield a database with so many articles, which is gone afterwards."""
+    async with server(None) as conninfo:
+        await asyncio.to_thread(upgrade, conninfo)
+        async with Database(conninfo, statement_seconds=3600) as database:
+            await _fill(database, rows)
+            yield database
+
+
 async def main(rows: int, data: Path | None, *, fill_only: bool) -> bool:
     async with server(data) as conninfo:
         await asyncio.to_thread(upgrade, conninfo)

@@ -11,7 +11,6 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import rig
 from ctiscraper.asking import understand
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.reading import Reading
@@ -113,8 +112,7 @@ async def run(database: Database, rows: int) -> bool:
 
 
 async def main(rows: int) -> bool:
-    options = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
-    async with rig.installation(options=options) as made, filled(made, rows) as database:
+    async with filled(rows) as database:
         return await run(database, rows)
 
 

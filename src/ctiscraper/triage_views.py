@@ -17,7 +17,7 @@ class PersonRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ReaderStanding:
     """What an article is to a reader and to the team.
 
     `notes` and `highlights` count the team's; `story` is the story that it is part of.
@@ -34,7 +34,7 @@ class Standing:
     story: int | None = None
 
 
-UNTOUCHED = Standing()
+UNTOUCHED = ReaderStanding()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,4 +125,4 @@ class Tagged:
     articles: int
 
 
-Standings = Mapping[int, Standing]
+Standings = Mapping[int, ReaderStanding]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 import schemathesis
@@ -77,7 +78,9 @@ def site(database: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
     # What fails is told as it was found: to shrink it takes minutes.
     phases=[Phase.explicit, Phase.generate],
 )
-def test_no_request_breaks_an_operation(case: schemathesis.Case, site: tuple[str, str]) -> None:
+def test_no_request_breaks_an_operation(
+    case: schemathesis.Case[Any], site: tuple[str, str]
+) -> None:
     url, token = site
     checks = [
         not_a_server_error,

@@ -118,6 +118,14 @@ class KeptAmount(Struct, frozen=True, kw_only=True):
     snapshots_bytes: int
 
 
+class Standing(Struct, frozen=True, kw_only=True):
+    """Items that stand where they ended, each counted up to `COUNTED_MOST`."""
+
+    dead: int
+    failed: int
+    filtered: int
+
+
 class TierWork(Struct, frozen=True, kw_only=True):
     """What waits and what is under way for the sources of one tier.
 
@@ -168,20 +176,12 @@ class WorkerState(Struct, frozen=True, kw_only=True):
     done: int
 
 
-class ctiscraper__operations__Standing(Struct, frozen=True, kw_only=True):
-    """Items that stand where they ended, each counted up to `COUNTED_MOST`."""
-
-    dead: int
-    failed: int
-    filtered: int
-
-
 class Work(Struct, frozen=True, kw_only=True):
     """All that is seen of the work; `balanced` is None when it could not be told in time."""
 
     tiers: tuple[TierWork, ...]
     flow: Flow
-    standing: ctiscraper__operations__Standing
+    standing: Standing
     enriching: Enriching
     traffic: Traffic
     workers: tuple[WorkerState, ...]

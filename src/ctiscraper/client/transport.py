@@ -3,7 +3,7 @@
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ParamSpec, Self, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -26,7 +26,8 @@ _JSON = "application/json"
 
 _LOST = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 
-Value = str | int | float | bool | datetime | None | list[str] | list[int]
+One = str | int | float | bool | datetime | None
+Value = One | Sequence[str] | Sequence[int]
 
 
 class ApiError(Exception):
@@ -138,7 +139,7 @@ class Transport:
                 answer = self._pool.request(
                     method,
                     address,
-                    headers=headers,
+                    headers=list(headers.items()),
                     content=content,
                     extensions={"timeout": self._timeout},
                 )
@@ -162,12 +163,12 @@ def path_part(value: object) -> str:
 
 def _chosen(query: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
     for name, value in query.items():
-        for one in value if isinstance(value, list) else [value]:
+        for one in value if isinstance(value, list | tuple) else [value]:
             if one is not None:
                 yield name, _written(one)
 
 
-def _written(value: Value) -> str:
+def _written(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -7,13 +7,13 @@ from ctiscraper.client.triage_types import (
     ArticleFilters,
     Change,
     PersonRef,
+    ReaderStanding,
     ReadingChangeIn,
     Tagged,
     TriageChangeIn,
     TriageState,
     Undone,
     Visit,
-    ctiscraper__triage_views__Standing,
 )
 
 
@@ -34,16 +34,14 @@ class TriageCalls(Transport):
     def get_standing(
         self,
         article_id: int,
-    ) -> ctiscraper__triage_views__Standing:
+    ) -> ReaderStanding:
         """What an article is to you and to the team.
 
         Whether it is read, new and starred; its state, assignee and tags.
 
         Needs `article:read`.
         """
-        return self.call(
-            "GET", f"/articles/{path_part(article_id)}/standing", ctiscraper__triage_views__Standing
-        )
+        return self.call("GET", f"/articles/{path_part(article_id)}/standing", ReaderStanding)
 
     def change_reading(
         self,

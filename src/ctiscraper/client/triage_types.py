@@ -51,6 +51,27 @@ class PersonRef(Struct, frozen=True, kw_only=True):
     name: str
 
 
+TriageState: TypeAlias = Literal["new", "review", "done", "ignored"]
+"""How far the team is with an article."""
+
+
+class ReaderStanding(Struct, frozen=True, kw_only=True):
+    """What an article is to a reader and to the team.
+
+    `notes` and `highlights` count the team's; `story` is the story that it is part of.
+    """
+
+    read: bool = False
+    new: bool = False
+    starred_at: datetime | None = None
+    state: TriageState = "new"
+    assignee: PersonRef | None = None
+    tags: tuple[str, ...] = ()
+    notes: int = 0
+    highlights: int = 0
+    story: int | None = None
+
+
 class ReadingChangeIn(Struct, frozen=True, kw_only=True):
     """What a reader says of articles: one of the fields."""
 
@@ -65,10 +86,6 @@ class Tagged(Struct, frozen=True, kw_only=True):
 
     tag: str
     articles: int
-
-
-TriageState: TypeAlias = Literal["new", "review", "done", "ignored"]
-"""How far the team is with an article."""
 
 
 class TriageChangeIn(Struct, frozen=True, kw_only=True):
@@ -99,20 +116,3 @@ class Visit(Struct, frozen=True, kw_only=True):
 
     since: datetime | None
     new: int
-
-
-class ctiscraper__triage_views__Standing(Struct, frozen=True, kw_only=True):
-    """What an article is to a reader and to the team.
-
-    `notes` and `highlights` count the team's; `story` is the story that it is part of.
-    """
-
-    read: bool = False
-    new: bool = False
-    starred_at: datetime | None = None
-    state: TriageState = "new"
-    assignee: PersonRef | None = None
-    tags: tuple[str, ...] = ()
-    notes: int = 0
-    highlights: int = 0
-    story: int | None = None

@@ -8,7 +8,7 @@ from ctiscraper.db.changing import Way, change_many, lock, open_change, undo_man
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import InputError, NotFoundError
 from ctiscraper.identity import Principal
-from ctiscraper.triage_views import Change, PersonRef, Standing, Tagged, Undone
+from ctiscraper.triage_views import Change, PersonRef, ReaderStanding, Tagged, Undone
 from ctiscraper.types import TriageState
 
 TAGS_MOST = 30
@@ -177,7 +177,7 @@ class Triage:
             )
             return tuple(Tagged(tag=row[0], articles=row[1]) for row in await cursor.fetchall())
 
-    async def standings(self, user_id: int | None, ids: Sequence[int]) -> dict[int, Standing]:
+    async def standings(self, user_id: int | None, ids: Sequence[int]) -> dict[int, ReaderStanding]:
         """Return what articles are to a reader and to the team; without a reader nothing is new."""
         async with self._database.connection() as conn:
             return await standings_of(conn, user_id, ids)
@@ -197,13 +197,15 @@ _STANDINGS = """
 """
 
 
-async def standings_of(conn: Conn, user_id: int | None, ids: Sequence[int]) -> dict[int, Standing]:
+async def standings_of(
+    conn: Conn, user_id: int | None, ids: Sequence[int]
+) -> dict[int, ReaderStanding]:
     """Return what articles are to a reader and to the team."""
     if not ids:
         return {}
     cursor = await conn.execute(_STANDINGS, {"ids": list(ids), "user": user_id})
     return {
-        row[0]: Standing(
+        row[0]: ReaderStanding(
             read=row[1] or user_id is None,
             new=bool(row[2]),
             starred_at=row[3],

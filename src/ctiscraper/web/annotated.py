@@ -13,7 +13,14 @@ from ctiscraper.db.session import Database
 from ctiscraper.db.triage import Triage
 from ctiscraper.enrich.quotes import find_again
 from ctiscraper.identity import Principal
-from ctiscraper.triage_views import UNTOUCHED, Highlight, Note, PersonRef, PlacedHighlight, Standing
+from ctiscraper.triage_views import (
+    UNTOUCHED,
+    Highlight,
+    Note,
+    PersonRef,
+    PlacedHighlight,
+    ReaderStanding,
+)
 from ctiscraper.views import ArticleDetail
 from ctiscraper.web.deps import over
 
@@ -22,7 +29,7 @@ from ctiscraper.web.deps import over
 class Beside:
     """What stands beside an article: its standing, its notes, and the words that were marked."""
 
-    standing: Standing
+    standing: ReaderStanding
     notes: tuple[Note, ...]
     placed: tuple[PlacedHighlight, ...]
     people: tuple[PersonRef, ...]

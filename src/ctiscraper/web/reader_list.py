@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 
-from ctiscraper.triage_views import Standing
+from ctiscraper.triage_views import ReaderStanding
 from ctiscraper.views import ArticleSummary
 from ctiscraper.web.render import day_name
 
@@ -42,14 +42,14 @@ def sections(rows: Sequence[Row], heading: str | None, now: datetime) -> list[Se
 
 
 def to_rows(
-    articles: Sequence[ArticleSummary], standings: Mapping[int, Standing], *, by_story: bool
+    articles: Sequence[ArticleSummary], standings: Mapping[int, ReaderStanding], *, by_story: bool
 ) -> list[Row]:
     """Return the rows of a page; those of a story that stand on it are one row."""
     return list(_by_story(articles, standings)) if by_story else [Row(one) for one in articles]
 
 
 def _by_story(
-    articles: Sequence[ArticleSummary], standings: Mapping[int, Standing]
+    articles: Sequence[ArticleSummary], standings: Mapping[int, ReaderStanding]
 ) -> Iterator[Row]:
     rows: dict[int, Row] = {}
     for one in articles:

@@ -10,7 +10,7 @@ from ctiscraper.db.articles import Articles
 from ctiscraper.db.changing import CHANGED_MOST
 from ctiscraper.errors import InputError
 from ctiscraper.identity import Principal
-from ctiscraper.triage_views import Change, PersonRef, Standing, Tagged, Undone, Visit
+from ctiscraper.triage_views import Change, PersonRef, ReaderStanding, Tagged, Undone, Visit
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.once import OnceRoute
@@ -36,7 +36,7 @@ async def get_reading(request: Request, reading: ReadingDep, who: Reader, _: Not
 
 @router.get(
     "/articles/{article_id}/standing",
-    response_model=Standing,
+    response_model=ReaderStanding,
     summary="What an article is to you and to the team",
 )
 async def get_standing(
