@@ -32,7 +32,10 @@ from patience import until
 from web.shelf import Shelf
 
 if TYPE_CHECKING:
+    from ctiscraper.http import Client
+    from ctiscraper.mending import Mending
     from ctiscraper.recognition import Recognition
+    from ctiscraper.rehearsal import Rehearsals
 
 Act = Callable[[FetchJob], Awaitable[FetchError | None]]
 
@@ -134,9 +137,9 @@ class Yard(Stage):
             queue=self.queue,
             checks=self.checks,
             pipeline=cast("Pipeline", self.script),
-            client=_unused(),
-            rehearsals=_unused(),
-            mending=_unused(),
+            client=cast("Client", _unused()),
+            rehearsals=cast("Rehearsals", _unused()),
+            mending=cast("Mending", _unused()),
             sourcing=_unused(),
             recognition=cast("Recognition", Ready()),
             scoring=Scoring(self.database),
