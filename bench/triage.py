@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
+from statistics import median
 
 from ctiscraper.asking import understand
 from ctiscraper.db.articles import Articles
@@ -39,6 +40,11 @@ async def spent(ask: Callable[[], Awaitable[object]], rounds: int = ROUNDS) -> l
         if number >= 3:
             found.append((time.perf_counter() - began) * 1000)
     return found
+
+
+def told(found: list[float]) -> str:
+    """Return the best, the middle and the late of some times: the best bears a busy machine."""
+    return f"best {min(found):.2f}, p50 {median(found):.2f}, p95 {p95(found):.2f} ms"
 
 
 async def people(database: Database, rows: int) -> Principal:
@@ -77,9 +83,10 @@ async def run(database: Database, rows: int) -> bool:
     articles, triage, reading = Articles(database), Triage(database), Reading(database)
     page = await articles.page(ArticleQuery())
     ids = [one.id for one in page.articles]
-    listed = p95(await spent(lambda: articles.page(ArticleQuery())))
-    standing = p95(await spent(lambda: triage.standings(who.user_id, ids)))
-    print(f"the newest 50: p95 {listed:.2f} ms; their standings: p95 {standing:.2f} ms")
+    listed = await spent(lambda: articles.page(ArticleQuery()))
+    standings = await spent(lambda: triage.standings(who.user_id, ids))
+    standing = p95(standings)
+    print(f"the newest 50: {told(listed)}; their standings: {told(standings)}")
     slowest = 0.0
     for marked in (False, True):
         if marked:
@@ -87,9 +94,9 @@ async def run(database: Database, rows: int) -> bool:
             print(f"everything read: {taken[0]:.1f} ms")
         for text in FIELDS:
             query = ArticleQuery(q=understand(text), reader=who.user_id)
-            one = p95(await spent(partial(articles.page, query), 20))
-            slowest = max(slowest, one)
-            print(f"  {'all read' if marked else 'some read'}: {text:26} p95 {one:7.2f} ms")
+            found = await spent(partial(articles.page, query), 20)
+            slowest = max(slowest, p95(found))
+            print(f"  {'all read' if marked else 'some read'}: {text:26} {told(found)}")
     async with database.connection() as conn:
         cursor = await conn.execute("SELECT id FROM article ORDER BY id DESC LIMIT 15000")
         many = [row[0] for row in await cursor.fetchall()]

@@ -67,7 +67,7 @@ async def test_the_fields_find_what_people_made(opened: Database, shelf: Shelf) 
         ("tag:Malware", "f", "f"),
         ("tag:malware", "", ""),
         ("loader is:unread", "cdef", "abcdef"),
-        ("is:read OR state:review", "abd", "ad"),
+        ("is:read OR state:review tag:hot-topic", "ab", "a"),
     )
     for text, hers, his in cases:
         assert (await titles(opened, text, ada.user_id), text) == (hers, text)

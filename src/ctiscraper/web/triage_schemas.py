@@ -65,7 +65,7 @@ class NoteIn(BaseModel):
     body: Annotated[str, Field(min_length=1, max_length=NOTE_LONGEST, examples=["Seen here too."])]
 
 
-class HighlightIn(BaseModel):
+class WordsToMark(BaseModel):
     """Words of an article's present text: their place, or the words and what is around them."""
 
     model_config = ConfigDict(extra="forbid")

@@ -19,7 +19,7 @@ from ctiscraper.web.markdown import markdown_of
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.reader_deps import HighlightsDep, NotesDep, after_triage
 from ctiscraper.web.schemas import NoParameters
-from ctiscraper.web.triage_schemas import HighlightIn, NoteIn, NoteParameters
+from ctiscraper.web.triage_schemas import NoteIn, NoteParameters, WordsToMark
 from ctiscraper.web.who import Who
 
 router = APIRouter(tags=["annotations"], route_class=OnceRoute)
@@ -135,7 +135,7 @@ async def add_highlight(
     highlights: HighlightsDep,
     who: Who,
     article_id: ArticleId,
-    given: HighlightIn,
+    given: WordsToMark,
 ) -> Response:
     """The words are kept with their place, so that they are found in later revisions."""
     place = (given.start, given.end)

@@ -221,6 +221,7 @@
     open = id;
     for (const old of all(".is-open")) old.classList.remove("is-open");
     row.classList.add("is-open");
+    row.scrollIntoView({ block: "nearest" });
     pane.setAttribute("aria-busy", "true");
     try {
       const { answer } = await ask("GET", link.href);
