@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from cli.terminal import Terminal, environment
-from cli.visitor import SAME_SITE, form, set_up
+from cli.visitor import PATIENCE, SAME_SITE, form, set_up
 
 START = ("up", "--port", "0", "--no-collect")
 
@@ -22,10 +22,10 @@ def test_the_address_is_good_once_and_in_no_log(database: str, tmp_path: Path) -
         assert len(token) == 22
         assert httpx2.get(ready["url"]).status_code == 503
         assert httpx2.get(f"{ready['url']}api/v1/articles").status_code == 503
-        client = set_up(ready)
-        assert client.get("").status_code == 200
-        assert client.get("setup").status_code == 410
-        assert client.post("setup", data=form(ready["setup"], "other")).status_code == 410
+        with set_up(ready) as client:
+            assert client.get("").status_code == 200
+            assert client.get("setup").status_code == 410
+            assert client.post("setup", data=form(ready["setup"], "other")).status_code == 410
         ended = running.stop()
     assert ended.code == 0
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -78,7 +78,10 @@ def test_those_who_set_up_at_once_make_one_administrator(database: str, tmp_path
 
         def visit(number: int) -> int:
             given = form(ready["setup"], f"admin{number}")
-            return httpx2.post(f"{ready['url']}setup", data=given, headers=SAME_SITE).status_code
+            answer = httpx2.post(
+                f"{ready['url']}setup", data=given, headers=SAME_SITE, timeout=PATIENCE
+            )
+            return answer.status_code
 
         with ThreadPoolExecutor(20) as pool:
             statuses = list(pool.map(visit, range(20)))

@@ -51,14 +51,14 @@ def test_the_pages_work_without_redis(database: str, tmp_path: Path) -> None:
     terminal.run("user", "create", "--admin", "jane", stdin=PASSWORD.encode())
     with terminal.running("web", "--port", "0", "--json") as running:
         url = running.until("ready")["url"]
-        client = httpx2.Client(base_url=url, headers=SAME_SITE)
-        client.post("login", data={"login": "jane", "password": PASSWORD})
-        for page in ("", "sources", "accounting", "api/v1/articles"):
-            assert client.get(page).status_code == 200
-        csrf = {"x-csrf-token": csrf_token(client.cookies["ctiscraper"])}
-        for _ in range(3):
-            answer = client.post("api/v1/sources/acme/check", headers=csrf)
-            assert answer.status_code == 202
+        with httpx2.Client(base_url=url, headers=SAME_SITE, timeout=PATIENCE) as client:
+            client.post("login", data={"login": "jane", "password": PASSWORD})
+            for page in ("", "sources", "accounting", "api/v1/articles"):
+                assert client.get(page).status_code == 200
+            csrf = {"x-csrf-token": csrf_token(client.cookies["ctiscraper"])}
+            for _ in range(3):
+                answer = client.post("api/v1/sources/acme/check", headers=csrf)
+                assert answer.status_code == 202
         assert httpx2.get(f"{url}health/ready").status_code == 200
         running.stop()
 

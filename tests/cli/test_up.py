@@ -34,7 +34,8 @@ def test_a_killed_worker_is_replaced_and_the_end_is_clean(database: str, tmp_pat
         with terminal.running("up", "--port", "0", "--json", *sites) as running:
             ready = running.until("ready")
             assert ready["url"].startswith("http://127.0.0.1:")
-            assert set_up(ready).get("").status_code == 200
+            with set_up(ready) as client:
+                assert client.get("").status_code == 200
             assert httpx2.get(f"{ready['url']}health/ready").json() == {"status": "ok"}
             running.until("progress", stored=3, pending=0)
 

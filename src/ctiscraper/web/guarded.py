@@ -30,7 +30,7 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORM = "application/x-www-form-urlencoded"
 NO_USERS = (
     "Nobody may log in yet: open the address that 'ctiscraper up' has shown in its terminal, or "
-    "make the first user with 'ctiscraper user create --admin'."
+    "make the first user with 'ctiscraper user create --admin LOGIN'."
 )
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
