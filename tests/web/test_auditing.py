@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -21,6 +22,7 @@ from internet.world import FakeInternet
 from people import person, session_of, token_of
 from web.shelf import Shelf
 from web.test_sources import reading
+from web.test_techniques import MATRIX
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
 WATCHED = {"kind": "keyword", "term": "lantern", "weight": 0.5}
@@ -130,7 +132,7 @@ async def test_items_and_verdicts_are_named(
 ) -> None:
     number = shelf.job("acme", "https://acme.example/1", "dead", reason="timeout")
     await client.post("/api/v1/queue/retry", json={"ids": [number]})
-    verdict = {"value": "evil.example", "verdict": "malicious", "reason": "seen"}
+    verdict = {"value": "evil.example", "kind": "domain", "verdict": "malicious", "reason": "seen"}
     made = (await client.post("/api/v1/verdicts", json=verdict)).json()
     await client.delete(f"/api/v1/verdicts/{made['id']}")
     undone, decided, retried = await entries(opened)
@@ -168,8 +170,9 @@ async def test_a_source_is_told_before_and_after(database: str, tmp_path: Path) 
 
 
 async def test_files_that_are_handed_out_are_noted(
-    client: httpx2.AsyncClient, opened: Database
+    client: httpx2.AsyncClient, app: FastAPI, opened: Database
 ) -> None:
+    app.state.services = replace(app.state.services, matrix=MATRIX)
     for path in (
         "/api/v1/watchlist/export.csv",
         "/api/v1/articles?format=csv&q=loader",
@@ -225,8 +228,8 @@ async def test_the_log_is_read_narrowed_and_paged(
 
     assert await asked("action=watchlist.export") == [4]
     assert await asked("about=watchlist") == [4, 3, 2, 1]
-    number = (await entries(opened))[1].object_id
-    assert await asked(f"about=watchlist:{number}") == [3]
+    about = (await entries(opened))[1].object_id
+    assert await asked(f"about=watchlist:{about}") == [3]
     assert await asked("actor=A%20TEST&since=2020-01-01T00:00:00Z") == [4, 3, 2, 1]
     assert await asked("until=2020-01-01T00:00:00Z") == []
     for query in ("cursor=x", "actor=", "colour=red", "since=soon", "about=%0d%0a"):

@@ -23,7 +23,7 @@ _SCHEMES: dict[str, Any] = {
         ),
     },
 }
-_EITHER = [{"token": []}, {"session": []}]
+_EITHER: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 
 
 def describe_access(app: FastAPI) -> None:
