@@ -21,8 +21,8 @@ from ctiscraper.web.rules import RULES, Public, Rule
 from internet.world import FakeInternet
 from people import person, session_of, token_of
 from web.shelf import Shelf
+from web.test_matrix import MATRIX
 from web.test_sources import reading
-from web.test_techniques import MATRIX
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
 WATCHED = {"kind": "keyword", "term": "lantern", "weight": 0.5}
