@@ -65,7 +65,7 @@ async def test_a_token_is_made_copied_and_revoked(
     watch = Watch(page, site)
     await page.goto("/tokens")
     await page.get_by_label("Which program uses it").fill(UGLY)
-    await page.get_by_label("Read articles").check()
+    await page.get_by_label("Read articles, indicators").check()
     await page.get_by_label("Expires").select_option("never")
     await page.get_by_role("button", name="Make it").click()
     secret = str(await page.locator("#secret").text_content())
