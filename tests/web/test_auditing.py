@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -21,7 +20,6 @@ from ctiscraper.web.rules import RULES, Public, Rule
 from internet.world import FakeInternet
 from people import person, session_of, token_of
 from web.shelf import Shelf
-from web.test_matrix import MATRIX
 from web.test_sources import reading
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
@@ -170,15 +168,12 @@ async def test_a_source_is_told_before_and_after(database: str, tmp_path: Path) 
 
 
 async def test_files_that_are_handed_out_are_noted(
-    client: httpx2.AsyncClient, app: FastAPI, opened: Database
+    client: httpx2.AsyncClient, opened: Database
 ) -> None:
-    app.state.services = replace(app.state.services, matrix=MATRIX)
     for path in (
         "/api/v1/watchlist/export.csv",
         "/api/v1/articles?format=csv&q=loader",
         "/api/v1/verdicts?format=ndjson",
-        "/techniques/layer.json",
-        "/api/v1/techniques/layer",
         "/api/v1/audit/export",
     ):
         assert (await client.get(path)).status_code == 200
@@ -186,8 +181,8 @@ async def test_files_that_are_handed_out_are_noted(
     await client.post("/indicators/lookup.csv", data={"text": "evil.example"}, headers=SAME_SITE)
     found = [one.action for one in reversed(await entries(opened))]
     assert found == [
-        *("watchlist.export", "article.export", "verdict.export", "technique.export"),
-        *("technique.export", "audit.export", "article.export", "lookup.export"),
+        *("watchlist.export", "article.export", "verdict.export", "audit.export"),
+        *("article.export", "lookup.export"),
     ]
     [_, first] = await entries(opened, action="article.export")
     assert json.loads(first.changes) == {"format": "csv", "query": "format=csv&q=loader"}

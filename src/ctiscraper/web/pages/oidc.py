@@ -134,11 +134,13 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
         )
         raise
     finally:
+        # A role that was given or taken counts at once.
         doorman(request).forget()
     await _note_login(request, user, known_by)
     sessions, cookie = Sessions(database), session_cookie(request)
     if former := request.cookies.get(cookie):
         await sessions.end(session_key(former))
+        doorman(request).forget()
     secret = new_session()
     agent = request.headers.get("user-agent", "")
     await sessions.add(session_key(secret), user.user_id, ip=_ip(request), agent=agent)
