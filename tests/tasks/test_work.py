@@ -32,6 +32,7 @@ from patience import until
 from web.shelf import Shelf
 
 if TYPE_CHECKING:
+    from ctiscraper.http import Client
     from ctiscraper.recognition import Recognition
 
 Act = Callable[[FetchJob], Awaitable[FetchError | None]]
