@@ -7,7 +7,7 @@ from ctiscraper.access.tokens import read_token
 from ctiscraper.cli.exits import Exit
 from ctiscraper.db.principals import Principals
 from ctiscraper.db.session import Database
-from ctiscraper.identity import GRANTS, Principal, Role
+from ctiscraper.identity import GRANTS, Permission, Principal, Role
 from people import person
 
 
@@ -36,7 +36,10 @@ def test_a_token_is_printed_once_and_lets_in(terminal: Terminal, database: str) 
     assert secret not in ended.err
     principal = let_in(database, secret)
     assert principal is not None
-    assert (principal.user_id, principal.permissions) == (None, {"article:read"})
+    assert (principal.user_id, principal.permissions) == (
+        None,
+        frozenset({Permission.ARTICLE_READ}),
+    )
     listed = terminal.run("token", "list", "--json")
     assert secret.split("_")[2] not in listed.out
     [token] = listed.json

@@ -132,6 +132,7 @@ class Yard(Stage):
         self.services = Services(
             settings=Settings(data_dir=self.folder, lease_seconds=60, concurrency=10),
             database=self.database,
+            client=cast("Client", _unused()),
             hosts=self.hosts,
             sources=self.sources,
             queue=self.queue,

@@ -1,7 +1,7 @@
 """Tokens and the audit log in a real browser."""
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has none
 from playwright.async_api import Browser, Page
 
 from ctiscraper.access.tokens import read_token
@@ -65,7 +65,7 @@ async def test_a_token_is_made_copied_and_revoked(
     watch = Watch(page, site)
     await page.goto("/tokens")
     await page.get_by_label("Which program uses it").fill(UGLY)
-    await page.get_by_label("Read articles").check()
+    await page.get_by_label("Read articles, indicators").check()
     await page.get_by_label("Expires").select_option("never")
     await page.get_by_role("button", name="Make it").click()
     secret = str(await page.locator("#secret").text_content())

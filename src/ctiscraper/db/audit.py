@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 from psycopg import sql
@@ -95,7 +96,7 @@ class Audit:
         )
         async with self._database.connection() as conn:
             found = await conn.execute(statement, {**values, "limit": limit + 1})
-            entries = [AuditEntry(**_named(row)) for row in await found.fetchall()]
+            entries = [_entry(row) for row in await found.fetchall()]
         more = len(entries) > limit
         return AuditPage(
             entries=tuple(entries[:limit]), next=str(entries[limit - 1].id) if more else None
@@ -146,7 +147,7 @@ class Audit:
             async with self._database.connection() as conn:
                 found = await (await conn.execute(statement, (last, _BATCH))).fetchall()
             for row in found:
-                yield AuditEntry(**_named(row))
+                yield _entry(row)
             if len(found) < _BATCH:
                 return
             last = found[-1][0]
@@ -238,8 +239,8 @@ def _hash_of(state: Mapping[str, object] | None) -> bytes | None:
     return sha256(msgspec.json.encode(state, order="deterministic")).digest()
 
 
-def _named(row: tuple[object, ...]) -> dict[str, object]:
-    return dict(zip(AuditEntry.__dataclass_fields__, row, strict=True))
+def _entry(row: tuple[Any, ...]) -> AuditEntry:
+    return AuditEntry(**dict(zip(AuditEntry.__dataclass_fields__, row, strict=True)))
 
 
 def _number(cursor: str) -> int:

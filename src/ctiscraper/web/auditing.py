@@ -75,8 +75,9 @@ def tell_of_source(
         object_id=key,
         before=None if before is None else settings_to_mapping(before),
         after=None if after is None else settings_to_mapping(after),
-        **({"reason": reason} if reason else {}),
     )
+    if reason:
+        tell(request, reason=reason)
 
 
 def tell_of_verdict(request: Request, verdict: TeamVerdict) -> None:
@@ -89,14 +90,19 @@ def tell_of_verdict(request: Request, verdict: TeamVerdict) -> None:
         "source": verdict.source.key if verdict.source else None,
         "reason": verdict.reason,
     }
-    side = "after" if verdict.undone_at is None else "before"
-    tell(request, object_id=verdict.id, **{side: kept})
+    if verdict.undone_at is None:
+        tell(request, object_id=verdict.id, after=kept)
+    else:
+        tell(request, object_id=verdict.id, before=kept)
 
 
 def tell_of_watch(request: Request, entry: WatchEntry, *, removed: bool = False) -> None:
     """Let the entry of this request say what is watched for, or is no more."""
     kept = {"kind": entry.kind, "term": entry.term, "weight": entry.weight, "note": entry.note}
-    tell(request, object_id=entry.id, **{"before" if removed else "after": kept})
+    if removed:
+        tell(request, object_id=entry.id, before=kept)
+    else:
+        tell(request, object_id=entry.id, after=kept)
 
 
 async def settle(request: Request, answer: Response) -> None:

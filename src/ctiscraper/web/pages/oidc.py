@@ -134,11 +134,13 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
         )
         raise
     finally:
+        # A role that was given or taken counts at once.
         doorman(request).forget()
     await _note_login(request, user, known_by)
     sessions, cookie = Sessions(database), session_cookie(request)
     if former := request.cookies.get(cookie):
         await sessions.end(session_key(former))
+        doorman(request).forget()
     secret = new_session()
     agent = request.headers.get("user-agent", "")
     await sessions.add(session_key(secret), user.user_id, ip=_ip(request), agent=agent)
@@ -153,14 +155,17 @@ async def _note_login(request: Request, user: SignedOn, known_by: dict[str, str]
     by = replace(
         auditing.actor_of(request), kind=ActorKind.USER, name=user.name, user_id=user.user_id
     )
-    about = {"object_kind": "user", "object_id": str(user.user_id)}
+    login = Deed(
+        action="user.login", object_kind="user", object_id=str(user.user_id), detail=known_by
+    )
+    role = {"role": user.role}
     if user.is_new:
-        made = Deed(action="user.make", **about, after={"role": user.role}, detail=known_by)
-        await auditing.note(request, made, by=by)
+        await auditing.note(request, replace(login, action="user.make", after=role), by=by)
     elif user.former_role is not user.role:
-        roles = {"before": {"role": user.former_role}, "after": {"role": user.role}}
-        await auditing.note(request, Deed(action="user.change", **about, **roles), by=by)
-    await auditing.note(request, Deed(action="user.login", **about, detail=known_by), by=by)
+        former = {"role": user.former_role}
+        changed = replace(login, action="user.change", before=former, after=role)
+        await auditing.note(request, changed, by=by)
+    await auditing.note(request, login, by=by)
 
 
 @contextmanager
