@@ -177,7 +177,7 @@ async def looks(database: Database) -> float:
     async with database.connection() as conn:
         await conn.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         await conn.execute("SELECT pg_stat_statements_reset()")
-        spent = []
+        spent: list[float] = []
         for _ in range(LOOKS):
             at = time.perf_counter()
             await board.morning()
