@@ -46,7 +46,7 @@ async def test_volumes_are_by_day_and_tier_and_by_source(database: str) -> None:
 
 async def test_a_source_is_silent_by_its_own_rhythm(database: str) -> None:
     shelf = Shelf(database)
-    rhythms: dict[str, Sequence[float]] = {
+    rhythms: dict[str, list[float]] = {
         # Twice a day until six days ago.
         "daily": [6 + n / 2 for n in range(60)],
         # Every ten days, the last nine days ago.

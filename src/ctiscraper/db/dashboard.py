@@ -11,21 +11,16 @@ from ctiscraper.dashboard_views import (
     SilentSource,
     SourceVolume,
     TechniqueHeat,
-    Trends,
     WatchedArticle,
     WatchedBy,
 )
 from ctiscraper.db.article_filters import articles_by_ids
 from ctiscraper.db.rollups import DAYS
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.trends import DAY, SEVEN_DAYS, trends_of
 from ctiscraper.db.weeks import Days, counted_since, days_now, monday
 from ctiscraper.story_views import EntityRef
 from ctiscraper.types import Health, Tier
 from ctiscraper.views import SourceRef
-
-HOT_KINDS = ("actor", "malware", "ransomware", "tool", "cve", "vendor", "product")
-"""Of what the page says that it is hot; techniques have a part of their own."""
 
 MONTH = 30
 SHOWN = 10
@@ -135,12 +130,10 @@ _STATE = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Morning:
-    """What the database says of a morning; `techniques` are not by tactic yet."""
+    """What the database says of a morning but for trends; `techniques` are not by tactic yet."""
 
     is_filled: bool
     watch_entries: int
-    day: Trends
-    week: Trends
     watched: tuple[WatchedArticle, ...]
     failing_count: int
     failing: tuple[FailingSource, ...]
@@ -163,13 +156,10 @@ class DashboardBoard:
             days = await days_now(conn)
             row = await (await conn.execute(_STATE)).fetchone()
             assert row is not None, "the migration made it"
-            day, week = await trends_of(conn, HOT_KINDS, (DAY, SEVEN_DAYS), limit=SHOWN)
             failing_count, failing = await _failing(conn)
             return Morning(
                 is_filled=row[0],
                 watch_entries=row[1],
-                day=day,
-                week=week,
                 watched=await _watched(conn) if row[1] else (),
                 failing_count=failing_count,
                 failing=failing,

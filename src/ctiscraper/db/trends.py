@@ -18,6 +18,9 @@ KINDS = (
 )  # fmt: skip
 """What has counts by week."""
 
+HOT_KINDS = ("actor", "malware", "ransomware", "tool", "cve", "vendor", "product")
+"""Of what the dashboard says that it is hot; techniques have a part of their own."""
+
 DAY, SEVEN_DAYS = 24, 168
 """The windows, in hours."""
 
@@ -51,15 +54,21 @@ _VOLUME = sql.SQL(
 
 _STANDING_OUT = sql.SQL(
     """
-    WITH weeks AS MATERIALIZED (
-        SELECT w.kind, w.entity_id,
-            sum({since_week}) FILTER (WHERE w.week >= %(current)s) AS n7,
-            sum({since_yesterday}) FILTER (WHERE w.week >= %(current)s) AS n2,
-            coalesce(sum(w.articles) FILTER (WHERE w.week < %(current)s), 0) AS base,
-            coalesce(max(w.articles) FILTER (WHERE w.week < %(current)s), 0) AS best
-        FROM entity_week w WHERE w.week >= %(base)s AND w.kind = ANY(%(kinds)s)
-        GROUP BY w.kind, w.entity_id
-        HAVING sum(w.articles) FILTER (WHERE w.week >= %(current)s) >= %(least)s
+    WITH named AS MATERIALIZED (
+        SELECT w.kind, w.entity_id, sum({since_week}) AS n7, sum({since_yesterday}) AS n2
+        FROM entity_week w WHERE w.week >= %(current)s AND w.kind = ANY(%(kinds)s)
+        GROUP BY w.kind, w.entity_id HAVING sum({since_week}) >= %(least)s
+    ),
+    past AS MATERIALIZED (
+        SELECT w.entity_id, sum(w.articles) AS base, max(w.articles) AS best
+        FROM entity_week w
+        WHERE w.week >= %(base)s AND w.week < %(current)s AND w.kind = ANY(%(kinds)s)
+            AND w.entity_id IN (SELECT entity_id FROM named)
+        GROUP BY w.entity_id
+    ),
+    weeks AS (
+        SELECT n.entity_id, n.n7, n.n2, coalesce(p.base, 0) AS base, coalesce(p.best, 0) AS best
+        FROM named n LEFT JOIN past p ON p.entity_id = n.entity_id
     ),
     chosen AS (
         (SELECT 168 AS hours, entity_id, base, best, %(ratio)s AS ratio FROM weeks
@@ -131,10 +140,10 @@ class TrendBoard:
     ) -> tuple[Trends, ...]:
         """Return what stands out in each of these windows."""
         async with self._database.transaction() as conn:
-            return await trends_of(conn, kinds, hours, limit=limit)
+            return await _trends_of(conn, kinds, hours, limit=limit)
 
 
-async def trends_of(
+async def _trends_of(
     conn: Conn, kinds: Sequence[str], hours: Sequence[int], *, limit: int
 ) -> tuple[Trends, ...]:
     """Return what stands out in each of these windows, in the transaction of `conn`."""

@@ -46,6 +46,7 @@ from ctiscraper.web.api import (
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.compression import Compression
 from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
+from ctiscraper.web.dashboard import TREND_SECONDS
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.describing import describe_access
 from ctiscraper.web.doorman import Doorman
@@ -194,6 +195,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.scores = Recent[Scoreboard](SCORES_SECONDS)
     app.state.accounts = Recent[AccountingReport](ACCOUNTS_SECONDS)
     app.state.dashboard = Recent[Dashboard](DASHBOARD_SECONDS)
+    app.state.trends = Recent[object](TREND_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
     app.state.live = Live(services.database)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from ctiscraper.dashboard_views import Dashboard, TacticHeat, TechniqueHeat
+from ctiscraper.dashboard_views import Dashboard, TacticHeat, TechniqueHeat, Trends
 from ctiscraper.db.dashboard import DashboardBoard
+from ctiscraper.db.trends import HOT_KINDS, TrendBoard
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web.deps import Services
 from ctiscraper.web.matrix import Matrix
@@ -18,16 +19,22 @@ from ctiscraper.web.recent import Recent
 SECONDS = 15.0
 """How old the dashboard may be."""
 
+TREND_SECONDS = 300.0
+"""How old trends may be, which are held against two months: they cost more and move less."""
+
 _OTHER = "Of no tactic that is known here"
 
 
 async def dashboard(request: Request, given: Services, matrix: MatrixDep) -> Dashboard:
     """Return the dashboard, of sources only to who may read of them."""
-    kept = request.app.state.dashboard
+    kept, trended = request.app.state.dashboard, request.app.state.trends
     assert isinstance(kept, Recent)
+    assert isinstance(trended, Recent)
+    board = TrendBoard(given.database)
 
     async def make() -> Dashboard:
-        return await _made(DashboardBoard(given.database), matrix)
+        trends = await trended.get("hot", lambda: board.trends(HOT_KINDS))
+        return await _made(DashboardBoard(given.database), trends, matrix)
 
     found = await kept.get("all", make)
     assert isinstance(found, Dashboard)
@@ -41,13 +48,14 @@ async def dashboard(request: Request, given: Services, matrix: MatrixDep) -> Das
 DashboardDep = Annotated[Dashboard, Depends(dashboard)]
 
 
-async def _made(board: DashboardBoard, matrix: Matrix) -> Dashboard:
+async def _made(board: DashboardBoard, trends: tuple[Trends, ...], matrix: Matrix) -> Dashboard:
     morning = await board.morning()
+    day, week = trends
     return Dashboard(
         made_at=datetime.now(UTC),
         is_filled=morning.is_filled,
-        day=morning.day,
-        week=morning.week,
+        day=day,
+        week=week,
         watch_entries=morning.watch_entries,
         watched=morning.watched,
         failing_count=morning.failing_count,

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from ctiscraper.dashboard_views import Dashboard, Trends
-from ctiscraper.db.dashboard import HOT_KINDS
-from ctiscraper.db.trends import DAY, SEVEN_DAYS, TrendBoard
+from ctiscraper.db.trends import DAY, HOT_KINDS, SEVEN_DAYS, TrendBoard
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.dashboard import DashboardDep
-from ctiscraper.web.deps import RecentDep, Services
+from ctiscraper.web.deps import Services
 from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import NoParameters
 
 router = APIRouter(tags=["dashboard"], route_class=GuardedRoute)
@@ -45,7 +45,10 @@ class TrendParameters(BaseModel):
 async def get_dashboard(
     request: Request, found: DashboardDep, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """May be 15 seconds old. Without the right to read of sources these parts are empty."""
+    """May be 15 seconds old, trends five minutes.
+
+    Without the right to read of sources these parts are empty.
+    """
     return tagged(request, encoded(found))
 
 
@@ -53,7 +56,6 @@ async def get_dashboard(
 async def get_trends(
     request: Request,
     given: Services,
-    recent: RecentDep,
     parameters: Annotated[TrendParameters, Query()],
 ) -> Response:
     """Things that more articles name than usually do, held against the eight weeks before.
@@ -67,4 +69,6 @@ async def get_trends(
         [found] = await TrendBoard(given.database).trends(kinds, [hours], limit=parameters.limit)
         return encoded(found)
 
-    return tagged(request, await recent.get(("trends", *kinds, hours, parameters.limit), make))
+    kept = request.app.state.trends
+    assert isinstance(kept, Recent)
+    return tagged(request, await kept.get(("trends", *kinds, hours, parameters.limit), make))
