@@ -32,7 +32,9 @@ from patience import until
 from web.shelf import Shelf
 
 if TYPE_CHECKING:
+    from ctiscraper.mending import Mending
     from ctiscraper.recognition import Recognition
+    from ctiscraper.rehearsal import Rehearsals
 
 Act = Callable[[FetchJob], Awaitable[FetchError | None]]
 
@@ -135,6 +137,8 @@ class Yard(Stage):
             checks=self.checks,
             pipeline=cast("Pipeline", self.script),
             sourcing=_unused(),
+            rehearsals=cast("Rehearsals", None),
+            mending=cast("Mending", None),
             recognition=cast("Recognition", Ready()),
             scoring=Scoring(self.database),
         )
