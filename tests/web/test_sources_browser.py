@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import (
-    Axe,  # type: ignore[import-untyped]  # it has no types
-)
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, BrowserContext, Page
 
 from ctiscraper.cli.web import web_services
