@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from ctiscraper.collect.allow import is_allowed
@@ -12,7 +12,14 @@ from ctiscraper.db.source_past import RecentItem, SourcePast
 from ctiscraper.errors import ParseError, Reason, StorageError
 from ctiscraper.messages import PageMessage
 from ctiscraper.sandbox import Sandbox
-from ctiscraper.types import ArticleContent, ExtractionHints, Page, Selectors, SourceSettings
+from ctiscraper.types import (
+    ArticleContent,
+    ExtractionHints,
+    Page,
+    RobotsPolicy,
+    Selectors,
+    SourceSettings,
+)
 
 ITEMS = 10
 
@@ -218,14 +225,14 @@ def changed_settings(before: SourceSettings, after: SourceSettings) -> tuple[str
 
 
 def _flat(settings: SourceSettings) -> Mapping[str, object]:
-    nested = {"robots": settings.robots, "selectors": settings.selectors}
-    flat: dict[str, object] = {
-        name: getattr(settings, name)
-        for name in SourceSettings.__dataclass_fields__
-        if name not in nested
-    }
-    for outer, part in nested.items():
-        flat |= {f"{outer}.{name}": getattr(part, name) for name in part.__dataclass_fields__}
+    flat: dict[str, object] = {}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if isinstance(value, RobotsPolicy | Selectors):
+            inner = {name.name: getattr(value, name.name) for name in fields(value)}
+            flat |= {f"{field.name}.{name}": part for name, part in inner.items()}
+        else:
+            flat[field.name] = value
     return flat
 
 

@@ -189,7 +189,7 @@ class Sourcing:
         return _row(number, settings, "added", "")
 
     async def _keys(self) -> set[str]:
-        return _RESERVED | {source.settings.key for source in await self._sources.all()}
+        return {*_RESERVED} | {source.settings.key for source in await self._sources.all()}
 
 
 def edited(settings: SourceSettings, changes: Mapping[str, object]) -> SourceSettings:

@@ -142,6 +142,8 @@ class Yard(Stage):
             rehearsals=cast("Rehearsals", _unused()),
             mending=cast("Mending", _unused()),
             sourcing=_unused(),
+            rehearsals=cast("Rehearsals", None),
+            mending=cast("Mending", None),
             recognition=cast("Recognition", Ready()),
             scoring=Scoring(self.database),
         )

@@ -35,7 +35,7 @@ async def test_a_look_is_sent_piece_by_piece(database: str, tmp_path: Path) -> N
         assert "The site names 2 more feeds" in page
         assert net.sites[0].url("/atom.xml") in page
         assert "Tier that fits" in page
-        assert "Requests are at least" in page
+        assert "no line of it is about this" in page
         other = await desk.post(
             "/sources/preview", url=net.sites[0].url(), feed=net.sites[0].url("/atom.xml")
         )

@@ -10,17 +10,9 @@ import msgspec
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import NotFoundError
+from ctiscraper.source_views import ChangePage, CheckPage, HostStanding, RequestPage, RequestRow
 from ctiscraper.types import FeedEntry, RobotsRecord
-from ctiscraper.views import (
-    ChangePage,
-    ChangeRow,
-    CheckPage,
-    CheckRow,
-    FieldChange,
-    HostStanding,
-    RequestPage,
-    RequestRow,
-)
+from ctiscraper.views import ChangeRow, CheckRow, FieldChange
 
 # The lists are ordered by number alone; their cursors carry no time.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)

@@ -42,7 +42,8 @@ def live(
             result = _problem(error)
         yield f"</ol>{result}{tail}"
 
-    headers = {name: page.headers[name] for name in ("cache-control",) if name in page.headers}
+    # A proxy that waits for the end would show nothing until then.
+    headers = {"cache-control": page.headers["cache-control"], "x-accel-buffering": "no"}
     return StreamingResponse(pieces(), media_type="text/html; charset=utf-8", headers=headers)
 
 

@@ -8,8 +8,8 @@ from ctiscraper.collect.robots import Decision, RobotsRules
 from ctiscraper.config import AGENT
 from ctiscraper.db.source_past import SourcePast
 from ctiscraper.errors import InputError
+from ctiscraper.source_views import RequestRow
 from ctiscraper.types import SourceSettings
-from ctiscraper.views import RequestRow
 from ctiscraper.web.deps import WebServices
 
 

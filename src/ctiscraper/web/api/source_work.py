@@ -9,9 +9,10 @@ from starlette.responses import Response
 from ctiscraper.collect.manners import Manners
 from ctiscraper.mending import Diagnosis
 from ctiscraper.rehearsal import Rehearsal
+from ctiscraper.source_views import ChangePage, CheckPage, HostStanding, RequestPage
 from ctiscraper.sourcing import edited
 from ctiscraper.types import SourceSettings, host_of
-from ctiscraper.views import ChangePage, CheckPage, HostStanding, RequestPage, SourceDetail
+from ctiscraper.views import SourceDetail
 from ctiscraper.web.answers import JsonAnswer, encoded, matches, tagged
 from ctiscraper.web.auditing import tell_of_source
 from ctiscraper.web.deps import (

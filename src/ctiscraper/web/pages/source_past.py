@@ -40,7 +40,7 @@ async def history(
             "chosen": chosen,
             "checks": checks.checks if checks else (),
             "changes": changes.changes if changes else (),
-            "next": checks.next if checks else changes.next if changes else None,
+            "older": checks.next if checks else changes.next if changes else None,
         },
         scope=request.scope,
     )
@@ -69,7 +69,7 @@ async def requests(  # noqa: PLR0913 - one parameter for each part that it works
             "source": source,
             "chosen": chosen,
             "rows": found.requests,
-            "next": found.next,
+            "older": found.next,
             "decisions": await row_decisions(past, given, settings, found.requests),
             "manners": await read_manners(past, given, settings, first),
             "host": await past.host(host_of(first)),
