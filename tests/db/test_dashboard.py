@@ -1,15 +1,11 @@
 """What a morning asks of the database."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from ctiscraper.db.dashboard import DashboardBoard, Morning
 from ctiscraper.db.session import Database
 from make_scores import ScoredShelf, mention
 from web.shelf import Shelf
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 async def morning(database: str) -> Morning:

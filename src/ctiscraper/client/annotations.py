@@ -4,10 +4,10 @@ from msgspec import UNSET, UnsetType
 
 from ctiscraper.client.annotations_types import (
     Highlight,
-    HighlightIn,
     Note,
     NoteIn,
     PlacedHighlight,
+    WordsToMark,
 )
 from ctiscraper.client.transport import Transport, path_part
 
@@ -137,7 +137,7 @@ class AnnotationsCalls(Transport):
             "POST",
             f"/articles/{path_part(article_id)}/highlights",
             Highlight,
-            body=HighlightIn(
+            body=WordsToMark(
                 revision=revision, start=start, end=end, quote=quote, before=before, after=after
             ),
         )

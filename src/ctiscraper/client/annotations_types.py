@@ -22,17 +22,6 @@ class Highlight(Struct, frozen=True, kw_only=True):
     made_at: datetime
 
 
-class HighlightIn(Struct, frozen=True, kw_only=True):
-    """Words of an article's present text: their place, or the words and what is around them."""
-
-    revision: int
-    start: int | UnsetType | None = UNSET
-    end: int | UnsetType | None = UNSET
-    quote: str | UnsetType | None = UNSET
-    before: str | UnsetType = UNSET
-    after: str | UnsetType = UNSET
-
-
 class Note(Struct, frozen=True, kw_only=True):
     """A note on an article; whoever edits it names the version that he read."""
 
@@ -58,3 +47,14 @@ class PlacedHighlight(Struct, frozen=True, kw_only=True):
     highlight: Highlight
     start: int | None
     end: int | None
+
+
+class WordsToMark(Struct, frozen=True, kw_only=True):
+    """Words of an article's present text: their place, or the words and what is around them."""
+
+    revision: int
+    start: int | UnsetType | None = UNSET
+    end: int | UnsetType | None = UNSET
+    quote: str | UnsetType | None = UNSET
+    before: str | UnsetType = UNSET
+    after: str | UnsetType = UNSET

@@ -14,7 +14,9 @@ class DashboardCalls(Transport):
     ) -> Dashboard:
         """What a morning asks.
 
-        May be 15 seconds old. Without the right to read of sources these parts are empty.
+        May be 15 seconds old, trends five minutes.
+
+        Without the right to read of sources these parts are empty.
 
         Needs `article:read`.
         """
