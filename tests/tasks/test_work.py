@@ -138,12 +138,9 @@ class Yard(Stage):
             queue=self.queue,
             checks=self.checks,
             pipeline=cast("Pipeline", self.script),
-            client=cast("Client", _unused()),
             rehearsals=cast("Rehearsals", _unused()),
             mending=cast("Mending", _unused()),
             sourcing=_unused(),
-            rehearsals=cast("Rehearsals", None),
-            mending=cast("Mending", None),
             recognition=cast("Recognition", Ready()),
             scoring=Scoring(self.database),
         )

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # no types
+from axe_playwright_python.async_playwright import Axe  # no types
 from playwright.async_api import Browser, Page, expect
 
 from ctiscraper.db.session import Database

@@ -1,7 +1,7 @@
 """Tokens and the audit log in a real browser."""
 
 import pytest
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has none
+from axe_playwright_python.async_playwright import Axe  # it has none
 from playwright.async_api import Browser, Page
 
 from ctiscraper.access.tokens import read_token
