@@ -36,6 +36,7 @@ class _Told:
     after: Mapping[str, object] | None = None
     detail: dict[str, object] = field(default_factory=dict)
     anyway: bool = False
+    passed_over: bool = False
 
 
 def tell(
@@ -59,6 +60,11 @@ def tell(
     told.after = told.after if after is None else after
     told.detail |= detail
     told.anyway = told.anyway or anyway
+
+
+def pass_over(request: Request) -> None:
+    """Make no entry of this request: nothing was changed by it."""
+    _told(request).passed_over = True
 
 
 def tell_of_source(
@@ -113,7 +119,7 @@ async def settle(request: Request, answer: Response) -> None:
     told = _told(request)
     action = told.action or action_of(f"{request.method} {route_of(request.scope)}")
     is_done = answer.status_code in _DONE or told.anyway
-    if action is None or not is_done or _REPLAYED in answer.headers:
+    if action is None or not is_done or told.passed_over or _REPLAYED in answer.headers:
         return
     named = " ".join(str(value) for value in request.path_params.values())
     await note(

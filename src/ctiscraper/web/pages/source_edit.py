@@ -14,7 +14,7 @@ from ctiscraper.sourcing import Preview, edited
 from ctiscraper.types import Source, Tier
 from ctiscraper.views import ChangeRow
 from ctiscraper.web.answers import encoded
-from ctiscraper.web.auditing import tell_of_source
+from ctiscraper.web.auditing import pass_over, tell_of_source
 from ctiscraper.web.changes import Changes, compare
 from ctiscraper.web.deps import (
     ActorDep,
@@ -87,6 +87,8 @@ async def edit_source(  # noqa: PLR0913 - one parameter for each part that it wo
         settings = edited(source.settings, changes_of(typed))
     except CatalogError as error:
         return await _form(request, overview, source, typed, _wrong(shown, error))
+    if given.action in {"try", "look"}:
+        pass_over(request)
     if given.action == "try":
         rehearsal = await rehearsals.rehearse(source.settings, settings)
         return await _form(request, overview, source, typed, replace(shown, rehearsal=rehearsal))
