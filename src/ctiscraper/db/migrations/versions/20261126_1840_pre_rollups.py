@@ -106,66 +106,49 @@ FILLED = f"""
 IS_COUNTED = "({0} <= f.filled OR {0} > f.last)"
 
 
-def _article(sign: str, row: str) -> str:
-    return (
-        f"SELECT {sign} AS n, {row}.tier, {row}.source_id, "
-        f"{row}.sort_at AT TIME ZONE 'UTC' AS at, ({row}.duplicate_of IS NOT NULL)::integer AS copy"
-    )
-
-
-def _counting(name: str, *steps: str) -> str:
-    body = ";\n".join(steps)
-    return f"""
+ARTICLE = (
+    "SELECT {sign} AS n, {row}.tier, {row}.source_id, {row}.sort_at AT TIME ZONE 'UTC' AS at, "
+    "({row}.duplicate_of IS NOT NULL)::integer AS copy"
+)
+FUNCTION = """
     CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE f rollup_fill;
     BEGIN
-        {body};
+        {steps};
         RETURN NULL;
     END $$
-    """
-
-
-def _articles(delta: str) -> str:
-    return f"WITH delta AS MATERIALIZED ({delta}), tiers AS ({BY_TIER}) {BY_SOURCE}"
-
-
-def _mentions(sign: str, rows: str) -> str:
-    return f"""
+"""
+ARTICLES = f"WITH delta AS MATERIALIZED ({{delta}}), tiers AS ({BY_TIER}) {BY_SOURCE}"
+MENTIONS = f"""
     WITH delta AS MATERIALIZED (
-        SELECT {sign} AS n, e.kind, m.entity_id, m.seen_at AT TIME ZONE 'UTC' AS at
-        FROM {rows} m JOIN entity e ON e.id = m.entity_id
+        SELECT {{sign}} AS n, e.kind, m.entity_id, m.seen_at AT TIME ZONE 'UTC' AS at
+        FROM {{rows}} m JOIN entity e ON e.id = m.entity_id
         WHERE {IS_COUNTED.format("m.article_id")} AND e.kind IN (SELECT kind FROM rolled_kind)
     ) {ADD_ENTITIES}
-    """
-
-
+"""
+CHANGED = f"""
+    {ARTICLE.format(sign="d.sign", row="r")} FROM now_rows n JOIN was_rows w ON w.id = n.id
+    CROSS JOIN LATERAL (VALUES (1), (-1)) AS d (sign)
+    CROSS JOIN LATERAL (
+        SELECT n.tier, n.source_id, n.sort_at, n.duplicate_of WHERE d.sign = 1
+        UNION ALL
+        SELECT w.tier, w.source_id, w.sort_at, w.duplicate_of WHERE d.sign = -1) r
+    WHERE {IS_COUNTED.format("n.id")} AND (n.tier, n.source_id, n.sort_at,
+        n.duplicate_of IS NULL) <> (w.tier, w.source_id, w.sort_at, w.duplicate_of IS NULL)
+"""
+# What is stored from now on was not stored before: nobody fills it.
+CAME = f"{ARTICLE.format(sign='1', row='a')} FROM now_rows a"
+WENT = f"{ARTICLE.format(sign='-1', row='a')} FROM was_rows a WHERE {IS_COUNTED.format('a.id')}"
 ONE_AT_A_TIME = f"PERFORM pg_advisory_xact_lock({COUNTING})"
-FUNCTIONS = (
-    # What is stored from now on was not stored before: nobody fills it.
-    _counting("count_new_articles", _articles(f"{_article('1', 'a')} FROM now_rows a")),
-    _counting(
-        "count_changed_articles",
-        FILLED,
-        _articles(
-            f"""
-            {_article("d.sign", "r")} FROM now_rows n JOIN was_rows w ON w.id = n.id
-            CROSS JOIN LATERAL (VALUES (1), (-1)) AS d (sign)
-            CROSS JOIN LATERAL (
-                SELECT n.tier, n.source_id, n.sort_at, n.duplicate_of WHERE d.sign = 1
-                UNION ALL
-                SELECT w.tier, w.source_id, w.sort_at, w.duplicate_of WHERE d.sign = -1) r
-            WHERE {IS_COUNTED.format("n.id")} AND (n.tier, n.source_id, n.sort_at,
-                n.duplicate_of IS NULL) <> (w.tier, w.source_id, w.sort_at, w.duplicate_of IS NULL)
-            """
-        ),
-    ),
-    _counting(
-        "count_gone_articles",
-        FILLED,
-        _articles(f"{_article('-1', 'a')} FROM was_rows a WHERE {IS_COUNTED.format('a.id')}"),
-    ),
-    _counting("count_new_mentions", ONE_AT_A_TIME, FILLED, _mentions("1", "now_rows")),
-    _counting("count_gone_mentions", ONE_AT_A_TIME, FILLED, _mentions("-1", "was_rows")),
+STEPS = {
+    "count_new_articles": (ARTICLES.format(delta=CAME),),
+    "count_changed_articles": (FILLED, ARTICLES.format(delta=CHANGED)),
+    "count_gone_articles": (FILLED, ARTICLES.format(delta=WENT)),
+    "count_new_mentions": (ONE_AT_A_TIME, FILLED, MENTIONS.format(sign="1", rows="now_rows")),
+    "count_gone_mentions": (ONE_AT_A_TIME, FILLED, MENTIONS.format(sign="-1", rows="was_rows")),
+}
+FUNCTIONS = tuple(
+    FUNCTION.format(name=name, steps=";\n".join(steps)) for name, steps in STEPS.items()
 )
 
 NOW, WAS = "NEW TABLE AS now_rows", "OLD TABLE AS was_rows"
