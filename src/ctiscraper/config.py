@@ -14,6 +14,7 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.setting_texts import to_days, to_pairs, to_part, to_parts, to_tier, to_weight
 from ctiscraper.tracing import Collector
 from ctiscraper.types import Keep, Tier
 from ctiscraper.weighing import DEFAULT_WEIGHTS, PartName
@@ -30,8 +31,6 @@ _BUCKET_URL = re.compile(
 )
 _ENDPOINT = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?/?")
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z0-9]+)*")
-MOST_DAYS = 36_500
-MOST_WEIGHT = 100
 
 
 def _default_data_dir() -> Path:
@@ -41,57 +40,8 @@ def _default_data_dir() -> Path:
     return home / "ctiscraper"
 
 
-def _parts(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 def _by_tier(*, premium: int, standard: int, basic: int) -> dict[Tier, int]:
     return {Tier.PREMIUM: premium, Tier.STANDARD: standard, Tier.BASIC: basic}
-
-
-def _pairs_given(value: str, form: str, example: str) -> dict[str, str]:
-    """Return what a text like premium=365,basic=90 gives each name."""
-    pairs = [part.partition("=") for part in _parts(value)]
-    names = [name.strip() for name, _, _ in pairs]
-    if wrong := [name for name, sign, _ in pairs if not sign]:
-        raise ValueError(f"{wrong[0]!r} should read {form}, such as {example}")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValueError(f"{twice[0]!r} is given twice")
-    return dict(zip(names, (given.strip() for _, _, given in pairs), strict=True))
-
-
-def _tier(name: str) -> Tier:
-    try:
-        return Tier(name)
-    except ValueError:
-        raise ValueError(f"{name!r} is no tier: {', '.join(Tier)}") from None
-
-
-def _part_name(name: str) -> PartName:
-    try:
-        return PartName(name)
-    except ValueError:
-        raise ValueError(f"{name!r} is no part of a score: {', '.join(PartName)}") from None
-
-
-def _weight(given: object) -> float:
-    try:
-        number = float(str(given))
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= MOST_WEIGHT:
-        raise ValueError(f"{given!r} is no weight: 0 to {MOST_WEIGHT}")
-    return number
-
-
-def _whole(days: object) -> int:
-    try:
-        number = int(str(days))
-    except ValueError:
-        number = -1
-    if not 0 <= number <= MOST_DAYS:
-        raise ValueError(f"{days!r} is no number of days: 0 for ever, else 1 to {MOST_DAYS}")
-    return number
 
 
 class LogSettings(BaseSettings):
@@ -284,7 +234,7 @@ class Settings(LogSettings, SignOnSettings):
     )
     @classmethod
     def _listed(cls, value: object) -> object:
-        return _parts(value) if isinstance(value, str) else value
+        return to_parts(value) if isinstance(value, str) else value
 
     @field_validator("redis_url")
     @classmethod
@@ -300,7 +250,7 @@ class Settings(LogSettings, SignOnSettings):
     def _mapped(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [part.partition("=") for part in _parts(value)]
+        pairs = [part.partition("=") for part in to_parts(value)]
         if wrong := [name for name, sign, address in pairs if not (sign and address)]:
             raise ValueError(f"{wrong[0]!r} should read name=address")
         return {name.lower(): address for name, _, address in pairs}
@@ -335,7 +285,7 @@ class Settings(LogSettings, SignOnSettings):
     def _days(cls, value: object, info: ValidationInfo) -> object:
         """Return days by tier; a tier that is not named keeps its default."""
         if isinstance(value, str):
-            given: object = _pairs_given(value, "tier=days", "premium=365")
+            given: object = to_pairs(value, "tier=days", "premium=365")
         else:
             given = value
         if not isinstance(given, dict):
@@ -343,18 +293,18 @@ class Settings(LogSettings, SignOnSettings):
         default: dict[Tier, int] = cls.model_fields[str(info.field_name)].get_default(
             call_default_factory=True
         )
-        return default | {_tier(name): _whole(days) for name, days in given.items()}
+        return default | {to_tier(name): to_days(days) for name, days in given.items()}
 
     @field_validator("score_weights", mode="before")
     @classmethod
     def _weighed(cls, value: object) -> object:
         """Return weights by part; a part that is not named keeps its default."""
         if isinstance(value, str):
-            value = _pairs_given(value, "part=weight", "urgency=0.5")
+            value = to_pairs(value, "part=weight", "urgency=0.5")
         if not isinstance(value, dict):
             return value
         weights = dict(DEFAULT_WEIGHTS)
-        weights |= {_part_name(str(name)): _weight(weight) for name, weight in value.items()}
+        weights |= {to_part(str(name)): to_weight(weight) for name, weight in value.items()}
         if not any(weights[name] for name in PartName if name is not PartName.RELEVANCE):
             raise ValueError("a part beside relevance needs a weight above 0")
         return weights

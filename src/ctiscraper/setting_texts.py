@@ -1,0 +1,61 @@
+"""Values of settings as a variable of the environment writes them."""
+
+from ctiscraper.types import Tier
+from ctiscraper.weighing import PartName
+
+MOST_DAYS = 36_500
+MOST_WEIGHT = 100
+
+
+def to_parts(value: str) -> tuple[str, ...]:
+    """Return what commas part, spaces aside."""
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def to_pairs(value: str, form: str, example: str) -> dict[str, str]:
+    """Return what a text like premium=365,basic=90 gives each name."""
+    pairs = [part.partition("=") for part in to_parts(value)]
+    names = [name.strip() for name, _, _ in pairs]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise ValueError(f"{wrong[0]!r} should read {form}, such as {example}")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]!r} is given twice")
+    return dict(zip(names, (given.strip() for _, _, given in pairs), strict=True))
+
+
+def to_tier(name: str) -> Tier:
+    """Return the tier of a name. Raises ValueError."""
+    try:
+        return Tier(name)
+    except ValueError:
+        raise ValueError(f"{name!r} is no tier: {', '.join(Tier)}") from None
+
+
+def to_part(name: str) -> PartName:
+    """Return the part of a score of a name. Raises ValueError."""
+    try:
+        return PartName(name)
+    except ValueError:
+        raise ValueError(f"{name!r} is no part of a score: {', '.join(PartName)}") from None
+
+
+def to_weight(given: object) -> float:
+    """Return a weight. Raises ValueError."""
+    try:
+        number = float(str(given))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= MOST_WEIGHT:
+        raise ValueError(f"{given!r} is no weight: 0 to {MOST_WEIGHT}")
+    return number
+
+
+def to_days(days: object) -> int:
+    """Return a number of days. Raises ValueError."""
+    try:
+        number = int(str(days))
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MOST_DAYS:
+        raise ValueError(f"{days!r} is no number of days: 0 for ever, else 1 to {MOST_DAYS}")
+    return number
