@@ -44,6 +44,7 @@ class Admitted:
     """Somebody was let in: `cookie` is what his browser keeps, and its hash alone is known here."""
 
     cookie: str
+    user_id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,7 @@ class Admission:
             sudo_minutes=SUDO_MINUTES,
             instead_of=client.earlier,
         )
-        return Admitted(cookie)
+        return Admitted(cookie, user_id)
 
     async def password_again(self, user_id: int, session: bytes, password: str) -> bool:
         """Return whether the password was right, which then counts as just given.

@@ -52,10 +52,12 @@ async def news_of(
         counts: list[sql.Composable] = []
         notes: dict[int, tuple[SearchNote, ...]] = {}
         for number in chosen:
-            resolved = await resolve(conn, questions[number])
+            resolved = await resolve(conn, questions[number], user_id)
             assert resolved is not None, "there is a question"
             notes[number] = resolved.notes
-            wanted = to_wanted(ArticleQuery(q=questions[number]), resolved, values=values)
+            wanted = to_wanted(
+                ArticleQuery(q=questions[number], reader=user_id), resolved, values=values
+            )
             after = wanted.keep("n", seen[number])
             conditions = [*wanted.conditions, sql.SQL("a.id > {}").format(after)]
             counts.append(sql.SQL("count(*) FILTER (WHERE {})").format(AND.join(conditions)))

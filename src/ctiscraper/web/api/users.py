@@ -10,6 +10,7 @@ from ctiscraper.accounts import NewUser
 from ctiscraper.db.sessions import Sessions
 from ctiscraper.identity import Role, User
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep
 from ctiscraper.web.guarded import GuardedRoute, doorman
@@ -58,9 +59,10 @@ async def list_users(request: Request, accounts: AccountsDep, _: Nothing) -> Res
 @router.post(
     "", response_model=User, status_code=201, dependencies=[Sudo], summary="Let somebody in"
 )
-async def add_user(accounts: AccountsDep, given: UserIn) -> Response:
+async def add_user(request: Request, accounts: AccountsDep, given: UserIn) -> Response:
     """Without a password yet: ask for a link next."""
     made = await accounts.create(NewUser(login=given.login, name=given.name, role=given.role))
+    tell(request, object_id=made.id, after={"login": made.login, "role": made.role})
     return JsonAnswer(made, 201, {"location": f"/api/v1/users/{made.id}"})
 
 
@@ -77,6 +79,7 @@ async def change_user(
     request: Request, accounts: AccountsDep, user_id: UserId, given: UserChange
 ) -> Response:
     """Another role, or being disabled, ends his sessions; the last administrator stays one."""
+    before = await accounts.users.get(user_id)
     if given.role is not None:
         await accounts.users.set_role(user_id, given.role)
     if given.disabled is not None:
@@ -85,7 +88,13 @@ async def change_user(
     if given.name is not None:
         await accounts.rename(user_id, given.name)
     doorman(request).forget()
-    return JsonAnswer(await accounts.users.get(user_id))
+    after = await accounts.users.get(user_id)
+    tell(request, before=_told_of(before), after=_told_of(after))
+    return JsonAnswer(after)
+
+
+def _told_of(user: User) -> dict[str, object]:
+    return {"name": user.name, "role": user.role, "disabled": user.disabled_at is not None}
 
 
 @router.post(

@@ -14,6 +14,7 @@ from ctiscraper.db.users import Users
 from ctiscraper.errors import InputError
 from ctiscraper.web.access_forms import ConfirmForm, NameForm, PasswordForm, SessionForm
 from ctiscraper.web.account_page import account_page
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, Myself, MyselfDep
 from ctiscraper.web.forms import read_form
@@ -84,6 +85,7 @@ async def change_password(
     doorman(request).forget()
     if problem:
         return await account_page(request, given, myself, problem=problem)
+    tell(request, action="account.password", object_id=myself.user_id)
     return see_other("/account?done=password")
 
 
@@ -97,6 +99,7 @@ async def end_session(request: Request, given: Services, myself: MyselfDep) -> R
     else:
         await sessions.end_of(myself.user_id, bytes.fromhex(form.session))
     doorman(request).forget()
+    tell(request, action="account.end_sessions", object_id=myself.user_id)
     return see_other("/account?done=sessions")
 
 
@@ -122,6 +125,7 @@ async def confirm_totp(
     if codes is None:
         secret = admission.opened_totp(myself.user_id, app.secret)
         return await _totp_page(request, given, myself, secret, problem=_WRONG_CODE)
+    tell(request, action="account.add_totp", object_id=myself.user_id)
     return render(
         "recovery.html",
         {"codes": codes},
@@ -131,9 +135,10 @@ async def confirm_totp(
 
 
 @router.post("/totp/remove", dependencies=[Sudo])
-async def remove_totp(given: Services, myself: MyselfDep) -> Response:
+async def remove_totp(request: Request, given: Services, myself: MyselfDep) -> Response:
     """Ask for no code any more."""
     await SecondFactors(given.database).remove_totp(myself.user_id)
+    tell(request, action="account.remove_totp", object_id=myself.user_id)
     return see_other("/account?done=totp")
 
 

@@ -98,7 +98,11 @@ async def _answer(
 
 async def _found(given: WebServices, followed: Followed) -> list[int]:
     search = followed.search
-    query = ArticleQuery(q=understand(search.query), ranked=search.sort == "relevance")
+    query = ArticleQuery(
+        q=understand(search.query),
+        ranked=search.sort == "relevance",
+        reader=followed.user_id,
+    )
     page = await Articles(given.database).page(query, limit=MOST)
     return [one.id for one in page.articles]
 

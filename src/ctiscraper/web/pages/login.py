@@ -10,6 +10,7 @@ from ctiscraper.admission import CodeWanted
 from ctiscraper.db.sessions import Sessions
 from ctiscraper.errors import ConflictError, InputError, TooManyError
 from ctiscraper.web.access_forms import CodeForm, LoginForm, PasskeyLoginForm, SudoForm
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import (
     AdmissionDep,
@@ -69,9 +70,11 @@ async def log_in(request: Request, given: Services, admission: AdmissionDep) -> 
     except TooManyError as error:
         return _too_many(request, error, onward)
     if admitted is None:
+        tell(request, action="user.login_refused", object_id=form.login, anyway=True)
         return login_page(request, onward, status=401, problem=_WRONG)
     if isinstance(admitted, CodeWanted):
         return _code_page(request, admitted.step, onward)
+    tell(request, action="user.login", object_id=admitted.user_id)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -87,7 +90,9 @@ async def log_in_by_code(request: Request, given: Services, admission: Admission
     except ConflictError as error:
         return login_page(request, onward, status=401, problem=sentence(str(error)))
     if admitted is None:
+        tell(request, action="user.code_refused", anyway=True)
         return _code_page(request, form.step, onward, problem=_WRONG_CODE)
+    tell(request, action="user.login", object_id=admitted.user_id)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -108,7 +113,9 @@ async def log_in_by_passkey(request: Request, given: Services, admission: Admiss
     except TooManyError as error:
         return _too_many(request, error, onward)
     except InputError as error:
+        tell(request, action="user.passkey_refused", anyway=True)
         return login_page(request, onward, status=401, problem=sentence(str(error)))
+    tell(request, action="user.login", object_id=admitted.user_id)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -116,6 +123,7 @@ async def log_in_by_passkey(request: Request, given: Services, admission: Admiss
 async def log_out(request: Request, given: Services, myself: MyselfDep) -> Response:
     """End this session."""
     await Sessions(given.database).end(myself.session)
+    tell(request, action="user.logout", object_id=myself.user_id)
     return leave(request, "/login")
 
 
@@ -132,6 +140,7 @@ async def sudo_again(
     """Take the password again, and go on where it was asked for."""
     form = await read_form(request, SudoForm)
     if not await admission.password_again(myself.user_id, myself.session, form.password):
+        tell(request, action="user.sudo_refused", object_id=myself.user_id, anyway=True)
         return sudo_page(
             request, target=form.next, typed=form.carried, problem=_WRONG_PASSWORD, status=403
         )

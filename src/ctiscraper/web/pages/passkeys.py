@@ -7,6 +7,7 @@ from ctiscraper.db.passkeys import Passkeys
 from ctiscraper.errors import ConflictError, InputError
 from ctiscraper.web.access_forms import PasskeyForm, PasskeyRemoval
 from ctiscraper.web.account_page import account_page
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AdmissionDep, MyselfDep, site_of
 from ctiscraper.web.forms import read_form
@@ -38,6 +39,7 @@ async def add_passkey(
         await admission.add_passkey(myself.user_id, form.credential, site_of(request), name=name)
     except (InputError, ConflictError) as error:
         return await account_page(request, given, myself, problem=sentence(str(error)))
+    tell(request, action="account.add_passkey", object_id=myself.user_id, name=name)
     return see_other("/account?done=passkey")
 
 
@@ -46,4 +48,5 @@ async def remove_passkey(request: Request, given: Services, myself: MyselfDep) -
     """Let a passkey in no more."""
     form = await read_form(request, PasskeyRemoval)
     await Passkeys(given.database).remove(myself.user_id, bytes.fromhex(form.passkey))
+    tell(request, action="account.remove_passkey", object_id=myself.user_id)
     return see_other("/account?done=removed")

@@ -5,6 +5,7 @@ from starlette.responses import Response
 
 from ctiscraper.errors import InputError, NotFoundError
 from ctiscraper.web.access_forms import ChosenPasswordForm
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
@@ -39,6 +40,7 @@ async def chosen_password(
     except NotFoundError as error:
         return _page(request, "", sentence(str(error)), status=404)
     doorman(request).forget()
+    tell(request, action="user.password_chosen", object_id=user.id)
     return login_page(request, Onward(login=user.login), told="chosen")
 
 

@@ -10,6 +10,7 @@ from ctiscraper.accounts import NewUser
 from ctiscraper.errors import ConflictError, InputError
 from ctiscraper.identity import Role, User
 from ctiscraper.web.access_forms import NewUserForm, RoleForm, StateForm
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of, enter
 from ctiscraper.web.forms import read_form
@@ -53,6 +54,7 @@ async def add_user(request: Request, accounts: AccountsDep) -> Response:
         new = await accounts.create(NewUser(login=form.login, name=form.name, role=form.role))
     except (ConflictError, InputError) as error:
         return await _page(request, accounts, form=form, problem=sentence(str(error)))
+    tell(request, object_id=new.id, after={"login": new.login, "role": new.role})
     return await _page(request, accounts, link_for=new)
 
 
@@ -72,6 +74,7 @@ async def change_role(
     except ConflictError as error:
         return await _page(request, accounts, problem=sentence(str(error)))
     doorman(request).forget()
+    tell(request, before={"role": before.role}, after={"role": form.role})
     mine = request.state.principal
     if mine.session is not None and mine.user_id == user_id and before.role is not form.role:
         admitted = await admission.begin(user_id, client_of(request))
@@ -91,6 +94,7 @@ async def change_state(request: Request, accounts: AccountsDep, user_id: UserId)
     except ConflictError as error:
         return await _page(request, accounts, problem=sentence(str(error)))
     doorman(request).forget()
+    tell(request, state=form.state)
     return see_other(f"/users?done={form.state}")
 
 
