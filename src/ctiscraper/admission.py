@@ -45,6 +45,7 @@ class Admitted:
 
     cookie: str
     user_id: int
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,7 @@ class Admission:
     async def begin(self, user_id: int, client: Client) -> Admitted:
         """Return the new session of somebody who has proved who he is."""
         cookie = new_session()
-        await self._sessions.begin(
+        name = await self._sessions.begin(
             session_key(cookie),
             user_id,
             ip=client.ip,
@@ -208,7 +209,7 @@ class Admission:
             sudo_minutes=SUDO_MINUTES,
             instead_of=client.earlier,
         )
-        return Admitted(cookie, user_id)
+        return Admitted(cookie, user_id, name)
 
     async def password_again(self, user_id: int, session: bytes, password: str) -> bool:
         """Return whether the password was right, which then counts as just given.

@@ -41,17 +41,23 @@ class Sessions:
         agent: str,
         sudo_minutes: int,
         instead_of: bytes | None = None,
-    ) -> None:
-        """Begin the session of somebody who has just logged in, in place of an earlier one."""
+    ) -> str:
+        """Return the name of whose session this is, who has just logged in.
+
+        It is in place of an earlier one.
+        """
         await self.add(key, user_id, ip=ip, agent=agent, sudo_minutes=sudo_minutes)
         async with self._database.transaction() as conn:
-            await conn.execute(
-                "UPDATE app_user SET last_login_at = now() WHERE id = %s", (user_id,)
+            cursor = await conn.execute(
+                "UPDATE app_user SET last_login_at = now() WHERE id = %s RETURNING name", (user_id,)
             )
+            row = await cursor.fetchone()
             await conn.execute(
                 f"DELETE FROM user_session WHERE id = %s OR NOT ({_GOES_ON})".encode(),  # noqa: S608
                 (instead_of,),
             )
+        assert row is not None, "the session refers to him"
+        return str(row[0])
 
     async def of_user(self, user_id: int) -> tuple[Session, ...]:
         """Return the sessions of a user that go on, the one seen last first."""

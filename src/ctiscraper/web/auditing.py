@@ -1,7 +1,7 @@
 """How routes tell the audit log what they did: one place for the pages and the API."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
 import structlog
@@ -37,6 +37,7 @@ class _Told:
     detail: dict[str, object] = field(default_factory=dict)
     anyway: bool = False
     passed_over: bool = False
+    by: Actor | None = None
 
 
 def tell(
@@ -60,6 +61,12 @@ def tell(
     told.after = told.after if after is None else after
     told.detail |= detail
     told.anyway = told.anyway or anyway
+
+
+def tell_of_entry(request: Request, action: str, user_id: int, name: str) -> None:
+    """Let the entry of this request say who was let in: nobody had been there before."""
+    tell(request, action=action, object_id=user_id)
+    _told(request).by = replace(actor_of(request), kind=ActorKind.USER, name=name, user_id=user_id)
 
 
 def pass_over(request: Request) -> None:
@@ -132,6 +139,7 @@ async def settle(request: Request, answer: Response) -> None:
             after=told.after,
             detail=told.detail,
         ),
+        by=told.by,
     )
 
 

@@ -10,7 +10,7 @@ from ctiscraper.admission import CodeWanted
 from ctiscraper.db.sessions import Sessions
 from ctiscraper.errors import ConflictError, InputError, TooManyError
 from ctiscraper.web.access_forms import CodeForm, LoginForm, PasskeyLoginForm, SudoForm
-from ctiscraper.web.auditing import tell
+from ctiscraper.web.auditing import tell, tell_of_entry
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import (
     AdmissionDep,
@@ -74,7 +74,7 @@ async def log_in(request: Request, given: Services, admission: AdmissionDep) -> 
         return login_page(request, onward, status=401, problem=_WRONG)
     if isinstance(admitted, CodeWanted):
         return _code_page(request, admitted.step, onward)
-    tell(request, action="user.login", object_id=admitted.user_id)
+    tell_of_entry(request, "user.login", admitted.user_id, admitted.name)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -92,7 +92,7 @@ async def log_in_by_code(request: Request, given: Services, admission: Admission
     if admitted is None:
         tell(request, action="user.code_refused", anyway=True)
         return _code_page(request, form.step, onward, problem=_WRONG_CODE)
-    tell(request, action="user.login", object_id=admitted.user_id)
+    tell_of_entry(request, "user.login", admitted.user_id, admitted.name)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 
@@ -115,7 +115,7 @@ async def log_in_by_passkey(request: Request, given: Services, admission: Admiss
     except InputError as error:
         tell(request, action="user.passkey_refused", anyway=True)
         return login_page(request, onward, status=401, problem=sentence(str(error)))
-    tell(request, action="user.login", object_id=admitted.user_id)
+    tell_of_entry(request, "user.login", admitted.user_id, admitted.name)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 
 

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from ctiscraper.errors import InputError
 from ctiscraper.web.access_forms import SetupForm
-from ctiscraper.web.auditing import tell
+from ctiscraper.web.auditing import tell_of_entry
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of, enter
 from ctiscraper.web.forms import read_form
@@ -50,7 +50,7 @@ async def finish_setup(
     if user_id is None:
         await _check_open(request)
         return _page(request, form, _WRONG, status=403)
-    tell(request, action="user.setup", object_id=user_id)
+    tell_of_entry(request, "user.setup", user_id, form.name)
     return enter(request, given, await admission.begin(user_id, client), target="/")
 
 
