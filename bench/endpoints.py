@@ -2,7 +2,7 @@
 
 Run: .venv/bin/python bench/endpoints.py [--rows 1000000] [--rounds 5] [--requests 1000]
 
-Three servers of one process each take turns: ours with its guard, its token and its log; one of
+Three servers of one process each take turns: ours with its guard, its session and its log; one of
 nothing but ASGI, asyncpg and orjson with the same statement; one of FastAPI, SQLAlchemy's mapper
 and response models of pydantic. Each is asked for pages of 50 at places all over the list, no
 place twice in a round, by 16 connections. CPU is that of the server's process; its reciprocal is
@@ -23,11 +23,12 @@ from urllib.parse import urlencode
 
 import million
 import rig
-from ctiscraper.access.tokens import new_token
+from ctiscraper.access.cookies import new_session, session_key
 from ctiscraper.db.paging import Position, to_cursor
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.tokens import Tokens
-from ctiscraper.identity import Permission
+from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.users import Users
+from ctiscraper.identity import Role
 
 SERVERS = Path(__file__).with_name("endpoint_servers.py")
 NAMES = ("ours", "raw", "orm")
@@ -50,7 +51,7 @@ class Server:
     name: str
     port: int
     pid: int
-    token: str
+    cookie: str
     own: list[float] = field(default_factory=list)
     postgres: list[float] = field(default_factory=list)
     bytes: int = 0
@@ -87,7 +88,7 @@ async def ask(server: Server, paths: Sequence[str]) -> None:
     for path in paths:
         writer.write(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
-            f"Authorization: Bearer {server.token}\r\n\r\n".encode()
+            f"Cookie: ctiscraper={server.cookie}\r\n\r\n".encode()
         )
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
         if not head.startswith(b"http/1.1 200"):
@@ -109,7 +110,7 @@ async def round_of(made: rig.Installation, server: Server, chosen: Sequence[Posi
 
 
 @asynccontextmanager
-async def served(conninfo: str, token: str) -> AsyncIterator[list[Server]]:
+async def served(conninfo: str, cookie: str) -> AsyncIterator[list[Server]]:
     """Yield the three, each in a process of its own."""
     processes: list[subprocess.Popen[str]] = []
     try:
@@ -124,7 +125,7 @@ async def served(conninfo: str, token: str) -> AsyncIterator[list[Server]]:
             processes.append(process)
             assert process.stdout is not None
             line = await asyncio.to_thread(process.stdout.readline)
-            servers.append(Server(name, int(line), process.pid, token))
+            servers.append(Server(name, int(line), process.pid, cookie))
         yield servers
     finally:
         for process in processes:
@@ -144,10 +145,12 @@ async def main() -> None:
         rig.filled(made, [given.rows], filled) as databases,
     ):
         database = databases[given.rows]
-        token, key = new_token()
-        await Tokens(database).add(key, name="bench", scopes=[Permission.ARTICLE_READ])
+        # A session: a token may not ask so often.
+        user = await Users(database).add("bench", name="Bench", role=Role.VIEWER)
+        cookie = new_session()
+        await Sessions(database).add(session_key(cookie), user)
         chosen = await places(database, given.requests)
-        async with served(database.conninfo, token) as servers:
+        async with served(database.conninfo, cookie) as servers:
             for server in servers:
                 await round_of(made, server, chosen)
                 server.own.clear()

@@ -59,6 +59,8 @@ DETAIL = """
 """
 
 Row = Sequence[Any]
+# Where in a row of SUMMARY stands what lists are ordered by.
+LISTED_AT = 10
 
 
 def to_summary(row: Row) -> ArticleSummary:
@@ -82,8 +84,8 @@ def to_summary(row: Row) -> ArticleSummary:
         duplicate_of=row[16],
         folded=row[17],
         folded_sources=tuple(SourceRef(key=key, name=name) for key, name in row[18] or ()),
-        score=_score(row[19]),
-        parts=tuple(map(_first_evidence, _parts(row[20]))),
+        score=kept_score(row[19]),
+        parts=first_parts(row[20]),
     )
 
 
@@ -121,12 +123,17 @@ def to_detail(row: Row) -> ArticleDetail:
         revisions=(),
         sightings=(),
         snapshot=_snapshot(row[33:39]),
-        score=_score(row[39]),
+        score=kept_score(row[39]),
         parts=_parts(row[40]),
     )
 
 
-def _score(value: float | None) -> float | None:
+def first_parts(document: str | None) -> tuple[ScoredPart, ...]:
+    """Return the parts of a score with the first of their evidence."""
+    return tuple(map(_first_evidence, _parts(document)))
+
+
+def kept_score(value: float | None) -> float | None:
     """Return a score with the digits that it was kept with."""
     return None if value is None else round(value, 4)
 

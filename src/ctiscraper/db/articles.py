@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 from psycopg import sql
 
 from ctiscraper.db.article_filters import (
@@ -13,9 +14,10 @@ from ctiscraper.db.article_filters import (
     to_wanted,
     wanted_of,
 )
-from ctiscraper.db.article_rows import DETAIL, SUMMARY, to_detail, to_summary
+from ctiscraper.db.article_rows import DETAIL, LISTED_AT, SUMMARY, Row, to_detail, to_summary
 from ctiscraper.db.best import best_neighbours, best_page
 from ctiscraper.db.finding import NEWER, OLDER, Size, Way, find
+from ctiscraper.db.listed import encoded_page
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.searched import PLAIN, Shown, searched_page
 from ctiscraper.db.session import Conn, Database
@@ -55,17 +57,27 @@ class Articles:
         if query.days is not None:
             return await best_page(self._database, query, cursor=cursor, limit=limit)
         limit = max(1, min(limit, LIMIT_MOST))
-        if query.q is not None or query.tag is not None or shown.facets:
+        if not _is_plain(query, shown):
             return await searched_page(self._database, query, cursor, limit, shown)
-        after = None if cursor is None else from_cursor(cursor)
-        articles = await self._listed(query, after, limit + 1)
-        more = len(articles) > limit
-        articles = articles[:limit]
-        last = articles[-1] if more else None
-        return ArticlePage(
-            articles=tuple(articles),
-            next=to_cursor(Position(last.listed_at, last.id)) if last else None,
-        )
+        rows, following = await self._walked(query, cursor, limit)
+        return ArticlePage(articles=tuple(map(to_summary, rows)), next=following)
+
+    async def encoded_page(
+        self,
+        query: ArticleQuery,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+        shown: Shown = PLAIN,
+    ) -> bytes:
+        """Return what `page` does as JSON, a plain list in half the time.
+
+        Raises as `page`.
+        """
+        if query.days is not None or not _is_plain(query, shown):
+            found = await self.page(query, cursor=cursor, limit=limit, shown=shown)
+            return msgspec.json.encode(found)
+        return encoded_page(*await self._walked(query, cursor, max(1, min(limit, LIMIT_MOST))))
 
     async def neighbours(
         self, query: ArticleQuery, article: ArticleDetail
@@ -158,16 +170,27 @@ class Articles:
 
     async def _beside(self, query: ArticleQuery, place: Position, way: Way) -> list[ArticleSummary]:
         if query.q is None and query.tag is None:
-            return await self._listed(query, place, 1, way=way)
+            return [to_summary(row) for row in await self._rows(query, place, 1, way=way)]
         async with bounded(self._database) as conn:
             wanted, _ = await wanted_of(conn, query)
             found = await find(conn, wanted, place, Size(1, 1), way=way)
             return await articles_by_ids(conn, found.ids)
 
-    async def _listed(
+    async def _walked(
+        self, query: ArticleQuery, cursor: str | None, limit: int
+    ) -> tuple[list[Row], str | None]:
+        """The rows of a page of a plain list, and the cursor of the next."""
+        after = None if cursor is None else from_cursor(cursor)
+        rows = await self._rows(query, after, limit + 1)
+        if len(rows) <= limit:
+            return rows, None
+        last = rows[limit - 1]
+        return rows[:limit], to_cursor(Position(last[LISTED_AT], last[0]))
+
+    async def _rows(
         self, query: ArticleQuery, after: Position | None, limit: int, *, way: Way = OLDER
-    ) -> list[ArticleSummary]:
-        """The articles along an index; what has none of its own is a bounded walk."""
+    ) -> list[Row]:
+        """Articles along an index; what has none of its own is a bounded walk."""
         wanted = to_wanted(query)
         wanted.values["limit"] = limit
         if after is not None:
@@ -181,13 +204,18 @@ class Articles:
             return await _walk(conn, wanted, way[1])
 
 
-async def _walk(conn: Conn, wanted: Wanted, order: Sql) -> list[ArticleSummary]:
+def _is_plain(query: ArticleQuery, shown: Shown) -> bool:
+    """Whether a list is walked along an index, without a search."""
+    return query.q is None and query.tag is None and not shown.facets
+
+
+async def _walk(conn: Conn, wanted: Wanted, order: Sql) -> list[Row]:
     """The articles along an index in list order."""
     inner = sql.SQL("SELECT a.* FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
         AND.join(wanted.conditions) if wanted.conditions else sql.SQL("true"), order
     )
     cursor = await conn.execute(SUMMARY.format(inner, order), wanted.values)
-    return [to_summary(row) for row in await cursor.fetchall()]
+    return list(await cursor.fetchall())
 
 
 async def _revisions(conn: Conn, article: ArticleDetail) -> tuple[RevisionRef, ...]:

@@ -65,13 +65,12 @@ async def list_articles(
         )
 
     async def make() -> bytes:
-        page = await articles.page(
+        return await articles.encoded_page(
             query,
             cursor=parameters.cursor,
             limit=parameters.limit,
             shown=parameters.shown(),
         )
-        return encoded(page)
 
     return tagged(request, await recent.get((who.user_id, request.url.query), make))
 
