@@ -141,4 +141,5 @@ def test_bucket_and_prefix_are_read(value: str, bucket: tuple[str, str] | None) 
 def test_settings_know_no_credentials() -> None:
     with pytest.raises(ValidationError):
         Settings(raw_store="s3://key:secret@bucket")
-    assert not {name for name in Settings.model_fields if "secret" in name or "access" in name}
+    named = {name for name in Settings.model_fields if "secret" in name or "access" in name}
+    assert {name for name in named if not name.endswith("_file")} == set()

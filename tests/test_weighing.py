@@ -36,7 +36,7 @@ def test_a_term_has_one_form(kind: str, term: str, normal: str) -> None:
         ("cve", "2026-1", 0.5, "", "CVE-2026-12345"),
         ("domain", "localhost", 0.5, "", "example.com"),
         ("domain", "https://", 0.5, "", "2 to 200"),
-        ("keyword", "acme", 0.0, "", "more than 0"),
+        ("keyword", "acme", 0.0, "", "at least 0.001"),
         ("keyword", "acme", 1.01, "", "at most 1"),
         ("keyword", "acme", float("nan"), "", "nan"),
         ("keyword", "acme", 0.5, "x" * 401, "note"),

@@ -30,7 +30,7 @@ def live(
     assert found, "the template says where its pieces go"
 
     async def pieces() -> AsyncIterator[str]:
-        yield f'{head}<ol class="steps" role="log" aria-label="What is being done">'
+        yield f'{head}<div role="log" aria-label="What is being done"><ol class="steps">'
         result = ""
         try:
             async for step in steps:
@@ -40,7 +40,7 @@ def live(
                     result = shown(step)
         except CTIScraperError as error:
             result = _problem(error)
-        yield f"</ol>{result}{tail}"
+        yield f"</ol></div>{result}{tail}"
 
     # A proxy that waits for the end would show nothing until then.
     headers = {"cache-control": page.headers["cache-control"], "x-accel-buffering": "no"}

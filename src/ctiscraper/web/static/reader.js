@@ -28,7 +28,7 @@
     if (found.status >= 400 || !found.answer) throw new Error(problem(found.answer, found.status));
     return found;
   };
-  const isLogin = (found) => Boolean(found.address) && new URL(found.address).pathname === "/login";
+  const isLogin = (found) => found.status === 401 || Boolean(found.address) && new URL(found.address).pathname === "/login";
   // Whoever logged in anew in another tab has another token there.
   const renew = async () => {
     const found = await send("GET", location.pathname + location.search);
