@@ -2,15 +2,20 @@
 
 import asyncio
 import json
+import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+import psycopg
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from psycopg.conninfo import make_conninfo
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -28,21 +33,32 @@ from web.shelf import Shelf
 
 DESCRIPTION = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 EXAMPLES = 15
+# One may ask 600 times a minute.
+TOKENS = 40
 # What they ask another site for may fail there, and is told so.
 ABROAD = {"preview_source", "add_source", "check_source"}
 
 schema = schemathesis.openapi.from_dict(json.loads(DESCRIPTION.read_text("utf-8")))
 
 
+@dataclass(frozen=True)
+class Served:
+    """A program that runs, and tokens for everything."""
+
+    url: str
+    tokens: list[str]
+
+
 @contextmanager
-def served(database: str, folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield the address of the program, which runs in a thread of its own, and a token."""
+def served(database: str, folder: Path) -> Iterator[Served]:
+    """Yield the address of the program, which runs in a thread of its own, and tokens."""
     ready, done = Event(), Event()
     made: list[str] = []
 
     async def run() -> None:
         async with FakeInternet(hosts=1) as net, walking(database, net, folder) as walk:
-            made.append(await token_of(walk.database, await person(walk.database)))
+            admin = await person(walk.database)
+            made.extend([await token_of(walk.database, admin) for _ in range(TOKENS)])
             app = create_app(WebServices(database=walk.database, sourcing=walk.services.sourcing))
             with listen("127.0.0.1", 0) as listening:
                 made.append(f"http://127.0.0.1:{listening.getsockname()[1]}")
@@ -55,18 +71,26 @@ def served(database: str, folder: Path) -> Iterator[tuple[str, str]]:
     thread = Thread(target=asyncio.run, args=(run(),), daemon=True)
     thread.start()
     assert ready.wait(60), "the program does not start"
-    yield made[1], made[0]
+    yield Served(made[-1], made[:-1])
     done.set()
     thread.join(60)
 
 
-@pytest.fixture
-def site(database: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
-    shelf = Shelf(database)
-    for number in range(3):
-        shelf.article(f"Number {number}", text="A loader calls evil[.]com and hides.")
-    with served(database, tmp_path) as given:
-        yield given
+@pytest.fixture(scope="module")
+def site(
+    postgres: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    """One program for all operations: to start one for each takes longer than to ask it."""
+    name = f"fuzz_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
+        database = make_conninfo(postgres, dbname=name)
+        shelf = Shelf(database)
+        for number in range(3):
+            shelf.article(f"Number {number}", text="A loader calls evil[.]com and hides.")
+        with served(database, tmp_path_factory.mktemp("fuzz")) as given:
+            yield given
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
 
 
 @schema.parametrize()
@@ -78,17 +102,16 @@ def site(database: str, tmp_path: Path) -> Iterator[tuple[str, str]]:
     # What fails is told as it was found: to shrink it takes minutes.
     phases=[Phase.explicit, Phase.generate],
 )
-def test_no_request_breaks_an_operation(
-    case: schemathesis.Case[Any], site: tuple[str, str]
-) -> None:
-    url, token = site
+def test_no_request_breaks_an_operation(case: schemathesis.Case[Any], site: Served) -> None:
+    name: str = case.operation.definition.raw["operationId"]
+    token = site.tokens[zlib.crc32(name.encode()) % TOKENS]
     checks = [
         not_a_server_error,
         status_code_conformance,
         content_type_conformance,
         response_schema_conformance,
     ]
-    answer = case.call(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
-    if answer.status_code == 502 and case.operation.definition.raw["operationId"] in ABROAD:
+    answer = case.call(base_url=site.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    if answer.status_code == 502 and name in ABROAD:
         return
     case.validate_response(answer, checks=checks)
