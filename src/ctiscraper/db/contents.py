@@ -96,7 +96,7 @@ class Moment:
 async def open_moment(conninfo: str) -> AsyncIterator[Moment]:
     """Yield the database as it is now, whatever is written meanwhile. Raises StorageError."""
     try:
-        async with await AsyncConnection.connect(
+        async with await Conn.connect(
             conninfo, options=_OPTIONS, application_name="ctiscraper archive"
         ) as conn:
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
