@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ctiscraper.db.search import word_forms
@@ -76,6 +76,7 @@ _ADDRESSES = st.one_of(
 
 
 @given(_ADDRESSES)
+@example(("ipv6", "::ffff:ffff:fffa"))
 def test_the_recognisers_read_back_what_is_shown(address: tuple[str, str]) -> None:
     shown = defang(*address)
     assert [(one.kind.value, one.value) for one in find_observables(shown)] == [address]

@@ -337,7 +337,8 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Observable]:
         # The rest of a longer row of numbers.
         return
     raw = text[start:end].replace("[::]", "::").replace("[:]", ":")
-    if len(raw) == end - start:
+    is_defanged = len(raw) < end - start
+    if not is_defanged:
         # The colon of a label before it, or of the sentence behind it.
         label = raw[0] == ":" and raw[1:2] != ":"
         start += label
@@ -346,7 +347,7 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Observable]:
     place = _place(text, start, end, text[start:end], raw)
     host, slash, bits = raw.partition("/")
     around = place.before + text[end : end + 1]
-    address = _address6(host) if _looks_meant(host) else None
+    address = _address6(host) if is_defanged or _looks_meant(host) else None
     if address is None or any(char.isalnum() or char == "_" for char in around):
         return
     if slash and _BITS.fullmatch(bits) and int(bits) <= _MOST_BITS6:
