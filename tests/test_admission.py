@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from ctiscraper.access.cookies import session_key
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
-from ctiscraper.admission import Admission, Admitted, Client, CodeWanted
+from ctiscraper.admission import LOGIN_IN_ALL, Admission, Admitted, Client, CodeWanted
 from ctiscraper.db.principals import Principals
 from ctiscraper.db.second_factors import SecondFactors
 from ctiscraper.db.session import Database
@@ -121,6 +121,22 @@ async def test_one_address_guesses_ten_times_whomever_it_names(admission: Admiss
         last = Client(ip=f"{address}ffff" if ":" in address else address, agent="")
         with pytest.raises(TooManyError):
             await admission.by_password("user99", "x", last)
+
+
+async def test_a_thousand_tries_from_everywhere_are_all_that_are_heard(
+    admission: Admission, opened: Database
+) -> None:
+    await jane(opened)
+    async with opened.connection() as conn:
+        await conn.execute(
+            "INSERT INTO attempt (key, hits, last_at)"
+            " VALUES (%s, array_fill(now(), ARRAY[999]), now())",
+            (LOGIN_IN_ALL.key(""),),
+        )
+    assert await admission.by_password("john", "wrong", Client(ip="192.0.2.7", agent="")) is None
+    with pytest.raises(TooManyError) as refused:
+        await admission.by_password("jane", PASSWORD, Client(ip="192.0.2.8", agent=""))
+    assert 1 <= refused.value.retry_after <= 300
 
 
 async def with_app(admission: Admission, opened: Database) -> tuple[int, str, tuple[str, ...]]:

@@ -40,6 +40,16 @@ async def test_a_revoked_token_lets_nobody_in_and_stays_listed(stage: Stage) -> 
         await tokens.revoke("nothing")
 
 
+async def test_an_expired_token_lets_nobody_in(stage: Stage) -> None:
+    tokens, principals = Tokens(stage.database), Principals(stage.database)
+    _, key = new_token()
+    await tokens.add(key, name="x", scopes=[Permission.ARTICLE_READ], days=1)
+    assert await principals.of_token(key)
+    await stage.run("UPDATE api_token SET expires_at = now()")
+    assert await principals.of_token(key) is None
+    assert not (await tokens.get(key.id)).live
+
+
 async def test_everybodys_tokens_are_listed_those_that_live_first(stage: Stage) -> None:
     tokens = Tokens(stage.database)
     user = await person(stage.database, Role.VIEWER)

@@ -20,6 +20,7 @@ from ctiscraper.web.rules import RULES, Public, Rule
 from internet.world import FakeInternet
 from people import person, session_of, token_of
 from web.shelf import Shelf
+from web.signing import OTHER, PASSWORD, log_in, post, user
 from web.test_sources import reading
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
@@ -85,6 +86,27 @@ async def test_a_person_is_named_with_his_session(
     assert (entry.actor_kind, entry.actor_id, entry.actor_token) == ("user", admin, "")
     assert entry.actor_name == "The the-admin"
     assert entry.request_id == answer.headers["x-request-id"]
+
+
+async def test_who_comes_and_goes_is_noted_and_whoever_is_not_let_in(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    jane = await user(opened)
+    assert (await log_in(stranger, password=OTHER)).status_code == 401
+    assert (await log_in(stranger)).status_code == 303
+    assert (await post(stranger, "/sudo", password=OTHER)).status_code == 403
+    assert (await post(stranger, "/logout")).status_code == 303
+    found = await entries(opened)
+    assert [(one.action, one.actor_kind, one.actor_id) for one in reversed(found)] == [
+        ("user.login_refused", "nobody", None),
+        ("user.login", "user", jane),
+        ("user.sudo_refused", "user", jane),
+        ("user.logout", "user", jane),
+    ]
+    for one in found:
+        assert (one.ip, len(one.request_id)) == ("127.0.0.1", 32)
+        assert PASSWORD not in str(one)
+        assert OTHER not in str(one)
 
 
 async def test_what_was_refused_or_only_read_is_not_noted(

@@ -9,8 +9,9 @@ from ctiscraper.access.cookies import csrf_token
 from ctiscraper.db.session import Database
 from ctiscraper.identity import GRANTS, Role
 from ctiscraper.web.guarded import GuardedRoute, check_rules
-from ctiscraper.web.rules import RULES, Public
+from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
 from people import person, session_of, token_of
+from web.shelf import Shelf
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
 
@@ -25,12 +26,26 @@ def asked(rule: str) -> tuple[str, str]:
 # It answers without an end; its own tests show who is let in.
 ENDLESS = "GET /api/v1/events"
 GUARDED = sorted(name for name, rule in RULES.items() if rule is not Public.ANYONE)
+FOR_ANYONE = {
+    *("GET /health", "GET /health/live", "GET /health/ready"),
+    *("GET /setup", "POST /setup", "GET /password", "POST /password"),
+    *("GET /login", "POST /login", "POST /login/code"),
+    *("POST /login/passkey", "POST /login/passkey/options"),
+    *("GET /oidc/start", "GET /oidc/callback", "GET /oidc/balancer"),
+    *("GET /feeds/{token}.atom", "GET /feeds/{token}.json"),
+    *("POST /theme", "POST /view"),
+}
 
 
 def test_every_route_has_a_rule_and_holds_to_it(app: FastAPI) -> None:
     check_rules(app)
     routes = [route for route in iter_route_contexts(app.routes) if getattr(route, "methods", None)]
     assert len(routes) == len(RULES)
+
+
+def test_few_routes_are_for_anyone() -> None:
+    assert set(RULES) - set(GUARDED) == FOR_ANYONE
+    assert set(PUBLIC_MOUNTS) == {"/static"}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +98,76 @@ async def test_a_role_does_what_it_holds_and_no_more(
         answer = await stranger.request(method, path, headers=headers | SAME_SITE)
         refused = answer.status_code == 403
         assert refused == (RULES[rule] not in GRANTS[role]), f"{rule}: {answer.status_code}"
+
+
+# Method, address and what is sent: of things that belong to whoever made them.
+OWN: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("GET", "/api/v1/searches/{search}", {}),
+    ("PATCH", "/api/v1/searches/{search}", {"name": "mine"}),
+    ("POST", "/api/v1/searches/{search}/seen", {}),
+    ("POST", "/api/v1/searches/{search}/feed", {}),
+    ("DELETE", "/api/v1/searches/{search}/feed", {}),
+    ("DELETE", "/api/v1/searches/{search}", {}),
+    ("GET", "/searches/{search}", {}),
+    ("POST", "/searches/{search}/change", {"name": "mine", "query": "mine"}),
+    ("POST", "/searches/{search}/move", {"place": "0"}),
+    ("POST", "/searches/{search}/feed", {}),
+    ("POST", "/searches/{search}/unfollow", {}),
+    ("POST", "/searches/{search}/remove", {}),
+    ("POST", "/api/v1/reading/changes/{change}/undo", {}),
+    ("POST", "/reading/undo", {"change": "{change}"}),
+    ("DELETE", "/api/v1/tokens/{token}", {}),
+    ("POST", "/tokens/{token}/revoke", {}),
+)
+
+
+async def made_by(asking: httpx2.AsyncClient, headers: dict[str, str]) -> dict[str, object]:
+    """One of each thing that is somebody's own."""
+    sent: tuple[tuple[str, dict[str, object]], ...] = (
+        ("searches", {"name": "a search", "query": "loader"}),
+        ("reading/changes", {"articles": [1], "starred": True}),
+        ("tokens", {"name": "a script", "scopes": ["article:read"]}),
+    )
+    made = []
+    for path, body in sent:
+        answer = await asking.post(f"/api/v1/{path}", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+        made.append(answer.json())
+    search, change, token = made
+    feed = await asking.post(f"/api/v1/searches/{search['id']}/feed", headers=headers)
+    assert feed.status_code == 201
+    return {"search": search["id"], "change": change["id"], "token": token["token"]["id"]}
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_what_is_somebody_s_own_is_out_of_reach_of_others(
+    stranger: httpx2.AsyncClient, opened: Database, shelf: Shelf, role: Role
+) -> None:
+    shelf.article("one", text="A loader.")
+    owner = await token_of(opened, await person(opened, Role.ANALYST, "owner"))
+    other = await token_of(opened, await person(opened, role))
+    his, theirs = ({"authorization": f"Bearer {one}"} | SAME_SITE for one in (owner, other))
+    things = await made_by(stranger, his)
+    for method, path, sent in OWN:
+        given = {name: value.format(**things) for name, value in sent.items()}
+        is_json = method == "PATCH"
+        answer = await stranger.request(
+            method,
+            path.format(**things),
+            json=given if is_json else None,
+            data=None if is_json else given,
+            headers=theirs,
+        )
+        # Administrators revoke everybody's tokens.
+        expected = {200, 303} if role is Role.ADMIN and "{token}" in path else {404}
+        assert answer.status_code in expected, f"{method} {path}: {answer.status_code}"
+    search = (await stranger.get(f"/api/v1/searches/{things['search']}", headers=his)).json()
+    assert (search["name"], search["query"], search["feed"]) == ("a search", "loader", True)
+    undone = await stranger.post(f"/api/v1/reading/changes/{things['change']}/undo", headers=his)
+    assert (undone.status_code, undone.json()["restored"]) == (200, 1)
+    tokens = (await stranger.get("/api/v1/tokens", headers=his)).json()
+    [live] = [one["live"] for one in tokens if one["id"] == things["token"]]
+    assert live is (role is not Role.ADMIN)
 
 
 @pytest.mark.parametrize(
@@ -156,12 +241,31 @@ async def test_a_session_does_nothing_by_json_that_claims_to_be_text(
             assert "another session" in answer.text
 
 
-async def test_an_ended_session_lets_nobody_in(
-    stranger: httpx2.AsyncClient, app: FastAPI, opened: Database, admin: int
+@pytest.mark.parametrize(
+    ("begun", "seen", "status"),
+    [
+        ("9 h", "7 h 59 min", 200),
+        ("9 h", "8 h 1 s", 303),
+        ("11 h 59 min", "0 s", 200),
+        ("12 h 1 s", "0 s", 303),
+    ],
+)
+async def test_an_ended_session_lets_nobody_in(  # noqa: PLR0913, PLR0917 - fixtures and cases
+    stranger: httpx2.AsyncClient,
+    app: FastAPI,
+    opened: Database,
+    admin: int,
+    begun: str,
+    seen: str,
+    status: int,
 ) -> None:
     stranger.cookies.set("ctiscraper", await session_of(opened, admin))
     assert (await stranger.get("/")).status_code == 200
     app.state.doorman.forget()
     async with opened.connection() as conn:
-        await conn.execute("UPDATE user_session SET seen_at = now() - interval '8 h 1 s'")
-    assert (await stranger.get("/")).status_code == 303
+        await conn.execute(
+            "UPDATE user_session"
+            " SET created_at = now() - %s::interval, seen_at = now() - %s::interval",
+            (begun, seen),
+        )
+    assert (await stranger.get("/")).status_code == status

@@ -31,6 +31,12 @@ def test_a_token_waits_until_its_oldest_request_is_a_minute_old(clock: Clock) ->
     assert [rate.wait("a"), rate.wait("a"), rate.wait("a")] == [0, 0, 20]
 
 
+def test_it_is_600_times_where_nothing_else_is_said(clock: Clock) -> None:
+    rate = TokenRate(clock=clock)
+    assert [rate.wait("a") for _ in range(600)] == [0] * 600
+    assert rate.wait("a") == 60
+
+
 def test_no_minute_holds_more_than_its_share(clock: Clock) -> None:
     rate = TokenRate(60, clock)
     let_in = []

@@ -1,6 +1,7 @@
 """Tokens are made, shown once, used within their bounds, and revoked at once."""
 
 import re
+from datetime import datetime, timedelta
 
 import httpx2
 import psycopg
@@ -61,6 +62,16 @@ async def test_a_token_is_made_used_and_revoked(
     assert (await stranger.get("/api/v1/articles", headers=bearer(secret))).status_code == 401
     assert (await client.delete(f"{API}/{token['id']}")).status_code == 200
     assert (await client.delete(f"{API}/nothing")).status_code == 404
+
+
+async def test_a_token_ends_after_90_days_where_nothing_else_is_said(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    _, csrf = await browsing(stranger, opened, Role.ANALYST)
+    headers = SAME_SITE | {"x-csrf-token": csrf["csrf"]}
+    token = (await stranger.post(API, json=GIVEN, headers=headers)).json()["token"]
+    made, ends = (datetime.fromisoformat(token[at]) for at in ("created_at", "expires_at"))
+    assert ends - made == timedelta(days=90)
 
 
 @pytest.mark.parametrize("role", list(Role))
