@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+import pytest
 from fastapi import FastAPI
 from pydantic import TypeAdapter
 
@@ -97,6 +98,18 @@ async def test_what_is_not_understood_is_refused(client: httpx2.AsyncClient) -> 
         assert (answer.status_code, path) == (422, path)
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+async def test_a_search_that_takes_too_long_is_told_how_to_narrow_it(
+    client: httpx2.AsyncClient, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ctiscraper.db.article_filters.SEARCH_SECONDS", 0.001)
+    for number in range(10):
+        shelf.article(f"n{number}", text=" ".join(f"word{n}" for n in range(20_000)))
+    slow = " OR ".join(f'"word{n} word{n + 2}"' for n in range(40))
+    answer = await client.get("/api/v1/articles", params={"q": slow})
+    assert answer.status_code == 400
+    assert "narrow it" in answer.json()["detail"]
 
 
 async def test_what_is_not_there_is_said_so(client: httpx2.AsyncClient) -> None:

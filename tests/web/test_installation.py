@@ -1,11 +1,18 @@
 """The pages of the installation: data packs, retention, settings."""
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
+import pytest
+from fastapi import FastAPI
 
+from ctiscraper.config import load_settings
 from ctiscraper.db.session import Database
-from ctiscraper.identity import Role
+from ctiscraper.identity import Permission, Role
+from ctiscraper.shown_settings import shown_settings
+from ctiscraper.web.rules import RULES
 from internet.world import FakeInternet
 from people import person, token_of
 from web.shelf import Shelf
@@ -26,6 +33,22 @@ async def test_settings_are_shown_to_who_may_read_them(database: str, tmp_path: 
         for path in ("/settings", "/api/v1/settings"):
             refused = await desk.client.get(path, headers={"authorization": f"Bearer {viewer}"})
             assert (refused.status_code, path) == (403, path)
+
+
+async def test_a_secret_is_neither_shown_nor_set(
+    client: httpx2.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CTISCRAPER_PROXY", "http://me:swordfish@proxy.example:3128")
+    given = app.state.services
+    app.state.services = replace(given, shown_settings=shown_settings(load_settings()))
+    for path in ("/settings", "/api/v1/settings"):
+        answer = await client.get(path)
+        assert (answer.status_code, path) == (200, path)
+        assert "CTISCRAPER_PROXY" in answer.text
+        assert "swordfish" not in answer.text
+    values = {row["name"]: row["value"] for row in (await client.get("/api/v1/settings")).json()}
+    assert re.fullmatch("set, ….{4}", values["proxy"])
+    assert Permission.SETTINGS_WRITE not in RULES.values()
 
 
 async def test_retention_says_what_would_go(database: str, tmp_path: Path, shelf: Shelf) -> None:

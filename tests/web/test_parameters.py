@@ -1,14 +1,18 @@
-"""Parameters that are read at once are read as the framework reads them."""
+"""Parameters read at once are read as the framework reads them, and none becomes SQL."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from ctiscraper.web.parameters import described
 from ctiscraper.web.schemas import ArticleParameters
+from ctiscraper.web.token_rate import TokenRate
+from web import claims
 from web.shelf import Shelf
 
 DESCRIPTION = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
@@ -49,6 +53,59 @@ def test_all_that_the_description_refers_to_is_in_it() -> None:
     known = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert known
     assert set(_refs(document)) <= known
+
+
+# What ends a text of SQL or a condition, adds to it, or leaves its rest out.
+SQL = (
+    "x' OR '1'='1",
+    'x" OR "1"="1',
+    "x'; DROP TABLE article CASCADE; --",
+    "x' UNION SELECT login FROM app_user --",
+    "x\\' OR 1=1 --",
+)
+PAGES = (
+    ("/", ("q", "tag", "source", "language", "cursor")),
+    ("/indicators", ("q", "under", "source")),
+    ("/accounting", ("source", "reason")),
+    ("/audit", ("actor", "action", "about")),
+)
+
+
+def parameters_of_lists() -> list[tuple[str, str]]:
+    """Path and name of each parameter of a question that ends."""
+    document: dict[str, Any] = json.loads(DESCRIPTION.read_text("utf-8"))
+    return [
+        (re.sub(r"\{\w+\}", "1", path.replace("{key}", "acme")), each["name"])
+        for path, operations in document["paths"].items()
+        for each in operations.get("get", {}).get("parameters", ())
+        if each["in"] == "query" and path != "/api/v1/events"
+    ]
+
+
+async def test_no_parameter_becomes_sql(
+    client: httpx2.AsyncClient, app: FastAPI, database: str, shelf: Shelf
+) -> None:
+    app.state.token_rate = TokenRate(100_000)
+    number = shelf.article("Lantern", text="See lantern.example there.", tags=["lantern"])
+    await claims.name(database, shelf, number, claims.mention("lantern.example"))
+    shelf.job("acme", "https://acme.example/dead", "dead", title="Lantern")
+    await client.post(
+        "/api/v1/watchlist", json={"kind": "keyword", "term": "lantern", "weight": 0.5}
+    )
+    await client.post("/api/v1/triage/changes", json={"articles": [number], "tag": "lantern"})
+    of_api = parameters_of_lists()
+    assert len(of_api) > 50
+    for path, name in of_api:
+        for words in SQL:
+            answer = await client.get(path, params={name: words})
+            assert answer.status_code in {200, 404, 422}, (path, name, words)
+            assert "lantern" not in answer.text.lower(), (path, name, words)
+    for path, names in PAGES:
+        for name in names:
+            for words in SQL:
+                answer = await client.get(path, params={name: words})
+                assert answer.status_code in {200, 422}, (path, name, words)
+    assert shelf.run("SELECT count(*) FROM article") == (1,)
 
 
 def _refs(node: object) -> list[str]:

@@ -28,8 +28,10 @@ from ctiscraper.web.pages import (
     users,
 )
 from ctiscraper.web.redirects import local_path
+from ctiscraper.web.rules import RULES
 from ctiscraper.web.security import BODY_MOST, HEADERS, is_same_origin
 from web.shelf import Shelf
+from web.test_guarded import ENDLESS, SAME_SITE, asked
 
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
 
@@ -72,6 +74,41 @@ async def test_every_answer_carries_the_headers(client: httpx2.AsyncClient, shel
         assert len(answer.headers["x-request-id"]) == 32
         assert answer.headers["cache-control"]
         assert "server" not in answer.headers
+
+
+async def test_every_route_carries_them_and_lets_no_cache_keep_it(
+    client: httpx2.AsyncClient,
+) -> None:
+    for rule in sorted(RULES):
+        if rule == ENDLESS:
+            continue
+        method, path = asked(rule)
+        answer = await client.request(method, path, headers=SAME_SITE)
+        assert {name: answer.headers[name] for name in HEADERS} == HEADERS, rule
+        assert len(answer.headers["x-request-id"]) == 32, rule
+        assert answer.headers["cache-control"] in {"no-store", "private, no-cache"}, rule
+
+
+async def test_pages_take_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
+    headers = (await client.get("/")).headers
+    parts = (part.partition(" ") for part in headers["content-security-policy"].split("; "))
+    assert {name: value for name, _, value in parts} == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+        "require-trusted-types-for": "'script'",
+        "trusted-types": "'none'",
+    }
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
+    assert "camera=()" in headers["permissions-policy"]
 
 
 async def test_own_names_are_answered(client: httpx2.AsyncClient) -> None:
@@ -131,6 +168,40 @@ async def test_every_change_refuses_another_site(app: FastAPI, client: httpx2.As
 async def test_body_over_the_cap_is_refused(client: httpx2.AsyncClient) -> None:
     answer = await client.post("/theme", content=b"x" * (BODY_MOST + 1), headers=OWN)
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/watchlist/add", 1_000_000),
+        ("/api/v1/watchlist", 1_000_000),
+        ("/indicators/lookup", 8_000_000),
+        ("/api/v1/lookup", 8_000_000),
+        ("/sources/import", 20_000_000),
+        ("/api/v1/sources/import", 20_000_000),
+    ],
+)
+async def test_each_kind_of_body_has_its_cap(
+    client: httpx2.AsyncClient, path: str, most: int
+) -> None:
+    said = {"content-length": str(most + 1)}
+    answer = await client.post(path, content=b"x", headers=OWN | said)
+    assert answer.status_code == 413
+    assert f"{most:,} bytes" in answer.text
+
+
+async def test_json_of_any_depth_is_refused_where_none_is_asked_for(
+    client: httpx2.AsyncClient,
+) -> None:
+    for depth in (50, 5_000, 150_000):
+        for begin, end in ((b"[", b"]"), (b'{"a":', b"}")):
+            answer = await client.post(
+                "/api/v1/watchlist",
+                content=begin * depth + b"1" + end * depth,
+                headers={"content-type": "application/json"},
+            )
+            assert answer.status_code in {400, 422}, depth
+            assert answer.headers["content-type"] == "application/problem+json"
 
 
 async def test_body_that_hides_its_length_is_cut(client: httpx2.AsyncClient) -> None:
