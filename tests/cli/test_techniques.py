@@ -60,7 +60,7 @@ def test_techniques_are_counted_narrowed_and_exported(named: Terminal) -> None:
         ["T1059.001", "PowerShell", "2"],
         ["T1566", "Phishing", "1"],
     ]
-    assert shown.splitlines()[-1] == "Of 2 articles."
+    assert shown.splitlines()[-1] == "Of 2 articles, near-duplicates counted."
     counted = named.run("techniques", "--words", "heliotrope", "--source", "acme", "--json").json
     assert [(one["technique"]["value"], one["articles"]) for one in counted] == [
         ("T1059.001", 1), ("T1566", 1),

@@ -23,11 +23,10 @@ from ctiscraper.cli.output import (
     print_table,
 )
 from ctiscraper.cli.texts import on_a_line
-from ctiscraper.db.article_filters import FOUND_MOST
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.entities import Entities
 from ctiscraper.db.session import Database
-from ctiscraper.db.techniques import TechniqueCount, Techniques
+from ctiscraper.db.techniques import NamedTechniques, TechniqueCount, Techniques
 from ctiscraper.entity_views import EntitySummary, Evidence, Place
 from ctiscraper.errors import NotFoundError
 from ctiscraper.evidence import evidence_of
@@ -98,25 +97,24 @@ def techniques(  # noqa: PLR0913 - one parameter for each option
     """The techniques of ATT&CK that articles name, those of the most articles first."""
     query = ArticleQuery(q=asked(words), source=source, since=utc(since), until=utc(until))
 
-    async def read() -> tuple[int, Sequence[TechniqueCount], Matrix]:
+    async def read() -> tuple[NamedTechniques, Matrix]:
         async with open_database(settings_for(data)) as database:
-            numbers = await Articles(database).matching(query)
-            counts = await Techniques(database).counts(numbers)
+            named = await Techniques(database).named(query)
             known = await AttackShelf().matrix(database) if layer else Matrix()
-        return len(numbers), counts, known
+        return named, known
 
-    articles, counts, known = run_async(read())
+    named, known = run_async(read())
     if layer is not None:
-        name = layer_name(articles, of=_sought(query))
-        write_whole(layer, known.layer(counts, f"{matrix}-attack", name))
+        name = layer_name(named.articles, of=_sought(query))
+        write_whole(layer, known.layer(named.counts, f"{matrix}-attack", name))
         print_note(f"{layer} is a layer for the ATT&CK Navigator")
-    shown = counts[:limit]
+    shown = named.counts[:limit]
     if csv:
         print_csv(_COUNTED, shown, defanged=False)
     elif json:
         print_json(shown)
     else:
-        _print_counts(shown, articles)
+        _print_counts(shown, named)
 
 
 def technique(  # noqa: PLR0913 - one parameter for each option
@@ -176,16 +174,18 @@ def _sought(query: ArticleQuery) -> str:
     )
 
 
-def _print_counts(counts: Sequence[TechniqueCount], articles: int) -> None:
+def _print_counts(counts: Sequence[TechniqueCount], named: NamedTechniques) -> None:
+    of = counted(named.articles, "article")
     if not counts:
-        print_lines([f"None of {counted(articles, 'article')} names a technique."])
+        print_lines([f"None of {of} names a technique."])
         return
     print_table(
         ["technique", "name", "articles"],
         [(one.technique.value, one.technique.name, one.articles) for one in counts],
     )
-    most = ", more are not counted" if articles >= FOUND_MOST else ""
-    print_lines(["", f"Of {counted(articles, 'article')}{most}."])
+    copies = ", near-duplicates counted" if named.copies else ""
+    most = ", more are not counted" if named.capped else ""
+    print_lines(["", f"Of {of}{copies}{most}."])
 
 
 def _print_technique(found: TechniqueShown) -> None:

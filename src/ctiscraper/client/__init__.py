@@ -23,9 +23,9 @@ __all__ = ["ApiError", "Client", "UnreachableError"]
 
 
 class Client(
+    ArticlesCalls,
     AnnotationsCalls,
     TriageCalls,
-    ArticlesCalls,
     SearchesCalls,
     EntitiesCalls,
     TechniquesCalls,

@@ -30,7 +30,10 @@ class TechniquesCalls(Transport):
     ) -> tuple[TechniqueCount, ...]:
         """Techniques, those of most articles first.
 
-        How many of the articles that the filters leave, 15,000 at most, name each technique.
+        How many of the articles that the filters leave name each technique.
+
+        Of all, of a source and of whole days (UTC) near-duplicates count; of any other list the
+        newest 15,000 count, without them unless `source` is given.
 
         Needs `article:read`.
         """

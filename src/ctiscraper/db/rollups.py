@@ -75,7 +75,7 @@ class Rollups:
         was done, and may be in a moment. Nobody who writes ever waits longer than for one step.
         """
         async with self._database.transaction() as conn:
-            if await _is_filled(conn):
+            if await is_filled(conn):
                 return False
             # Whoever waited here for its turn could be waited for in a ring.
             cursor = await conn.execute(
@@ -106,7 +106,7 @@ class Rollups:
     async def is_filled(self) -> bool:
         """Return whether all that was stored before there were counts is counted."""
         async with self._database.connection() as conn:
-            return await _is_filled(conn)
+            return await is_filled(conn)
 
     async def fold(self) -> None:
         """Sum the lanes of connections into one; one at a time does it, the others pass by."""
@@ -131,7 +131,8 @@ class Rollups:
         return found
 
 
-async def _is_filled(conn: Conn) -> bool:
+async def is_filled(conn: Conn) -> bool:
+    """Return whether all that was stored before there were counts is counted."""
     cursor = await conn.execute("SELECT filled >= last FROM rollup_fill")
     row = await cursor.fetchone()
     return row == (True,)

@@ -12,6 +12,11 @@ WEEK = timedelta(days=7)
 # A day of the week after which nothing of it is left out.
 _LAST = 7
 
+_BOUNDS = """
+    SELECT least((SELECT min(week) FROM tier_week), (SELECT min(week) FROM entity_week)),
+        greatest((SELECT max(week) FROM tier_week), (SELECT max(week) FROM entity_week))
+"""
+
 
 def monday(day: date) -> date:
     """Return the first day of the week of a day."""
@@ -35,6 +40,16 @@ async def days_now(conn: Conn) -> Days:
     row = await cursor.fetchone()
     assert row is not None, "a query without FROM has one row"
     return Days(row[0])
+
+
+async def weeks_of(conn: Conn, first: date, end: date) -> list[date]:
+    """Return the weeks that have counts of days from `first` on and before `end`."""
+    row = await (await conn.execute(_BOUNDS)).fetchone()
+    assert row is not None, "a query without FROM has one row"
+    if row[0] is None:
+        return []
+    week, last = max(monday(first), row[0]), min(end, row[1] + WEEK)
+    return [week + number * WEEK for number in range(-(-(last - week).days // WEEK.days))]
 
 
 def counted_since(bound: str) -> sql.Composed:

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from ctiscraper.db.techniques import TechniqueCount
 from ctiscraper.web.answers import encoded, tagged
-from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import layer_name
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
@@ -24,29 +23,30 @@ router = APIRouter(prefix="/techniques", tags=["techniques"], route_class=Guarde
 )
 async def list_techniques(
     request: Request,
-    articles: ArticlesDep,
     techniques: TechniquesDep,
     who: Who,
     parameters: Annotated[ArticleFilters, Query()],
 ) -> Response:
-    """How many of the articles that the filters leave, 15,000 at most, name each technique."""
-    numbers = await articles.matching(of_reader(parameters.query(), who))
-    return tagged(request, encoded(await techniques.counts(numbers)))
+    """How many of the articles that the filters leave name each technique.
+
+    Of all, of a source and of whole days (UTC) near-duplicates count; of any other list the newest
+    15,000 count, without them unless `source` is given.
+    """
+    named = await techniques.named(of_reader(parameters.query(), who))
+    return tagged(request, encoded(named.counts))
 
 
 @router.get("/layer", summary="The same as a layer of the ATT&CK Navigator")
 async def get_layer(
     request: Request,
-    articles: ArticlesDep,
     techniques: TechniquesDep,
     matrix: MatrixDep,
     who: Who,
     parameters: Annotated[LayerParameters, Query()],
 ) -> Response:
     """A file of format 4.5; scores are how many articles name each technique."""
-    numbers = await articles.matching(of_reader(parameters.query(), who))
-    counts = await techniques.counts(numbers)
-    layer = matrix.layer(counts, parameters.matrix, layer_name(len(numbers)))
+    named = await techniques.named(of_reader(parameters.query(), who))
+    layer = matrix.layer(named.counts, parameters.matrix, layer_name(named.articles))
     answer = tagged(request, layer)
     answer.headers["content-disposition"] = f'attachment; filename="{parameters.matrix}.json"'
     return answer

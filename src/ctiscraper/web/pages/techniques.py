@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.db.article_filters import FOUND_MOST
-from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.deps import OverviewDep
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import DOMAINS, layer_name
@@ -21,9 +20,8 @@ Filters = Annotated[MatrixFilters, Query()]
 
 
 @router.get("")
-async def technique_matrix(  # noqa: PLR0913, PLR0917 - a route names what it is given
+async def technique_matrix(
     request: Request,
-    articles: ArticlesDep,
     techniques: TechniquesDep,
     matrix: MatrixDep,
     overview: OverviewDep,
@@ -31,17 +29,14 @@ async def technique_matrix(  # noqa: PLR0913, PLR0917 - a route names what it is
     filters: Filters,
 ) -> Response:
     """How many of the asked articles name each technique, by tactic."""
-    numbers = await articles.matching(of_reader(filters.query(), who))
-    counts = await techniques.counts(numbers)
+    named = await techniques.named(of_reader(filters.query(), who))
     return render(
         "techniques.html",
         {
             "pulse": await overview.pulse(),
-            "articles": len(numbers),
-            "most": FOUND_MOST,
-            "counts": counts,
-            "columns": matrix.columns(counts, filters.matrix),
-            "elsewhere": matrix.elsewhere(counts, filters.matrix),
+            "named": named,
+            "columns": matrix.columns(named.counts, filters.matrix),
+            "elsewhere": matrix.elsewhere(named.counts, filters.matrix),
             "version": matrix.versions.get(filters.matrix, ""),
             "domains": DOMAINS,
             "filters": filters,
@@ -54,10 +49,9 @@ async def technique_matrix(  # noqa: PLR0913, PLR0917 - a route names what it is
 
 @router.get("/layer.json")
 async def technique_layer(
-    articles: ArticlesDep, techniques: TechniquesDep, matrix: MatrixDep, who: Who, filters: Filters
+    techniques: TechniquesDep, matrix: MatrixDep, who: Who, filters: Filters
 ) -> Response:
     """The same counts as a file for the ATT&CK Navigator."""
-    numbers = await articles.matching(of_reader(filters.query(), who))
-    counts = await techniques.counts(numbers)
-    layer = matrix.layer(counts, filters.matrix, layer_name(len(numbers)))
+    named = await techniques.named(of_reader(filters.query(), who))
+    layer = matrix.layer(named.counts, filters.matrix, layer_name(named.articles))
     return handed_over(layer, "application/json", f"{filters.matrix}.json")
