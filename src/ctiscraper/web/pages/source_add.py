@@ -21,6 +21,7 @@ from ctiscraper.web.multipart import Sent, read_parts
 from ctiscraper.web.problems import told
 from ctiscraper.web.render import fragment, render
 from ctiscraper.web.schemas import NoParameters
+from ctiscraper.web.search_words import sentence
 from ctiscraper.web.source_forms import AddForm
 
 router = APIRouter(prefix="/sources", route_class=GuardedRoute)
@@ -49,7 +50,7 @@ async def preview_source(
     try:
         settings = await sourcing.propose(web_address(form.url), **given)
     except CatalogError as error:
-        return await _add_page(request, overview, form, problem="; ".join(error.problems))
+        return await _add_page(request, overview, form, problem=sentence("; ".join(error.problems)))
 
     def shown(preview: Preview) -> str:
         return _looked(request, preview, form.tier)
@@ -75,9 +76,9 @@ async def add_source(
         source = await sourcing.add(settings, actor=actor)
         tell_of_source(request, source.settings.key, None, source.settings)
     except CatalogError as error:
-        return await _add_page(request, overview, form, problem="; ".join(error.problems))
+        return await _add_page(request, overview, form, problem=sentence("; ".join(error.problems)))
     except ConflictError as error:
-        return await _add_page(request, overview, form, problem=str(error))
+        return await _add_page(request, overview, form, problem=sentence(error))
     return RedirectResponse(f"/sources/{source.settings.key}?done=added", 303)
 
 
