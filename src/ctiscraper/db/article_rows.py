@@ -18,6 +18,8 @@ from ctiscraper.views import (
 
 EVIDENCE = 5
 """How much of the evidence of each part of a score stands in a list."""
+SCORE_DIGITS = 4
+"""With how many digits a score is kept."""
 
 _decoder = msgspec.json.Decoder(tuple[ScoredPart, ...])
 
@@ -135,7 +137,7 @@ def first_parts(document: str | None) -> tuple[ScoredPart, ...]:
 
 def kept_score(value: float | None) -> float | None:
     """Return a score with the digits that it was kept with."""
-    return None if value is None else round(value, 4)
+    return None if value is None else round(value, SCORE_DIGITS)
 
 
 def _parts(document: str | None) -> tuple[ScoredPart, ...]:

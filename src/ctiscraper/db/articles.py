@@ -1,6 +1,7 @@
 """Articles as they are read: lists by keyset, search within bounds, one in full."""
 
 from dataclasses import replace
+from functools import lru_cache
 
 import msgspec
 from psycopg import sql
@@ -192,16 +193,15 @@ class Articles:
     ) -> list[Row]:
         """Articles along an index; what has none of its own is a bounded walk."""
         wanted = to_wanted(query)
-        wanted.values["limit"] = limit
         if after is not None:
             wanted.walked.append(way[0])
             wanted.values |= {"at": after.at, "id": after.id}
         narrow = (query.method, query.min_score, query.watch, query.entity)
         if all(one is None for one in narrow):
             async with self._database.connection() as conn:
-                return await _walk(conn, wanted, way[1])
+                return await _walk(conn, wanted, way[1], limit)
         async with bounded(self._database) as conn:
-            return await _walk(conn, wanted, way[1])
+            return await _walk(conn, wanted, way[1], limit)
 
 
 def _is_plain(query: ArticleQuery, shown: Shown) -> bool:
@@ -209,13 +209,23 @@ def _is_plain(query: ArticleQuery, shown: Shown) -> bool:
     return query.q is None and query.tag is None and not shown.facets
 
 
-async def _walk(conn: Conn, wanted: Wanted, order: Sql) -> list[Row]:
+async def _walk(conn: Conn, wanted: Wanted, order: Sql, limit: int) -> list[Row]:
     """The articles along an index in list order."""
-    inner = sql.SQL("SELECT a.* FROM article a WHERE {} ORDER BY {} LIMIT %(limit)s").format(
-        AND.join(wanted.conditions) if wanted.conditions else sql.SQL("true"), order
-    )
-    cursor = await conn.execute(SUMMARY.format(inner, order), wanted.values)
+    conditions = tuple(one.as_string() for one in wanted.conditions)
+    statement = _walk_statement(conditions, order.as_string(), limit)
+    cursor = await conn.execute(statement, wanted.values, binary=True)
     return list(await cursor.fetchall())
+
+
+@lru_cache(maxsize=256)
+def _walk_statement(conditions: tuple[str, ...], order: str, limit: int) -> bytes:
+    """Put the statement of a list together, of which there are few.
+
+    Were the limit a value, the server would plan each time anew: it could be anything.
+    """
+    condition = " AND ".join(conditions) or "true"
+    inner = f"SELECT a.* FROM article a WHERE {condition} ORDER BY {order} LIMIT {limit}"  # noqa: S608 - of constants
+    return SUMMARY.format(sql.SQL(inner), sql.SQL(order)).as_bytes()
 
 
 async def _revisions(conn: Conn, article: ArticleDetail) -> tuple[RevisionRef, ...]:

@@ -1,11 +1,12 @@
 """The web application: every route, behind one guard."""
 
+from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -14,9 +15,8 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.story_views import Scoreboard
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.views import AccountingReport
-from ctiscraper.web import health, metrics, problems, sudo
+from ctiscraper.web import describing, health, metrics, problems, sudo
 from ctiscraper.web.allowance import Allowance
-from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.api import (
     accounting,
     annotations,
@@ -48,11 +48,11 @@ from ctiscraper.web.compression import Compression
 from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
 from ctiscraper.web.dashboard import TREND_SECONDS
 from ctiscraper.web.deps import WebServices
-from ctiscraper.web.describing import describe_access
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import Access
+from ctiscraper.web.flat import add_routes
 from ctiscraper.web.forwarded import Forwarded
-from ctiscraper.web.guarded import GuardedRoute, check_rules
+from ctiscraper.web.guarded import check_rules
 from ctiscraper.web.installation import RetentionReport
 from ctiscraper.web.live import Live
 from ctiscraper.web.pages import (
@@ -91,6 +91,34 @@ from ctiscraper.web.schemas import Problem
 from ctiscraper.web.security import Guard
 from ctiscraper.web.token_rate import TokenRate
 
+# Annotations and reading stand before articles: a file's name ends in what the number of an article
+# would take for its own.
+_RESOURCES = (
+    annotations,
+    reading,
+    articles,
+    searches,
+    article_entities,
+    entities,
+    techniques,
+    lookup,
+    verdicts,
+    enrichment,
+    stories,
+    dashboard,
+    events,
+    sources,
+    source_work,
+    watchlist,
+    scoreboard,
+    accounting,
+    operations,
+    queue,
+    installation,
+    users,
+    tokens,
+    audit,
+)
 _PAGES = (
     dashboard_page,
     article_pages,
@@ -179,7 +207,6 @@ def create_app(services: WebServices) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        generate_unique_id_function=_operation_id,
         redirect_slashes=False,
         # What is sent to a collector, and when, is for our own spans to say.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -201,14 +228,10 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)
     sudo.install(app)
-    app.include_router(_api())
-    app.include_router(health.router)
-    app.include_router(metrics.router)
-    for page in _PAGES:
-        app.include_router(page.router, include_in_schema=False)
+    app.router.routes.extend(_routes())
     app.mount("/static", _Static(directory=str(files("ctiscraper.web") / "static")))
     check_rules(app)
-    describe_access(app)
+    describing.describe_access(app)
     app.add_middleware(Guard, allowed_hosts=services.allowed_hosts)
     app.add_middleware(Forwarded, hops=services.hops)
     app.add_middleware(Compression)
@@ -217,32 +240,19 @@ def create_app(services: WebServices) -> FastAPI:
     return app
 
 
-def _api() -> APIRouter:
-    api = APIRouter(prefix="/api/v1", responses=_ERRORS, route_class=GuardedRoute)
-    named = (article_entities, entities, techniques, lookup, verdicts, enrichment, stories)
-    kept = (
-        dashboard,
-        events,
-        sources,
-        source_work,
-        watchlist,
-        scoreboard,
-        accounting,
-        operations,
-        queue,
-        installation,
-    )
-    access = (users, tokens, audit)
-    # Before articles: a file's name ends in what the number of an article would take for its own.
-    beside = (annotations, reading)
-    for resource in (*beside, articles, searches, *named, *kept, *access):
-        api.include_router(resource.router)
-
-    @api.get("/openapi.json", include_in_schema=False)
-    async def openapi(request: Request) -> Response:
-        return JsonAnswer(request.app.openapi(), headers={"cache-control": "private, no-cache"})
-
-    return api
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Every route but the static files; they are the same for every application."""
+    gathered = APIRouter(generate_unique_id_function=_operation_id)
+    for resource in _RESOURCES:
+        add_routes(gathered, resource.router, prefix="/api/v1", responses=_ERRORS)
+    for beside in (describing, health, metrics):
+        add_routes(gathered, beside.router)
+    for page in _PAGES:
+        add_routes(gathered, page.router, include_in_schema=False)
+    # Looked at one after the other: what is asked for most comes first.
+    first = "/api/v1/articles"
+    return tuple(sorted(gathered.routes, key=lambda one: getattr(one, "path", "") != first))
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -89,11 +89,16 @@ class WebServices:
     balancer: LoadBalancer | None = None
 
 
-async def services(request: Request) -> WebServices:
+def services_of(request: Request) -> WebServices:
     """Return what the app was made with."""
     given = request.app.state.services
     assert isinstance(given, WebServices)
     return given
+
+
+async def services(request: Request) -> WebServices:
+    """Return what the app was made with."""
+    return services_of(request)
 
 
 Services = Annotated[WebServices, Depends(services)]
@@ -210,7 +215,8 @@ def _forget(request: Request) -> None:
     request.app.state.recent.clear()
 
 
-async def _recent(request: Request) -> Recent[bytes]:
+def recent_of(request: Request) -> Recent[bytes]:
+    """Return the lists that were answered a moment ago."""
     kept = request.app.state.recent
     assert isinstance(kept, Recent)
     return kept
@@ -222,7 +228,6 @@ VerdictsDep = Annotated[Verdicts, Depends(over(Verdicts))]
 EnrichmentsDep = Annotated[Enrichments, Depends(over(Enrichments))]
 RecordsDep = Annotated[EnrichmentRecords, Depends(over(EnrichmentRecords))]
 ItemsDep = Annotated[Items, Depends(over(Items))]
-RecentDep = Annotated[Recent[bytes], Depends(_recent)]
 QueueDep = Annotated[Queue, Depends(over(Queue))]
 SavedSearchesDep = Annotated[SavedSearches, Depends(over(SavedSearches))]
 SimilarDep = Annotated[Similar, Depends(over(Similar))]

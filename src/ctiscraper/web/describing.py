@@ -1,9 +1,12 @@
-"""What the API's description says of access: how a caller shows who he is, and what he needs."""
+"""The API's description, and what it says of access: how to show who asks, and what that needs."""
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from starlette.responses import Response
 
+from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.rules import RULES, Public
 
 _SCHEMES: dict[str, Any] = {
@@ -24,6 +27,14 @@ _SCHEMES: dict[str, Any] = {
     },
 }
 _EITHER: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
+
+router = APIRouter(route_class=GuardedRoute)
+
+
+@router.get("/api/v1/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """Return the description of every operation (OpenAPI 3.1)."""
+    return JsonAnswer(request.app.openapi(), headers={"cache-control": "private, no-cache"})
 
 
 def describe_access(app: FastAPI) -> None:

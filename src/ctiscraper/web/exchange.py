@@ -93,9 +93,7 @@ class _Answer:
 
 def route_of(scope: Scope) -> str:
     """Return the pattern of the route that answered, of which there are few."""
-    # A route of an included router knows its own part only; where it was included stands beside it.
-    whole = scope.get("fastapi", {}).get("effective_route_context")
-    path = getattr(whole or scope.get("route"), "path", None)
+    path = getattr(scope.get("route"), "path", None)
     if isinstance(path, str):
         return path
     root = scope.get("root_path", "")

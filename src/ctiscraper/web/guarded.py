@@ -3,7 +3,8 @@
 from collections.abc import Callable, Coroutine
 from hmac import compare_digest
 from http import HTTPStatus
-from typing import Any
+from inspect import get_annotations
+from typing import Any, cast
 from urllib.parse import parse_qs, urlencode
 
 from fastapi import FastAPI, HTTPException, Request
@@ -34,6 +35,8 @@ NO_USERS = (
 )
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+# What such a function is annotated with.
+_ALONE = {"request": Request, "return": Response}
 
 
 class GuardedRoute(APIRoute):
@@ -54,7 +57,12 @@ class GuardedRoute(APIRoute):
         return guarded
 
     def unguarded(self) -> Handler:
-        """Return the handler itself."""
+        """Return the handler itself.
+
+        A function that takes the request alone and answers it needs nothing to be made ready.
+        """
+        if get_annotations(self.endpoint, eval_str=True) == _ALONE and not self.dependencies:
+            return cast("Handler", self.endpoint)
         return super().get_route_handler()
 
 
@@ -170,7 +178,7 @@ def doorman(request: Request) -> Doorman:
 
 def session_cookie(request: Request) -> str:
     """Return the name of the cookie of a session; without TLS none can be bound to its host."""
-    return "__Host-ctiscraper" if request.url.scheme == "https" else "ctiscraper"
+    return "__Host-ctiscraper" if request.scope["scheme"] == "https" else "ctiscraper"
 
 
 def check_rules(app: FastAPI) -> None:

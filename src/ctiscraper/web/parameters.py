@@ -1,6 +1,5 @@
 """Parameters of the busiest routes, read at once: the framework looks at each field anew."""
 
-from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -15,30 +14,30 @@ Model = TypeVar("Model", bound=BaseModel)
 _REFS = "#/components/schemas/{model}"
 
 
-def read_as(model: type[Model]) -> Callable[[Request], Coroutine[Any, Any, Model]]:
-    """Return what gives a route its parameters, of which the last of a name counts.
+def read_parameters(request: Request, model: type[Model]) -> Model:
+    """Return the parameters of a route that describes them with `described`.
 
-    The route describes them with `described`.
+    The last of a name counts. Raises RequestValidationError.
     """
-
-    async def read(request: Request) -> Model:
-        try:
-            given = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=FIELDS_MOST)
-            return model.model_validate(dict(given))
-        except ValidationError as error:
-            faults = error.errors(include_context=False, include_url=False)
-            raise RequestValidationError(
-                [{**fault, "loc": ("query", *fault["loc"])} for fault in faults]
-            ) from error
-        except ValueError as error:
-            fault = {"loc": ("query",), "msg": "the parameters are too many", "type": "query"}
-            raise RequestValidationError([fault]) from error
-
-    return read
+    try:
+        given = parse_qsl(
+            request.scope["query_string"].decode("latin-1"),
+            keep_blank_values=True,
+            max_num_fields=FIELDS_MOST,
+        )
+        return model.model_validate(dict(given))
+    except ValidationError as error:
+        faults = error.errors(include_context=False, include_url=False)
+        raise RequestValidationError(
+            [{**fault, "loc": ("query", *fault["loc"])} for fault in faults]
+        ) from error
+    except ValueError as error:
+        fault = {"loc": ("query",), "msg": "the parameters are too many", "type": "query"}
+        raise RequestValidationError([fault]) from error
 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
-    """Return what the description of a route says of the parameters that `model` reads."""
+    """Return what the description of a route says of the parameters that `model` has."""
     schema = model.model_json_schema(ref_template=_REFS)
     required = set(schema.get("required", ()))
     parameters = []

@@ -6,7 +6,7 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -45,6 +45,11 @@ HEADERS = {
 }
 # Told where TLS is spoken: this host is asked over nothing else for a year.
 TRANSPORT_SECURITY = "max-age=31536000"
+# As they are sent, which is with every answer.
+_RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+_OVER_TLS = (b"strict-transport-security", TRANSPORT_SECURITY.encode())
+_REQUEST_ID, _CACHE_CONTROL = b"x-request-id", b"cache-control"
+_OURS = frozenset((_REQUEST_ID, _OVER_TLS[0], *(name for name, _ in _RAW_HEADERS)))
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -127,13 +132,14 @@ class _Marked:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers[name] = value
+            headers = [pair for pair in message["headers"] if pair[0] not in _OURS]
+            if all(name != _CACHE_CONTROL for name, _ in headers):
+                headers.append((_CACHE_CONTROL, b"no-store"))
+            headers += _RAW_HEADERS
             if self._over_tls:
-                headers["strict-transport-security"] = TRANSPORT_SECURITY
-            headers["x-request-id"] = self._request_id
-            headers.setdefault("cache-control", "no-store")
+                headers.append(_OVER_TLS)
+            headers.append((_REQUEST_ID, self._request_id.encode()))
+            message["headers"] = headers
         await self._send(message)
 
 

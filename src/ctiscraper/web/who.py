@@ -10,10 +10,15 @@ from ctiscraper.identity import Permission, Principal
 from ctiscraper.views import ArticleQuery
 
 
-async def _who(request: Request) -> Principal:
+def who_asks(request: Request) -> Principal:
+    """Return who asks for a route that is not for anyone."""
     principal = request.state.principal
     assert isinstance(principal, Principal), "its route is not for anyone"
     return principal
+
+
+async def _who(request: Request) -> Principal:
+    return who_asks(request)
 
 
 Who = Annotated[Principal, Depends(_who)]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
@@ -19,12 +19,12 @@ from ctiscraper.views import (
 )
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.changes import Changes, compare
-from ctiscraper.web.deps import ArticlesDep, RecentDep
+from ctiscraper.web.deps import ArticlesDep, recent_of, services_of
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.parameters import described, read_as
+from ctiscraper.web.parameters import described, read_parameters
 from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
 from ctiscraper.web.tables import EXPORTED, Ask, Export, Format, streamed
-from ctiscraper.web.who import Who, of_reader
+from ctiscraper.web.who import of_reader, who_asks
 
 router = APIRouter(prefix="/articles", tags=["articles"], route_class=GuardedRoute)
 
@@ -40,13 +40,7 @@ Nothing = Annotated[NoParameters, Query()]
     openapi_extra=described(ArticleParameters),
     summary="Articles, newest or best first",
 )
-async def list_articles(
-    request: Request,
-    articles: ArticlesDep,
-    recent: RecentDep,
-    who: Who,
-    parameters: Annotated[ArticleParameters, Depends(read_as(ArticleParameters))],
-) -> Response:
+async def list_articles(request: Request) -> Response:
     """Near-duplicates are folded into the article that came first, unless `source` is given.
 
     With `order=score` the best of `days` come first. Follow `next` for more. `found` counts what
@@ -55,7 +49,9 @@ async def list_articles(
     second old. As CSV or NDJSON the answer is the whole list from `cursor` on, or as many as
     `limit` says.
     """
+    parameters, who = read_parameters(request, ArticleParameters), who_asks(request)
     query = of_reader(parameters.query(), who)
+    articles = Articles(services_of(request).database)
     form = parameters.form(request)
     if form is not Format.JSON:
         most = parameters.limit if "limit" in parameters.model_fields_set else None
@@ -72,7 +68,8 @@ async def list_articles(
             shown=parameters.shown(),
         )
 
-    return tagged(request, await recent.get((who.user_id, request.url.query), make))
+    key = (who.user_id, request.scope["query_string"])
+    return tagged(request, await recent_of(request).get(key, make))
 
 
 def _pages(articles: Articles, query: ArticleQuery) -> Ask[ArticleSummary]:
