@@ -157,7 +157,7 @@ async def test_a_stream_ends_with_its_token_and_keeps_no_session_alive(
     place: Place, opened: Database, admin: int, shelf: Shelf, token: str
 ) -> None:
     secret = await session_of(opened, admin)
-    shelf.run("UPDATE user_session SET seen_at = now() - interval '7 hours 59 minutes 59 seconds'")
+    shelf.run("UPDATE user_session SET seen_at = now() - interval '7 hours 50 minutes'")
     async with (
         place.asked(authorization=token) as (_, mine),
         place.asked(cookie=f"ctiscraper={secret}") as (_, idle),

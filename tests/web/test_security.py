@@ -1,5 +1,6 @@
 """What every exchange passes: hosts, origins, bodies, headers, faults."""
 
+import re
 from collections.abc import AsyncIterator
 from itertools import product
 
@@ -157,11 +158,9 @@ def test_programs_without_browser_headers_may_use_the_api() -> None:
 async def test_every_change_refuses_another_site(app: FastAPI, client: httpx2.AsyncClient) -> None:
     changing = changing_routes(app)
     assert {("POST", "/theme"), ("DELETE", "/api/v1/sources/{key}")} <= changing
-    ids = {"verdict_id": 1, "decision_id": 1, "story_id": 1, "entry_id": 1, "user_id": 1}
     for method, path in changing:
-        answer = await client.request(
-            method, path.format(key="acme", **ids), headers={"sec-fetch-site": "cross-site"}
-        )
+        asked = re.sub(r"\{\w+\}", "1", path)
+        answer = await client.request(method, asked, headers={"sec-fetch-site": "cross-site"})
         assert (answer.status_code, path) == (403, path)
 
 

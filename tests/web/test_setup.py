@@ -27,7 +27,11 @@ def form(token: str, **other: str) -> dict[str, str]:
     return {"token": token, **named, **other}
 
 
-OPEN = {"/setup", "/password", "/theme", "/health", "/health/live", "/health/ready"}
+OPEN = {
+    *("/setup", "/password", "/theme", "/health", "/health/live", "/health/ready"),
+    # Whose address is right has been given it by somebody.
+    *("/feeds/{token}.atom", "/feeds/{token}.json"),
+}
 
 
 async def test_nothing_else_is_answered_before(stranger: httpx2.AsyncClient) -> None:
