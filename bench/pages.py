@@ -1,6 +1,6 @@
 """Every page over a million articles: time at the server, bytes, and what Chromium sees of it.
 
-Run: .venv/bin/python bench/pages.py [--rows 1000000] [--rounds 12]
+Run: .venv/bin/python bench/pages.py [--rows 1000000] [--rounds 12] [--data FOLDER]
 
 The server is one process as in production; pages are asked for one at a time, each at other places
 every time. Chromium opens the pages with its processor slowed to a fourth and nothing kept, and
@@ -237,9 +237,9 @@ def tell(pages: Sequence[Page], painted: dict[str, tuple[float, float]], first: 
     return held and first <= FIRST_PAGE_BYTES
 
 
-async def main(rows: int, rounds: int) -> bool:
+async def main(rows: int, rounds: int, data: Path | None) -> bool:
     """Build, serve, ask and look."""
-    async with search.filled(rows) as database, served(database) as site:
+    async with search.filled(rows, data) as database, served(database) as site:
         await measured(site, database, 2)
         pages = await measured(site, database, rounds)
         one = {page.name: page.name for page in pages if "{" not in page.name}
@@ -251,5 +251,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--data", type=Path, help="a folder that keeps what is filled")
     options = parser.parse_args()
-    sys.exit(0 if asyncio.run(main(options.rows, options.rounds)) else 1)
+    sys.exit(0 if asyncio.run(main(options.rows, options.rounds, options.data)) else 1)
