@@ -34,9 +34,12 @@ VOLATILE = {
     "full_page_writes": "off",
     "autovacuum": "off",
     "max_connections": "200",
-    "max_wal_size": "4GB",
+    "max_wal_size": "1GB",
     "shared_buffers": "64MB",
 }
+
+MEMORY = Path("/dev/shm")
+MEMORY_LEAST = 6 << 30
 
 
 def pytest_report_header() -> str:
@@ -98,11 +101,16 @@ async def postgres(shared_tmp: Path, binaries: PgBinaries) -> AsyncIterator[str]
 
 
 def _server_folder(shared_tmp: Path) -> Path:
-    """A folder that the unprivileged user can reach whom root gives the server to."""
-    if os.geteuid() != 0:
+    """A folder that the unprivileged user can reach whom root gives the server to.
+
+    In memory where there is room: a database is hundreds of files, and on a disk each of them may
+    wait for whatever else is written there.
+    """
+    has_room = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_LEAST
+    if os.geteuid() != 0 and not has_room:
         return shared_tmp / "postgres"
     run = hashlib.sha256(os.fsencode(shared_tmp)).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"ctiscraper-test-{run}"
+    return (MEMORY if has_room else Path(tempfile.gettempdir())) / f"ctiscraper-test-{run}"
 
 
 @pytest.fixture(scope="session")
