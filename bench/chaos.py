@@ -33,16 +33,17 @@ from ctiscraper.tasks.valkey import EmbeddedValkey
 LEASE = 5.0
 POISON = ("/a/7", "/a/11")
 POISONED = "127.10.0.1"
-# Whoever stores one of them has it for a second: none is quick enough to escape its end.
-HELD = (
+# Who takes one of them is told of at once: what is stored is sent in one go, and kept whoever ends.
+TOLD = (
     b"""
-    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
-    'BEGIN PERFORM pg_sleep(1); RETURN NEW; END'
+    CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN NOTIFY taken; RETURN NULL; END'
     """,
     *(
         f"""
-        CREATE TRIGGER hold_{number} BEFORE INSERT ON article FOR EACH ROW
-        WHEN (NEW.url LIKE '%//{POISONED}:%{path}') EXECUTE FUNCTION hold()
+        CREATE TRIGGER tell_{number} AFTER UPDATE OF state ON fetch_job FOR EACH ROW
+        WHEN (NEW.state = 'leased' AND NEW.host = '{POISONED}' AND NEW.url LIKE '%{path}')
+        EXECUTE FUNCTION tell()
         """.encode()
         for number, path in enumerate(POISON)
     ),
@@ -141,6 +142,7 @@ class Chaos:
 
     async def _poison(self, conn: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         await conn.set_autocommit(True)
+        await conn.execute("LISTEN taken")
         while not self.done:
             cursor = await conn.execute(
                 """
@@ -154,7 +156,8 @@ class Chaos:
                 if pid in alive:
                     self._signal(int(str(pid)), signal.SIGKILL)
                     self.events["killed by a poison item"] += 1
-            await asyncio.sleep(0.02)
+            async for _ in conn.notifies(timeout=0.02, stop_after=1):
+                pass
 
     def _signal(self, pid: int, number: int) -> None:
         if pid:
@@ -232,7 +235,7 @@ async def run(
     async with Database(made.conninfo) as database:
         await Sources(database).seed(tuple(rig.sources(options.hosts)))
         async with database.connection() as conn:
-            for statement in HELD:
+            for statement in TOLD:
                 await conn.execute(statement)
     chaos = Chaos(made, options, redis)
     started = time.monotonic()
