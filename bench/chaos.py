@@ -32,6 +32,22 @@ from ctiscraper.tasks.valkey import EmbeddedValkey
 
 LEASE = 5.0
 POISON = ("/a/7", "/a/11")
+POISONED = "127.10.0.1"
+# Who takes one of them is told of at once: what is stored is sent in one go, and kept whoever ends.
+TOLD = (
+    b"""
+    CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN NOTIFY taken; RETURN NULL; END'
+    """,
+    *(
+        f"""
+        CREATE TRIGGER tell_{number} AFTER UPDATE OF state ON fetch_job FOR EACH ROW
+        WHEN (NEW.state = 'leased' AND NEW.host = '{POISONED}' AND NEW.url LIKE '%{path}')
+        EXECUTE FUNCTION tell()
+        """.encode()
+        for number, path in enumerate(POISON)
+    ),
+)
 # The share of pages that kills may cost a second time.
 MOST_AGAIN = 0.03
 
@@ -126,20 +142,22 @@ class Chaos:
 
     async def _poison(self, conn: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         await conn.set_autocommit(True)
+        await conn.execute("LISTEN taken")
         while not self.done:
             cursor = await conn.execute(
                 """
                 SELECT DISTINCT h.pid FROM fetch_job j JOIN worker_heartbeat h USING (worker)
                 WHERE j.state = 'leased' AND j.url LIKE ANY(%s) AND j.host = ANY(%s)
                 """,
-                ([f"%{path}" for path in POISON], ["127.10.0.1"]),
+                ([f"%{path}" for path in POISON], [POISONED]),
             )
             alive = {worker.pid for worker in self.made.workers if worker.poll() is None}
             for (pid,) in await cursor.fetchall():
                 if pid in alive:
                     self._signal(int(str(pid)), signal.SIGKILL)
                     self.events["killed by a poison item"] += 1
-            await asyncio.sleep(0.02)
+            async for _ in conn.notifies(timeout=0.02, stop_after=1):
+                pass
 
     def _signal(self, pid: int, number: int) -> None:
         if pid:
@@ -216,6 +234,9 @@ async def run(
     """Return whether nothing was lost or doubled and little was fetched again."""
     async with Database(made.conninfo) as database:
         await Sources(database).seed(tuple(rig.sources(options.hosts)))
+        async with database.connection() as conn:
+            for statement in TOLD:
+                await conn.execute(statement)
     chaos = Chaos(made, options, redis)
     started = time.monotonic()
     helpers = [asyncio.create_task(chaos.keep_workers()), asyncio.create_task(chaos.poison())]

@@ -22,14 +22,15 @@ import psutil
 
 import rig
 from ctiscraper.config import load_settings
+from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.valkey import EmbeddedValkey
 
 ROUND_SECONDS, ROUNDS = 30.0, 8
-# The slowest fault ends within 36 seconds, and a worker gives free pages back every 20.
-REST_SECONDS, LOOK_SECONDS = 62.0, 10
+# The slowest fault ends within 36 seconds; a worker gives free pages back every 20.
+ENDS_SECONDS, REST_SECONDS, LOOK_SECONDS = 300.0, 25.0, 10
 MOST_SLOPE = 1.0
 ITEMS = 5
 
@@ -72,12 +73,33 @@ async def least_memory(made: rig.Installation, seconds: int) -> dict[int, float]
 
 
 async def rest(database: Database) -> None:
-    """Let nothing be due, and return when what is under way has ended and memory was given back."""
+    """Let nothing be due, and return when what is under way has ended and memory was given back.
+
+    However much else the machine does: what is still in hand would be counted as memory that grew.
+    """
     async with database.connection() as conn:
         await conn.execute(
             "UPDATE source_state SET next_check_at = now() + interval '1 day' WHERE enabled"
         )
+        await conn.execute("UPDATE host SET work_at = now() + interval '1 day'")
+    async with asyncio.timeout(ENDS_SECONDS):
+        while not await is_idle(database):
+            await asyncio.sleep(1)
     await asyncio.sleep(REST_SECONDS)
+
+
+async def is_idle(database: Database) -> bool:
+    """Return whether nothing is asked for, read or looked through."""
+    async with database.connection() as conn:
+        cursor = await conn.execute(
+            """
+            SELECT NOT EXISTS (SELECT 1 FROM fetch_job WHERE state = 'leased')
+                AND NOT EXISTS (SELECT 1 FROM host WHERE lease_until > now())
+                AND NOT EXISTS (SELECT 1 FROM outbox)
+            """
+        )
+        row = await cursor.fetchone()
+    return row == (True,) and not await Enrichments(database).waiting(new=True)
 
 
 async def due_again(database: Database) -> None:

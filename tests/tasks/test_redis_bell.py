@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from celery.worker import state
 from redis.asyncio import Redis
 
 from ctiscraper.config import Settings
@@ -164,6 +165,18 @@ async def test_ears_hear_again_after_redis_was_emptied_and_restarted(
         await valkey.stop()
         listener.heard = 0
         await heard_by(listener, bell, Tier.STANDARD)
+
+
+async def test_ears_that_stopped_leave_celery_able_to_run_another_worker(
+    valkey: EmbeddedValkey,
+) -> None:
+    async with bell_at(valkey.url) as bell, listening(valkey.url) as listener:
+        await heard_by(listener, bell, Tier.STANDARD)
+
+    async def may_run() -> bool:
+        return state.should_stop is None
+
+    await until(may_run)
 
 
 async def test_the_beat_rings_for_every_tier(valkey: EmbeddedValkey) -> None:

@@ -37,6 +37,7 @@ class Conn(AsyncConnection[TupleRow]):
     def carried(self, size: int) -> None:
         """Note a message of about `size` bytes; the parameters of statements are noted anyway."""
         if size > LARGE:
+            # The pool replaces what has expired when it comes back, without a warning.
             self._expire_at = 0.0
 
 

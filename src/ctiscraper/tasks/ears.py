@@ -74,6 +74,8 @@ class Ears:
             self._controller.start()
             if not self._closing.wait(_SLACK):
                 log.warning("ears_restarted", exitcode=self._controller.exitcode)
+        # One for all of the process: whoever listens next would end at once.
+        state.should_stop = None
 
     def _hear(self, headers: Mapping[str, str], tier: str) -> None:
         """Serve a message in the event loop, and come back when there is no more to do."""
