@@ -51,19 +51,44 @@ def test_pages_come_through_with_each_header_once(door: Edge, path: str, status:
     assert answer.one("server") == "nginx"
 
 
-def test_text_is_compressed_and_its_tag_still_counts(door: Edge) -> None:
-    page = ask(door.port, "/", Accept_Encoding="gzip")
-    assert page.one("content-encoding") == "gzip"
-    plain = ask(door.port, "/api/v1/articles")
+@pytest.mark.parametrize(
+    ("site_of_asker", "is_compressed"),
+    [
+        ("same-origin", True),
+        ("none", True),
+        ("same-site", False),
+        ("cross-site", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_compressed_where_no_other_site_can_measure_it(
+    door: Edge, site_of_asker: str, *, is_compressed: bool
+) -> None:
+    said = {"Sec_Fetch_Site": site_of_asker} if site_of_asker else {}
+    page = ask(door.port, "/", Accept_Encoding="gzip", **said)
+    assert page.status == 200
+    assert page.all("content-encoding") == (["gzip"] if is_compressed else [])
+
+
+async def test_what_a_program_asks_for_is_compressed_and_its_tag_still_counts(
+    door: Edge, site: Site
+) -> None:
+    async with Database(site.shelf.conninfo, size=1) as opened:
+        token = await token_of(opened, await person(opened, login="program"))
+    known = {"Authorization": f"Bearer {token}"}
+    plain = ask(door.port, "/api/v1/articles", **known)
     assert plain.all("content-encoding") == []
     assert b"article 29" in plain.body
-    listed = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip")
+    listed = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip", **known)
     assert listed.one("content-encoding") == "gzip"
     assert len(listed.body) < len(plain.body) / 2
     tag = listed.one("etag")
     assert tag == f"W/{plain.one('etag')}"
-    again = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip", If_None_Match=tag)
+    again = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip", If_None_Match=tag, **known)
     assert (again.status, again.body) == (304, b"")
+    # A browser's own question: with the cookie of somebody, whom another site may lead here.
+    asked = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip", Sec_Fetch_Site="cross-site")
+    assert asked.all("content-encoding") == []
 
 
 def test_every_static_file_of_a_page_may_be_kept(door: Edge) -> None:
