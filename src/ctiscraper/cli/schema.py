@@ -95,6 +95,8 @@ def check(data: Data = None, json: Json = False) -> None:
         raise typer.Exit(Exit.SETTINGS)
 
 
+_WHOSE = {Part.WEB: "the pages", Part.WORKER: "workers and of beat"}
+
 WebRole = Annotated[str, typer.Option("--web", metavar="NAME", help="Role of the pages.")]
 WorkerRole = Annotated[
     str, typer.Option("--worker", metavar="NAME", help="Role of workers and of beat.")
@@ -114,7 +116,7 @@ WorkerPassword = Annotated[
 
 
 @app.command()
-def roles(  # noqa: PLR0913 - one parameter for each option
+def roles(
     *,
     web: WebRole = "ctiscraper_web",
     worker: WorkerRole = "ctiscraper_worker",
@@ -144,9 +146,6 @@ def roles(  # noqa: PLR0913 - one parameter for each option
         print_json({role.part.value: role.name for role in wanted})
         return
     print_lines([f"{role.name} has the rights of {_WHOSE[role.part]} now." for role in wanted])
-
-
-_WHOSE = {Part.WEB: "the pages", Part.WORKER: "workers and of beat"}
 
 
 def _password(file: Path | None) -> str | None:

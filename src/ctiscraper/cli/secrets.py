@@ -42,7 +42,7 @@ Share = Annotated[
 
 
 @app.command()
-def make(  # noqa: PLR0913 - one parameter for each option
+def make(
     folder: Folder,
     *,
     web: Share = None,
