@@ -8,12 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
 
 import httpx2
 import pytest
 import trustme
-from fastapi import Body, FastAPI
+from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
 
 from cli.terminal import Terminal, environment
@@ -51,8 +50,8 @@ class Pages:
         await self.go_on.wait()
         return "held"
 
-    async def sum(self, body: Annotated[bytes, Body()]) -> int:
-        return len(body)
+    async def sum(self, request: Request) -> int:
+        return len(await request.body())
 
     async def endless(self) -> StreamingResponse:
         async def blocks() -> AsyncIterator[bytes]:
@@ -264,17 +263,17 @@ def test_the_one_who_is_awaited_longest_goes_first() -> None:
     assert first is not None
     assert second is not None
     assert third is not None
-    crowd.await_body(first)
-    crowd.work(second)
+    crowd.receive_from(first)
+    crowd.work_for(second)
     assert crowd.at_work == 1
     # The one without a head before the one whose body is on its way.
     fourth = arrives("192.0.2.4")
     assert fourth is not None
-    crowd.work(fourth)
+    crowd.work_for(fourth)
     fifth = arrives("192.0.2.5")
     assert fifth is not None
     assert gone == ["192.0.2.3", "192.0.2.1"]
-    crowd.work(fifth)
+    crowd.work_for(fifth)
     assert arrives("192.0.2.6") is None
     crowd.leave(second)
     crowd.leave(second)
@@ -296,7 +295,7 @@ def test_addresses_of_one_network_are_one(address: str, other: str, *, are_one: 
     crowd = Crowd(Limits(of_one=1))
     first = crowd.admit(address)
     assert first is not None
-    crowd.work(first)
+    crowd.work_for(first)
     assert (crowd.admit(other) is None) is are_one
 
 

@@ -92,15 +92,15 @@ class Crowd:
         if not own:
             self._parties.pop(guest.party, None)
 
-    def await_head(self, guest: Guest) -> None:
-        """Note that the next request of a guest is awaited."""
+    def wait_for(self, guest: Guest) -> None:
+        """Note that a guest is waited for: to ask, or to read on."""
         self._move(guest, self._awaited)
 
-    def await_body(self, guest: Guest) -> None:
+    def receive_from(self, guest: Guest) -> None:
         """Note that a guest sends the body of a request."""
         self._move(guest, self._sending)
 
-    def work(self, guest: Guest) -> None:
+    def work_for(self, guest: Guest) -> None:
         """Note that a guest is waiting for us."""
         self._move(guest, None)
 
@@ -194,6 +194,7 @@ class Connection(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let the guest go."""
         super().connection_lost(exc)
+        self._unset_keepalive_if_required()
         self._crowd.leave(self._guest)
         for timer in (self._patience, self._unread, self._ending):
             if timer is not None:
@@ -201,6 +202,8 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and see whether the request is whole now."""
+        if self.transport.is_closing():
+            return
         if self.timeout_keep_alive_task is not None:
             # The next request begins here, not when the last was answered.
             self._awaits = None
@@ -221,6 +224,7 @@ class Connection(H11Protocol):
     def pause_writing(self) -> None:
         """Wait for a guest who does not read what he is sent; not for ever."""
         super().pause_writing()
+        self._crowd.wait_for(self._guest)
         self._unread = self.loop.call_later(self._limits.answer_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
@@ -228,11 +232,12 @@ class Connection(H11Protocol):
         super().resume_writing()
         if self._unread is not None:
             self._unread.cancel()
+        self._follow()
 
     def _follow(self) -> None:
         """See who waits for whom now."""
         if self.transport.is_closing():
-            self._crowd.await_head(self._guest)
+            self._crowd.wait_for(self._guest)
             self._end_within(self._limits.answer_seconds)
             return
         state = self.conn.their_state
@@ -240,11 +245,11 @@ class Connection(H11Protocol):
         if awaits is not self._awaits:
             self._awaits, self._since, self._received = awaits, self.loop.time(), 0
         if awaits is None:
-            self._crowd.work(self._guest)
+            self._crowd.work_for(self._guest)
         elif awaits is h11.SEND_BODY:
-            self._crowd.await_body(self._guest)
+            self._crowd.receive_from(self._guest)
         else:
-            self._crowd.await_head(self._guest)
+            self._crowd.wait_for(self._guest)
         self._watch()
 
     def _watch(self) -> None:
