@@ -132,4 +132,4 @@ def test_roles_that_cannot_be_are_refused(terminal: Terminal, tmp_path: Path) ->
     same = terminal.run("db", "roles", "--web", "one", "--worker", "one", code=None)
     assert "a role each" in same.err
     ended = terminal.run("db", "roles", "--web-password-file", str(empty), code=None)
-    assert "holds no password" in ended.err
+    assert "should hold the password" in ended.err

@@ -12,6 +12,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctiscraper.audit_views import Actor, ActorKind, AuditQuery, Deed
 from ctiscraper.db.audit import Audit
+from ctiscraper.db.binaries import PgBinaries
+from ctiscraper.db.cluster import SUPERUSER
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.roles import PRIVATE, DatabaseRole, Part, give_roles, renew_rights
 from ctiscraper.db.session import Database
@@ -19,6 +21,7 @@ from ctiscraper.errors import InputError, SettingsError
 from ctiscraper.tasks.rounds import check_accounts, count_words, queue_missed, roll_up
 from ctiscraper.tasks.upkeep import apply_retention
 from internet.world import FakeInternet
+from servers import own_server
 from walk.walker import walking
 
 PASSWORD = "forty-two quiet harbours"
@@ -188,6 +191,42 @@ def test_passwords_are_replaced_and_kept_as_hashes(given: Roles) -> None:
         assert conn.execute(query, (given.name("web"),)).fetchone() != (before, False)
 
 
+RULES = """
+local all postgres trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+async def test_an_owner_who_may_make_roles_is_enough(place: Path, binaries: PgBinaries) -> None:
+    """On a server that asks for passwords, where the owner of the schema is no superuser."""
+    async with own_server(place / "pg", binaries) as server:
+        rules = server.cluster.folder / "pg_hba.conf"
+        rules.write_text(RULES.replace("postgres", SUPERUSER), "ascii")
+        server.give(rules)
+        server.run(
+            "SELECT pg_reload_conf()",
+            "CREATE ROLE me LOGIN CREATEROLE PASSWORD 'right'",
+            "CREATE DATABASE mine OWNER me",
+            "REVOKE ALL ON DATABASE mine FROM PUBLIC",
+        )
+        server.run("REVOKE ALL ON SCHEMA public FROM PUBLIC", dbname="mine")
+        here = {"host": "127.0.0.1"}
+        owner = server.conninfo("mine", user="me", password="right", **here)
+        with pytest.raises(SettingsError):
+            upgrade(owner)
+        server.run("ALTER SCHEMA public OWNER TO me", dbname="mine")
+        upgrade(owner)
+        wanted = [DatabaseRole(part=part, name=f"my_{part}", password=PASSWORD) for part in Part]
+        for _ in range(2):
+            give_roles(owner, wanted)
+        for part in Part:
+            of_part = {**here, "user": f"my_{part}"}
+            told = server.conninfo("mine", password=PASSWORD, **of_part)
+            assert await reads(told, "SELECT count(*) FROM article") == 0
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                await reads(server.conninfo("mine", password="wrong", **of_part), "SELECT 1")
+
+
 @pytest.mark.parametrize(
     ("prepared", "password", "said"),
     [
@@ -195,7 +234,7 @@ def test_passwords_are_replaced_and_kept_as_hashes(given: Roles) -> None:
         ("CREATE ROLE {}_web LOGIN", PASSWORD, "DROP ROLE"),
         ("CREATE ROLE {}_web LOGIN SUPERUSER", None, "is a superuser"),
         ("CREATE ROLE {}_web; GRANT pg_read_all_data TO {}_web", None, None),
-        ("CREATE ROLE {}_web; GRANT pg_write_all_data TO {}_web", None, "UPDATE audit_entry"),
+        ("CREATE ROLE {}_web; GRANT pg_write_all_data TO {}_web", None, "INSERT alembic_"),
         ("CREATE ROLE {}_web; GRANT DELETE ON audit_entry TO PUBLIC", None, "DELETE audit_entry"),
         ("CREATE ROLE {}_web; GRANT UPDATE (ip) ON audit_entry TO PUBLIC", None, "UPDATE"),
     ],

@@ -149,13 +149,16 @@ def roles(
 
 
 def _password(file: Path | None) -> str | None:
-    """Return the password in a file. Raises InputError and SettingsError."""
+    """Return the password in a file, as DATABASE_PASSWORD_FILE is read.
+
+    Raises InputError and SettingsError.
+    """
     if file is None:
         return None
-    password = read_text(file).strip()
-    if not password:
-        raise InputError(f"{file} holds no password")
-    return password
+    lines = read_text(file).splitlines()
+    if len(lines) != 1 or not lines[0].strip():
+        raise InputError(f"{file} should hold the password, on one line")
+    return lines[0]
 
 
 def _state(revision: str | None) -> str:

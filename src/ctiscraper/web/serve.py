@@ -162,7 +162,8 @@ async def serve(
     crowd = Crowd(replace(limits, most=_with_files_for(limits.most)), hops=entrance.hops)
     config = uvicorn.Config(
         Busy(app, crowd),
-        # Connections of a library that somebody has installed beside would not be ours.
+        # Whatever other libraries somebody has installed beside: connections are ours.
+        http="h11",
         ws="none",
         lifespan="off",
         access_log=False,
