@@ -185,6 +185,11 @@ class Connection(H11Protocol):
         self._unread: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
 
+    @property
+    def is_made(self) -> bool:
+        """Whether requests can come, or could."""
+        return self.transport is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the head of a request."""
         super().connection_made(cast("asyncio.Transport", transport))

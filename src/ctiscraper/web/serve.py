@@ -98,19 +98,20 @@ class _Server(uvicorn.Server):
 
     async def _greet(self, guest: Guest, accepted: socket.socket) -> None:
         """Have a guest spoken with, once TLS is; he may leave before, or speak none."""
-        tls, limits, is_in = self.config.ssl, self._crowd.limits, False
+        tls, limits = self.config.ssl, self._crowd.limits
+        connection = Connection(self.config, self.server_state, guest, self._crowd)
         try:
             with suppress(OSError):
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    lambda: Connection(self.config, self.server_state, guest, self._crowd),
+                    lambda: connection,
                     accepted,
                     ssl=tls,
                     ssl_handshake_timeout=limits.head_seconds if tls else None,
                     ssl_shutdown_timeout=limits.close_seconds if tls else None,
                 )
-                is_in = True
         finally:
-            if not is_in:
+            # A handshake that ends without one is not always an error here.
+            if not connection.is_made:
                 self._crowd.leave(guest)
 
 
