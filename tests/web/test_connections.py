@@ -58,6 +58,7 @@ class Pages:
             try:
                 while True:
                     yield b"x" * 65_536
+                    await asyncio.sleep(0)
             finally:
                 self.streams_ended.set()
 
