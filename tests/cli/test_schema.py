@@ -116,7 +116,7 @@ def test_the_pages_and_workers_have_roles_of_their_own(database: str, tmp_path: 
             client.post("login", data={"login": "jane", "password": PASSWORD})
             for page in ("", "sources", "audit", "users", "accounting", "api/v1/articles"):
                 assert client.get(page).status_code == 200, page
-            assert len(client.get("api/v1/articles").json()["items"]) == 2
+            assert len(client.get("api/v1/articles").json()["articles"]) == 2
         assert terminals["worker"].run("user", "list", code=None).code != 0
         assert "CREATEROLE" in web.run("db", "roles", *options, code=3).err
     finally:
