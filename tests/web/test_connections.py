@@ -14,6 +14,7 @@ import pytest
 import trustme
 from fastapi import FastAPI, Request
 from starlette.responses import StreamingResponse
+from structlog.testing import capture_logs
 
 from cli.terminal import Terminal, environment
 from ctiscraper.db.session import Database
@@ -149,6 +150,21 @@ async def test_a_body_that_comes_slower_than_it_may_ends_the_connection() -> Non
     async with served(Pages().app, head_seconds=SOON) as port, calling(port) as slow:
         await slow.say(POST)
         assert b"HTTP/1.1 200" not in await slow.drip(b"x")
+
+
+@pytest.mark.parametrize("path", ["/login", "/api/v1/lookup"])
+@pytest.mark.usefixtures("admin")
+async def test_who_breaks_off_is_no_fault_of_the_program(app: FastAPI, path: str) -> None:
+    """Whoever likes could fill the log with them."""
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: same-origin\r\n"
+    kind = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nx"
+    with capture_logs() as lines:
+        async with served(app, head_seconds=SOON) as port, calling(port) as slow:
+            await slow.say((head + kind).encode())
+            await slow.rest()
+    events = [line["event"] for line in lines]
+    assert "web.fault" not in events
+    assert "request" in events
 
 
 async def test_a_body_that_comes_as_it_should_is_taken_however_long_that_lasts() -> None:
