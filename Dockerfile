@@ -60,10 +60,12 @@ FROM python:3.11-slim-bookworm AS product
 LABEL org.opencontainers.image.title="CTIScraper" \
     org.opencontainers.image.description="Collects what security researchers publish, keeps it faithfully and lets analysts read it" \
     org.opencontainers.image.licenses="MIT"
-# /secrets is what a first start fills and the other containers read; /data is the raw store.
+# /secrets is what a first start fills and the other containers read, each the part of its own;
+# /data is the raw store.
 RUN groupadd --gid 10001 ctiscraper \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin ctiscraper \
-    && install -d -o 10001 -g 10001 -m 0750 /data /secrets \
+    && install -d -o 10001 -g 10001 -m 0750 \
+        /data /secrets /secrets-web /secrets-worker /secrets-redis \
     && rm -rf /usr/local/bin/pip* /usr/local/lib/python3.11/ensurepip /usr/local/lib/python3.11/site-packages/*
 COPY --from=build /opt/ctiscraper /opt/ctiscraper
 ENV PATH=/opt/ctiscraper/bin:/usr/local/bin:/usr/bin:/bin \

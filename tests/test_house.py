@@ -27,6 +27,7 @@ KEPT_TO = {
     "boto3": {"db"},
     "botocore": {"db"},
     "fastapi": {"web"},
+    "h11": {"web"},
     "httpcore2": {"client", "http"},
     "httpx2": {"http"},
     "opentelemetry": {"tracing"},

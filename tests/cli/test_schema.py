@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from cli.terminal import PATIENCE, Terminal, environment
+from cli.terminal import PATIENCE, Background, Terminal, catalogue_of, environment
+from cli.visitor import PASSWORD, SAME_SITE
 from ctiscraper.collect.catalog import default_catalog
 from ctiscraper.db.migrate import LOCK_KEY, downgrade, newest
+from internet.world import FakeInternet
 
 
 def test_a_current_schema_is_left_alone(terminal: Terminal) -> None:
@@ -74,3 +78,58 @@ def test_a_read_only_server_is_not_migrated(database: str, tmp_path: Path) -> No
     said = Terminal(environment(read_only, tmp_path)).run("migrate", code=3).err
     assert "take default_transaction_read_only back" in said
     assert "DATABASE_URL" in said
+
+
+def test_the_pages_and_workers_have_roles_of_their_own(database: str, tmp_path: Path) -> None:
+    """Each with its password in a file: a source is collected, and an administrator reads it."""
+    stem = str(conninfo_to_dict(database)["dbname"])
+    names = {part: f"{stem}_{part}" for part in ("web", "worker")}
+    owner = Terminal(environment(database, tmp_path))
+    options = []
+    for part, name in names.items():
+        (tmp_path / part).write_text(f"{PASSWORD} {part}\n", "utf-8")
+        options += [f"--{part}", name, f"--{part}-password-file", str(tmp_path / part)]
+    try:
+        for _ in range(2):
+            assert owner.run("db", "roles", *options, "--json").json == names
+        assert (
+            f"{names['web']} has the rights of the pages" in owner.run("db", "roles", *options).out
+        )
+        with Background(FakeInternet(hosts=1, items=2)) as net:
+            owner.run("sources", "import", catalogue_of(net, tmp_path))
+            terminals = {
+                part: Terminal(
+                    environment(make_conninfo(database, user=name), tmp_path, net)
+                    | {"DATABASE_PASSWORD_FILE": str(tmp_path / part)}
+                )
+                for part, name in names.items()
+            }
+            terminals["worker"].run("collect", "--once")
+        web = terminals["web"]
+        web.run("user", "create", "--admin", "jane", stdin=PASSWORD.encode())
+        with (
+            web.running("web", "--port", "0", "--json") as running,
+            httpx2.Client(
+                base_url=running.until("ready")["url"], headers=SAME_SITE, timeout=PATIENCE
+            ) as client,
+        ):
+            client.post("login", data={"login": "jane", "password": PASSWORD})
+            for page in ("", "sources", "audit", "users", "accounting", "api/v1/articles"):
+                assert client.get(page).status_code == 200, page
+            assert len(client.get("api/v1/articles").json()["articles"]) == 2
+        assert terminals["worker"].run("user", "list", code=None).code != 0
+        assert "CREATEROLE" in web.run("db", "roles", *options, code=3).err
+    finally:
+        with psycopg.connect(database, autocommit=True) as conn:
+            for name in names.values():
+                for statement in ("DROP OWNED BY {}", "DROP ROLE IF EXISTS {}"):
+                    conn.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def test_roles_that_cannot_be_are_refused(terminal: Terminal, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.touch()
+    same = terminal.run("db", "roles", "--web", "one", "--worker", "one", code=None)
+    assert "a role each" in same.err
+    ended = terminal.run("db", "roles", "--web-password-file", str(empty), code=None)
+    assert "should hold the password" in ended.err

@@ -9,7 +9,13 @@ import pytest
 
 from cli.terminal import PROGRAM, Terminal
 
-NAMES = {"database-password", "redis-password", "redis.conf"}
+PASSWORDS = (
+    "database-password",
+    "database-password-web",
+    "database-password-worker",
+    "redis-password",
+)
+NAMES = {*PASSWORDS, "redis.conf"}
 
 
 @pytest.fixture
@@ -27,10 +33,10 @@ def test_a_first_start_makes_them_and_shows_none(terminal: Terminal, tmp_path: P
     assert ended.json == {"folder": str(folder), "made": sorted(NAMES)}
     made = contents(folder)
     assert set(made) == NAMES
-    for name in ("database-password", "redis-password"):
+    for name in PASSWORDS:
         assert re.fullmatch(r"[0-9a-f]{64}\n", made[name])
         assert made[name].strip() not in ended.out + ended.err
-    assert made["database-password"] != made["redis-password"]
+    assert len({made[name] for name in PASSWORDS}) == len(PASSWORDS)
     assert made["redis.conf"] == f"requirepass {made['redis-password']}"
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -50,6 +56,21 @@ def test_a_group_may_read_them_when_asked(terminal: Terminal, tmp_path: Path) ->
     folder = tmp_path / "secrets"
     terminal.run("secrets", "make", "--group-readable", str(folder))
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o640}
+
+
+def test_a_share_follows_what_it_is_of(terminal: Terminal, tmp_path: Path) -> None:
+    own, share = tmp_path / "own", tmp_path / "web"
+    terminal.run("secrets", "make", "--web", str(share), str(own))
+    (own / "database-password-web").write_text("another\n", "ascii")
+    terminal.run("secrets", "make", "--web", str(share), str(own))
+    assert contents(share) == {
+        "database-password": "another\n",
+        "redis-password": contents(own)["redis-password"],
+    }
+    assert {file.stat().st_mode & 0o777 for file in share.iterdir()} == {0o600}
+    (share / "database-password").chmod(0o644)
+    ended = terminal.run("secrets", "make", "--web", str(share), str(own), code=3)
+    assert "chmod 600" in ended.err
 
 
 def test_starts_at_the_same_time_agree(tmp_path: Path) -> None:

@@ -91,10 +91,17 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Site:
-    """A web process that runs over a database."""
+    """A web process that runs over a database, and what lets an administrator in."""
 
     port: int
     shelf: Shelf
+    token: str
+    session: str
+
+    @property
+    def known(self) -> dict[str, str]:
+        """The header of a program that shows its token."""
+        return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,25 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from cli.terminal import Terminal
 from ctiscraper.cli.app import PLACES
-from ctiscraper.cli.secrets import DATABASE, REDIS, REDIS_SETTINGS
+from ctiscraper.cli.secrets import (
+    DATABASE,
+    REDIS,
+    REDIS_SETTINGS,
+    WEB_DATABASE,
+    WORKER_DATABASE,
+)
 from ctiscraper.config import Settings
 from deploy.dockerfile import ROOT, product_stages
 
 FILES = ("compose.yaml", "deploy/compose.tls.yaml")
-OURS = ("secrets", "migrate", "web", "worker", "beat", "nginx")
+OURS = ("secrets", "migrate", "roles", "web", "worker", "beat", "nginx")
 CREDENTIAL = re.compile(r"(?i)(password|secret|token|key)")
 
 
@@ -113,7 +121,7 @@ def test_the_networks_are_the_way(services: dict[str, dict[str, Any]]) -> None:
         for network in networks
     }
     assert members == {
-        "back": {"db", "redis", "migrate", "web", "worker", "beat", "ollama"},
+        "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", "ollama"},
         "egress": {"web", "worker", "ollama"},
     }
     assert services["secrets"]["network_mode"] == "none"
@@ -138,20 +146,85 @@ def test_no_credential_stands_anywhere(services: dict[str, dict[str, Any]]) -> N
 
 def test_secrets_are_read_by_those_who_need_them(services: dict[str, dict[str, Any]]) -> None:
     mounts = {
-        name: [each for each in service.get("volumes", ()) if each.startswith("secrets:")]
+        name: [each for each in service.get("volumes", ()) if each.startswith("secrets")]
         for name, service in services.items()
     }
-    assert {name for name, found in mounts.items() if found == ["secrets:/secrets"]} == {"secrets"}
-    assert {name for name, found in mounts.items() if found == ["secrets:/secrets:ro"]} == {
-        "db",
-        "redis",
-        "migrate",
-        "web",
-        "worker",
-        "beat",
+    assert {name: found for name, found in mounts.items() if found} == {
+        "secrets": [
+            "secrets:/secrets",
+            "secrets-web:/secrets-web",
+            "secrets-worker:/secrets-worker",
+            "secrets-redis:/secrets-redis",
+        ],
+        "db": ["secrets:/secrets:ro"],
+        "migrate": ["secrets:/secrets:ro"],
+        "roles": ["secrets:/secrets:ro"],
+        "web": ["secrets-web:/secrets:ro"],
+        "worker": ["secrets-worker:/secrets:ro"],
+        "beat": ["secrets-worker:/secrets:ro"],
+        "redis": ["secrets-redis:/secrets:ro"],
     }
     group = services["secrets"]["user"].partition(":")[2]
     assert services["db"]["group_add"] == services["redis"]["group_add"] == [group]
+
+
+def test_each_part_has_a_role_of_its_own_in_the_database(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    roles = services["roles"]["command"]
+    web, worker = "ctiscraper_web", "ctiscraper_worker"
+    assert roles == [
+        "db",
+        "roles",
+        f"--web={web}",
+        f"--web-password-file=/secrets/{WEB_DATABASE}",
+        f"--worker={worker}",
+        f"--worker-password-file=/secrets/{WORKER_DATABASE}",
+    ]
+    users = {
+        name: urlsplit(service["environment"]["DATABASE_URL"]).username
+        for name, service in services.items()
+        if "DATABASE_URL" in service.get("environment", {})
+    }
+    owner = services["db"]["environment"]["POSTGRES_USER"]
+    assert users == {
+        "migrate": owner,
+        "roles": owner,
+        "web": web,
+        "worker": worker,
+        "beat": worker,
+    }
+
+
+def test_a_first_start_makes_what_each_service_reads(
+    services: dict[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    """The command that stands there, with the volumes as folders."""
+    program, make, *options = services["secrets"]["command"]
+    here = [part.replace("/secrets", f"{tmp_path}/secrets") for part in options]
+    for _ in range(2):
+        Terminal({}).run(program, make, *here)
+    found = {
+        folder.name: {file.name: file.read_text("ascii") for file in folder.iterdir()}
+        for folder in tmp_path.iterdir()
+    }
+    own = found["secrets"]
+    assert set(own) == {DATABASE, WEB_DATABASE, WORKER_DATABASE, REDIS, REDIS_SETTINGS}
+    assert len({own[name] for name in (DATABASE, WEB_DATABASE, WORKER_DATABASE, REDIS)}) == 4
+    assert found["secrets-web"] == {DATABASE: own[WEB_DATABASE], REDIS: own[REDIS]}
+    assert found["secrets-worker"] == {DATABASE: own[WORKER_DATABASE], REDIS: own[REDIS]}
+    assert found["secrets-redis"] == {REDIS: own[REDIS], REDIS_SETTINGS: own[REDIS_SETTINGS]}
+    modes = {file.stat().st_mode & 0o777 for file in tmp_path.glob("*/*")}
+    assert modes == {0o640}
+    for service, volume in (("web", "secrets-web"), ("worker", "secrets-worker")):
+        environment = services[service]["environment"]
+        for variable in ("DATABASE_PASSWORD_FILE", "REDIS_PASSWORD_FILE"):
+            assert Path(environment[variable]).name in found[volume]
+    # The image has the places, so that the volumes belong to the user who fills them.
+    [places] = [
+        each.value for each in product_stages()["product"].all("RUN") if "install -d" in each.value
+    ]
+    assert {f"/{name}" for name in found} <= set(places.split())
 
 
 def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> None:
@@ -160,13 +233,14 @@ def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> No
         for name, service in services.items()
     }
     healthy, done = "service_healthy", "service_completed_successfully"
-    ready = {"db": healthy, "redis": healthy, "migrate": done}
+    ready = {"db": healthy, "redis": healthy, "roles": done}
     assert waits == {
         "secrets": {},
         "ollama": {},
         "db": {"secrets": done},
         "redis": {"secrets": done},
         "migrate": {"db": healthy},
+        "roles": {"migrate": done},
         "web": ready,
         "worker": ready,
         "beat": ready,
@@ -175,7 +249,7 @@ def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> No
     for name, service in services.items():
         if healthy in {how for other in waits.values() for at, how in other.items() if at == name}:
             assert "test" in service["healthcheck"]
-        assert (service["restart"] == "no") is (name in {"secrets", "migrate"})
+        assert (service["restart"] == "no") is (name in {"secrets", "migrate", "roles"})
 
 
 def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, Any]]) -> None:
@@ -188,7 +262,7 @@ def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, A
     }
     given = {
         name
-        for service in ("migrate", "web", "worker", "beat")
+        for service in ("migrate", "roles", "web", "worker", "beat")
         for name in services[service]["environment"]
     }
     assert given <= known
@@ -201,6 +275,7 @@ def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> N
     assert commands == {
         "secrets": "secrets",
         "migrate": "migrate",
+        "roles": "db",
         "web": "web",
         "worker": "worker",
         "beat": "beat",

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ctiscraper.web.security import BODY_MOST, HEADERS, IMPORT_MOST, IMPORT_PATHS
+from ctiscraper.web.security import (
+    BODY_MOST,
+    HEADERS,
+    IMPORT_MOST,
+    IMPORT_PATHS,
+    LOOKUP_MOST,
+    LOOKUP_PATHS,
+)
 from deploy.echo import Echo, echo
 from deploy.edge import (
     FOLDER,
@@ -95,12 +102,14 @@ def test_half_a_certificate_is_refused(tmp_path: Path) -> None:
 
 def test_limits_and_headers_agree_with_the_web_process() -> None:
     site = (FOLDER / "site.conf.template").read_text("utf-8")
-    for path in IMPORT_PATHS:
-        block = site.split(f"location = {path} {{")[1].split("}")[0]
-        assert "client_max_body_size 20m;" in block
-    assert site.count("client_max_body_size") == len(IMPORT_PATHS)
+    for paths, size in ((IMPORT_PATHS, "20m"), (LOOKUP_PATHS, "8m")):
+        for path in paths:
+            block = site.split(f"location = {path} {{")[1].split("}")[0]
+            assert f"client_max_body_size {size};" in block
+    assert site.count("client_max_body_size") == len(IMPORT_PATHS | LOOKUP_PATHS)
     # A little above: then it is the web process that explains.
     assert BODY_MOST < 1024**2 < BODY_MOST * 1.1
+    assert LOOKUP_MOST < 8 * 1024**2 < LOOKUP_MOST * 1.1
     assert IMPORT_MOST < 20 * 1024**2 < IMPORT_MOST * 1.1
 
 
@@ -166,6 +175,30 @@ def test_what_is_internal_is_hidden_unless_set(door: Edge, web: Echo, tmp_path: 
     assert len(web.asked) == 2
 
 
+FEED_KEY = "Zk3" + "q7Rw" * 10
+
+
+def test_no_log_holds_the_address_of_a_feed(web: Echo, tmp_path: Path) -> None:
+    """Neither when it is answered, nor too many ask, nor the web process is away."""
+    feeds = (f"/feeds/{FEED_KEY}.atom", f"/FEEDS/{FEED_KEY}", f"//feeds//{FEED_KEY}.json?x=1")
+    for name, port, given in (
+        ("well", web.port, {}),
+        ("limited", web.port, {"NGINX_RATE": "1r/m", "NGINX_BURST": "1"}),
+        ("away", free_port(), {}),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        with edge(folder, port, **given) as door:
+            statuses = [ask(door.port, path).status for path in (*feeds, "/articles?q=term")]
+        lines = [json.loads(line) for line in door.log().splitlines()]
+        shown = [line["path"] for line in lines if line["status"] in statuses]
+        errors = (folder / "error.log").read_text("utf-8")
+        assert shown == ["/feeds/[redacted]"] * 3 + ["/articles"]
+        assert FEED_KEY not in door.log() + errors
+        assert ("/articles" in errors) is (name == "away")
+        assert {"well": 200, "limited": 429, "away": 502}[name] == statuses[-1]
+
+
 def test_static_files_are_served_straight_and_kept(door: Edge, web: Echo) -> None:
     kept = ask(door.port, "/static/base.css?v=0123456789ab", Accept_Encoding="gzip")
     assert kept.one("cache-control") == "public, max-age=31536000, immutable"
@@ -191,6 +224,10 @@ def test_static_files_are_served_straight_and_kept(door: Edge, web: Echo) -> Non
         ("/sources/import", 20 * 1024**2 + 1, 413),
         ("/api/v1/sources/import", 20 * 1024**2 + 1, 413),
         ("/api/v1/sources/imports", 5_000_000, 413),
+        ("/api/v1/lookup", 8 * 1024**2 + 1, 413),
+        ("/indicators/lookup", 8 * 1024**2 + 1, 413),
+        ("/indicators/lookup.csv", 8 * 1024**2 + 1, 413),
+        ("/indicators", 5_000_000, 413),
     ],
 )
 def test_a_body_over_its_limit_is_refused_at_once(
@@ -209,11 +246,15 @@ def test_a_body_over_its_limit_is_refused_at_once(
 
 
 def test_bodies_within_their_limits_arrive_whole(door: Edge, web: Echo) -> None:
-    for path, length in (("/api/v1/sources", BODY_MOST), ("/sources/import", IMPORT_MOST)):
+    for path, length in (
+        ("/api/v1/sources", BODY_MOST),
+        ("/sources/import", IMPORT_MOST),
+        *((path, LOOKUP_MOST) for path in sorted(LOOKUP_PATHS)),
+    ):
         head = f"POST {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}"
         answer = answered(exchange(door.port, head.encode() + b"\r\n\r\n" + b"x" * length))
         assert json.loads(answer.body) == {"path": path, "method": "POST", "body": length}
-    assert len(web.asked) == 2
+    assert len(web.asked) == 2 + len(LOOKUP_PATHS)
 
 
 def test_a_chunked_body_is_counted_while_it_comes(door: Edge, web: Echo) -> None:

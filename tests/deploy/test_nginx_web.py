@@ -41,8 +41,10 @@ def door(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]
         ("/static/nothing.css", 404),
     ],
 )
-def test_pages_come_through_with_each_header_once(door: Edge, path: str, status: int) -> None:
-    answer = ask(door.port, path, Accept_Encoding="gzip")
+def test_pages_come_through_with_each_header_once(
+    door: Edge, site: Site, path: str, status: int
+) -> None:
+    answer = ask(door.port, path, Accept_Encoding="gzip", **site.known)
     assert answer.status == status
     for name, value in HEADERS.items():
         assert answer.one(name) == value
@@ -51,23 +53,57 @@ def test_pages_come_through_with_each_header_once(door: Edge, path: str, status:
     assert answer.one("server") == "nginx"
 
 
-def test_text_is_compressed_and_its_tag_still_counts(door: Edge) -> None:
-    page = ask(door.port, "/", Accept_Encoding="gzip")
-    assert page.one("content-encoding") == "gzip"
-    plain = ask(door.port, "/api/v1/articles")
+@pytest.mark.parametrize(
+    ("site_of_asker", "is_compressed"),
+    [
+        ("same-origin", True),
+        ("none", True),
+        ("same-site", False),
+        ("cross-site", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_compressed_where_no_other_site_can_measure_it(
+    door: Edge, site: Site, site_of_asker: str, *, is_compressed: bool
+) -> None:
+    said = {"Sec_Fetch_Site": site_of_asker} if site_of_asker else {}
+    page = ask(door.port, "/", Accept_Encoding="gzip", Cookie=f"ctiscraper={site.session}", **said)
+    assert page.status == 200
+    assert page.all("content-encoding") == (["gzip"] if is_compressed else [])
+
+
+def test_what_a_program_asks_for_is_compressed_and_its_tag_still_counts(
+    door: Edge, site: Site
+) -> None:
+    plain = ask(door.port, "/api/v1/articles", **site.known)
     assert plain.all("content-encoding") == []
     assert b"article 29" in plain.body
-    listed = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip")
+    listed = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip", **site.known)
     assert listed.one("content-encoding") == "gzip"
     assert len(listed.body) < len(plain.body) / 2
     tag = listed.one("etag")
     assert tag == f"W/{plain.one('etag')}"
-    again = ask(door.port, "/api/v1/articles", Accept_Encoding="gzip", If_None_Match=tag)
+    again = ask(
+        door.port, "/api/v1/articles", Accept_Encoding="gzip", If_None_Match=tag, **site.known
+    )
     assert (again.status, again.body) == (304, b"")
 
 
-def test_every_static_file_of_a_page_may_be_kept(door: Edge) -> None:
-    page = ask(door.port, "/").body.decode()
+def test_what_a_browser_asks_for_with_its_cookie_is_not_compressed(door: Edge, site: Site) -> None:
+    """Another site may have led it here."""
+    asked = ask(
+        door.port,
+        "/api/v1/articles",
+        Accept_Encoding="gzip",
+        Cookie=f"ctiscraper={site.session}",
+        Sec_Fetch_Site="cross-site",
+    )
+    assert b"article 29" in asked.body
+    assert asked.all("content-encoding") == []
+
+
+def test_every_static_file_of_a_page_may_be_kept(door: Edge, site: Site) -> None:
+    page = ask(door.port, "/", **site.known).body.decode()
     names = {part.split('"')[0] for part in page.split('"/static/')[1:]}
     assert {name.partition("?")[0] for name in names} >= {"base.css", "pages.css", "keys.js"}
     for name in names:
@@ -101,14 +137,14 @@ def test_a_body_just_over_the_products_own_limit_is_explained_by_it(door: Edge) 
     assert "1,000,000 bytes" in json.loads(answer.body)["detail"]
 
 
-def test_slow_clients_do_not_stop_pages_and_health(door: Edge) -> None:
+def test_slow_clients_do_not_stop_pages_and_health(door: Edge, site: Site) -> None:
     with ExitStack() as stack:
         slow = [connected(stack, door.port, "127.0.0.4") for _ in range(SLOW)]
         for connection in slow:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nX-Slow: ")
         started = time.monotonic()
         for path in ("/health/live", "/", "/api/v1/articles") * 5:
-            assert ask(door.port, path).status == 200
+            assert ask(door.port, path, **site.known).status == 200
             assert ask(door.port, "/health/live", source="127.0.0.4").status == 200
         # None was cut off yet, so all of that was answered beside them.
         assert time.monotonic() - started < HEADER_SECONDS

@@ -27,7 +27,8 @@ def server() -> str:
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
     """The port of a server whose password a first start made."""
-    Terminal({}).run("secrets", "make", str(tmp_path))
+    own = tmp_path / "own"
+    Terminal({}).run("secrets", "make", "--redis", str(tmp_path), str(own))
     service = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))["services"]["redis"]
     program, *arguments = [part.replace("/secrets", str(tmp_path)) for part in service["command"]]
     assert program == "redis-server"

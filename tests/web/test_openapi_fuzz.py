@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from ctiscraper.db.roles import DatabaseRole, Part, give_roles
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
@@ -88,9 +89,13 @@ def site(
         shelf = Shelf(database)
         for number in range(3):
             shelf.article(f"Number {number}", text="A loader calls evil[.]com and hides.")
-        with served(database, tmp_path_factory.mktemp("fuzz")) as given:
+        # As the pages are served where parts have roles: a right that they lack shows here.
+        give_roles(database, [DatabaseRole(part=Part.WEB, name=name, password="any words")])
+        own = make_conninfo(database, user=name, password="any words")
+        with served(own, tmp_path_factory.mktemp("fuzz")) as given:
             yield given
         connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+        connection.execute(f'DROP ROLE "{name}"'.encode())
 
 
 @schema.parametrize()

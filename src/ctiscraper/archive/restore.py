@@ -13,6 +13,7 @@ from ctiscraper.db.contents import analyze, first_relations, open_moment
 from ctiscraper.db.dump import find_programs
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.raw import FolderStore, RawStore
+from ctiscraper.db.roles import renew_rights
 from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import (
     ArchiveError,
@@ -163,6 +164,8 @@ async def _restore_database(
         )
     await programs.restore(folder / DUMP, conninfo)
     await _compare(folder, manifest, conninfo)
+    # A dump has no rights of roles in it.
+    await asyncio.to_thread(renew_rights, conninfo)
     await analyze(conninfo)
 
 

@@ -1,4 +1,4 @@
-"""`migrate` and `db`: the schema of the database."""
+"""`migrate` and `db`: the schema of the database, and who may do what in it."""
 
 import asyncio
 from pathlib import Path
@@ -8,16 +8,19 @@ import typer
 
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.accounts import Accounts
-from ctiscraper.cli.engine import open_engine, settings_for
+from ctiscraper.cli.engine import open_engine, open_ready_engine, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
+from ctiscraper.cli.texts import read_text
 from ctiscraper.collect.catalog import default_catalog
 from ctiscraper.db.migrate import Patience
 from ctiscraper.db.migrate import upgrade as apply
+from ctiscraper.db.roles import DatabaseRole, Part, give_roles
 from ctiscraper.db.server import ServerFacts, is_newer, read_server, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
+from ctiscraper.errors import InputError
 from ctiscraper.loop import run_async
 
 app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
@@ -90,6 +93,72 @@ def check(data: Data = None, json: Json = False) -> None:
         print_lines([f"PostgreSQL {facts.version}, {schema}"])
     if not facts.has_schema:
         raise typer.Exit(Exit.SETTINGS)
+
+
+_WHOSE = {Part.WEB: "the pages", Part.WORKER: "workers and of beat"}
+
+WebRole = Annotated[str, typer.Option("--web", metavar="NAME", help="Role of the pages.")]
+WorkerRole = Annotated[
+    str, typer.Option("--worker", metavar="NAME", help="Role of workers and of beat.")
+]
+WebPassword = Annotated[
+    Path | None,
+    typer.Option(
+        "--web-password-file", metavar="FILE", help="File with its password.", show_default=False
+    ),
+]
+WorkerPassword = Annotated[
+    Path | None,
+    typer.Option(
+        "--worker-password-file", metavar="FILE", help="File with its password.", show_default=False
+    ),
+]
+
+
+@app.command()
+def roles(
+    *,
+    web: WebRole = "ctiscraper_web",
+    worker: WorkerRole = "ctiscraper_worker",
+    web_password_file: WebPassword = None,
+    worker_password_file: WorkerPassword = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Make a role for the pages and one for workers, which may do no more than they need.
+
+    Run it as the owner of the schema; a role without a password file must be there. The pages
+    cannot change the audit log, and workers cannot read who users are or what lets them in.
+    """
+    if web == worker:
+        raise InputError("pages and workers need a role each: give two names")
+    wanted = [
+        DatabaseRole(part=Part.WEB, name=web, password=_password(web_password_file)),
+        DatabaseRole(part=Part.WORKER, name=worker, password=_password(worker_password_file)),
+    ]
+
+    async def act() -> None:
+        async with open_ready_engine(settings_for(data)) as engine:
+            await asyncio.to_thread(give_roles, engine.conninfo, wanted)
+
+    run_async(act())
+    if json:
+        print_json({role.part.value: role.name for role in wanted})
+        return
+    print_lines([f"{role.name} has the rights of {_WHOSE[role.part]} now." for role in wanted])
+
+
+def _password(file: Path | None) -> str | None:
+    """Return the password in a file, as DATABASE_PASSWORD_FILE is read.
+
+    Raises InputError and SettingsError.
+    """
+    if file is None:
+        return None
+    lines = read_text(file).splitlines()
+    if len(lines) != 1 or not lines[0].strip():
+        raise InputError(f"{file} should hold the password, on one line")
+    return lines[0]
 
 
 def _state(revision: str | None) -> str:

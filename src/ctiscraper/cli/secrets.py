@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,9 @@ from ctiscraper.errors import SettingsError
 
 BYTES = 32
 DATABASE = "database-password"
+# Of the roles that `db roles` makes.
+WEB_DATABASE = "database-password-web"
+WORKER_DATABASE = "database-password-worker"
 REDIS = "redis-password"
 # Redis reads its password from its own settings only.
 REDIS_SETTINGS = "redis.conf"
@@ -31,14 +35,38 @@ Folder = Annotated[Path, typer.Argument(help="Where the files are; made when the
 GroupReadable = Annotated[
     bool, typer.Option("--group-readable", help="Let the group of the files read them.")
 ]
+Share = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="Put what it alone needs there.", show_default=False),
+]
 
 
 @app.command()
-def make(folder: Folder, group_readable: GroupReadable = False, json: Json = False) -> None:
-    """Make the passwords of PostgreSQL and Redis that are not there yet; show none of them."""
+def make(
+    folder: Folder,
+    *,
+    web: Share = None,
+    worker: Share = None,
+    redis: Share = None,
+    group_readable: GroupReadable = False,
+    json: Json = False,
+) -> None:
+    """Make the passwords of PostgreSQL and Redis that are not there yet; show none of them.
+
+    With --web, --worker and --redis each gets a folder with its own passwords alone, under the
+    names that the owner's have.
+    """
     mode = 0o640 if group_readable else 0o600
+    shares = (
+        (web, {DATABASE: WEB_DATABASE, REDIS: REDIS}),
+        (worker, {DATABASE: WORKER_DATABASE, REDIS: REDIS}),
+        (redis, {REDIS: REDIS, REDIS_SETTINGS: REDIS_SETTINGS}),
+    )
     try:
         made = _make_all(folder, mode)
+        for share, names in shares:
+            if share is not None:
+                _share(folder, share, names, mode)
     except OSError as error:
         raise SettingsError(f"the secrets cannot be kept in {folder}: {error}") from error
     if json:
@@ -49,12 +77,10 @@ def make(folder: Folder, group_readable: GroupReadable = False, json: Json = Fal
 
 def _make_all(folder: Path, mode: int) -> list[str]:
     """Return the names of what was made. Raises OSError and SettingsError."""
-    folder.mkdir(mode=0o750 if mode & 0o040 else 0o700, parents=True, exist_ok=True)
-    if folder.stat().st_mode & stat.S_IWOTH:
-        raise SettingsError(f"everybody may write to {folder}: chmod o-w it first")
+    _open_folder(folder, mode)
     made = [
         name
-        for name in (DATABASE, REDIS)
+        for name in (DATABASE, WEB_DATABASE, WORKER_DATABASE, REDIS)
         if _keep(folder / name, f"{secrets.token_hex(BYTES)}\n", mode)
     ]
     password = (folder / REDIS).read_text("ascii").strip()
@@ -63,19 +89,35 @@ def _make_all(folder: Path, mode: int) -> list[str]:
     return made
 
 
+def _share(folder: Path, share: Path, names: Mapping[str, str], mode: int) -> None:
+    """Have copies of some files under other names, as the files are now.
+
+    Raises OSError and SettingsError.
+    """
+    _open_folder(share, mode)
+    for name, original in names.items():
+        content = (folder / original).read_text("ascii")
+        copy = share / name
+        if copy.exists() and copy.read_text("ascii") == content:
+            _check(copy, mode)
+            continue
+        draft = _draft(copy, content, mode)
+        draft.replace(copy)
+
+
+def _open_folder(folder: Path, mode: int) -> None:
+    folder.mkdir(mode=0o750 if mode & 0o040 else 0o700, parents=True, exist_ok=True)
+    if folder.stat().st_mode & stat.S_IWOTH:
+        raise SettingsError(f"everybody may write to {folder}: chmod o-w it first")
+
+
 def _keep(file: Path, content: str, mode: int) -> bool:
     """Return whether the file was made: whole, or not at all, and never over another."""
     if file.exists():
         _check(file, mode)
         return False
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    draft = _draft(file, content, mode)
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as out:
-            os.fchmod(descriptor, mode)
-            out.write(content)
-            out.flush()
-            os.fsync(descriptor)
         # Unlike a rename a link fails where another process was first.
         with suppress(FileExistsError):
             os.link(draft, file)
@@ -84,6 +126,22 @@ def _keep(file: Path, content: str, mode: int) -> bool:
         draft.unlink()
     _check(file, mode)
     return False
+
+
+def _draft(file: Path, content: str, mode: int) -> Path:
+    """Return a whole file beside another, under a name that nobody else has."""
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as out:
+            os.fchmod(descriptor, mode)
+            out.write(content)
+            out.flush()
+            os.fsync(descriptor)
+    except OSError:
+        draft.unlink()
+        raise
+    return draft
 
 
 def _check(file: Path, mode: int) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from ctiscraper.db.roles import renew_rights
 from ctiscraper.db.server import describe_place
 from ctiscraper.errors import CTIScraperError, Reason, SettingsError, StorageError
 
@@ -77,12 +78,13 @@ def upgrade(
     patience: Patience | None = None,
     scripts: Path = SCRIPTS,
 ) -> None:
-    """Apply every outstanding migration, one process at a time.
+    """Apply every outstanding migration, one process at a time; roles get rights on what is new.
 
     Raises SettingsError for a schema that this program does not know, StorageError when a
     migration cannot be applied in time.
     """
     _step(conninfo, command.upgrade, revision, patience or Patience(), scripts)
+    renew_rights(conninfo)
 
 
 def downgrade(

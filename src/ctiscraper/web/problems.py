@@ -9,6 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -164,7 +165,12 @@ def _told_answer(scope: Scope, status: int, error: CTIScraperError) -> Response:
 
 
 def fault_answer(scope: Scope, error: Exception) -> Response:
-    """Return the answer for a fault of our own, which the log keeps in full."""
+    """Return the answer for a fault of our own, which the log keeps in full.
+
+    Whoever broke off is no fault, and does not read what is answered.
+    """
+    if isinstance(error, ClientDisconnect):
+        return problem_answer(scope, 400, "The request broke off before it was whole.")
     _log.error(
         "web.fault",
         path=shown_path(scope),

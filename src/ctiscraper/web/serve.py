@@ -2,32 +2,117 @@
 
 import asyncio
 import os
+import resource
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 
+import structlog
 import uvicorn
 from fastapi import FastAPI
 
 from ctiscraper.errors import SettingsError
+from ctiscraper.web.connections import Busy, Connection, Crowd, Guest, Limits
 from ctiscraper.web.live import Live
 
 _NAMES = {"localhost": "127.0.0.1"}
 _GRACE_SECONDS = 5
 _BACKLOG = 512
+# What the process opens besides connections: the database's, sites that it reads, its own files.
+_OTHER_FILES = 500
+_PAUSE_SECONDS = 0.1
+# In ticks of the server, which are a tenth of a second.
+_TOLD_EVERY = 100
+
+_log = structlog.get_logger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the program it runs in."""
+    """A server that counts connections from when they are accepted.
+
+    It leaves signals to the program it runs in.
+    """
+
+    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
+        super().__init__(config)
+        self._crowd = crowd
+        self._accepting: list[asyncio.Task[None]] = []
+        self._greeting: set[asyncio.Task[None]] = set()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Do nothing: the program decides when to stop."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await self.lifespan.startup()
+        self.servers = []
+        self._accepting = [asyncio.create_task(self._accept(each)) for each in sockets or ()]
+        self.started = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether the server is to end. Raises what ended the accepting of connections."""
+        for task in self._accepting:
+            if task.done():
+                task.result()
+        if counter % _TOLD_EVERY == 0 and (count := self._crowd.count_put_out()):
+            _log.warning("web.crowded", count=count)
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let nobody in any more, and wait for those who are being answered."""
+        ending = {*self._accepting, *self._greeting}
+        for task in ending:
+            task.cancel()
+        if ending:
+            await asyncio.wait(ending)
+        await super().shutdown(sockets)
+
+    async def _accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listening.settimeout(0)
+        while True:
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as error:
+                # No file is left for another, or who asked has gone already.
+                _log.warning("web.not_accepted", detail=os.strerror(error.errno or 0))
+                self._crowd.make_room()
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            guest = self._crowd.admit(address[0])
+            if guest is None:
+                accepted.close()
+            else:
+                task = asyncio.create_task(self._greet(guest, accepted))
+                guest.hang_up = task.cancel
+                self._greeting.add(task)
+                task.add_done_callback(self._greeting.discard)
+            # However many come at once, those who are in already are answered in between.
+            await asyncio.sleep(0)
+
+    async def _greet(self, guest: Guest, accepted: socket.socket) -> None:
+        """Have a guest spoken with, once TLS is; he may leave before, or speak none."""
+        tls, limits = self.config.ssl, self._crowd.limits
+        connection = Connection(self.config, self.server_state, guest, self._crowd)
+        try:
+            with suppress(OSError):
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    lambda: connection,
+                    accepted,
+                    ssl=tls,
+                    ssl_handshake_timeout=limits.head_seconds if tls else None,
+                    ssl_shutdown_timeout=limits.close_seconds if tls else None,
+                )
+        finally:
+            # A handshake that ends without one is not always an error here.
+            if not connection.is_made:
+                self._crowd.leave(guest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +151,21 @@ def listen(host: str, port: int, entrance: Entrance = LOCAL) -> socket.socket:
         ) from error
 
 
-async def serve(app: FastAPI, listening: socket.socket, entrance: Entrance = LOCAL) -> None:
+async def serve(
+    app: FastAPI,
+    listening: socket.socket,
+    entrance: Entrance = LOCAL,
+    *,
+    limits: Limits | None = None,
+) -> None:
     """Serve on a socket of `listen` until cancelled; open answers get a few seconds to end."""
+    limits = limits or Limits()
+    crowd = Crowd(replace(limits, most=_with_files_for(limits.most)), hops=entrance.hops)
     config = uvicorn.Config(
-        app,
+        Busy(app, crowd),
+        # Whatever other libraries somebody has installed beside: connections are ours.
+        http="h11",
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -77,12 +173,11 @@ async def serve(app: FastAPI, listening: socket.socket, entrance: Entrance = LOC
         proxy_headers=False,
         timeout_keep_alive=15,
         timeout_graceful_shutdown=_GRACE_SECONDS,
-        limit_concurrency=500,
         h11_max_incomplete_event_size=32_768,
         ssl_certfile=entrance.cert,
         ssl_keyfile=entrance.key,
     )
-    server = _Server(config)
+    server = _Server(config, crowd)
     running = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await asyncio.shield(running)
@@ -91,6 +186,18 @@ async def serve(app: FastAPI, listening: socket.socket, entrance: Entrance = LOC
         _end_streams(app)
         await running
         raise
+
+
+def _with_files_for(most: int) -> int:
+    """Return how many connections there may be; as many files may be opened afterwards."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most + _OTHER_FILES
+    if soft == resource.RLIM_INFINITY:
+        return most
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return min(most, max(soft - _OTHER_FILES, soft // 2))
 
 
 def _end_streams(app: FastAPI) -> None:
