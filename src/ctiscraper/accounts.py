@@ -84,10 +84,29 @@ class Accounts:
             await self.users.add(login, name=name, role=new.role, password_hash=kept)
         )
 
-    async def rename(self, user_id: int, name: str) -> None:
-        """Call a user by another name. Raises InputError and NotFoundError."""
+    async def rename(self, user_id: int, name: str) -> str:
+        """Return what a user is called from now on. Raises InputError and NotFoundError."""
         user = await self.users.get(user_id)
-        await self.users.rename(user_id, name_given(name, user.login))
+        name = name_given(name, user.login)
+        await self.users.rename(user_id, name)
+        return name
+
+    async def change(
+        self,
+        user_id: int,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        """Change all that is given of a user, or nothing.
+
+        Raises InputError, NotFoundError, and ConflictError for the last administrator.
+        """
+        if name is not None:
+            user = await self.users.get(user_id)
+            name = name_given(name, user.login)
+        await self.users.change(user_id, name=name, role=role, disabled=disabled)
 
     async def set_password(self, user_id: int, password: str, *, keep: bytes | None = None) -> None:
         """Give a user another password and end every session but `keep`.

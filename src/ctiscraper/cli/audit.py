@@ -21,7 +21,13 @@ from ctiscraper.share.tabular import AUDIT, csv_heads, csv_lines, json_lines
 app = typer.Typer(no_args_is_help=True, help="Who did what.")
 
 By = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Who did it.", show_default=False)
+    str | None,
+    typer.Option(
+        "--actor",
+        metavar="WHO",
+        help="Who did it: a login, user:ID or token:ID.",
+        show_default=False,
+    ),
 ]
 Did = Annotated[
     str | None,
