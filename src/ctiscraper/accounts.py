@@ -52,14 +52,14 @@ class Accounts:
         """
         return await self._add_first(login, name, password, setup_key=key_of(secret))
 
-    async def bootstrap(self, file: Path) -> bool:
-        """Return whether the file's administrator was made: only where there is nobody yet.
+    async def bootstrap(self, file: Path) -> User | None:
+        """Return the file's administrator if he was made: only where there is nobody yet.
 
         Raises InputError and SettingsError.
         """
         given = _administrator_in(file)
         made = await self._add_first(given["username"], given["name"], given["password"])
-        return made is not None
+        return None if made is None else await self.users.get(made)
 
     async def _add_first(
         self, login: str, name: str, password: str, *, setup_key: bytes | None = None

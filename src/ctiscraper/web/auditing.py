@@ -77,12 +77,12 @@ def tell_of_entry(request: Request, action: str, user_id: int, name: str) -> Non
 
 
 @contextmanager
-def in_steps(request: Request, **detail: object) -> Iterator[None]:
-    """Let the entry of this request be made even where the database breaks off what it does."""
+def in_steps(request: Request, file: str) -> Iterator[None]:
+    """Let the entry of an import be made even where the database breaks it off."""
     try:
         yield
     except StorageError:
-        tell(request, anyway=True, whole=False, **detail)
+        tell(request, anyway=True, file=file, whole=False)
         raise
 
 
@@ -112,27 +112,18 @@ def tell_of_source(
 
 def tell_of_verdict(request: Request, verdict: TeamVerdict) -> None:
     """Let the entry of this request say what was decided, or holds no more."""
-    kept = {
-        "scope": verdict.scope,
-        "kind": verdict.kind,
-        "value": verdict.value,
-        "verdict": verdict.verdict,
-        "source": verdict.source.key if verdict.source else None,
-        "reason": verdict.reason,
-    }
     if verdict.undone_at is None:
-        tell(request, object_id=verdict.id, after=kept)
+        tell(request, object_id=verdict.id, after=verdict.decided)
     else:
-        tell(request, object_id=verdict.id, before=kept)
+        tell(request, object_id=verdict.id, before=verdict.decided)
 
 
 def tell_of_watch(request: Request, entry: WatchEntry, *, removed: bool = False) -> None:
     """Let the entry of this request say what is watched for, or is no more."""
-    kept = {"kind": entry.kind, "term": entry.term, "weight": entry.weight, "note": entry.note}
     if removed:
-        tell(request, object_id=entry.id, before=kept)
+        tell(request, object_id=entry.id, before=entry.watched)
     else:
-        tell(request, object_id=entry.id, after=kept)
+        tell(request, object_id=entry.id, after=entry.watched)
 
 
 async def settle(request: Request, answer: Response | None) -> None:

@@ -60,7 +60,7 @@ async def import_watchlist(
     """The file is the body: a term a line, or a table with `term`. Tells of each row."""
     if given.dry_run:
         pass_over(request)
-    with in_steps(request, file=given.name):
+    with in_steps(request, given.name):
         report = await scoring.import_file(
             given.body, name=given.name, actor=actor, dry_run=given.dry_run
         )

@@ -16,7 +16,6 @@ INDEXES = {
 def upgrade() -> None:
     """Make the indexes beside those who add entries; what a failed try left is made anew."""
     with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = '400ms'")
         for name, columns in INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
             op.execute(f"CREATE INDEX CONCURRENTLY {name} ON audit_entry {columns}")
@@ -25,6 +24,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     with op.get_context().autocommit_block():
-        op.execute("SET lock_timeout = '400ms'")
         for name in INDEXES:
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
