@@ -63,7 +63,7 @@ async def _given(request: Request) -> LookupIn:
         return LookupIn(text=body.decode("utf-8-sig", "replace"))
     try:
         return LookupIn.model_validate(json.loads(body))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         faults = (
             error.errors(include_context=False, include_url=False)
             if isinstance(error, ValidationError)
