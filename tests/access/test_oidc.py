@@ -198,6 +198,15 @@ async def test_what_the_provider_has_not_signed_lets_nobody_in(
         await logged_in(provider, fake)
 
 
+async def test_a_token_that_is_nested_too_deeply_lets_nobody_in(
+    provider: Provider, fake: FakeProvider
+) -> None:
+    deep = urlsafe_b64encode(b"[" * 10_000).decode()
+    fake.token = lambda _: f"{deep}.e30.e30"
+    with pytest.raises(SignOnError):
+        await logged_in(provider, fake)
+
+
 async def test_a_changed_token_lets_nobody_in(provider: Provider, fake: FakeProvider) -> None:
     def changed(claims: dict[str, Any]) -> str:
         good = jwt.encode({"alg": "RS256", "kid": "one"}, claims, fake.key, ["RS256"])

@@ -37,7 +37,7 @@ async def test_an_entry_is_made_listed_and_removed(
     assert (entry["term"], entry["recent_articles"], entry["actor"]) == (
         "Example Firewall",
         1,
-        "api",
+        "the-admin, token a test",
     )
     TypeAdapter(views.WatchEntry).validate_json(made.content)
     assert (await client.get(made.headers["location"])).json() == entry
