@@ -184,6 +184,7 @@ FORGERIES = {
     "empty": lambda _: "",
     "five parts": lambda _: "a.b.c.d.e",
     "not JSON": lambda _: "bm8.bm8.bm8",
+    "nested too deeply": lambda _: f"{urlsafe_b64encode(b'[' * 12_000).decode()}.e30.e30",
 }
 
 
@@ -194,15 +195,6 @@ async def test_what_the_provider_has_not_signed_lets_nobody_in(
     forgery: Any,  # noqa: ANN401 - any of the above
 ) -> None:
     fake.token = forgery
-    with pytest.raises(SignOnError):
-        await logged_in(provider, fake)
-
-
-async def test_a_token_that_is_nested_too_deeply_lets_nobody_in(
-    provider: Provider, fake: FakeProvider
-) -> None:
-    deep = urlsafe_b64encode(b"[" * 10_000).decode()
-    fake.token = lambda _: f"{deep}.e30.e30"
     with pytest.raises(SignOnError):
         await logged_in(provider, fake)
 

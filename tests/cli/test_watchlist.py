@@ -40,6 +40,7 @@ def test_what_is_watched_for_comes_first(terminal: Terminal, database: str) -> N
     assert terminal.run("watchlist", "list", "--json").json == []
     assert "up to date" in terminal.run("watchlist", "rescore").out
     assert terminal.run("watchlist", "rescore", "--json").json == {"count": 0}
+    assert terminal.noted() == ["watchlist.add", "watchlist.remove"]
 
 
 def test_what_is_wrong_has_its_code(terminal: Terminal) -> None:
@@ -65,3 +66,7 @@ def test_files_go_in_and_out(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.run("watchlist", "export", "--json").json["text"] == out.read_text()
     assert "0 added, 2 known, 0 bad." in terminal.run("watchlist", "import", str(out)).out
     assert terminal.run("watchlist", "export", "--output", str(tmp_path), code=1).err
+    exported = "watchlist.export"
+    assert terminal.noted() == [
+        *("watchlist.import", exported, exported, exported, "watchlist.import", exported),
+    ]

@@ -12,6 +12,7 @@ import psycopg
 from ctiscraper.audit_views import AuditEntry, AuditQuery
 from ctiscraper.db.audit import Audit
 from internet.world import FakeInternet
+from patience import until
 from web.sourced import Desk, working
 
 SAME = {"sec-fetch-site": "same-origin"}
@@ -154,10 +155,10 @@ async def test_an_import_whose_browser_has_gone_is_noted(database: str, tmp_path
                 gone.set()
 
         await desk.app(scope_of(form), receive, send)
-        while not (found := await imports(desk)):
-            await asyncio.sleep(0)
-        assert json.loads(found[0].changes) == {"file": "feeds.opml", "whole": False}
-        assert len(found) == 1
+        # The import is told to stop while the entry is made, which goes on by itself.
+        await until(lambda: imports(desk))
+        [entry] = await imports(desk)
+        assert json.loads(entry.changes) == {"file": "feeds.opml", "whole": False}
 
 
 async def test_files_that_are_none_are_told_so(database: str, tmp_path: Path) -> None:

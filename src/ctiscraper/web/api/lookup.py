@@ -45,12 +45,12 @@ async def look_up(
     A value that is no observable is taken for a name, such as an actor's. `state` is `known`,
     `benign` or `unknown`. A body of `text/plain` is a text.
     """
+    form = parameters.form(request)
     given = await _given(request)
     if given.values is not None:
         report = await look_up_values(entities, given.values)
     else:
         report = await look_up_text(entities, given.text or "")
-    form = parameters.form(request)
     if form is not Format.JSON:
         return written(LOOKUP, report.answers, Export.of(parameters, form, "lookup"))
     return JsonAnswer(report, headers={"vary": "accept"})
