@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import httpx2
@@ -23,6 +24,16 @@ from web.shelf import Shelf
 from web.test_sources import reading
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "reference" / "audit.md"
+SOURCE = ROOT / "src" / "ctiscraper"
+ROW = re.compile(r"^\| ((?:`[a-z]+`(?:, )?)+) \| (.+) \|$", re.MULTILINE)
+CODE = re.compile(r"`([a-z_]+)`")
+# How routes and commands name what they did where the table of routes does not.
+ACTION = re.compile(
+    r"(?:action=|note_deed\(\s*[\w.]+,\s*|_note\([\w.]+, |tell_of_entry\(request, "
+    r'|refused\(request, page, )"([a-z]+\.[a-z_]+)"'
+)
 WATCHED = {"kind": "keyword", "term": "lantern", "weight": 0.5}
 
 
@@ -50,6 +61,19 @@ def test_a_change_that_nobody_named_is_noted_all_the_same() -> None:
     assert action_of("POST /x/{id}", rules) == "source.post /x/{id}"
     for name in ("POST /y", "POST /z", "GET /x/{id}", "POST /unknown"):
         assert action_of(name, rules) is None
+
+
+def test_every_action_is_on_its_page() -> None:
+    told = {
+        f"{kind}.{word}"
+        for kinds, words in ROW.findall(PAGE.read_text("utf-8"))
+        for kind in CODE.findall(kinds)
+        for word in CODE.findall(words)
+    }
+    source = "".join(file.read_text("utf-8") for file in sorted(SOURCE.rglob("*.py")))
+    used = {*AUDITED.values(), *ACTION.findall(source)} - {"queue.act"}
+    assert len(used) > 70
+    assert used - told == set()
 
 
 async def test_pages_and_api_make_the_same_entries(

@@ -122,7 +122,7 @@ async def test_the_page_adds_and_removes(
     page = (await client.get("/watchlist?added=1")).text
     assert "1 entry added" in page
     assert "&lt;b&gt;ours" in page
-    assert '<span class="detail">the-admin, token a test</span>' in page
+    assert "<bdi>the-admin, token a test</bdi>" in page
     [entry] = (await client.get(API)).json()
     assert f'href="/?watch={entry["id"]}"' in page
     listed = (await client.get(f"/?watch={entry['id']}")).text
