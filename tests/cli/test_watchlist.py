@@ -1,7 +1,10 @@
 """`watchlist` and lists by score on the terminal."""
 
 import asyncio
+import json
 from pathlib import Path
+
+import psycopg
 
 from cli.terminal import Terminal
 from ctiscraper.cli.exits import Exit
@@ -49,6 +52,23 @@ def test_what_is_wrong_has_its_code(terminal: Terminal) -> None:
     assert terminal.run("watchlist", "add", "town", "Oslo", code=Exit.USAGE).err
     assert terminal.run("watchlist", "add", "cve", "12", code=Exit.BAD_FILE).err
     assert terminal.run("watchlist", "import", "nowhere.csv", code=Exit.SETTINGS).err
+
+
+def test_an_import_that_breaks_off_is_noted(terminal: Terminal, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE disk_full; END $$"
+        )
+        conn.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON watchlist_entry FOR EACH ROW"
+            " WHEN (NEW.term = 'Third') EXECUTE FUNCTION full_disk()"
+        )
+    body = b"vendor: First\nvendor: Third\n"
+    assert terminal.run("watchlist", "import", "-", stdin=body, code=None).code
+    assert len(terminal.run("watchlist", "list", "--json").json) == 1
+    [entry] = terminal.run("audit", "list", "--json").json["entries"]
+    assert json.loads(entry["changes"]) == {"file": "-", "whole": False}
 
 
 def test_files_go_in_and_out(terminal: Terminal, tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 import os
 import pwd
-from collections.abc import Mapping
+from asyncio import CancelledError
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from ctiscraper.audit_views import Actor, ActorKind, Deed
 from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
+from ctiscraper.errors import StorageError
 
 
 def command_actor() -> Actor:
@@ -17,6 +20,22 @@ def command_actor() -> Actor:
     except KeyError:
         name = f"user {uid}"
     return Actor(kind=ActorKind.COMMAND, name=name)
+
+
+@asynccontextmanager
+async def noting_what_breaks_off(
+    database: Database, action: str, detail: Mapping[str, object], *, dry_run: bool
+) -> AsyncIterator[None]:
+    """Add an entry where the steps of a command break off: what they did until then stays.
+
+    In a dry run they did nothing.
+    """
+    try:
+        yield
+    except (StorageError, CancelledError):
+        if not dry_run:
+            await note_deed(database, action, detail={**detail, "whole": False})
+        raise
 
 
 async def note_deed(

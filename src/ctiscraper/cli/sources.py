@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ctiscraper.cli import source_tables as tables
-from ctiscraper.cli.actor import note_deed
+from ctiscraper.cli.actor import note_deed, noting_what_breaks_off
 from ctiscraper.cli.collecting import open_collecting
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
@@ -230,12 +230,15 @@ def import_file(
 
     async def act() -> None:
         async with open_collecting(settings_for(data)) as services:
-            report = await services.sourcing.import_file(
-                body, name=file.name, actor=ACTOR, dry_run=dry_run
-            )
+            detail: dict[str, object] = {"file": file.name}
+            async with noting_what_breaks_off(
+                services.database, "source.import", detail, dry_run=dry_run
+            ):
+                report = await services.sourcing.import_file(
+                    body, name=file.name, actor=ACTOR, dry_run=dry_run
+                )
             if not dry_run:
-                counts = {name: report.count(name) for name in ("added", "known")}
-                detail = {"file": file.name, **counts}
+                detail |= {name: report.count(name) for name in ("added", "known")}
                 await note_deed(services.database, "source.import", detail=detail)
         print_json(report) if json else tables.print_import(report)
         if report.count("bad"):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ctiscraper.cli.actor import note_deed
+from ctiscraper.cli.actor import note_deed, noting_what_breaks_off
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, DryRun, Json, Output
@@ -129,10 +129,15 @@ def import_file(
 
     async def act() -> WatchImport:
         async with _scoring(data) as scoring:
-            report = await scoring.import_file(body, name=file.name, actor=ACTOR, dry_run=dry_run)
+            detail: dict[str, object] = {"file": file.name}
+            async with noting_what_breaks_off(
+                scoring.database, "watchlist.import", detail, dry_run=dry_run
+            ):
+                report = await scoring.import_file(
+                    body, name=file.name, actor=ACTOR, dry_run=dry_run
+                )
             if not dry_run:
-                counts = {name: report.count(name) for name in ("added", "known")}
-                detail = {"file": file.name, **counts}
+                detail |= {name: report.count(name) for name in ("added", "known")}
                 await note_deed(scoring.database, "watchlist.import", detail=detail)
             await scoring.rescore()
             return report

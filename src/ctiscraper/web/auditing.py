@@ -77,12 +77,14 @@ def tell_of_entry(request: Request, action: str, user_id: int, name: str) -> Non
 
 
 @contextmanager
-def in_steps(request: Request, file: str) -> Iterator[None]:
-    """Let the entry of an import be made even where the database breaks it off."""
+def in_steps(request: Request, **detail: object) -> Iterator[None]:
+    """Let the entry of this request say `detail`, and be made even where its steps break off."""
+    told = _told(request)
+    told.detail |= detail
     try:
         yield
     except StorageError:
-        tell(request, anyway=True, file=file, whole=False)
+        told.detail["whole"], told.anyway = False, True
         raise
 
 

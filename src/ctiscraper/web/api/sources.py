@@ -92,11 +92,11 @@ async def import_sources(
     """The file is the body, at most 20 MB. The answer tells what became of each row."""
     if given.dry_run:
         pass_over(request)
-    with in_steps(request, given.name):
+    with in_steps(request, file=given.name):
         report = await sourcing.import_file(
             given.body, name=given.name, actor=actor, dry_run=given.dry_run
         )
-    tell(request, file=given.name, added=report.count("added"), known=report.count("known"))
+    tell(request, added=report.count("added"), known=report.count("known"))
     return JsonAnswer(report)
 
 

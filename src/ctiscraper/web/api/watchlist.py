@@ -60,12 +60,12 @@ async def import_watchlist(
     """The file is the body: a term a line, or a table with `term`. Tells of each row."""
     if given.dry_run:
         pass_over(request)
-    with in_steps(request, given.name):
+    with in_steps(request, file=given.name):
         report = await scoring.import_file(
             given.body, name=given.name, actor=actor, dry_run=given.dry_run
         )
     added = report.count("added")
-    tell(request, anyway=added > 0, file=given.name, added=added, known=report.count("known"))
+    tell(request, anyway=added > 0, added=added, known=report.count("known"))
     await scoring.rescore()
     return JsonAnswer(report)
 

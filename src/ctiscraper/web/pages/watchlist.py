@@ -56,7 +56,7 @@ async def import_entries(
     """Watch for all that was pasted; rows that are wrong are shown, and the others taken."""
     form = await read_form(request, WatchFileForm)
     try:
-        with in_steps(request, "the list"):
+        with in_steps(request):
             report = await scoring.import_file(form.lines.encode(), name="the list", actor=actor)
     except CatalogError as error:
         return await _page(request, scoring, overview, lines=form.lines, problems=error.problems)
