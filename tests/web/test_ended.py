@@ -37,7 +37,10 @@ async def test_all_of_a_source_are_discarded_by_api(
     assert done.json() == {"count": 5}
     [entry] = (await client.get("/api/v1/audit?action=queue.all")).json()["entries"]
     assert json.loads(entry["changes"]) == {
-        **{"act": "discard", "state": "dead", "source": "bolt", "reason": None},
+        "act": "discard",
+        "state": "dead",
+        "source": "bolt",
+        "reason": None,
         "count": 5,
     }
     for wrong in (
