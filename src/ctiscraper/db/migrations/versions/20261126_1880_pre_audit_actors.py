@@ -15,6 +15,7 @@ INDEXES = {
 
 def upgrade() -> None:
     """Make the indexes beside those who add entries; what a failed try left is made anew."""
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     with op.get_context().autocommit_block():
         for name, columns in INDEXES.items():
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
@@ -23,6 +24,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them."""
+    op.execute("SET LOCAL lock_timeout = '400ms'")
     with op.get_context().autocommit_block():
         for name in INDEXES:
             op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
