@@ -52,14 +52,14 @@ class Accounts:
         """
         return await self._add_first(login, name, password, setup_key=key_of(secret))
 
-    async def bootstrap(self, file: Path) -> bool:
-        """Return whether the file's administrator was made: only where there is nobody yet.
+    async def bootstrap(self, file: Path) -> User | None:
+        """Return the file's administrator if he was made: only where there is nobody yet.
 
         Raises InputError and SettingsError.
         """
         given = _administrator_in(file)
         made = await self._add_first(given["username"], given["name"], given["password"])
-        return made is not None
+        return None if made is None else await self.users.get(made)
 
     async def _add_first(
         self, login: str, name: str, password: str, *, setup_key: bytes | None = None
@@ -84,10 +84,29 @@ class Accounts:
             await self.users.add(login, name=name, role=new.role, password_hash=kept)
         )
 
-    async def rename(self, user_id: int, name: str) -> None:
-        """Call a user by another name. Raises InputError and NotFoundError."""
+    async def rename(self, user_id: int, name: str) -> str:
+        """Return what a user is called from now on. Raises InputError and NotFoundError."""
         user = await self.users.get(user_id)
-        await self.users.rename(user_id, name_given(name, user.login))
+        name = name_given(name, user.login)
+        await self.users.rename(user_id, name)
+        return name
+
+    async def change(
+        self,
+        user_id: int,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        """Change all that is given of a user, or nothing.
+
+        Raises InputError, NotFoundError, and ConflictError for the last administrator.
+        """
+        if name is not None:
+            user = await self.users.get(user_id)
+            name = name_given(name, user.login)
+        await self.users.change(user_id, name=name, role=role, disabled=disabled)
 
     async def set_password(self, user_id: int, password: str, *, keep: bytes | None = None) -> None:
         """Give a user another password and end every session but `keep`.

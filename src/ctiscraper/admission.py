@@ -112,6 +112,10 @@ class Admission:
             raise ConflictError("this login was finished elsewhere: log in again")
         return await self.begin(user_id, client)
 
+    async def owner_of_step(self, step: str) -> int | None:
+        """Return whose login waits for a code, None for one that took too long."""
+        return await self._secrets.owner(key_of(step), Purpose.SECOND_FACTOR)
+
     async def is_code(self, user_id: int, code: str) -> bool:
         """Return whether a code is of the user's app, or one for the day that it is lost.
 

@@ -76,7 +76,10 @@ class AuditPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditQuery:
-    """Which entries: an action may be the first part of others (source is source.change too)."""
+    """Which entries: an action may be the first part of others (source is source.change too).
+
+    An actor is a login, a name on record, or user:ID or token:ID.
+    """
 
     actor: str | None = None
     action: str | None = None

@@ -25,6 +25,18 @@ class TeamVerdict:
     undone_at: datetime | None = None
     undone_by: str | None = None
 
+    @property
+    def decided(self) -> dict[str, object]:
+        """What was decided, as the audit log keeps it."""
+        return {
+            "scope": self.scope,
+            "kind": self.kind,
+            "value": self.value,
+            "verdict": self.verdict,
+            "source": self.source.key if self.source else None,
+            "reason": self.reason,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntitySummary:

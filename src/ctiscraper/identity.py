@@ -71,16 +71,26 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
 )
 
 
+def signature(login: str, name: str = "") -> str:
+    """Return how somebody is named on record: by his login first, since names are his to choose.
+
+    A login that a provider gave may have spaces; no name behind it looks like a part of it.
+    """
+    login = f'"{login}"' if " " in login else login
+    return f"{login} ({name})" if login and name not in {"", login} else login or name
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
     """Whoever asks: a person over a session, or a program with a token.
 
-    `user_id` and `role` are None for a token that belongs to nobody. A session has the hash it is
-    kept by and may do what needs a fresh password until `sudo_until`.
+    `user_id` and `role` are None for a token that belongs to nobody, whose `login` is empty. A
+    session has the hash it is kept by and may do what needs a fresh password until `sudo_until`.
     """
 
     name: str
     permissions: frozenset[Permission]
+    login: str = ""
     user_id: int | None = None
     role: Role | None = None
     session: bytes | None = None
@@ -91,6 +101,14 @@ class Principal:
     def key(self) -> str:
         """Return what tells this one from all others, whatever he is called."""
         return f"user {self.user_id}" if self.user_id is not None else f"token {self.token_id}"
+
+    @property
+    def signature(self) -> str:
+        """Return what stands on record for this one: by name alone he could pass for another."""
+        if self.token_id is None:
+            return signature(self.login, self.name)
+        owner = f"{signature(self.login)}, " if self.login else ""
+        return f"{owner}token {self.name}"
 
     def may(self, permission: Permission) -> bool:
         """Return whether this is allowed."""

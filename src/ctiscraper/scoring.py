@@ -63,7 +63,7 @@ class Scoring:
     """The scores of this installation under its weights, and the watchlist that they follow."""
 
     def __init__(self, database: Database, weights: Weights = DEFAULT_WEIGHTS) -> None:
-        self._database = database
+        self.database = database
         self._weights = dict(weights)
         self._scores = Scores(database)
         self._last, self._last_match = _LastWatch(), _LastWatch()
@@ -135,12 +135,12 @@ class Scoring:
 
     async def touch_cves(self, ids: Sequence[str] | None = None) -> int:
         """Let the articles that name these CVEs, or any, be scored anew; return how many."""
-        async with self._database.transaction() as conn:
+        async with self.database.transaction() as conn:
             return await self._scores.touch_cves(conn, ids)
 
     async def waiting(self) -> int:
         """Return how many scores are to be made anew, counted up to 10,000 of each cause."""
-        async with self._database.connection() as conn:
+        async with self.database.connection() as conn:
             basis = self._basis(watched=await self.watchlist.is_used(conn))
         return await self._scores.waiting(basis)
 
@@ -151,7 +151,7 @@ class Scoring:
 
     async def _match(self, limit: int) -> int:
         """Hold entries against the next articles; return how many were gone through."""
-        async with self._database.transaction() as conn:
+        async with self.database.transaction() as conn:
             entries, in_use = await self.watchlist.unsettled(conn)
             if not entries:
                 return 0
@@ -171,17 +171,17 @@ class Scoring:
         return looked
 
     async def _follow_verdicts(self, limit: int) -> int:
-        async with self._database.transaction() as conn:
+        async with self.database.transaction() as conn:
             return await touch_next(conn, limit)
 
     async def _stale(self, limit: int) -> int:
-        async with self._database.transaction() as conn:
+        async with self.database.transaction() as conn:
             stored = await self._scores.stale(conn, limit)
             await self._score(conn, stored, watched=await self.watchlist.is_used(conn))
         return len(stored)
 
     async def _sweep(self, limit: int) -> int:
-        async with self._database.transaction() as conn:
+        async with self.database.transaction() as conn:
             watched = await self.watchlist.is_used(conn)
             stored = await self._scores.sweep(conn, self._basis(watched=watched), limit)
             await self._score(conn, stored or [], watched=watched)

@@ -303,6 +303,11 @@ class WatchEntry:
     settled: bool
     recent_articles: int
 
+    @property
+    def watched(self) -> dict[str, object]:
+        """What is watched for, as the audit log keeps it."""
+        return {"kind": self.kind, "term": self.term, "weight": self.weight, "note": self.note}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchImportRow:

@@ -160,6 +160,16 @@ async def test_claims_that_do_not_hold_let_nobody_in(
         await balancer.identity(signer.data(claims=claims))
 
 
+@pytest.mark.parametrize("part", [0, 1])
+async def test_what_is_nested_too_deeply_lets_nobody_in(
+    balancer: LoadBalancer, signer: Signer, part: int
+) -> None:
+    parts = signer.data().split(".")
+    parts[part] = urlsafe_b64encode(b'{"x":' * 4_000).decode()
+    with pytest.raises(SignOnError, match="its form"):
+        await balancer.identity(".".join(parts))
+
+
 async def test_what_aws_has_not_signed_lets_nobody_in(
     balancer: LoadBalancer, signer: Signer
 ) -> None:

@@ -184,6 +184,7 @@ FORGERIES = {
     "empty": lambda _: "",
     "five parts": lambda _: "a.b.c.d.e",
     "not JSON": lambda _: "bm8.bm8.bm8",
+    "nested too deeply": lambda _: f"{urlsafe_b64encode(b'[' * 12_000).decode()}.e30.e30",
 }
 
 

@@ -70,6 +70,11 @@ class Terminal:
         assert code is None or ended.code == code, ended
         return ended
 
+    def noted(self) -> list[str]:
+        """The actions that the audit log has, the first one first."""
+        page = self.run("audit", "list", "--limit", "200", "--json").json
+        return [entry["action"] for entry in reversed(page["entries"])]
+
     @contextmanager
     def running(self, *arguments: str) -> Iterator["Running"]:
         """A command that goes on; whatever happens it is gone at the end."""

@@ -31,6 +31,8 @@ def test_entries_are_listed_and_narrowed(terminal: Terminal, database: str) -> N
     narrowed = ("--about", "source:key-7", "--actor", "=ann", "--action", "source")
     page = terminal.run("audit", "list", *narrowed, "--since", "2020-01-01", "--json").json
     assert [one["id"] for one in page["entries"]] == [7]
+    page = terminal.run("audit", "list", "--actor", "user:7", "--json").json
+    assert page["entries"] == []
     assert terminal.run("audit", "list", "--until", "2020-01-01", "--json").json["entries"] == []
 
 
@@ -41,8 +43,10 @@ def test_an_export_has_all_of_it(terminal: Terminal, database: str, tmp_path: Pa
     file = tmp_path / "audit.csv"
     terminal.run("audit", "export", "--format", "csv", "--output", str(file))
     rows = list(csv.DictReader(io.StringIO(file.read_text("utf-8"), newline="")))
-    assert len(rows) == 250
-    assert rows[0]["actor_name"] == "'=Ann"
+    # The first export is an entry as well.
+    assert len(rows) == 251
+    assert (rows[0]["action"], rows[0]["actor_kind"]) == ("audit.export", "command")
+    assert rows[1]["actor_name"] == "'=Ann"
 
 
 def test_a_whole_chain_is_told_from_a_broken_one(terminal: Terminal, database: str) -> None:

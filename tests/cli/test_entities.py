@@ -58,6 +58,7 @@ def test_the_list_is_narrowed_and_exported(named: Terminal) -> None:
     assert len(rest["entities"]) == 1
     assert named.run("indicators", "--kind", "ja3").out == "Nothing here.\n"
     assert "the kinds are ipv4, ipv6" in named.run("indicators", "--kind", "x", code=2).err
+    assert named.noted() == ["entity.export"] * 2
 
 
 @pytest.mark.parametrize("asked", [["evil[.]org"], ["evil.org", "--kind", "domain"]])
@@ -69,6 +70,7 @@ def test_one_is_shown_with_its_articles(named: Terminal, asked: list[str]) -> No
     assert "Named by    2 articles of 1 source" in shown
     assert "evil[.]org" in shown
     assert len(named.run("indicator", number, "--csv").out.splitlines()) == 3
+    assert named.noted() == ["article.export"]
     assert named.run("indicator", "emotet").out.startswith("Number")
     assert "no article names 'nowhere.org'" in named.run("indicator", "nowhere.org", code=5).err
 
@@ -81,6 +83,7 @@ def test_many_values_are_looked_up(named: Terminal, tmp_path: Path) -> None:
     report = named.run("lookup", "-", "--text", "--json", stdin=TEXT.encode()).json
     assert [(one["given"], one["state"]) for one in report["answers"]] == [("evil[.]org", "known")]
     known = named.run("lookup", str(file), "--known", "--csv", "--defanged").out
+    assert named.noted() == ["lookup.export"]
     assert [row["value"] for row in csv.DictReader(io.StringIO(known, newline=""))] == [
         "evil[.]org", "S0367",
     ]  # fmt: skip
@@ -107,6 +110,7 @@ def test_a_verdict_is_made_listed_and_undone(named: Terminal) -> None:
     assert named.run("verdict", "make", "evil.org", "benign", *both, code=2).err
     for_one = ["--source", "nobody", "--json"]
     assert named.run("verdict", "make", "evil.org", "benign", *for_one, code=5).err
+    assert named.noted() == ["verdict.make", "verdict.undo"]
 
 
 def test_what_failed_is_listed_and_tried_again(named: Terminal) -> None:
@@ -120,6 +124,7 @@ def test_what_failed_is_listed_and_tried_again(named: Terminal) -> None:
     assert done == "1 article queued to be looked through again.\n"
     assert "1 to be looked through" in named.run("status", code=None).out
     assert named.run("enrichment", "failed").out.startswith("Every article")
+    assert named.noted() == ["enrichment.retry"] * 2
 
 
 def test_an_article_shows_what_it_names_and_who_else_does(named: Terminal) -> None:
@@ -134,6 +139,7 @@ def test_an_article_shows_what_it_names_and_who_else_does(named: Terminal) -> No
     rows = named.run("articles", "entities", number, "--csv").out.splitlines()
     assert len(rows) == 4
     assert named.run("articles", "entities", "999", code=5).err
+    assert named.noted() == ["entity.export"]
 
 
 def test_texts_are_looked_through_again_by_what_is_named(named: Terminal) -> None:

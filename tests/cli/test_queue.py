@@ -49,6 +49,10 @@ def test_items_get_another_go(database: str, tmp_path: Path) -> None:
         terminal.run("collect", "--once")
         assert net.requests == []
         assert terminal.run("accounting", "--json").json["total"]["stored"] == 3
+        assert terminal.noted() == [
+            *("source.import", "source.change", "queue.release", "queue.release"),
+            "article.reprocess",
+        ]
 
 
 def test_discarded_items_stay_counted(database: str, tmp_path: Path) -> None:
@@ -63,3 +67,4 @@ def test_discarded_items_stay_counted(database: str, tmp_path: Path) -> None:
         assert terminal.run("dead", "discard", *given).json == {"count": before["failed"]}
         after = terminal.run("accounting", "--json").json["total"]
         assert (after["failed"], after["filtered"]) == (0, before["failed"])
+        assert terminal.noted() == ["source.import", "source.check", "queue.discard"]

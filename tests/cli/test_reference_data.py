@@ -73,6 +73,7 @@ def test_public_files_update_what_they_are_for(terminal: Terminal, tmp_path: Pat
     assert "No article has to be read again." in said
     (again,) = terminal.run("data", "update", *files, "--json").json["updates"]
     assert (again["changed"], again["articles"]) == (False, 0)
+    assert terminal.noted() == ["pack.update"]
     assert "nothing new" in terminal.run("data", "update", "cve", *files).out
 
 
@@ -111,6 +112,7 @@ def test_an_earlier_version_is_used_again(terminal: Terminal, tmp_path: Path) ->
     (done,) = terminal.run("data", "use", "sigma", old["version"], "--json").json["updates"]
     assert (done["pack"]["version"], done["before"]) == (old["version"], "SigmaHQ 2026-10-03")
     assert "no version '9'" in terminal.run("data", "use", "sigma", "9", code=5).err
+    assert terminal.noted() == ["pack.update", "pack.use"]
 
 
 class _Mirror(BaseHTTPRequestHandler):

@@ -33,6 +33,9 @@ def test_old_pages_go_and_are_not_promised_to_be_read_again(database: str, tmp_p
         assert "3 articles cannot be read again: no page was fetched, or it is no longer" in said
         terminal.run("collect", "--once")
         assert net.requests == []
+        assert terminal.noted() == [
+            *("source.import", "retention.run", "retention.run", "article.reprocess"),
+        ]
 
 
 def test_a_wrong_setting_is_named(database: str, tmp_path: Path) -> None:

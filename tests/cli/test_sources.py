@@ -68,6 +68,9 @@ def test_any_address_of_a_site_is_enough(database: str, tmp_path: Path) -> None:
         checked = terminal.run("sources", "check", "mine", "--json").json
         assert checked["check"]["discovered"] == 7
         assert "nothing new" in terminal.run("sources", "check", "mine").out
+        assert terminal.noted() == [
+            *("source.preview", "source.add", "source.check", "source.check"),
+        ]
 
 
 def test_a_site_that_does_not_answer_is_not_saved(database: str, tmp_path: Path) -> None:
@@ -93,6 +96,10 @@ def test_settings_are_edited_and_the_edit_is_recorded(terminal: Terminal) -> Non
     newest = terminal.run("sources", "changes", "a", "--json").json[1]
     assert {field["field"] for field in newest["fields"]} == {"exclude_words", "crawl_delay"}
     assert newest["reason"] == "noise"
+    added, edited, _ = reversed(terminal.run("audit", "list", "--json").json["entries"])
+    assert (edited["action"], edited["object_id"]) == ("source.change", "a")
+    assert edited["before_hash"] == added["after_hash"]
+    assert json.loads(edited["changes"])["reason"] == "noise"
 
 
 def test_every_fault_of_an_edit_is_named(terminal: Terminal) -> None:
@@ -139,6 +146,9 @@ def test_what_is_exported_comes_back(terminal: Terminal, tmp_path: Path, form: l
     assert terminal.run("sources", "export", *form).out == file.read_text("utf-8")
     terminal.run("sources", "remove", "a")
     terminal.run("sources", "import", str(file))
+    assert terminal.noted() == [
+        *("source.add", "source.export", "source.export", "source.remove", "source.import"),
+    ]
     assert terminal.run("sources", "show", "a", "--json").json["settings"] == before
 
 

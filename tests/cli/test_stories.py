@@ -49,6 +49,9 @@ def test_decisions_are_made_and_undone(terminal: Terminal, articles: list[int]) 
     merged = terminal.run("stories", "merge", str(first), str(made["story"]), "--json").json
     assert terminal.run("stories", "show", str(merged["story"]), "--json").json["articles"] == 3
     terminal.run("stories", "show", "999", code=5)
+    assert terminal.noted() == [
+        *("story.split", "story.undo", "story.split", "story.move", "story.merge"),
+    ]
 
 
 def test_sources_are_compared(terminal: Terminal, articles: list[int]) -> None:

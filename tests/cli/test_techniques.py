@@ -85,6 +85,7 @@ def test_a_layer_is_written_for_the_navigator(named: Terminal, tmp_path: Path) -
     )  # fmt: skip
     scores = {one["techniqueID"]: one.get("score") for one in layer["techniques"]}
     assert scores == {"T1059": None, "T1059.001": 1, "T1566": 1}
+    assert named.noted() == ["technique.export"]
     named.run("techniques", "--matrix", "ics", "--layer", str(file))
     assert json.loads(file.read_bytes())["techniques"] == []
     nowhere = str(tmp_path / "none" / "layer.json")

@@ -82,5 +82,8 @@ def test_a_mounted_secret_makes_the_first_administrator_in_the_migration(
     assert starting.run("migrate", "--json").json["administrator"] is False
     [user] = terminal.run("user", "list", "--json").json
     assert (user["login"], user["role"]) == ("ops", "admin")
+    [entry] = terminal.run("audit", "list", "--json").json["entries"]
+    assert (entry["action"], entry["object_id"]) == ("user.setup", str(user["id"]))
+    assert json.loads(entry["changes"]) == {"login": [None, "ops"], "role": [None, "admin"]}
     file.write_text("{}", "utf-8")
     assert "BOOTSTRAP_ADMIN_FILE" in starting.run("migrate", code=3).err

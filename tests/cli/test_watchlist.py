@@ -1,7 +1,10 @@
 """`watchlist` and lists by score on the terminal."""
 
 import asyncio
+import json
 from pathlib import Path
+
+import psycopg
 
 from cli.terminal import Terminal
 from ctiscraper.cli.exits import Exit
@@ -40,6 +43,7 @@ def test_what_is_watched_for_comes_first(terminal: Terminal, database: str) -> N
     assert terminal.run("watchlist", "list", "--json").json == []
     assert "up to date" in terminal.run("watchlist", "rescore").out
     assert terminal.run("watchlist", "rescore", "--json").json == {"count": 0}
+    assert terminal.noted() == ["watchlist.add", "watchlist.remove"]
 
 
 def test_what_is_wrong_has_its_code(terminal: Terminal) -> None:
@@ -48,6 +52,23 @@ def test_what_is_wrong_has_its_code(terminal: Terminal) -> None:
     assert terminal.run("watchlist", "add", "town", "Oslo", code=Exit.USAGE).err
     assert terminal.run("watchlist", "add", "cve", "12", code=Exit.BAD_FILE).err
     assert terminal.run("watchlist", "import", "nowhere.csv", code=Exit.SETTINGS).err
+
+
+def test_an_import_that_breaks_off_is_noted(terminal: Terminal, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE disk_full; END $$"
+        )
+        conn.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON watchlist_entry FOR EACH ROW"
+            " WHEN (NEW.term = 'Third') EXECUTE FUNCTION full_disk()"
+        )
+    body = b"vendor: First\nvendor: Third\n"
+    assert terminal.run("watchlist", "import", "-", stdin=body, code=None).code
+    assert len(terminal.run("watchlist", "list", "--json").json) == 1
+    [entry] = terminal.run("audit", "list", "--json").json["entries"]
+    assert json.loads(entry["changes"]) == {"file": "-", "whole": False}
 
 
 def test_files_go_in_and_out(terminal: Terminal, tmp_path: Path) -> None:
@@ -65,3 +86,7 @@ def test_files_go_in_and_out(terminal: Terminal, tmp_path: Path) -> None:
     assert terminal.run("watchlist", "export", "--json").json["text"] == out.read_text()
     assert "0 added, 2 known, 0 bad." in terminal.run("watchlist", "import", str(out)).out
     assert terminal.run("watchlist", "export", "--output", str(tmp_path), code=1).err
+    exported = "watchlist.export"
+    assert terminal.noted() == [
+        *("watchlist.import", exported, exported, exported, "watchlist.import", exported),
+    ]

@@ -33,10 +33,10 @@ async def test_notes_are_written_and_changed(opened: Database, shelf: Shelf) -> 
     ada, bob = await reader(opened, "ada"), await reader(opened, "bob")
     notes = Notes(opened)
     note = await notes.add(ada, 1, "  seen <b>here</b>\r\ntoo \0 \n")
-    assert (note.body, note.version, note.author) == ("seen <b>here</b>\ntoo", 1, "Ada")
+    assert (note.body, note.version, note.author) == ("seen <b>here</b>\ntoo", 1, "ada (Ada)")
     changed = await notes.edit(bob, note.id, "seen there", version=1)
-    assert (changed.version, changed.edited_by, changed.author) == (2, "Bob", "Ada")
-    with pytest.raises(ConflictError, match="Bob has changed this note"):
+    assert (changed.version, changed.edited_by, changed.author) == (2, "bob (Bob)", "ada (Ada)")
+    with pytest.raises(ConflictError, match=r"bob \(Bob\) has changed this note"):
         await notes.edit(ada, note.id, "mine", version=1)
     with pytest.raises(ConflictError):
         await notes.remove(note.id, version=1)

@@ -1,5 +1,6 @@
 """All ended items of a kind are acted on at once, with counts."""
 
+import json
 from urllib.parse import urlencode
 
 import httpx2
@@ -34,6 +35,14 @@ async def test_all_of_a_source_are_discarded_by_api(
     given = {"state": "dead", "action": "discard", "source": "bolt"}
     done = await client.post("/api/v1/queue/all", json=given)
     assert done.json() == {"count": 5}
+    [entry] = (await client.get("/api/v1/audit?action=queue.all")).json()["entries"]
+    assert json.loads(entry["changes"]) == {
+        "act": "discard",
+        "state": "dead",
+        "source": "bolt",
+        "reason": None,
+        "count": 5,
+    }
     for wrong in (
         {"state": "dead", "action": "release"},
         {"state": "filtered", "action": "retry"},

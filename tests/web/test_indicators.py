@@ -110,6 +110,7 @@ async def test_a_decision_is_made_and_undone_by_forms(
     tree = await page(client, f"/articles/{number}")
     assert words(tree, f"#e-{domain} summary .verdict") == ["Benign"]
     assert "The text alone says: malicious." in words(tree, f"#e-{domain} .why")[0]
+    assert "the-admin, token a test" in words(tree, f"#e-{domain} .decided")[0]
     sent = urlencode(
         {
             "verdict": attribute(tree, f"#e-{domain} .undo [name=verdict]", "value"),

@@ -1,6 +1,7 @@
 """Logging in and out, and what was typed when a session ended."""
 
 import asyncio
+from base64 import urlsafe_b64encode
 from datetime import timedelta
 
 import httpx2
@@ -179,7 +180,11 @@ async def test_a_passkey_that_is_none_lets_nobody_in(
     await user(opened)
     options = await stranger.post("/login/passkey/options", headers=SAME_SITE)
     assert options.json()["userVerification"] == "required"
-    for credential in ("", "{}", "[]", "nonsense", '{"response": {"clientDataJSON": "e30"}}'):
+    deep = urlsafe_b64encode(b"[" * 10_000).decode().rstrip("=")
+    for credential in (
+        *("", "{}", "[]", "nonsense", '{"response": {"clientDataJSON": "e30"}}'),
+        *("[" * 19_000, '{"response": {"clientDataJSON": "' + deep + '"}}'),
+    ):
         answer = await post(stranger, "/login/passkey", credential=credential)
         assert answer.status_code == 401
         assert "set-cookie" not in answer.headers

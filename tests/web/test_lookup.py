@@ -82,7 +82,18 @@ async def test_more_than_is_taken_is_told(client: httpx2.AsyncClient) -> None:
     assert "8,000,000 bytes" in large.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"values": ["a"], "text": "b"}', b"{}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"values": ["a"], "text": "b"}',
+        b"{}",
+        pytest.param(b"[" * 100_000, id="deep"),
+        pytest.param(b'{"values": ' + b"[" * 900 + b"]" * 900 + b"}", id="less deep"),
+    ],
+)
 async def test_a_question_that_is_none_is_refused(client: httpx2.AsyncClient, body: bytes) -> None:
     answer = await client.post("/api/v1/lookup", content=body)
     assert answer.status_code == 422

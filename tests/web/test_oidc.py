@@ -62,8 +62,8 @@ async def test_somebody_logs_in_and_comes_to_where_he_wanted(
     assert (await stranger.get("/stories")).status_code == 200
     entries = (await Audit(opened).page(AuditQuery())).entries
     assert [(one.action, one.actor_name) for one in entries] == [
-        ("user.login", "Ann Analyst"),
-        ("user.make", "Ann Analyst"),
+        ("user.login", "ann (Ann Analyst)"),
+        ("user.make", "ann (Ann Analyst)"),
     ]
     assert all(one.ip and one.request_id for one in entries)
 

@@ -1,10 +1,18 @@
 """New sources by pages: looked at step by step, chosen among feeds, and in files."""
 
+import asyncio
+import json
+from collections.abc import MutableMapping
 from pathlib import Path
+from typing import Any
 
 import httpx2
+import psycopg
 
+from ctiscraper.audit_views import AuditEntry, AuditQuery
+from ctiscraper.db.audit import Audit
 from internet.world import FakeInternet
+from patience import until
 from web.sourced import Desk, working
 
 SAME = {"sec-fetch-site": "same-origin"}
@@ -15,6 +23,28 @@ OPML = (
     b'<outline type="rss" text="Bad" xmlUrl="javascript:alert(1)"/>'
     b"</body></opml>"
 )
+
+
+async def imports(desk: Desk) -> tuple[AuditEntry, ...]:
+    return (await Audit(desk.walk.database).page(AuditQuery(action="source.import"))).entries
+
+
+def scope_of(request: httpx2.Request) -> dict[str, Any]:
+    """What a server makes of a request."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": request.method,
+        "scheme": "http",
+        "path": request.url.path,
+        "raw_path": request.url.path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in request.headers.raw],
+        "client": ("127.0.0.1", 40_000),
+        "server": ("127.0.0.1", 80),
+    }
 
 
 async def sent(desk: Desk, action: str, body: bytes = b"", text: str = "") -> httpx2.Response:
@@ -73,9 +103,62 @@ async def test_a_file_is_looked_at_then_taken(database: str, tmp_path: Path) -> 
             "news",
             "other",
         }
-        assert "a test (token)" in (await desk.client.get("/sources/news")).text
+        assert "the-admin, token a test" in (await desk.client.get("/sources/news")).text
         page = (await sent(desk, "look", OPML)).text
         assert "collected already as" in page
+        [entry] = await imports(desk)
+        assert json.loads(entry.changes) == {"added": 2, "file": "text", "known": 0}
+        assert (entry.object_kind, entry.actor_name) == ("source", "the-admin, token a test")
+
+
+async def test_an_import_that_breaks_off_is_noted(database: str, tmp_path: Path) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(
+            "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE disk_full; END $$"
+        )
+        conn.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON source FOR EACH ROW"
+            " WHEN (NEW.key = 'other') EXECUTE FUNCTION full_disk()"
+        )
+    async with FakeInternet() as net, working(database, tmp_path, net) as desk:
+        page = (await sent(desk, "import", text=OPML.decode())).text
+        assert 'role="alert"' in page
+        assert [source.settings.key for source in await desk.walk.sources.all()] == ["news"]
+        [entry] = await imports(desk)
+        assert json.loads(entry.changes) == {"file": "text", "whole": False}
+
+
+async def test_an_import_whose_browser_has_gone_is_noted(database: str, tmp_path: Path) -> None:
+    rows = b"".join(
+        b'<outline type="rss" text="N" xmlUrl="https://n%d.example/feed"/>' % n for n in range(250)
+    )
+    body = b'<opml version="2.0"><body>' + rows + b"</body></opml>"
+    async with FakeInternet() as net, working(database, tmp_path, net) as desk:
+        form = desk.client.build_request(
+            "POST",
+            "/sources/import",
+            data={"action": "import"},
+            files={"file": ("feeds.opml", body)},
+            headers={**SAME, "accept-encoding": "identity"},
+        )
+        unread, gone = [await form.aread()], asyncio.Event()
+
+        async def receive() -> dict[str, object]:
+            if unread:
+                return {"type": "http.request", "body": unread.pop(), "more_body": False}
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if b"100 of 250" in message.get("body", b""):
+                gone.set()
+
+        await desk.app(scope_of(form), receive, send)
+        # The import is told to stop while the entry is made, which goes on by itself.
+        await until(lambda: imports(desk))
+        [entry] = await imports(desk)
+        assert json.loads(entry.changes) == {"file": "feeds.opml", "whole": False}
 
 
 async def test_files_that_are_none_are_told_so(database: str, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ async def test_saving_says_who_and_undo_takes_it_back(database: str, tmp_path: P
         assert saved.headers["location"] == "/sources/one?done=saved"
         page = (await desk.client.get("/sources/one")).text
         assert "short ones are noise" in page
-        assert "a test (token)" in page
+        assert "the-admin, token a test" in page
         undone = await desk.post("/sources/one/undo", version=await desk.version(), reason="hasty")
         assert undone.headers["location"] == "/sources/one?done=undone"
         assert (await desk.walk.sources.get("one")).settings == before

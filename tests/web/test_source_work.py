@@ -24,7 +24,7 @@ async def test_an_edit_names_its_version(database: str, tmp_path: Path) -> None:
         assert second.status_code == 409
         assert second.headers["content-type"] == "application/problem+json"
         [other] = second.json()["changes"]
-        assert (other["reason"], other["actor"]) == ("first", "a test (token)")
+        assert (other["reason"], other["actor"]) == ("first", "the-admin, token a test")
         assert other["fields"] == [{"field": "min_length", "before": "0", "after": "5"}]
         any_version = await api.patch("/api/v1/sources/one", json=change, headers={"if-match": "*"})
         assert any_version.status_code == 200

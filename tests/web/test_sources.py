@@ -67,7 +67,7 @@ async def test_pages_add_a_source_without_script(database: str, tmp_path: Path) 
         page = await client.get("/sources/k?done=paused")
         assert "too loud" in page.text
         assert "nothing is asked of it until somebody resumes it" in page.text
-        assert "by <bdi>a test (token)</bdi>" in page.text
+        assert "by <bdi>the-admin, token a test</bdi>" in page.text
         resumed = await client.post("/sources/k/resume", content="", headers=FORM)
         assert resumed.headers["location"] == "/sources/k?done=resumed"
 

@@ -55,7 +55,9 @@ async def test_people_decide(client: httpx2.AsyncClient, newsroom: Newsroom) -> 
     assert moved.json() == {"story": 3}
     merged = await client.post("/api/v1/stories/1/merge", json={"other": 3})
     assert merged.json() == {"story": 1}
-    assert (await client.get("/api/v1/stories/3")).json()["articles"] == 3
+    story = (await client.get("/api/v1/stories/3")).json()
+    assert story["articles"] == 3
+    assert {one["actor"] for one in story["decisions"]} == {"the-admin, token a test"}
 
 
 async def test_what_cannot_be_is_refused(client: httpx2.AsyncClient, newsroom: Newsroom) -> None:

@@ -60,7 +60,7 @@ async def test_forms_split_join_move_and_undo(
     assert (answer.status_code, answer.headers["location"]) == (303, "/stories/2?from=1")
     assert await newsroom.groups() == {frozenset({1}), frozenset({2, 3})}
     tree = await page(client, "/stories/2")
-    assert "“a <b>copycat</b>”" in words(tree, ".history li")[0]
+    assert "“a <b>copycat</b>” the-admin, token a test" in words(tree, ".history li")[0]
     answer = await send(client, attribute(tree, ".undo", "action"))
     assert answer.headers["location"] == "/stories/2"
     assert (await client.get("/stories/2")).headers["location"] == "/stories/1"

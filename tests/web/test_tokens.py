@@ -10,6 +10,8 @@ from fastapi import FastAPI
 
 from ctiscraper.access.cookies import csrf_token
 from ctiscraper.access.tokens import read_token
+from ctiscraper.audit_views import AuditQuery
+from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
 from ctiscraper.identity import GRANTS, Permission, Role
 from ctiscraper.telemetry import configure_logs
@@ -97,6 +99,37 @@ async def test_a_token_gives_no_more_than_it_has(
     beyond = await stranger.post(API, json=GIVEN | {"scopes": ["user:write"]}, headers=headers)
     assert beyond.status_code == 403
     assert "user:write" in beyond.json()["detail"]
+
+
+async def test_what_may_be_read_is_not_taken_away_without_the_scope_for_it(
+    client: httpx2.AsyncClient, stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    async def ask(headers: dict[str, str], method: str, path: str, accept: str = "*/*") -> int:
+        body = {"values": ["evil.example"]} if method == "POST" else None
+        headers = headers | {"accept": accept}
+        answer = await stranger.request(method, path, json=body, headers=headers)
+        return answer.status_code
+
+    made = {}
+    for scopes in (["article:read"], ["article:read", "article:export"]):
+        answer = await client.post(API, json={"name": "x", "scopes": scopes, "days": 3})
+        made[len(scopes)] = bearer(answer.json()["secret"])
+    for method, path in (
+        ("GET", "/api/v1/articles"),
+        ("GET", "/api/v1/entities"),
+        ("GET", "/api/v1/verdicts"),
+        ("POST", "/api/v1/lookup"),
+    ):
+        assert await ask(made[1], method, path) == 200, path
+        for form in ("csv", "ndjson"):
+            assert await ask(made[1], method, f"{path}?format={form}") == 403, path
+            assert await ask(made[2], method, f"{path}?format={form}") == 200, path
+        for accept in ("text/csv", "application/x-ndjson", "application/x-ndjson, */*"):
+            assert await ask(made[1], method, path, accept) == 403, path
+    for path in ("/api/v1/entities/1/articles", "/api/v1/articles/1/entities"):
+        assert await ask(made[1], "GET", f"{path}?format=csv") == 403, path
+    actions = [one.action for one in (await Audit(opened).page(AuditQuery())).entries]
+    assert actions.count("article.export") == actions.count("lookup.export") == 2
 
 
 async def test_a_demoted_maker_takes_his_tokens_with_him(

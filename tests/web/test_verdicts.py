@@ -27,12 +27,12 @@ async def test_a_decision_holds_until_it_is_undone(
         json={"value": "evil[.]org", "scope": "domain", "verdict": "malicious", "reason": "ours"},
     )
     assert made.status_code == 201
-    assert (made.json()["value"], made.json()["actor"]) == ("evil.org", "api")
+    assert (made.json()["value"], made.json()["actor"]) == ("evil.org", "the-admin, token a test")
     assert await verdict_of(client, "a.evil") == "malicious"
     assert await verdict_of(client, "good") == "mentioned"
     number = made.json()["id"]
     undone = await client.delete(f"/api/v1/verdicts/{number}")
-    assert undone.json()["undone_by"] == "api"
+    assert undone.json()["undone_by"] == "the-admin, token a test"
     assert await verdict_of(client, "a.evil") == "mentioned"
     page = (await client.get("/api/v1/verdicts")).json()
     assert [one["id"] for one in page["verdicts"]] == [number]

@@ -37,7 +37,7 @@ async def test_an_entry_is_made_listed_and_removed(
     assert (entry["term"], entry["recent_articles"], entry["actor"]) == (
         "Example Firewall",
         1,
-        "api",
+        "the-admin, token a test",
     )
     TypeAdapter(views.WatchEntry).validate_json(made.content)
     assert (await client.get(made.headers["location"])).json() == entry
@@ -122,6 +122,7 @@ async def test_the_page_adds_and_removes(
     page = (await client.get("/watchlist?added=1")).text
     assert "1 entry added" in page
     assert "&lt;b&gt;ours" in page
+    assert "<bdi>the-admin, token a test</bdi>" in page
     [entry] = (await client.get(API)).json()
     assert f'href="/?watch={entry["id"]}"' in page
     listed = (await client.get(f"/?watch={entry['id']}")).text

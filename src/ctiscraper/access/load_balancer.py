@@ -153,7 +153,7 @@ def _parts(data: str) -> tuple[bytes, _Head, dict[str, object], bytes]:
             msgspec.json.decode(claims, type=dict[str, object]),
             signature,
         )
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
         raise _refused("its form") from error
 
 

@@ -243,7 +243,7 @@ def _verified(token: str, keys: KeySet) -> dict[str, object]:
         return jwt.decode(token, keys, algorithms=ALGORITHMS).claims
     except InvalidKeyIdError as error:
         raise _UnknownKeyError("the provider's token has an unknown key") from error
-    except (JoseError, ValueError) as error:
+    except (JoseError, ValueError, RecursionError) as error:
         raise forged(error) from error
 
 
@@ -277,7 +277,7 @@ def _read(page: Page, kind: type[Document], issuer: str) -> Document:
     """Return an answer of the provider. Raises UnavailableError for what is none."""
     try:
         return msgspec.json.decode(page.body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _away(issuer, f"what it answers cannot be read: {error}") from error
 
 
@@ -285,7 +285,7 @@ def _error_of(answer: Page) -> str:
     """Return in brackets the word that a provider refuses with, if it is one of OAuth's."""
     try:
         word = msgspec.json.decode(answer.body, type=_Refusal).error
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     return f" ({word})" if _ERROR.fullmatch(word) else ""
 

@@ -26,6 +26,8 @@ NAME = "CTIScraper"
 MOST_BYTES = 20_000
 _ID_BYTES = 8
 _REQUIRED = UserVerificationRequirement.REQUIRED
+# What is nested too deeply raises the last.
+_UNREADABLE = (WebAuthnException, ValueError, TypeError, RecursionError)
 _WRONG = "this passkey could not be checked; try again, or come in another way"
 
 
@@ -75,7 +77,7 @@ def challenge_of(credential: str) -> bytes:
     try:
         answer = json.loads(credential)["response"]["clientDataJSON"]
         return parse_client_data_json(base64url_to_bytes(answer)).challenge
-    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*_UNREADABLE, KeyError, AttributeError) as error:
         raise InputError(_WRONG) from error
 
 
@@ -83,7 +85,7 @@ def id_of(credential: str) -> bytes:
     """Return which passkey a browser logs in with. Raises InputError."""
     try:
         return parse_authentication_credential_json(credential).raw_id
-    except (WebAuthnException, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise InputError(_WRONG) from error
 
 
@@ -97,7 +99,7 @@ def made(credential: str, challenge: bytes, site: Site) -> Passkey:
             expected_origin=site.origin,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise InputError(_WRONG) from error
     return Passkey(
         id=checked.credential_id,
@@ -118,6 +120,6 @@ def used(credential: str, challenge: bytes, site: Site, kept: Passkey) -> int:
             credential_current_sign_count=kept.sign_count,
             require_user_verification=True,
         )
-    except (WebAuthnException, ValueError, TypeError) as error:
+    except _UNREADABLE as error:
         raise InputError(_WRONG) from error
     return checked.new_sign_count

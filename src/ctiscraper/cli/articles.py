@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from ctiscraper.asking import understand
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.found import print_found
 from ctiscraper.cli.options import Csv, Cursor, Data, Defanged, Json, Limit, Of, Since, Until, utc
@@ -177,6 +178,9 @@ def entities(  # noqa: PLR0913 - one parameter for each option
     async def read() -> tuple[ArticleEvidence, tuple[Neighbour, ...]]:
         async with open_database(settings_for(data)) as database:
             found = await evidence_of(database, number, kinds=kind or (), places=places)
+            if csv:
+                detail = {"format": "csv", "article": number}
+                await note_deed(database, "entity.export", detail=detail)
             return found, await Entities(database).neighbours(number)
 
     found, near = run_async(read())

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import to_builtins
 
 from ctiscraper.audit_views import AuditEntry, AuditPage, AuditQuery, ChainReport
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Cursor, Data, Json, Limit, Output, utc
@@ -21,7 +23,13 @@ from ctiscraper.share.tabular import AUDIT, csv_heads, csv_lines, json_lines
 app = typer.Typer(no_args_is_help=True, help="Who did what.")
 
 By = Annotated[
-    str | None, typer.Option("--actor", metavar="NAME", help="Who did it.", show_default=False)
+    str | None,
+    typer.Option(
+        "--actor",
+        metavar="WHO",
+        help="Who did it: a login, user:ID or token:ID.",
+        show_default=False,
+    ),
 ]
 Did = Annotated[
     str | None,
@@ -117,6 +125,11 @@ def export(  # noqa: PLR0913 - one parameter for each option
                 put(csv_heads(AUDIT))
             while True:
                 page = await audit.page(query, cursor=cursor, limit=LIMIT_MOST)
+                if cursor is None:
+                    asked = {name: value for name, value in to_builtins(query).items() if value}
+                    await note_deed(
+                        database, "audit.export", detail={"format": form, "query": asked}
+                    )
                 put(_written(page.entries, form))
                 cursor = page.next
                 if cursor is None:

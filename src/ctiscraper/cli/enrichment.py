@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Cursor, Data, Json, Limit
@@ -54,7 +55,9 @@ def retry(
 
     async def queue() -> int:
         async with open_database(settings_for(data)) as database:
-            return await EnrichmentRecords(database).retry(ids)
+            count = await EnrichmentRecords(database).retry(ids)
+            await note_deed(database, "enrichment.retry", detail={"articles": ids, "count": count})
+            return count
 
     done = run_async(queue())
     if json:

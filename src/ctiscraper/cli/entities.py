@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Csv, Cursor, Data, Defanged, Json, Most
 from ctiscraper.cli.output import (
@@ -106,6 +107,7 @@ async def _print_all(
     query: EntityQuery, data: Data, *, cursor: str | None, most: int | None, defanged: bool
 ) -> None:
     async with open_database(settings_for(data)) as database:
+        await note_deed(database, "entity.export", detail={"format": "csv"})
         heads = True
         async for rows in _pages(Entities(database), query, cursor, most):
             print_csv(ENTITIES, rows, defanged=defanged, heads=heads)
@@ -179,6 +181,7 @@ async def _print_sightings(
 ) -> None:
     async with open_database(settings_for(data)) as database:
         number = await _number_of(database, value, kind)
+        await note_deed(database, "article.export", detail={"format": "csv", "entity": number})
         heads = True
         while heads or cursor is not None:
             page = await Entities(database).sightings(number, cursor=cursor, limit=most or _PAGE)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Data, Defanged, Json
 from ctiscraper.cli.output import moment, print_csv, print_json, print_lines, print_table
@@ -34,6 +35,8 @@ def lookup(  # noqa: PLR0913 - one parameter for each option
 
     async def ask() -> LookupReport:
         async with open_database(settings_for(data)) as database:
+            if csv:
+                await note_deed(database, "lookup.export", detail={"format": "csv"})
             entities = Entities(database)
             if text:
                 return await look_up_text(entities, given)

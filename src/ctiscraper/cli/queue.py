@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Cursor, Data, Json, Limit, Of
@@ -147,7 +148,10 @@ def reprocess(  # noqa: PLR0913 - one parameter for each option
                 await Sources(database).get(source)
             items = Queue(database)
             gone = await items.without_page(source_key=source, article_ids=article or None)
-            return await items.reprocess(source_key=source, article_ids=article or None), gone
+            count = await items.reprocess(source_key=source, article_ids=article or None)
+            chosen = {"source": source, "articles": article, "count": count}
+            await note_deed(database, "article.reprocess", detail=chosen)
+            return count, gone
 
     queued, gone = run_async(queue())
     if json:
@@ -188,6 +192,8 @@ def _look_again(
                 source_key=source,
                 article_ids=articles or None,
             )
+            chosen = {"only": only, "since": since, "source": source, "articles": articles}
+            await note_deed(database, "article.reprocess", detail={**chosen, "count": queued})
             return queued, await enrichments.waiting()
 
     queued, waiting = run_async(queue())
@@ -263,7 +269,12 @@ def _act(
             numbers = ids or await Items(database).numbers(*narrow)
             queue = Queue(database)
             actions = {"retry": queue.retry, "discard": queue.discard, "release": queue.release}
-            return await actions[action](numbers)
+            done = await actions[action](numbers)
+            state, source, cause = narrow
+            chosen = {"state": state, "source": source, "cause": cause}
+            told: dict[str, object] = {"items": ids} if ids else {**chosen}
+            await note_deed(database, f"queue.{action}", detail={**told, "count": done})
+            return done
 
     done = run_async(act())
     words = {"retry": "back in the queue", "discard": "set aside", "release": "let through"}

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.drafts import write_whole
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import exit_of
@@ -24,7 +25,7 @@ from ctiscraper.cli.output import (
     print_text,
 )
 from ctiscraper.config import Settings
-from ctiscraper.db.packs import Packs, StoredPack
+from ctiscraper.db.packs import Installed, Packs, StoredPack
 from ctiscraper.db.session import Database
 from ctiscraper.db.touched import Touched
 from ctiscraper.errors import CTIScraperError
@@ -180,6 +181,8 @@ def update(
                 )
             else:
                 found = await _from_network(at, settings, chosen, url)
+            for one in found.done:
+                await _note(at, "pack.update", one.installed)
             shown = [(one, await _reach(at, one, again=reprocess)) for one in found.done]
             return shown, found.failed
 
@@ -187,6 +190,15 @@ def update(
     _show(done, failed, again=reprocess, json=json)
     if failed:
         raise typer.Exit(exit_of(failed[0]))
+
+
+async def _note(at: _Opened, action: str, done: Installed) -> None:
+    """Note that another version of a pack is in use."""
+    if not done.changed:
+        return
+    before = None if done.old is None else {"version": done.old.info.version}
+    after = {"version": done.new.info.version}
+    await note_deed(at.database, action, done.new.info.name, before=before, after=after)
 
 
 async def _reach(at: _Opened, done: Update, *, again: bool) -> int:
@@ -230,6 +242,7 @@ def use(name: Name, version: Version, *, data: Data = None, json: Json = False) 
                 done = await at.reference.install_default(name)
             else:
                 done = await at.packs.use(name, version)
+            await _note(at, "pack.use", done)
             change = await at.reference.change_of(done)
             count = 0 if change is None else await Touched(at.database).count(change)
             return [(Update(installed=done, notes=(), change=change), count)]

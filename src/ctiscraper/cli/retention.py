@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from ctiscraper.bootstrap import open_raw_store
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines
@@ -34,7 +35,9 @@ def retention(
     async def remove() -> Removed:
         with open_raw_store(settings) as raw:
             async with open_database(settings) as database:
-                return await remove_outlived(database, raw, settings.keep(), seconds=seconds)
+                removed = await remove_outlived(database, raw, settings.keep(), seconds=seconds)
+                await note_deed(database, "retention.run", detail=msgspec.to_builtins(removed))
+                return removed
 
     if dry_run:
         _show_outlived(*run_async(count()), json=json)

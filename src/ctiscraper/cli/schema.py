@@ -8,6 +8,7 @@ import typer
 
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.accounts import Accounts
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_engine, open_ready_engine, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, Json
@@ -62,7 +63,10 @@ def migrate(seed: Seed = False, data: Data = None, json: Json = False) -> None:
 async def _seed(conninfo: str) -> int:
     """Return how many sources of the catalogue were not known yet."""
     async with Database(conninfo, size=1) as database:
-        return await Sources(database).seed(default_catalog())
+        added = await Sources(database).seed(default_catalog())
+        if added:
+            await note_deed(database, "source.seed", detail={"count": added})
+        return added
 
 
 async def _bootstrap(conninfo: str, file: Path | None) -> bool:
@@ -70,7 +74,11 @@ async def _bootstrap(conninfo: str, file: Path | None) -> bool:
     if file is None:
         return False
     async with Database(conninfo, size=1) as database:
-        return await Accounts(database, Passwords()).bootstrap(file)
+        made = await Accounts(database, Passwords()).bootstrap(file)
+        if made is not None:
+            state = {"login": made.login, "role": made.role}
+            await note_deed(database, "user.setup", made.id, after=state)
+        return made is not None
 
 
 app.command("upgrade", help="The same as 'migrate'.")(migrate)

@@ -7,18 +7,21 @@ from typing import Annotated
 import typer
 
 from ctiscraper.cli import source_tables as tables
+from ctiscraper.cli.actor import note_deed, noting_what_breaks_off
 from ctiscraper.cli.collecting import open_collecting
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Because, Data, DryRun, Json, Output
 from ctiscraper.cli.output import print_json, print_lines
 from ctiscraper.cli.texts import hand_over, read_file
+from ctiscraper.collect.source_fields import settings_to_mapping
 from ctiscraper.db.overview import Overview
+from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.loop import run_async
 from ctiscraper.sourcing import Preview, edited, read_changes
 from ctiscraper.tasks.check import check_source
-from ctiscraper.types import Health, Source
+from ctiscraper.types import Health, Source, SourceSettings
 
 ACTOR = "command line"
 
@@ -92,6 +95,7 @@ def preview(
     async def look() -> None:
         async with open_collecting(settings_for(data)) as services:
             settings = await services.sourcing.propose(url, **read_changes(given or []))
+            await note_deed(services.database, "source.preview", detail={"url": url})
             found = await services.sourcing.preview(settings, samples=samples)
         print_json(found) if json else tables.print_preview(found)
 
@@ -124,7 +128,9 @@ def add(  # noqa: PLR0913 - one parameter for each option
                 if not _wanted(found, asked=yes or json):
                     return None
                 settings = found.settings
-            return await services.sourcing.add(settings, actor=ACTOR, reason=reason)
+            made = await services.sourcing.add(settings, actor=ACTOR, reason=reason)
+            await _note(services.database, "source.add", None, made.settings, reason)
+            return made
 
     source = run_async(save())
     if json:
@@ -154,7 +160,9 @@ def edit(
             sources = Sources(database)
             before = await sources.get(key)
             after = edited(before.settings, read_changes(given or []))
-            return await sources.update(key, after, actor=ACTOR, reason=reason)
+            changed = await sources.update(key, after, actor=ACTOR, reason=reason)
+            await _note(database, "source.change", before.settings, changed.settings, reason)
+            return changed
 
     if not given:
         raise typer.BadParameter("say what to change, such as --set tier=premium")
@@ -170,7 +178,10 @@ def remove(
 
     async def act() -> None:
         async with open_database(settings_for(data)) as database:
-            await Sources(database).remove(key, actor=ACTOR, reason=reason)
+            sources = Sources(database)
+            before = await sources.get(key)
+            await sources.remove(key, actor=ACTOR, reason=reason)
+            await _note(database, "source.remove", before.settings, None, reason)
 
     if not (yes or json) and sys.stdin.isatty():
         typer.confirm(f"Stop collecting '{key}'? Its articles stay.", abort=True)
@@ -192,6 +203,7 @@ def check(
             overview = Overview(services.database)
             for key in keys:
                 await check_source(services, key)
+                await note_deed(services.database, "source.check", key)
                 detail = await overview.source(key)
                 well = well and detail.overview.health is Health.OK
                 if json:
@@ -218,9 +230,16 @@ def import_file(
 
     async def act() -> None:
         async with open_collecting(settings_for(data)) as services:
-            report = await services.sourcing.import_file(
-                body, name=file.name, actor=ACTOR, dry_run=dry_run
-            )
+            detail: dict[str, object] = {"file": file.name}
+            async with noting_what_breaks_off(
+                services.database, "source.import", detail, dry_run=dry_run
+            ):
+                report = await services.sourcing.import_file(
+                    body, name=file.name, actor=ACTOR, dry_run=dry_run
+                )
+            if not dry_run:
+                detail |= {name: report.count(name) for name in ("added", "known")}
+                await note_deed(services.database, "source.import", detail=detail)
         print_json(report) if json else tables.print_import(report)
         if report.count("bad"):
             raise typer.Exit(Exit.BAD_FILE)
@@ -241,8 +260,30 @@ def export(
 
     async def act() -> str:
         async with open_collecting(settings_for(data)) as services:
+            detail = {"form": "yaml" if catalogue else "opml"}
+            await note_deed(services.database, "source.export", detail=detail)
             if catalogue:
                 return await services.sourcing.export_catalog()
             return (await services.sourcing.export_opml()).decode()
 
     hand_over(run_async(act()), output, json=json)
+
+
+async def _note(
+    database: Database,
+    action: str,
+    before: SourceSettings | None,
+    after: SourceSettings | None,
+    reason: str,
+) -> None:
+    """Note how a source was and is; None is one that is not here."""
+    known = after or before
+    assert known is not None, "there is a source before or after"
+    await note_deed(
+        database,
+        action,
+        known.key,
+        before=None if before is None else settings_to_mapping(before),
+        after=None if after is None else settings_to_mapping(after),
+        detail={"reason": reason or None},
+    )

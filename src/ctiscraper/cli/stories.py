@@ -6,6 +6,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Because, Cursor, Data, Json, Limit, utc
 from ctiscraper.cli.output import (
@@ -100,7 +101,10 @@ def split(articles: Articles, reason: Because = "", data: Data = None, json: Jso
     """Give articles of a story one of their own; no later run joins them with the rest."""
 
     async def act(database: Database) -> int:
-        return await Stories(database).split(articles, actor=ACTOR, reason=reason)
+        made = await Stories(database).split(articles, actor=ACTOR, reason=reason)
+        detail = {"articles": articles, "made": made, "reason": reason}
+        await note_deed(database, "story.split", detail=detail)
+        return made
 
     _report(_with_database(act, data), "now has these articles", json=json)
 
@@ -116,7 +120,9 @@ def merge(
     """Make two stories one; the number of the second leads to the first from now on."""
 
     async def act(database: Database) -> int:
-        return await Stories(database).merge(story, other, actor=ACTOR, reason=reason)
+        kept = await Stories(database).merge(story, other, actor=ACTOR, reason=reason)
+        await note_deed(database, "story.merge", story, detail={"other": other, "reason": reason})
+        return kept
 
     _report(_with_database(act, data), "now has the articles of both", json=json)
 
@@ -132,7 +138,11 @@ def move(
     """Put an article into another story; no later run moves it."""
 
     async def act(database: Database) -> int:
-        return await Stories(database).move(article, story, actor=ACTOR, reason=reason)
+        kept = await Stories(database).move(article, story, actor=ACTOR, reason=reason)
+        await note_deed(
+            database, "story.move", story, detail={"article": article, "reason": reason}
+        )
+        return kept
 
     _report(_with_database(act, data), "now has this article", json=json)
 
@@ -147,6 +157,7 @@ def undo(
 
     async def act(database: Database) -> None:
         await Stories(database).undo(decision, actor=ACTOR)
+        await note_deed(database, "story.undo", detail={"decision": decision})
 
     _with_database(act, data)
     if json:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from ctiscraper.asking import asked
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.drafts import write_whole
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Csv, Cursor, Data, Json, Limit, Of, Since, Until, utc
@@ -100,6 +101,9 @@ def techniques(  # noqa: PLR0913 - one parameter for each option
     async def read() -> tuple[NamedTechniques, Matrix]:
         async with open_database(settings_for(data)) as database:
             named = await Techniques(database).named(query)
+            if layer is not None:
+                detail = {"matrix": matrix, "file": layer.name}
+                await note_deed(database, "technique.export", detail=detail)
             known = await AttackShelf().matrix(database) if layer else Matrix()
         return named, known
 

@@ -5,12 +5,10 @@ from typing import Annotated
 import typer
 
 from ctiscraper.access.tokens import new_token
-from ctiscraper.audit_views import Deed
-from ctiscraper.cli.actor import command_actor
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import moment, print_json, print_lines, print_note, print_table
-from ctiscraper.db.audit import Audit
 from ctiscraper.db.tokens import ApiToken, Tokens
 from ctiscraper.errors import InputError
 from ctiscraper.identity import GRANTS, Permission, Role
@@ -72,10 +70,7 @@ def create(  # noqa: PLR0913 - one parameter for each option
             )
             made = await tokens.get(key.id)
             state = {"name": made.name, "scopes": list(made.scopes), "owner": made.owner}
-            await Audit(database).note(
-                command_actor(),
-                Deed(action="token.make", object_kind="token", object_id=made.id, after=state),
-            )
+            await note_deed(database, "token.make", made.id, after=state)
             return made
 
     made = run_async(make())
@@ -130,10 +125,7 @@ def revoke(
     async def take_back() -> ApiToken:
         async with open_database(settings_for(data)) as database:
             revoked = await Tokens(database).revoke(token)
-            await Audit(database).note(
-                command_actor(),
-                Deed(action="token.revoke", object_kind="token", object_id=revoked.id),
-            )
+            await note_deed(database, "token.revoke", revoked.id)
             return revoked
 
     revoked = run_async(take_back())

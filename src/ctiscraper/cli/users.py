@@ -10,12 +10,14 @@ import typer
 
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.accounts import Accounts, NewUser
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import ago, counted, print_json, print_lines, print_table
 from ctiscraper.cli.texts import read_text
 from ctiscraper.db.session import Database
 from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.users import Users
 from ctiscraper.errors import InputError
 from ctiscraper.identity import Role, User
 from ctiscraper.loop import run_async
@@ -43,7 +45,7 @@ End = Annotated[bool, typer.Option("--end", help="End them all.")]
 @app.command("list")
 def list_users(data: Data = None, json: Json = False) -> None:
     """List everybody."""
-    users = _done(data, lambda accounts: accounts.users.all())
+    users = _with_database(data, lambda database: Users(database).all())
     if json:
         print_json([_told(user) for user in users])
         return
@@ -77,7 +79,14 @@ def create(  # noqa: PLR0913 - one parameter for each option
     """Let somebody in; the password comes by standard input or from a file."""
     password = _password(password_file)
     new = NewUser(login=login, name=name, role=Role.ADMIN if admin else role)
-    user = _done(data, lambda accounts: accounts.create(new, password))
+
+    async def act(database: Database) -> User:
+        made = await Accounts(database, Passwords()).create(new, password)
+        state = {"login": made.login, "role": made.role}
+        await note_deed(database, "user.add", made.id, after=state)
+        return made
+
+    user = _with_database(data, act)
     _tell(user, f"{user.login} may log in as {user.role}.", as_json=json)
 
 
@@ -90,38 +99,30 @@ def change_role(
 ) -> None:
     """Give a user another role; he has to log in again."""
 
-    async def act(accounts: Accounts) -> User:
-        user = await _user(accounts, login)
-        await accounts.users.set_role(user.id, role)
-        return await accounts.users.get(user.id)
+    async def act(database: Database) -> User:
+        users = Users(database)
+        before = await users.named(_login(login))
+        await users.set_role(before.id, role)
+        await note_deed(
+            database, "user.role", before.id, before={"role": before.role}, after={"role": role}
+        )
+        return await users.get(before.id)
 
-    user = _done(data, act)
+    user = _with_database(data, act)
     _tell(user, f"{user.login} is {user.role} now.", as_json=json)
 
 
 @app.command()
 def disable(login: Login, data: Data = None, json: Json = False) -> None:
     """Log a user out and let him in no more."""
-
-    async def act(accounts: Accounts) -> User:
-        user = await _user(accounts, login)
-        await accounts.users.disable(user.id)
-        return await accounts.users.get(user.id)
-
-    user = _done(data, act)
+    user = _with_database(data, lambda database: _switch(database, login, disabled=True))
     _tell(user, f"{user.login} may not log in any more.", as_json=json)
 
 
 @app.command()
 def enable(login: Login, data: Data = None, json: Json = False) -> None:
     """Let a user in again."""
-
-    async def act(accounts: Accounts) -> User:
-        user = await _user(accounts, login)
-        await accounts.users.enable(user.id)
-        return await accounts.users.get(user.id)
-
-    user = _done(data, act)
+    user = _with_database(data, lambda database: _switch(database, login, disabled=False))
     _tell(user, f"{user.login} may log in again.", as_json=json)
 
 
@@ -132,12 +133,14 @@ def change_password(
     """Give a user another password, by standard input or from a file; his sessions end."""
     password = _password(password_file)
 
-    async def act(accounts: Accounts) -> User:
-        user = await _user(accounts, login)
+    async def act(database: Database) -> User:
+        accounts = Accounts(database, Passwords())
+        user = await accounts.users.named(_login(login))
         await accounts.set_password(user.id, password)
-        return await accounts.users.get(user.id)
+        await note_deed(database, "user.password", user.id)
+        return user
 
-    user = _done(data, act)
+    user = _with_database(data, act)
     _tell(user, f"The password of {user.login} was changed.", as_json=json)
 
 
@@ -147,9 +150,11 @@ def list_sessions(login: Login, end: End = False, data: Data = None, json: Json 
 
     async def act(database: Database) -> tuple[int, list[dict[str, object]]]:
         sessions = Sessions(database)
-        user = await _user(Accounts(database, Passwords()), login)
+        user = await Users(database).named(_login(login))
         if end:
-            return await sessions.end_all(user.id), []
+            ended = await sessions.end_all(user.id)
+            await note_deed(database, "user.end_sessions", user.id, detail={"count": ended})
+            return ended, []
         found = await sessions.of_user(user.id)
         rows: list[dict[str, object]] = [
             {"ip": one.ip, "agent": one.agent, "since": one.created_at, "seen": one.seen_at}
@@ -166,11 +171,20 @@ def list_sessions(login: Login, end: End = False, data: Data = None, json: Json 
         print_table(("Address", "Browser", "Since", "Seen"), [tuple(row.values()) for row in rows])
 
 
-def _done(data: Path | None, act: Callable[[Accounts], Awaitable[Answer]]) -> Answer:
-    async def over(database: Database) -> Answer:
-        return await act(Accounts(database, Passwords()))
-
-    return _with_database(data, over)
+async def _switch(database: Database, login: str, *, disabled: bool) -> User:
+    """Return a user who is let in no more, or again."""
+    users = Users(database)
+    before = await users.named(_login(login))
+    act = users.disable if disabled else users.enable
+    await act(before.id)
+    await note_deed(
+        database,
+        "user.state",
+        before.id,
+        before={"disabled": before.disabled_at is not None},
+        after={"disabled": disabled},
+    )
+    return await users.get(before.id)
 
 
 def _with_database(data: Path | None, act: Callable[[Database], Awaitable[Answer]]) -> Answer:
@@ -181,8 +195,8 @@ def _with_database(data: Path | None, act: Callable[[Database], Awaitable[Answer
     return run_async(run())
 
 
-async def _user(accounts: Accounts, login: str) -> User:
-    return await accounts.users.named(login.strip().lower())
+def _login(given: str) -> str:
+    return given.strip().lower()
 
 
 def _password(file: Path | None) -> str:

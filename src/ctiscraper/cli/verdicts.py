@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Because, Cursor, Data, Json, Limit
 from ctiscraper.cli.output import moment, print_json, print_lines, print_table
@@ -53,7 +54,9 @@ def make(  # noqa: PLR0913 - one parameter for each option
 
     async def decide() -> TeamVerdict:
         async with open_database(settings_for(data)) as database:
-            return await Verdicts(database).make(decision, actor=ACTOR)
+            made = await Verdicts(database).make(decision, actor=ACTOR)
+            await note_deed(database, "verdict.make", made.id, after=made.decided)
+            return made
 
     made = run_async(decide())
     if json:
@@ -78,7 +81,9 @@ def undo(
 
     async def take_back() -> TeamVerdict:
         async with open_database(settings_for(data)) as database:
-            return await Verdicts(database).undo(number, actor=ACTOR)
+            undone = await Verdicts(database).undo(number, actor=ACTOR)
+            await note_deed(database, "verdict.undo", undone.id, before=undone.decided)
+            return undone
 
     undone = run_async(take_back())
     if json:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.cli.actor import note_deed, noting_what_breaks_off
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, DryRun, Json, Output
@@ -79,6 +80,7 @@ def add(
         given = watch_given(kind, term, weight, note)
         async with _scoring(data) as scoring:
             made = await scoring.add(given, actor=ACTOR)
+            await note_deed(scoring.database, "watchlist.add", made.id, after=made.watched)
             await scoring.rescore()
             return await scoring.watchlist.get(made.id)
 
@@ -101,7 +103,9 @@ def remove(
     async def act() -> None:
         async with _scoring(data) as scoring:
             for number in ids:
+                entry = await scoring.watchlist.get(number)
                 await scoring.watchlist.remove(number, actor=ACTOR)
+                await note_deed(scoring.database, "watchlist.remove", number, before=entry.watched)
                 await scoring.rescore()
 
     run_async(act())
@@ -125,7 +129,16 @@ def import_file(
 
     async def act() -> WatchImport:
         async with _scoring(data) as scoring:
-            report = await scoring.import_file(body, name=file.name, actor=ACTOR, dry_run=dry_run)
+            detail: dict[str, object] = {"file": file.name}
+            async with noting_what_breaks_off(
+                scoring.database, "watchlist.import", detail, dry_run=dry_run
+            ):
+                report = await scoring.import_file(
+                    body, name=file.name, actor=ACTOR, dry_run=dry_run
+                )
+            if not dry_run:
+                detail |= {name: report.count(name) for name in ("added", "known")}
+                await note_deed(scoring.database, "watchlist.import", detail=detail)
             await scoring.rescore()
             return report
 
@@ -148,6 +161,7 @@ def export(
 
     async def act() -> str:
         async with _scoring(data) as scoring:
+            await note_deed(scoring.database, "watchlist.export")
             return await scoring.export()
 
     hand_over(run_async(act()), output, json=json)

@@ -48,7 +48,7 @@ class Notes:
                 INSERT INTO article_note (article_id, user_id, author, body)
                 VALUES (%s, %s, %s, %s) RETURNING {_NOTE}
                 """,  # noqa: S608 - a constant
-                (article_id, who.user_id, who.name, _body(body)),
+                (article_id, who.user_id, who.signature, _body(body)),
             )
             return _to_note(await cursor.fetchone())
 
@@ -66,7 +66,7 @@ class Notes:
                     edited_at = now(), edited_by = %(name)s
                 WHERE id = %(id)s RETURNING {_NOTE}
                 """,  # noqa: S608 - a constant
-                {"id": number, "body": _body(body), "name": who.name},
+                {"id": number, "body": _body(body), "name": who.signature},
             )
             return _to_note(await cursor.fetchone())
 
@@ -127,7 +127,7 @@ class Highlights:
                 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING {_HIGHLIGHT}
                 """,  # noqa: S608 - a constant
                 (
-                    article_id, who.user_id, who.name, present, start, text[start:end],
+                    article_id, who.user_id, who.signature, present, start, text[start:end],
                     text[max(0, start - AROUND) : start], text[end : end + AROUND],
                 ),
             )  # fmt: skip

@@ -21,6 +21,8 @@ _TEXT_MOST = 300
 _CHANGES_MOST = 4_000
 _VALUE_MOST = 300
 _BATCH = 1_000
+# Numbers of so many fit the database's.
+_DIGITS_MOST = len(str(2**63)) - 1
 _STRANGE = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -29,8 +31,14 @@ _COLUMNS = """
     coalesce(encode(before_hash, 'hex'), ''), coalesce(encode(after_hash, 'hex'), ''),
     changes::text, ip, request_id, encode(previous_hash, 'hex'), encode(hash, 'hex')
 """
+# Whoever is called by another name since, or was, is found by his login all the same.
+_BY_NAME = """
+    (lower(actor_name) = lower(%(actor)s)
+        OR actor_id = (SELECT id FROM app_user WHERE login = lower(%(actor)s)))
+"""
+_BY_USER = "actor_id = %(actor)s"
+_BY_TOKEN = "actor_token = %(actor)s AND actor_token <> ''"  # noqa: S105 - a condition
 _CONDITIONS = {
-    "actor": "lower(actor_name) = lower(%(actor)s)",
     "action": "(action = %(action)s OR starts_with(action, %(action)s || '.'))",
     "object_kind": "object_kind = %(object_kind)s",
     "object_id": "object_id = %(object_id)s",
@@ -87,6 +95,9 @@ class Audit:
             name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None
         }
         conditions = [_CONDITIONS[name] for name in values]
+        if query.actor is not None:
+            condition, values["actor"] = _by(query.actor)
+            conditions.append(condition)
         if cursor is not None:
             values["below"] = _number(cursor)
             conditions.append("id < %(below)s")
@@ -239,12 +250,20 @@ def _hash_of(state: Mapping[str, object] | None) -> bytes | None:
     return sha256(msgspec.json.encode(state, order="deterministic")).digest()
 
 
+def _by(actor: str) -> tuple[str, int | str]:
+    """Return the condition that an actor gives, and what it asks for."""
+    kind, _, number = actor.partition(":")
+    if kind == "user" and number.isdecimal() and number.isascii() and len(number) <= _DIGITS_MOST:
+        return _BY_USER, int(number)
+    return (_BY_TOKEN, number) if kind == "token" and number else (_BY_NAME, actor)
+
+
 def _entry(row: tuple[Any, ...]) -> AuditEntry:
     return AuditEntry(**dict(zip(AuditEntry.__dataclass_fields__, row, strict=True)))
 
 
 def _number(cursor: str) -> int:
-    if not cursor.isdecimal() or not cursor.isascii() or len(cursor) > len(str(2**63)) - 1:
+    if not cursor.isdecimal() or not cursor.isascii() or len(cursor) > _DIGITS_MOST:
         raise CursorError("the cursor is not one that this list gave; start at the top")
     return int(cursor)
 

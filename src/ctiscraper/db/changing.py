@@ -62,7 +62,7 @@ async def change_many(
             write=sql.SQL(way.write),
             returned=sql.SQL(RETURNED),
         ),
-        {**values, "owner": who.key, "actor": who.name, "user": who.user_id},
+        {**values, "owner": who.key, "actor": who.signature, "user": who.user_id},
     )
     row = await cursor.fetchone()
     assert row is not None, "an aggregate without groups has one row"
@@ -99,7 +99,7 @@ async def undo_many(conn: Conn, way: Way, who: Principal, change: Change) -> Und
     """Return what became of a change that is undone."""
     cursor = await conn.execute(
         way.restore,
-        {"change": change.id, "value": change.value, "user": who.user_id, "actor": who.name},
+        {"change": change.id, "value": change.value, "user": who.user_id, "actor": who.signature},
     )
     articles = tuple(row[0] for row in await cursor.fetchall())
     return await closed(conn, change, articles)

@@ -27,12 +27,12 @@ TOKEN_HOLDS = """
 """What a token `t`, of a user `u` where it has one, must be to let anybody in."""
 
 _SESSION = f"""
-    SELECT u.id, u.name, u.role, s.sudo_until, s.seen_at < now() - interval '{SEEN}'
+    SELECT u.id, u.login, u.name, u.role, s.sudo_until, s.seen_at < now() - interval '{SEEN}'
     FROM user_session s JOIN app_user u ON u.id = s.user_id
     WHERE s.id = %(id)s AND {SESSION_HOLDS}
 """  # noqa: S608 - constants
 _TOKEN = f"""
-    SELECT u.id, t.name, u.role, t.scopes,
+    SELECT u.id, u.login, t.name, u.role, t.scopes,
         t.last_used_at IS NULL OR t.last_used_at < now() - interval '{SEEN}'
     FROM api_token t LEFT JOIN app_user u ON u.id = t.user_id
     WHERE t.id = %(id)s AND t.secret = %(secret)s AND {TOKEN_HOLDS}
@@ -52,13 +52,14 @@ class Principals:
         row = await self._row(_SESSION, _SESSION_SEEN, {"id": key})
         if row is None:
             return None
-        user_id, name, role_name, sudo_until, _ = row
+        user_id, login, name, role_name, sudo_until, _ = row
         assert isinstance(user_id, int)
         assert sudo_until is None or isinstance(sudo_until, datetime)
         role = Role(str(role_name))
         return Principal(
             name=str(name),
             permissions=GRANTS[role],
+            login=str(login),
             user_id=user_id,
             role=role,
             session=key,
@@ -70,7 +71,7 @@ class Principals:
         row = await self._row(_TOKEN, _TOKEN_SEEN, {"id": key.id, "secret": key.secret})
         if row is None:
             return None
-        user_id, name, role_name, scopes, _ = row
+        user_id, login, name, role_name, scopes, _ = row
         assert user_id is None or isinstance(user_id, int)
         assert isinstance(scopes, list)
         role = None if role_name is None else Role(str(role_name))
@@ -79,6 +80,7 @@ class Principals:
         return Principal(
             name=str(name),
             permissions=allowed if role is None else allowed & GRANTS[role],
+            login="" if login is None else str(login),
             user_id=user_id,
             role=role,
             token_id=key.id,

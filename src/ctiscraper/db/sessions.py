@@ -2,7 +2,7 @@
 
 from ctiscraper.db.principals import ABSOLUTE, IDLE
 from ctiscraper.db.session import Database
-from ctiscraper.identity import Session
+from ctiscraper.identity import Session, signature
 
 _GOES_ON = f"seen_at > now() - interval '{IDLE}' AND created_at > now() - interval '{ABSOLUTE}'"
 
@@ -42,14 +42,15 @@ class Sessions:
         sudo_minutes: int,
         instead_of: bytes | None = None,
     ) -> str:
-        """Return the name of whose session this is, who has just logged in.
+        """Return how whoever has just logged in is named on record.
 
-        It is in place of an earlier one.
+        The session is in place of an earlier one.
         """
         await self.add(key, user_id, ip=ip, agent=agent, sudo_minutes=sudo_minutes)
         async with self._database.transaction() as conn:
             cursor = await conn.execute(
-                "UPDATE app_user SET last_login_at = now() WHERE id = %s RETURNING name", (user_id,)
+                "UPDATE app_user SET last_login_at = now() WHERE id = %s RETURNING login, name",
+                (user_id,),
             )
             row = await cursor.fetchone()
             await conn.execute(
@@ -57,7 +58,7 @@ class Sessions:
                 (instead_of,),
             )
         assert row is not None, "the session refers to him"
-        return str(row[0])
+        return signature(str(row[0]), str(row[1]))
 
     async def of_user(self, user_id: int) -> tuple[Session, ...]:
         """Return the sessions of a user that go on, the one seen last first."""

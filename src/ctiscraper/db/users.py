@@ -1,5 +1,7 @@
 """The people who may log in."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from psycopg.errors import UniqueViolation
@@ -146,12 +148,34 @@ class Users:
                 (after, user_id, before),
             )
 
-    async def set_role(self, user_id: int, role: Role) -> None:
-        """Give a user another role; his sessions end where it was another.
+    async def change(
+        self,
+        user_id: int,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
+        disabled: bool | None = None,
+    ) -> None:
+        """Change all that is given of a user, or nothing.
 
         Raises ConflictError for the last administrator, and NotFoundError.
         """
         async with self._database.transaction() as conn:
+            await _check_known(conn, user_id)
+            if role is not None:
+                await self.set_role(user_id, role, inside=conn)
+            if disabled is not None:
+                act = self.disable if disabled else self.enable
+                await act(user_id, inside=conn)
+            if name is not None:
+                await conn.execute("UPDATE app_user SET name = %s WHERE id = %s", (name, user_id))
+
+    async def set_role(self, user_id: int, role: Role, *, inside: Conn | None = None) -> None:
+        """Give a user another role; his sessions end where it was another.
+
+        Raises ConflictError for the last administrator, and NotFoundError.
+        """
+        async with self._in(inside) as conn:
             if role is not Role.ADMIN:
                 await _keep_an_admin(conn, user_id)
             cursor = await conn.execute(
@@ -164,12 +188,12 @@ class Users:
             else:
                 await _check_known(conn, user_id)
 
-    async def disable(self, user_id: int) -> None:
+    async def disable(self, user_id: int, *, inside: Conn | None = None) -> None:
         """Let a user in no more, and end all that keeps him in.
 
         Raises ConflictError for the last administrator, and NotFoundError.
         """
-        async with self._database.transaction() as conn:
+        async with self._in(inside) as conn:
             await _check_known(conn, user_id)
             await _keep_an_admin(conn, user_id)
             await conn.execute(
@@ -179,11 +203,20 @@ class Users:
             await conn.execute("DELETE FROM one_time_secret WHERE user_id = %s", (user_id,))
             await _end_sessions(conn, user_id)
 
-    async def enable(self, user_id: int) -> None:
+    async def enable(self, user_id: int, *, inside: Conn | None = None) -> None:
         """Let a user in again. Raises NotFoundError."""
-        async with self._database.transaction() as conn:
+        async with self._in(inside) as conn:
             await _check_known(conn, user_id)
             await conn.execute("UPDATE app_user SET disabled_at = NULL WHERE id = %s", (user_id,))
+
+    @asynccontextmanager
+    async def _in(self, inside: Conn | None) -> AsyncIterator[Conn]:
+        """Yield a transaction: the one that a change is a part of, else its own."""
+        if inside is not None:
+            yield inside
+            return
+        async with self._database.transaction() as conn:
+            yield conn
 
 
 async def _add(conn: Conn, login: str, *, name: str, role: Role, password_hash: str | None) -> int:

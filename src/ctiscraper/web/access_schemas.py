@@ -29,7 +29,9 @@ class AuditFilters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    actor: Line | None = Field(None, description="the name of who did it")
+    actor: Line | None = Field(
+        None, description="the login of who did it, or his name as it was noted; user:7, token:ID"
+    )
     action: Line | None = Field(
         None, description="an action, or its first part: source is source.change too"
     )

@@ -1,6 +1,7 @@
 """How routes tell the audit log what they did: one place for the pages and the API."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 
@@ -39,6 +40,11 @@ class _Told:
     passed_over: bool = False
     by: Actor | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether something was changed, however the request ends."""
+        return self.anyway or self.before is not None or self.after is not None
+
 
 def tell(
     request: Request,
@@ -52,7 +58,8 @@ def tell(
 ) -> None:
     """Let the entry of this request say more than its address does, should it be answered well.
 
-    With `anyway` it is made however it is answered.
+    It is made however the request ends when it says how something was or is, or with `anyway`: so
+    tell these once the change is made, and before anything else may fail.
     """
     told = _told(request)
     told.action = action or told.action
@@ -64,9 +71,21 @@ def tell(
 
 
 def tell_of_entry(request: Request, action: str, user_id: int, name: str) -> None:
-    """Let the entry of this request say who was let in: nobody had been there before."""
+    """Let the entry of this request say who was let in, by his name on record."""
     tell(request, action=action, object_id=user_id)
     _told(request).by = replace(actor_of(request), kind=ActorKind.USER, name=name, user_id=user_id)
+
+
+@contextmanager
+def in_steps(request: Request, **detail: object) -> Iterator[None]:
+    """Let the entry of this request say `detail`, and be made even where its steps break off."""
+    told = _told(request)
+    told.detail |= detail
+    try:
+        yield
+    except StorageError:
+        told.detail["whole"], told.anyway = False, True
+        raise
 
 
 def pass_over(request: Request) -> None:
@@ -95,38 +114,28 @@ def tell_of_source(
 
 def tell_of_verdict(request: Request, verdict: TeamVerdict) -> None:
     """Let the entry of this request say what was decided, or holds no more."""
-    kept = {
-        "scope": verdict.scope,
-        "kind": verdict.kind,
-        "value": verdict.value,
-        "verdict": verdict.verdict,
-        "source": verdict.source.key if verdict.source else None,
-        "reason": verdict.reason,
-    }
     if verdict.undone_at is None:
-        tell(request, object_id=verdict.id, after=kept)
+        tell(request, object_id=verdict.id, after=verdict.decided)
     else:
-        tell(request, object_id=verdict.id, before=kept)
+        tell(request, object_id=verdict.id, before=verdict.decided)
 
 
 def tell_of_watch(request: Request, entry: WatchEntry, *, removed: bool = False) -> None:
     """Let the entry of this request say what is watched for, or is no more."""
-    kept = {"kind": entry.kind, "term": entry.term, "weight": entry.weight, "note": entry.note}
     if removed:
-        tell(request, object_id=entry.id, before=kept)
+        tell(request, object_id=entry.id, before=entry.watched)
     else:
-        tell(request, object_id=entry.id, after=kept)
+        tell(request, object_id=entry.id, after=entry.watched)
 
 
-async def settle(request: Request, answer: Response) -> None:
-    """Note what a request did, once it was answered well.
+async def settle(request: Request, answer: Response | None) -> None:
+    """Note what a request did, once it was answered well; None is one that failed.
 
     Raises StorageError: what cannot be noted is not handed out, and is told as not done.
     """
     told = _told(request)
     action = told.action or action_of(f"{request.method} {route_of(request.scope)}")
-    is_done = answer.status_code in _DONE or told.anyway
-    if action is None or not is_done or told.passed_over or _REPLAYED in answer.headers:
+    if action is None or told.passed_over or not (told.is_done or _is_well(answer)):
         return
     named = " ".join(str(value) for value in request.path_params.values())
     await note(
@@ -141,6 +150,10 @@ async def settle(request: Request, answer: Response) -> None:
         ),
         by=told.by,
     )
+
+
+def _is_well(answer: Response | None) -> bool:
+    return answer is not None and answer.status_code in _DONE and _REPLAYED not in answer.headers
 
 
 async def note(request: Request, deed: Deed, *, by: Actor | None = None) -> None:
@@ -169,7 +182,7 @@ def actor_of(request: Request) -> Actor:
         return Actor(kind=ActorKind.NOBODY, name="", ip=ip, request_id=request_id)
     return Actor(
         kind=ActorKind.USER if principal.token_id is None else ActorKind.TOKEN,
-        name=principal.name,
+        name=principal.signature,
         user_id=principal.user_id,
         token_id=principal.token_id or "",
         ip=ip,

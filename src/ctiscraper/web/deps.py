@@ -154,10 +154,10 @@ async def _mending(given: Services) -> Mending:
 
 
 async def actor(request: Request) -> str:
-    """Return the name of whoever asks, for the record; a program is told by its token's."""
+    """Return how whoever asks is named on record."""
     principal = request.state.principal
     assert isinstance(principal, Principal), "no write is for anyone"
-    return principal.name if principal.token_id is None else f"{principal.name} (token)"
+    return principal.signature
 
 
 async def recheck_allowed(request: Request) -> None:

@@ -1,5 +1,6 @@
 """Every route asks first who is there, and whether he may."""
 
+from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
 from hmac import compare_digest
 from http import HTTPStatus
@@ -50,7 +51,12 @@ class GuardedRoute(APIRoute):
             refused = await _refusal(request)
             if refused is not None:
                 return refused
-            answer = await handler(request)
+            try:
+                answer = await handler(request)
+            except (Exception, CancelledError):
+                # What was changed before is changed all the same.
+                await auditing.settle(request, None)
+                raise
             await auditing.settle(request, answer)
             return answer
 

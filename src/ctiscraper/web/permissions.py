@@ -15,6 +15,7 @@ Every route, the permission that it needs, and the roles that have it.
 Written from the rules that the program itself holds to, not by hand.
 
 A token may do what both its scopes and the role of its owner allow.
+What gives CSV or NDJSON besides JSON needs `article:export` as well for these.
 Where a thing is somebody's own, such as a search or a token, that decides as well.
 The reasons are told in [who may do what](../explanation/access.md).
 """

@@ -17,6 +17,7 @@ from ctiscraper.identity import Principal
 from ctiscraper.query.tree import FieldName, Question
 from ctiscraper.query.write import narrowed, written_term
 from ctiscraper.views import SavedSearch
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.saved_schemas import FeedAddresses
 from ctiscraper.web.schemas import PageFilters
 
@@ -73,6 +74,8 @@ async def new_feed(
     key = feed_key(token)
     assert key is not None, "a token has a token's form"
     await saved.follow(user_id, search_id, key)
+    # It lets in for as long as nobody ends it.
+    tell(request, action="search.feed", object_id=search_id, anyway=True)
     start = f"{str(request.base_url).rstrip('/')}/feeds/{token}"
     return FeedAddresses(atom=f"{start}.atom", json_feed=f"{start}.json")
 

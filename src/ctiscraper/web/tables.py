@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from ctiscraper.identity import Permission
 from ctiscraper.share.tabular import Table, csv_heads, csv_lines, json_lines
 from ctiscraper.web.auditing import tell
+from ctiscraper.web.who import require
 
 Row = TypeVar("Row")
 Ask = Callable[[str | None, int], Awaitable[tuple[Sequence[Row], str | None]]]
@@ -58,9 +60,11 @@ class FormParameters(BaseModel):
         """Return what is asked for, by parameter or by Accept (the first that is known).
 
         That a whole result is handed out is noted in the audit log.
+        Raises HTTPException for whoever may read it and not take it away.
         """
         form = self._form(request)
         if form is not Format.JSON:
+            require(request.state.principal, Permission.ARTICLE_EXPORT)
             last = request.url.path.rstrip("/").rpartition("/")[2]
             action = f"{_KINDS.get(last, last)}.export"
             tell(request, action=action, format=form, query=request.url.query)

@@ -39,9 +39,9 @@ async def list_article_entities(
 
     `record` tells by which extractors, with what left out, and what that changed.
     """
+    form = parameters.form(request)
     kinds = [one.value for one in parameters.kind]
     found = await evidence_of(given.database, article_id, kinds=kinds, places=parameters.places)
-    form = parameters.form(request)
     if form is not Format.JSON:
         export = Export.of(parameters, form, f"article-{article_id}-entities")
         return written(EVIDENCE, found.entities, export)

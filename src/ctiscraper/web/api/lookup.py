@@ -45,12 +45,12 @@ async def look_up(
     A value that is no observable is taken for a name, such as an actor's. `state` is `known`,
     `benign` or `unknown`. A body of `text/plain` is a text.
     """
+    form = parameters.form(request)
     given = await _given(request)
     if given.values is not None:
         report = await look_up_values(entities, given.values)
     else:
         report = await look_up_text(entities, given.text or "")
-    form = parameters.form(request)
     if form is not Format.JSON:
         return written(LOOKUP, report.answers, Export.of(parameters, form, "lookup"))
     return JsonAnswer(report, headers={"vary": "accept"})
@@ -63,7 +63,7 @@ async def _given(request: Request) -> LookupIn:
         return LookupIn(text=body.decode("utf-8-sig", "replace"))
     try:
         return LookupIn.model_validate(json.loads(body))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         faults = (
             error.errors(include_context=False, include_url=False)
             if isinstance(error, ValidationError)

@@ -77,9 +77,11 @@ async def release_items(request: Request, queue: QueueDep, given: ItemNumbers) -
 
 
 @router.post("/all", response_model=Counted, dependencies=_changes, summary="Act on all of a kind")
-async def act_on_all(queue: QueueDep, items: ItemsDep, given: AllItems) -> Response:
+async def act_on_all(
+    request: Request, queue: QueueDep, items: ItemsDep, given: AllItems
+) -> Response:
     """Every item of a state, and of a source or a cause; the answer says how many it was."""
-    return JsonAnswer({"count": await act(queue, items, given)})
+    return JsonAnswer({"count": await act(request, queue, items, given)})
 
 
 @router.post(

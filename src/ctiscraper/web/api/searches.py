@@ -8,6 +8,7 @@ from starlette.responses import Response
 from ctiscraper.asking import understand
 from ctiscraper.views import SavedSearch
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import SavedSearchesDep, Services
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.once import OnceRoute
@@ -110,6 +111,7 @@ async def end_feed(
 ) -> Response:
     """Its addresses lead nowhere any more."""
     await saved.unfollow(person_of(request), search_id)
+    tell(request, action="search.end_feed", object_id=search_id)
     return Response(status_code=204)
 
 

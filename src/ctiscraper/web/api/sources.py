@@ -9,7 +9,7 @@ from ctiscraper.errors import StaleError
 from ctiscraper.sourcing import ImportReport, Preview, edited
 from ctiscraper.views import SourceDetail, SourceOverview
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.auditing import tell, tell_of_source
+from ctiscraper.web.auditing import in_steps, pass_over, tell, tell_of_source
 from ctiscraper.web.deps import (
     ActorDep,
     OverviewDep,
@@ -90,10 +90,13 @@ async def import_sources(
     request: Request, sourcing: SourcingDep, given: UploadDep, actor: ActorDep
 ) -> Response:
     """The file is the body, at most 20 MB. The answer tells what became of each row."""
-    report = await sourcing.import_file(
-        given.body, name=given.name, actor=actor, dry_run=given.dry_run
-    )
-    tell(request, file=given.name, dry_run=report.dry_run, added=report.count("added"))
+    if given.dry_run:
+        pass_over(request)
+    with in_steps(request, file=given.name):
+        report = await sourcing.import_file(
+            given.body, name=given.name, actor=actor, dry_run=given.dry_run
+        )
+    tell(request, added=report.count("added"), known=report.count("known"))
     return JsonAnswer(report)
 
 

@@ -8,14 +8,13 @@ from starlette.responses import Response
 from ctiscraper.story_views import StoriesOfArticle, StoryDetail, StoryPage
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
-from ctiscraper.web.deps import StoriesDep, StoryPagesDep, after_change
+from ctiscraper.web.deps import ActorDep, StoriesDep, StoryPagesDep, after_change
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.story_schemas import MergeIn, MoveIn, SplitIn, StoryNumber, StoryParameters
 
 router = APIRouter(tags=["stories"], route_class=OnceRoute)
 
-ACTOR = "api"
 Number = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 Nothing = Annotated[NoParameters, Query()]
 
@@ -60,9 +59,11 @@ async def get_stories_of_article(
     dependencies=_changes,
     summary="Give articles of a story one of their own",
 )
-async def split_story(request: Request, stories: StoriesDep, given: SplitIn) -> Response:
+async def split_story(
+    request: Request, stories: StoriesDep, given: SplitIn, actor: ActorDep
+) -> Response:
     """No later run joins them with the others again."""
-    story = await stories.split(given.articles, actor=ACTOR, reason=given.reason)
+    story = await stories.split(given.articles, actor=actor, reason=given.reason)
     tell(request, articles=given.articles, made=story, reason=given.reason)
     return JsonAnswer({"story": story})
 
@@ -74,10 +75,10 @@ async def split_story(request: Request, stories: StoriesDep, given: SplitIn) -> 
     summary="Join another story to this one",
 )
 async def merge_stories(
-    request: Request, stories: StoriesDep, story_id: Number, given: MergeIn
+    request: Request, stories: StoriesDep, story_id: Number, given: MergeIn, actor: ActorDep
 ) -> Response:
     """The number of the other story leads here from now on."""
-    story = await stories.merge(story_id, given.other, actor=ACTOR, reason=given.reason)
+    story = await stories.merge(story_id, given.other, actor=actor, reason=given.reason)
     tell(request, other=given.other, reason=given.reason)
     return JsonAnswer({"story": story})
 
@@ -89,10 +90,10 @@ async def merge_stories(
     summary="Put an article into this story",
 )
 async def move_article(
-    request: Request, stories: StoriesDep, story_id: Number, given: MoveIn
+    request: Request, stories: StoriesDep, story_id: Number, given: MoveIn, actor: ActorDep
 ) -> Response:
     """No later run moves it."""
-    story = await stories.move(given.article, story_id, actor=ACTOR, reason=given.reason)
+    story = await stories.move(given.article, story_id, actor=actor, reason=given.reason)
     tell(request, article=given.article, reason=given.reason)
     return JsonAnswer({"story": story})
 
@@ -105,9 +106,9 @@ async def move_article(
     summary="Take back a split, merge or move",
 )
 async def undo_decision(
-    request: Request, stories: StoriesDep, decision_id: Number, _: Nothing
+    request: Request, stories: StoriesDep, decision_id: Number, actor: ActorDep, _: Nothing
 ) -> Response:
     """Articles go where they were before."""
-    await stories.undo(decision_id, actor=ACTOR)
+    await stories.undo(decision_id, actor=actor)
     tell(request, object_id="", decision=decision_id)
     return Response(status_code=204)

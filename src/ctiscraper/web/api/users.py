@@ -78,15 +78,12 @@ async def get_user(
 async def change_user(
     request: Request, accounts: AccountsDep, user_id: UserId, given: UserChange
 ) -> Response:
-    """Another role, or being disabled, ends his sessions; the last administrator stays one."""
+    """All of it or nothing; another role, or being disabled, ends his sessions.
+
+    The last administrator stays one.
+    """
     before = await accounts.users.get(user_id)
-    if given.role is not None:
-        await accounts.users.set_role(user_id, given.role)
-    if given.disabled is not None:
-        change = accounts.users.disable if given.disabled else accounts.users.enable
-        await change(user_id)
-    if given.name is not None:
-        await accounts.rename(user_id, given.name)
+    await accounts.change(user_id, name=given.name, role=given.role, disabled=given.disabled)
     doorman(request).forget()
     after = await accounts.users.get(user_id)
     tell(request, before=_told_of(before), after=_told_of(after))

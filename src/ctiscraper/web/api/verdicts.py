@@ -10,13 +10,11 @@ from ctiscraper.entity_views import TeamVerdict, VerdictPage
 from ctiscraper.share.tabular import VERDICTS
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell_of_verdict
-from ctiscraper.web.deps import VerdictsDep, after_change
+from ctiscraper.web.deps import ActorDep, VerdictsDep, after_change
 from ctiscraper.web.entity_schemas import VerdictIn, VerdictParameters
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.tables import EXPORTED, Export, Format, streamed
-
-ACTOR = "api"
 
 router = APIRouter(prefix="/verdicts", tags=["verdicts"], route_class=OnceRoute)
 
@@ -51,9 +49,11 @@ async def list_verdicts(
     dependencies=_changes,
     summary="Decide of a value, a domain, or a value in one source",
 )
-async def make_verdict(request: Request, verdicts: VerdictsDep, given: VerdictIn) -> Response:
+async def make_verdict(
+    request: Request, verdicts: VerdictsDep, given: VerdictIn, actor: ActorDep
+) -> Response:
     """It holds for all articles, past and future; one of the same scope and value is undone."""
-    made = await verdicts.make(given.decision(), actor=ACTOR)
+    made = await verdicts.make(given.decision(), actor=actor)
     tell_of_verdict(request, made)
     return JsonAnswer(made, 201)
 
@@ -65,9 +65,10 @@ async def undo_verdict(
     request: Request,
     verdicts: VerdictsDep,
     verdict_id: VerdictId,
+    actor: ActorDep,
     _: Annotated[NoParameters, Query()],
 ) -> Response:
     """It stays on record, and holds no more; undoing it twice changes nothing."""
-    undone = await verdicts.undo(verdict_id, actor=ACTOR)
+    undone = await verdicts.undo(verdict_id, actor=actor)
     tell_of_verdict(request, undone)
     return JsonAnswer(undone)

@@ -7,14 +7,12 @@ from starlette.responses import Response
 
 from ctiscraper.views import WatchEntry, WatchImport
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
-from ctiscraper.web.auditing import tell, tell_of_watch
-from ctiscraper.web.deps import ScoringDep, after_change
+from ctiscraper.web.auditing import in_steps, pass_over, tell, tell_of_watch
+from ctiscraper.web.deps import ActorDep, ScoringDep, after_change
 from ctiscraper.web.files import UploadDep, gives, handed_over, takes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters, WatchEntryIn
 from ctiscraper.weighing import watch_given
-
-ACTOR = "api"
 
 router = APIRouter(prefix="/watchlist", tags=["watchlist"], route_class=OnceRoute)
 
@@ -38,11 +36,11 @@ async def list_watchlist(request: Request, scoring: ScoringDep, _: Nothing) -> R
     summary="Watch for something",
 )
 async def add_watchlist_entry(
-    request: Request, scoring: ScoringDep, given: WatchEntryIn
+    request: Request, scoring: ScoringDep, given: WatchEntryIn, actor: ActorDep
 ) -> Response:
     """The newest 1,000 articles are scored by it before the answer, older ones after it."""
     entry = watch_given(given.kind, given.term, given.weight, given.note)
-    made = await scoring.add(entry, actor=ACTOR)
+    made = await scoring.add(entry, actor=actor)
     tell_of_watch(request, made)
     await scoring.rescore()
     location = f"/api/v1/watchlist/{made.id}"
@@ -56,12 +54,18 @@ async def add_watchlist_entry(
     openapi_extra=takes(_CSV, "text/plain"),
     summary="Add the entries of a file",
 )
-async def import_watchlist(request: Request, scoring: ScoringDep, given: UploadDep) -> Response:
+async def import_watchlist(
+    request: Request, scoring: ScoringDep, given: UploadDep, actor: ActorDep
+) -> Response:
     """The file is the body: a term a line, or a table with `term`. Tells of each row."""
-    report = await scoring.import_file(
-        given.body, name=given.name, actor=ACTOR, dry_run=given.dry_run
-    )
-    tell(request, file=given.name, dry_run=report.dry_run, added=report.count("added"))
+    if given.dry_run:
+        pass_over(request)
+    with in_steps(request, file=given.name):
+        report = await scoring.import_file(
+            given.body, name=given.name, actor=actor, dry_run=given.dry_run
+        )
+    added = report.count("added")
+    tell(request, anyway=added > 0, added=added, known=report.count("known"))
     await scoring.rescore()
     return JsonAnswer(report)
 
@@ -86,11 +90,11 @@ async def get_watchlist_entry(
     "/{entry_id}", status_code=204, dependencies=_changes, summary="Watch for it no more"
 )
 async def remove_watchlist_entry(
-    request: Request, scoring: ScoringDep, entry_id: EntryId, _: Nothing
+    request: Request, scoring: ScoringDep, entry_id: EntryId, actor: ActorDep, _: Nothing
 ) -> Response:
     """Scores follow; that it was there stays on record."""
     entry = await scoring.watchlist.get(entry_id)
-    await scoring.watchlist.remove(entry_id, actor=ACTOR)
+    await scoring.watchlist.remove(entry_id, actor=actor)
     tell_of_watch(request, entry, removed=True)
     await scoring.rescore()
     return Response(status_code=204)

@@ -55,10 +55,12 @@ async def change_name(
     """Be called by another name."""
     form = await read_form(request, NameForm)
     try:
-        await accounts.rename(myself.user_id, form.name)
+        name = await accounts.rename(myself.user_id, form.name)
     except InputError as error:
         return await account_page(request, given, myself, problem=sentence(str(error)))
     doorman(request).forget()
+    tell(request, action="account.name", object_id=myself.user_id)
+    tell(request, before={"name": myself.name}, after={"name": name})
     return see_other("/account?done=name")
 
 

@@ -77,7 +77,7 @@ async def act_on_items(request: Request, queue: QueueDep) -> Response:
 async def act_on_all(request: Request, queue: QueueDep, items: ItemsDep) -> Response:
     """Do the same with every item that the list has, on this page and the further ones."""
     form = await read_form(request, AllItems)
-    count = await act(queue, items, form)
+    count = await act(request, queue, items, form)
     kept: dict[str, object] = {"state": form.state, "action": form.action, "count": count}
     return RedirectResponse(with_query("/accounting", kept), 303)
 

@@ -24,6 +24,7 @@ from ctiscraper.web.entering import (
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import NO_USERS, GuardedRoute, doorman, principal_of
 from ctiscraper.web.login_form import Onward, login_page
+from ctiscraper.web.login_refused import owner_of_login, owner_of_passkey, refused
 from ctiscraper.web.redirects import see_other
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
@@ -70,8 +71,9 @@ async def log_in(request: Request, given: Services, admission: AdmissionDep) -> 
     except TooManyError as error:
         return _too_many(request, error, onward)
     if admitted is None:
-        tell(request, action="user.login_refused", object_id=form.login, anyway=True)
-        return login_page(request, onward, status=401, problem=_WRONG)
+        page = login_page(request, onward, status=401, problem=_WRONG)
+        owner = owner_of_login(given.database, form.login)
+        return refused(request, page, "user.login_refused", owner)
     if isinstance(admitted, CodeWanted):
         return _code_page(request, admitted.step, onward)
     tell_of_entry(request, "user.login", admitted.user_id, admitted.name)
@@ -90,7 +92,8 @@ async def log_in_by_code(request: Request, given: Services, admission: Admission
     except ConflictError as error:
         return login_page(request, onward, status=401, problem=sentence(str(error)))
     if admitted is None:
-        tell(request, action="user.code_refused", anyway=True)
+        user_id = await admission.owner_of_step(form.step)
+        tell(request, action="user.code_refused", object_id=user_id, anyway=True)
         return _code_page(request, form.step, onward, problem=_WRONG_CODE)
     tell_of_entry(request, "user.login", admitted.user_id, admitted.name)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
@@ -113,8 +116,9 @@ async def log_in_by_passkey(request: Request, given: Services, admission: Admiss
     except TooManyError as error:
         return _too_many(request, error, onward)
     except InputError as error:
-        tell(request, action="user.passkey_refused", anyway=True)
-        return login_page(request, onward, status=401, problem=sentence(str(error)))
+        page = login_page(request, onward, status=401, problem=sentence(str(error)))
+        owner = owner_of_passkey(given.database, form.credential)
+        return refused(request, page, "user.passkey_refused", owner)
     tell_of_entry(request, "user.login", admitted.user_id, admitted.name)
     return enter(request, given, admitted, target=form.next, typed=form.carried)
 

@@ -20,7 +20,9 @@ from ctiscraper.access.oidc import Provider, Way
 from ctiscraper.audit_views import ActorKind, Deed
 from ctiscraper.db.identities import Identities, SignedOn, Ways
 from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.users import Users
 from ctiscraper.errors import NotFoundError, SignOnError
+from ctiscraper.identity import signature
 from ctiscraper.web import auditing
 from ctiscraper.web.deps import Services
 from ctiscraper.web.guarded import GuardedRoute, doorman, session_cookie
@@ -152,9 +154,9 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
 
 async def _note_login(request: Request, user: SignedOn, known_by: dict[str, str]) -> None:
     """Note that somebody came, that he was made, and that his role is another."""
-    by = replace(
-        auditing.actor_of(request), kind=ActorKind.USER, name=user.name, user_id=user.user_id
-    )
+    known = await Users(request.app.state.services.database).get(user.user_id)
+    name = signature(known.login, known.name)
+    by = replace(auditing.actor_of(request), kind=ActorKind.USER, name=name, user_id=known.id)
     login = Deed(
         action="user.login", object_kind="user", object_id=str(user.user_id), detail=known_by
     )

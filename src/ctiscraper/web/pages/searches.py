@@ -11,6 +11,7 @@ from ctiscraper.asking import understand
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.errors import ConflictError, CTIScraperError, InputError, SearchSyntaxError
+from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import OverviewDep, SavedSearchesDep, Services
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
@@ -129,6 +130,7 @@ async def unfollow(request: Request, saved: SavedSearchesDep, search_id: SearchI
     """End the feed."""
     await read_form(request, EmptyForm)
     await saved.unfollow(person_of(request), search_id)
+    tell(request, action="search.end_feed", object_id=search_id)
     return _back("unfollowed")
 
 

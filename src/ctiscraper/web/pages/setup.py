@@ -4,8 +4,9 @@ from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import Response
 
 from ctiscraper.errors import InputError
+from ctiscraper.identity import Role, signature
 from ctiscraper.web.access_forms import SetupForm
-from ctiscraper.web.auditing import tell_of_entry
+from ctiscraper.web.auditing import tell, tell_of_entry
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of, enter
 from ctiscraper.web.forms import read_form
@@ -50,7 +51,9 @@ async def finish_setup(
     if user_id is None:
         await _check_open(request)
         return _page(request, form, _WRONG, status=403)
-    tell_of_entry(request, "user.setup", user_id, form.name)
+    login = form.login.strip().lower()
+    tell_of_entry(request, "user.setup", user_id, signature(login, form.name.strip()))
+    tell(request, after={"login": login, "role": Role.ADMIN})
     return enter(request, given, await admission.begin(user_id, client), target="/")
 
 

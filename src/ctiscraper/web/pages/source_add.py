@@ -1,17 +1,21 @@
 """A new source is looked at before it is one; many come and leave in files."""
 
+from asyncio import CancelledError, shield
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
+from ctiscraper.audit_views import Deed
 from ctiscraper.collect.source_fields import settings_to_mapping
 from ctiscraper.errors import CatalogError, ConflictError, ParseError
 from ctiscraper.sourcing import ImportReport, Preview, Sourcing
 from ctiscraper.types import Tier
 from ctiscraper.web.answers import encoded
-from ctiscraper.web.auditing import tell_of_source
+from ctiscraper.web.auditing import note, pass_over, tell_of_source
 from ctiscraper.web.deps import ActorDep, OverviewDep, SourcingDep, after_change
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.forms import read_form
@@ -107,8 +111,33 @@ async def import_sources(
         context = {"report": report, "most": ROWS_SHOWN, "text": _carried(sent), "name": sent.name}
         return fragment("_imported.html", context, scope=request.scope)
 
+    # The answer begins before the first row is added: who adds them makes the entry.
+    pass_over(request)
     steps = sourcing.importing(rows, actor=actor, dry_run=dry)
+    if not dry:
+        steps = _noted(request, steps, sent.name)
     return live(await _import_page(request, overview, sent, working=True), steps, shown)
+
+
+async def _noted(
+    request: Request, steps: AsyncIterator[str | ImportReport], file: str
+) -> AsyncIterator[str | ImportReport]:
+    """Yield the steps of an import, with an entry at its end or where it breaks off."""
+    imported = Deed(action="source.import", object_kind="source")
+    report: ImportReport | None = None
+    try:
+        async for step in steps:
+            if isinstance(step, ImportReport):
+                report = step
+                counts = {name: step.count(name) for name in ("added", "known")}
+                await note(request, replace(imported, detail={"file": file, **counts}))
+            yield step
+    except (Exception, CancelledError, GeneratorExit):
+        if report is None:
+            # Rows were added, and stay, also where the browser has gone.
+            broken_off = replace(imported, detail={"file": file, "whole": False})
+            await shield(note(request, broken_off))
+        raise
 
 
 @router.get("/export.{form}")

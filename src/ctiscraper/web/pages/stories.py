@@ -7,15 +7,19 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.auditing import tell
-from ctiscraper.web.deps import OverviewDep, StoriesDep, StoryPagesDep, after_change
+from ctiscraper.web.deps import (
+    ActorDep,
+    OverviewDep,
+    StoriesDep,
+    StoryPagesDep,
+    after_change,
+)
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.kind_words import shown
 from ctiscraper.web.render import render
 from ctiscraper.web.story_forms import MergeForm, MoveForm, SplitForm, StoryFilters
 from ctiscraper.web.story_words import later, next_words, why_words
-
-ACTOR = "web"
 
 router = APIRouter(prefix="/stories", route_class=GuardedRoute)
 
@@ -67,40 +71,50 @@ async def story(
 
 
 @router.post("/{story_id}/split", dependencies=_changes)
-async def split_story(request: Request, stories: StoriesDep, story_id: StoryId) -> Response:
+async def split_story(
+    request: Request, stories: StoriesDep, story_id: StoryId, actor: ActorDep
+) -> Response:
     """Give the ticked articles a story of their own, and show it."""
     form = await read_form(request, SplitForm)
     if not form.articles:
         fault = {"loc": ("body", "articles"), "msg": "tick at least one article", "type": "missing"}
         raise RequestValidationError([fault])
-    made = await stories.split(form.articles, actor=ACTOR, reason=form.reason)
+    made = await stories.split(form.articles, actor=actor, reason=form.reason)
     tell(request, articles=form.articles, made=made, reason=form.reason)
     return RedirectResponse(f"/stories/{made}?from={story_id}", 303)
 
 
 @router.post("/{story_id}/merge", dependencies=_changes)
-async def merge_stories(request: Request, stories: StoriesDep, story_id: StoryId) -> Response:
+async def merge_stories(
+    request: Request, stories: StoriesDep, story_id: StoryId, actor: ActorDep
+) -> Response:
     """Join another story to this one."""
     form = await read_form(request, MergeForm)
-    kept = await stories.merge(story_id, form.other, actor=ACTOR, reason=form.reason)
+    kept = await stories.merge(story_id, form.other, actor=actor, reason=form.reason)
     tell(request, other=form.other, reason=form.reason)
     return RedirectResponse(f"/stories/{kept}", 303)
 
 
 @router.post("/{story_id}/articles", dependencies=_changes)
-async def move_article(request: Request, stories: StoriesDep, story_id: StoryId) -> Response:
+async def move_article(
+    request: Request, stories: StoriesDep, story_id: StoryId, actor: ActorDep
+) -> Response:
     """Put an article into this story."""
     form = await read_form(request, MoveForm)
-    kept = await stories.move(form.article, story_id, actor=ACTOR, reason=form.reason)
+    kept = await stories.move(form.article, story_id, actor=actor, reason=form.reason)
     tell(request, article=form.article, reason=form.reason)
     return RedirectResponse(f"/stories/{kept}", 303)
 
 
 @router.post("/{story_id}/decisions/{decision_id}/undo", dependencies=_changes)
 async def undo_decision(
-    request: Request, stories: StoriesDep, story_id: StoryId, decision_id: DecisionId
+    request: Request,
+    stories: StoriesDep,
+    story_id: StoryId,
+    decision_id: DecisionId,
+    actor: ActorDep,
 ) -> Response:
     """Take a decision back; articles go where they were before."""
-    await stories.undo(decision_id, actor=ACTOR)
+    await stories.undo(decision_id, actor=actor)
     tell(request, object_id="", decision=decision_id)
     return RedirectResponse(f"/stories/{story_id}", 303)

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.db.evidence import Judged
 from ctiscraper.db.verdicts import Decision, Scope
 from ctiscraper.web.auditing import tell_of_verdict
-from ctiscraper.web.deps import VerdictsDep, after_change
+from ctiscraper.web.deps import ActorDep, VerdictsDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.named import domains_above
@@ -15,27 +15,27 @@ from ctiscraper.web.page_forms import UndoForm, VerdictForm
 from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.redirects import local_path
 
-ACTOR = "web"
-
 router = APIRouter(
     prefix="/verdicts", dependencies=[Depends(after_change)], route_class=GuardedRoute
 )
 
 
 @router.post("")
-async def make_verdict(request: Request, verdicts: VerdictsDep, evidence: EvidenceDep) -> Response:
+async def make_verdict(
+    request: Request, verdicts: VerdictsDep, evidence: EvidenceDep, actor: ActorDep
+) -> Response:
     """Keep a decision and return to where it was made."""
     form = await read_form(request, VerdictForm)
     judged = await evidence.judged(form.entity)
-    tell_of_verdict(request, await verdicts.make(_decision(form, judged), actor=ACTOR))
+    tell_of_verdict(request, await verdicts.make(_decision(form, judged), actor=actor))
     return _back(form.here, form.entity)
 
 
 @router.post("/undo")
-async def undo_verdict(request: Request, verdicts: VerdictsDep) -> Response:
+async def undo_verdict(request: Request, verdicts: VerdictsDep, actor: ActorDep) -> Response:
     """Undo a decision and return to where that was asked."""
     form = await read_form(request, UndoForm)
-    tell_of_verdict(request, await verdicts.undo(form.verdict, actor=ACTOR))
+    tell_of_verdict(request, await verdicts.undo(form.verdict, actor=actor))
     return _back(form.here, form.entity)
 
 

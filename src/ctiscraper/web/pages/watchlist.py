@@ -6,15 +6,13 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.errors import CatalogError, ConflictError
-from ctiscraper.web.auditing import tell, tell_of_watch
-from ctiscraper.web.deps import OverviewDep, ScoringDep, after_change
+from ctiscraper.web.auditing import in_steps, tell, tell_of_watch
+from ctiscraper.web.deps import ActorDep, OverviewDep, ScoringDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.schemas import WatchFileForm, WatchForm, WatchPageFilters
 from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, WatchKind, watch_given
-
-ACTOR = "web"
 
 router = APIRouter(prefix="/watchlist", route_class=GuardedRoute)
 
@@ -34,12 +32,14 @@ async def watchlist(
 
 
 @router.post("/add", dependencies=_changes)
-async def add_entry(request: Request, scoring: ScoringDep, overview: OverviewDep) -> Response:
+async def add_entry(
+    request: Request, scoring: ScoringDep, overview: OverviewDep, actor: ActorDep
+) -> Response:
     """Watch for something, then show the list again."""
     form = await read_form(request, WatchForm)
     try:
         given = watch_given(form.kind, form.term, form.weight, form.note)
-        made = await scoring.add(given, actor=ACTOR)
+        made = await scoring.add(given, actor=actor)
         tell_of_watch(request, made)
     except CatalogError as error:
         return await _page(request, scoring, overview, form=form, problems=error.problems)
@@ -50,11 +50,14 @@ async def add_entry(request: Request, scoring: ScoringDep, overview: OverviewDep
 
 
 @router.post("/import", dependencies=_changes)
-async def import_entries(request: Request, scoring: ScoringDep, overview: OverviewDep) -> Response:
+async def import_entries(
+    request: Request, scoring: ScoringDep, overview: OverviewDep, actor: ActorDep
+) -> Response:
     """Watch for all that was pasted; rows that are wrong are shown, and the others taken."""
     form = await read_form(request, WatchFileForm)
     try:
-        report = await scoring.import_file(form.lines.encode(), name="the list", actor=ACTOR)
+        with in_steps(request):
+            report = await scoring.import_file(form.lines.encode(), name="the list", actor=actor)
     except CatalogError as error:
         return await _page(request, scoring, overview, lines=form.lines, problems=error.problems)
     added = report.count("added")
@@ -68,10 +71,12 @@ async def import_entries(request: Request, scoring: ScoringDep, overview: Overvi
 
 
 @router.post("/{entry_id}/remove", dependencies=_changes)
-async def remove_entry(request: Request, scoring: ScoringDep, entry_id: EntryId) -> Response:
+async def remove_entry(
+    request: Request, scoring: ScoringDep, entry_id: EntryId, actor: ActorDep
+) -> Response:
     """Watch for something no more."""
     entry = await scoring.watchlist.get(entry_id)
-    await scoring.watchlist.remove(entry_id, actor=ACTOR)
+    await scoring.watchlist.remove(entry_id, actor=actor)
     tell_of_watch(request, entry, removed=True)
     await scoring.rescore()
     return RedirectResponse(with_query("/watchlist", {"removed": 1}), 303)
