@@ -26,7 +26,9 @@ _USER = f"""
             SELECT count(*) FROM user_session s WHERE s.user_id = u.id
                 AND s.seen_at > now() - interval '{IDLE}'
                 AND s.created_at > now() - interval '{ABSOLUTE}'
-        )
+        ),
+        u.disabled_at IS NOT NULL
+            AND EXISTS (SELECT FROM user_identity i WHERE i.user_id = u.id AND i.shut_out)
     FROM app_user u
 """  # noqa: S608 - constants
 _LAST_ADMIN = (
@@ -165,7 +167,7 @@ class Users:
                 await _check_known(conn, user_id)
 
     async def disable(self, user_id: int) -> None:
-        """Let a user in no more, and end all that keeps him in.
+        """Let a user in no more, whatever his provider says, and end all that keeps him in.
 
         Raises ConflictError for the last administrator, and NotFoundError.
         """
@@ -176,6 +178,9 @@ class Users:
                 "UPDATE app_user SET disabled_at = coalesce(disabled_at, now()) WHERE id = %s",
                 (user_id,),
             )
+            await conn.execute(
+                "UPDATE user_identity SET shut_out = false WHERE user_id = %s", (user_id,)
+            )
             await conn.execute("DELETE FROM one_time_secret WHERE user_id = %s", (user_id,))
             await _end_sessions(conn, user_id)
 
@@ -184,6 +189,11 @@ class Users:
         async with self._database.transaction() as conn:
             await _check_known(conn, user_id)
             await conn.execute("UPDATE app_user SET disabled_at = NULL WHERE id = %s", (user_id,))
+            # Whoever lets him in vouches for him, as his provider would.
+            await conn.execute(
+                "UPDATE user_identity SET shut_out = false, seen_at = now() WHERE user_id = %s",
+                (user_id,),
+            )
 
 
 async def _add(conn: Conn, login: str, *, name: str, role: Role, password_hash: str | None) -> int:
@@ -202,7 +212,13 @@ async def _check_known(conn: Conn, user_id: int) -> None:
 
 
 async def _keep_an_admin(conn: Conn, user_id: int) -> None:
-    """Raise ConflictError for the last administrator.
+    """Raise ConflictError for the last administrator."""
+    if await is_last_admin(conn, user_id):
+        raise ConflictError(_LAST_ADMIN)
+
+
+async def is_last_admin(conn: Conn, user_id: int) -> bool:
+    """Return whether nobody else could let people in.
 
     All are locked, in one order: of two who go at once the second sees that the first has gone.
     """
@@ -210,8 +226,7 @@ async def _keep_an_admin(conn: Conn, user_id: int) -> None:
         "SELECT id FROM app_user WHERE role = %s AND disabled_at IS NULL ORDER BY id FOR UPDATE",
         (Role.ADMIN,),
     )
-    if [row[0] for row in await cursor.fetchall()] == [user_id]:
-        raise ConflictError(_LAST_ADMIN)
+    return [row[0] for row in await cursor.fetchall()] == [user_id]
 
 
 async def _end_sessions(conn: Conn, user_id: int, *, keep: bytes | None = None) -> None:

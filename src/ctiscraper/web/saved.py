@@ -72,7 +72,7 @@ async def new_feed(
     token = new_feed_token()
     key = feed_key(token)
     assert key is not None, "a token has a token's form"
-    await saved.follow(user_id, search_id, key)
+    await saved.follow(user_id, search_id, key, made_by=request.state.principal.token_id)
     start = f"{str(request.base_url).rstrip('/')}/feeds/{token}"
     return FeedAddresses(atom=f"{start}.atom", json_feed=f"{start}.json")
 
