@@ -235,6 +235,7 @@ _PAGES: Mapping[str, Rule] = {
     "POST /tokens/{token_id}/revoke": _SELF,
     "GET /audit": _AUDIT,
     "GET /oidc/start": _ANYONE,
+    "GET /oidc/again": _SELF,
     "GET /oidc/callback": _ANYONE,
     "GET /oidc/balancer": _ANYONE,
     "GET /operations/packs": _OPERATIONS,

@@ -30,7 +30,7 @@ async def chosen_password(
 ) -> Response:
     """Take the password and ask for it."""
     form = await read_form(request, ChosenPasswordForm)
-    await admission.allow_attempt(client_of(request))
+    await admission.allow_link(client_of(request))
     if form.password != form.again:
         return _page(request, form.token, _UNLIKE)
     try:
