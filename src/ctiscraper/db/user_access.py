@@ -29,7 +29,12 @@ class UserAccess:
                 raise NotFoundError("there is no such user")
             # A login that is half done, or a link that somebody else has read, is one way more.
             await conn.execute("DELETE FROM one_time_secret WHERE user_id = %s", (user_id,))
-            return {part: await _ENDING[part](conn, user_id) for part in Access if part in parts}
+            return await end_parts(conn, user_id, parts)
+
+
+async def end_parts(conn: Conn, user_id: int, parts: Collection[Access]) -> Ended:
+    """Return how many of each there were that are of no use any more."""
+    return {part: await _ENDING[part](conn, user_id) for part in Access if part in parts}
 
 
 async def _end_sessions(conn: Conn, user_id: int) -> int:

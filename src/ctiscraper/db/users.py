@@ -1,5 +1,6 @@
 """The people who may log in."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from psycopg.errors import UniqueViolation
@@ -8,8 +9,9 @@ from ctiscraper.access.one_time import Purpose
 from ctiscraper.db.one_time import is_setup_key
 from ctiscraper.db.principals import ABSOLUTE, IDLE
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.user_access import end_parts
 from ctiscraper.errors import ConflictError, NotFoundError
-from ctiscraper.identity import Role, User
+from ctiscraper.identity import Access, Role, User
 
 _ADD = """
     INSERT INTO app_user (login, name, role, password_hash, password_changed_at)
@@ -126,9 +128,17 @@ class Users:
             await conn.execute("UPDATE app_user SET name = %s WHERE id = %s", (name, user_id))
 
     async def set_password(
-        self, user_id: int, password_hash: str, *, keep: bytes | None = None
+        self,
+        user_id: int,
+        password_hash: str,
+        *,
+        keep: bytes | None = None,
+        end: Collection[Access] = (),
     ) -> None:
-        """Keep another password and end every session but `keep`; links for a new one are void."""
+        """Keep another password and end every session but `keep`; links for a new one are void.
+
+        What is named in `end` lets nobody in any more either.
+        """
         async with self._database.transaction() as conn:
             await conn.execute(
                 "UPDATE app_user SET password_hash = %s, password_changed_at = now() WHERE id = %s",
@@ -139,6 +149,7 @@ class Users:
                 (user_id, [Purpose.PASSWORD, Purpose.SECOND_FACTOR]),
             )
             await _end_sessions(conn, user_id, keep=keep)
+            await end_parts(conn, user_id, end)
 
     async def rehash(self, user_id: int, before: str, after: str) -> None:
         """Keep the same password in another way, unless it was changed meanwhile."""

@@ -19,7 +19,7 @@ _PURPOSE = "browser"
 
 
 class _Known(msgspec.Struct, frozen=True, kw_only=True):
-    """The browser's own name, and who logged in with it until when that is known; the last first."""
+    """The browser's own name, and who logged in with it, the last first, each until when."""
 
     name: str
     users: tuple[tuple[int, int], ...]

@@ -152,9 +152,7 @@ async def sudo_again(
             request, target=form.next, typed=form.carried, problem=_WRONG_PASSWORD, status=403
         )
     doorman(request).forget()
-    again = resume(
-        request, given, form.carried, user_id=myself.user_id, csrf=request.state.csrf
-    )
+    again = resume(request, given, form.carried, user_id=myself.user_id, csrf=request.state.csrf)
     return again or see_other(form.next)
 
 
