@@ -135,20 +135,13 @@ async def test_what_lets_in_over_the_api_needs_a_fresh_password_too(
     headers = {**SAME_SITE, "x-csrf-token": csrf_token(secret)}
     lasting = {"POST /api/v1/tokens", "POST /api/v1/searches/{search_id}/feed"}
     managing = {
-        name
-        for name, rule in RULES.items()
-        if rule is Permission.USER_WRITE and "/api/" in name
+        name for name, rule in RULES.items() if rule is Permission.USER_WRITE and "/api/" in name
     }
     assert len(managing) == 5
-    given = {"login": "x", "role": "viewer", "name": "x", "scopes": ["article:read"]}
     for name in lasting | managing:
         method, _, path = name.partition(" ")
         path = path.replace("{user_id}", "1").replace("{search_id}", "1")
-        fields = {"/api/v1/tokens": ("name", "scopes"), "/api/v1/users": ("login", "role")}
-        body = {field: given[field] for field in fields.get(path, ())}
-        answer = await stranger.request(
-            method, path, headers=headers, json=body if method != "DELETE" else None
-        )
+        answer = await stranger.request(method, path, headers=headers, json={})
         assert answer.status_code == 403, name
         assert "/sudo" in answer.json()["detail"], name
 

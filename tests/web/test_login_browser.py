@@ -201,7 +201,7 @@ async def test_what_was_typed_is_sent_after_the_login(
     await enter(page)
     await page.goto("/watchlist")
     await page.get_by_label("Name, words or domain").fill("copper heron")
-    await page.context.clear_cookies()
+    await page.context.clear_cookies(name="ctiscraper")
     await page.get_by_role("button", name="Watch").click()
     await page.get_by_label("Login").fill("jane")
     await page.get_by_label("Password").fill(PASSWORD)

@@ -1,6 +1,5 @@
 """What somebody typed into a form, kept over a login: sealed, so that it goes nowhere else."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -43,14 +42,13 @@ async def carry(request: Request, sealer: Sealer, user_id: int | None) -> str:
     query = request.url.query
     target = f"{request.url.path}?{query}" if query else request.url.path
     until = _now(request) + KEPT_SECONDS
-    sealed = sealer.seal(_purpose(user_id), f"{until}\n{target}\n".encode() + body)
-    return urlsafe_b64encode(sealed).decode()
+    return sealer.seal_text(_purpose(user_id), f"{until}\n{target}\n".encode() + body)
 
 
 def carried(request: Request, sealed: str, sealer: Sealer, user_id: int) -> Typed | None:
     """Return what this user typed; None for nothing, for another's, and for what is too old."""
     try:
-        opened = sealer.open(_purpose(user_id), urlsafe_b64decode(sealed.encode()))
+        opened = sealer.open_text(_purpose(user_id), sealed)
         until, target, body = opened.split(b"\n", 2)
         is_old = int(until) < _now(request)
     except (SealError, ValueError):
