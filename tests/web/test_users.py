@@ -1,5 +1,6 @@
 """Users as an administrator sees them, on the page and through the API."""
 
+import json
 import re
 
 import httpx2
@@ -243,6 +244,8 @@ async def test_everything_that_lets_somebody_in_is_ended_at_once(
     assert not (await Users(opened).get(john)).has_password
     [entry] = (await Audit(opened).page(AuditQuery(action="user.end_access"))).entries
     assert entry.object_id == str(john)
+    assert json.loads(entry.changes)["ended"][:2] == ["1 sessions", "1 tokens"]
+    assert "1 password" in entry.changes
     await post(stranger, "/logout")
     assert (await log_in(stranger, "john", PASSWORD)).status_code == 401
 

@@ -19,7 +19,7 @@ from ctiscraper.cli.texts import read_text
 from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
 from ctiscraper.db.sessions import Sessions
-from ctiscraper.db.user_access import Ended, UserAccess
+from ctiscraper.db.user_access import Ended, UserAccess, ended_words
 from ctiscraper.errors import InputError
 from ctiscraper.identity import Access, Role, User
 from ctiscraper.loop import run_async
@@ -185,7 +185,7 @@ def end_access(login: Login, only: Only = None, data: Data = None, json: Json = 
             action="user.end_access",
             object_kind="user",
             object_id=str(user.id),
-            detail={part.value: count for part, count in ended.items()},
+            detail={"ended": ended_words(ended)},
         )
         await Audit(database).note(command_actor(), deed)
         return ended

@@ -32,6 +32,11 @@ class UserAccess:
             return await end_parts(conn, user_id, parts)
 
 
+def ended_words(ended: Ended) -> list[str]:
+    """Return what has ended, for the audit log: no name of a field there may be a secret's."""
+    return [f"{count} {part}" for part, count in ended.items()]
+
+
 async def end_parts(conn: Conn, user_id: int, parts: Collection[Access]) -> Ended:
     """Return how many of each there were that are of no use any more."""
     return {part: await _ENDING[part](conn, user_id) for part in Access if part in parts}

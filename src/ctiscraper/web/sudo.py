@@ -92,6 +92,7 @@ async def sudo_page(
             "problem": problem,
             "by_password": user.has_password,
             "by_provider": by_provider,
+            "by_passkey": bool(user.passkeys),
             "onward": target if len(target) <= TARGET_MOST else "/",
         },
         scope=request.scope,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ctiscraper.accounts import NewUser
 from ctiscraper.db.sessions import Sessions
-from ctiscraper.db.user_access import UserAccess
+from ctiscraper.db.user_access import UserAccess, ended_words
 from ctiscraper.identity import Access, Role, User
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
@@ -183,5 +183,5 @@ async def end_access(
     check_not_oneself(request, user_id)
     ended = await UserAccess(services.database).end(user_id, given.parts())
     doorman(request).forget()
-    tell(request, **{part.value: count for part, count in ended.items()})
+    tell(request, ended=ended_words(ended))
     return JsonAnswer({part.value: ended.get(part, 0) for part in Access})

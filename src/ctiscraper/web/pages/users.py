@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from ctiscraper.accounts import NewUser
-from ctiscraper.db.user_access import UserAccess
+from ctiscraper.db.user_access import UserAccess, ended_words
 from ctiscraper.errors import ConflictError, InputError
 from ctiscraper.identity import Access, Role, User
 from ctiscraper.web.access_forms import AccessForm, NewUserForm, RoleForm, StateForm
@@ -134,7 +134,7 @@ async def end_access(
         return await _page(request, accounts, problem="Tick at least one thing that is to end.")
     ended = await UserAccess(given.database).end(user_id, form.part)
     doorman(request).forget()
-    tell(request, **{part.value: count for part, count in ended.items()})
+    tell(request, ended=ended_words(ended))
     link_for = user if Access.PASSWORD in ended and user.has_password else None
     return await _page(request, accounts, done=_ended_words(user, ended), link_for=link_for)
 
