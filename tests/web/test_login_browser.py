@@ -231,7 +231,7 @@ async def test_an_administrator_ends_what_lets_somebody_in(
     await page.goto("/users")
     assert await page.locator("details.more").count() == 1
     await page.locator("summary", has_text="End access of John").click()
-    await page.get_by_label("Password").uncheck()
+    await page.get_by_role("checkbox", name="Password").uncheck()
     await page.get_by_role("button", name="End access of John").click()
     await page.get_by_text("Of John was ended: sessions: 1, tokens: 0").wait_for()
     assert (await Users(people).get(john)).has_password
