@@ -130,6 +130,7 @@ class Admission:
             return None
         if await self._secrets.take(key, Purpose.SECOND_FACTOR) is None:
             raise ConflictError("this login was finished elsewhere: log in again")
+        await self._attempts.forgive(CODE_BY_USER, str(user_id))
         return await self.begin(user_id, client)
 
     async def is_code(self, user_id: int, code: str) -> bool:
@@ -162,6 +163,7 @@ class Admission:
         await self._allow(CODE_BY_USER, str(user_id))
         if not await self.is_code(user_id, code):
             return None
+        await self._attempts.forgive(CODE_BY_USER, str(user_id))
         codes = totp.new_recovery_codes()
         keys = [key for key in map(totp.recovery_key, codes) if key is not None]
         await self._factors.confirm_totp(user_id, keys)
