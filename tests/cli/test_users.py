@@ -66,7 +66,7 @@ def test_what_lets_a_user_in_is_ended(terminal: Terminal) -> None:
     assert "password" in terminal.run("user", "end-access", "jane").out
     terminal.run("user", "end-access", "jane", "--only", "everything", code=2)
     assert "no such user" in terminal.run("user", "end-access", "nobody", code=5).err
-    listed = terminal.run("audit", "list", "--json").json
+    listed = terminal.run("audit", "list", "--json").json["entries"]
     assert [one["action"] for one in listed].count("user.end_access") == 3
 
 

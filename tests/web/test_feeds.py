@@ -205,12 +205,12 @@ async def test_what_a_program_made_ends_with_its_token(
     client: httpx2.AsyncClient, stranger: httpx2.AsyncClient, opened: Database, shelf: Shelf
 ) -> None:
     shelf.article("one", text="A loader.")
-    for statement in (
-        "UPDATE api_token SET revoked_at = now()",
-        "UPDATE api_token SET revoked_at = NULL, expires_at = now()",
+    for name, statement in (
+        ("revoked", "UPDATE api_token SET revoked_at = now()"),
+        ("expired", "UPDATE api_token SET revoked_at = NULL, expires_at = now()"),
     ):
         shelf.run("UPDATE api_token SET revoked_at = NULL, expires_at = NULL")
-        made = await feed(client, name=f"after {statement[-5:]}")
+        made = await feed(client, name=name)
         assert (await stranger.get(made["atom"])).status_code == 200
         shelf.run(statement)
         assert (await stranger.get(made["atom"])).status_code == 404
