@@ -22,8 +22,8 @@ async def token_of(database: Database, user_id: int | None) -> str:
     return token
 
 
-async def session_of(database: Database, user_id: int) -> str:
-    """What the cookie of a new session holds."""
+async def session_of(database: Database, user_id: int, *, sudo_minutes: int = 0) -> str:
+    """What the cookie of a new session holds, whose password was given now, or long ago."""
     secret = new_session()
-    await Sessions(database).add(session_key(secret), user_id)
+    await Sessions(database).add(session_key(secret), user_id, sudo_minutes=sudo_minutes)
     return secret

@@ -1,6 +1,7 @@
 """Who is let in, and how often one may try."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -10,16 +11,27 @@ import pytest_asyncio
 from argon2 import PasswordHasher
 
 from ctiscraper.access.cookies import session_key
+from ctiscraper.access.passkeys import Site
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
-from ctiscraper.admission import LOGIN_IN_ALL, Admission, Admitted, Client, CodeWanted
+from ctiscraper.admission import (
+    LOGIN_BY_ADDRESS,
+    LOGIN_BY_USER,
+    LOGIN_IN_ALL,
+    Admission,
+    Admitted,
+    Browser,
+    Client,
+    CodeWanted,
+)
+from ctiscraper.db.attempts import Attempts
 from ctiscraper.db.principals import Principals
 from ctiscraper.db.second_factors import SecondFactors
 from ctiscraper.db.session import Database
 from ctiscraper.db.users import Users
-from ctiscraper.errors import ConflictError, TooManyError
+from ctiscraper.errors import ConflictError, InputError, TooManyError
 from ctiscraper.identity import Role
-from people import person
+from people import person, session_of
 
 PASSWORD = "seven lanterns hum at noon"
 HERE = Client(ip="192.0.2.1", agent="a browser")
@@ -139,6 +151,119 @@ async def test_a_thousand_tries_from_everywhere_are_all_that_are_heard(
     assert 1 <= refused.value.retry_after <= 300
 
 
+async def test_a_site_of_the_new_kind_guesses_fifty_times_however_many_nets_it_has(
+    admission: Admission,
+) -> None:
+    def within(site: int, net: int) -> Client:
+        return Client(ip=f"2001:db8:{site:x}:{net:x}::1", agent="")
+
+    for number in range(50):
+        assert await admission.by_password(f"user{number}", "x", within(7, number)) is None
+    with pytest.raises(TooManyError):
+        await admission.by_password("user99", "x", within(7, 999))
+    assert await admission.by_password("user99", "x", within(8, 0)) is None
+
+
+async def test_what_went_well_is_not_counted(admission: Admission, opened: Database) -> None:
+    for number in range(12):
+        await Users(opened).add(
+            f"user{number}", name="", role=Role.VIEWER, password_hash=QUICK.hash(PASSWORD)
+        )
+    for number in range(12):
+        assert isinstance(await admission.by_password(f"user{number}", PASSWORD, HERE), Admitted)
+    for number in range(10):
+        assert await admission.by_password(f"user{number}", "wrong", HERE) is None
+    with pytest.raises(TooManyError):
+        await admission.by_password("user10", PASSWORD, HERE)
+
+
+async def fill_the_limit_for_all(opened: Database) -> None:
+    async with opened.connection() as conn:
+        await conn.execute(
+            "INSERT INTO attempt (key, hits, last_at)"
+            " VALUES (%s, array_fill(now(), ARRAY[1000]), now())",
+            (LOGIN_IN_ALL.key(""),),
+        )
+
+
+async def test_what_a_limit_of_ones_own_refuses_does_not_count_for_all(
+    admission: Admission, opened: Database
+) -> None:
+    await jane(opened)
+    for number in range(30):
+        client = Client(ip=f"192.0.2.{number}", agent="")
+        with contextlib.suppress(TooManyError):
+            await admission.by_password("jane", "wrong", client)
+    async with opened.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT cardinality(hits) FROM attempt WHERE key = %s", (LOGIN_IN_ALL.key(""),)
+        )
+        assert await cursor.fetchone() == (10,)
+    # Nor does his place lose a try by it.
+    assert await admission.by_password("john", "wrong", Client(ip="192.0.2.29", agent="")) is None
+
+
+async def test_a_browser_that_somebody_has_used_lets_him_in_whatever_others_do(
+    admission: Admission, opened: Database
+) -> None:
+    user_id = await jane(opened)
+    await fill_the_limit_for_all(opened)
+    for number in range(10):
+        await tried_elsewhere(opened, "jane", number)
+    known = Browser(name="b", users=(user_id,))
+    here = Client(ip=HERE.ip, agent="", browser=known)
+    for stranger in (HERE, Client(ip=HERE.ip, agent="", browser=Browser(name="c", users=()))):
+        with pytest.raises(TooManyError):
+            await admission.by_password("jane", PASSWORD, stranger)
+    # There he is heard ten times, and no more.
+    for _ in range(2):
+        for _ in range(9):
+            assert await admission.by_password("jane", "wrong", here) is None
+        assert isinstance(await admission.by_password("jane", PASSWORD, here), Admitted)
+    for _ in range(10):
+        assert await admission.by_password("jane", "wrong", here) is None
+    with pytest.raises(TooManyError):
+        await admission.by_password("jane", PASSWORD, here)
+    # It says nothing for others.
+    with pytest.raises(TooManyError):
+        await admission.by_password("john", PASSWORD, here)
+
+
+async def tried_elsewhere(opened: Database, login: str, number: int) -> None:
+    """Somebody elsewhere has tried a login."""
+    await Attempts(opened).wait(LOGIN_BY_USER, login)
+    await Attempts(opened).wait(LOGIN_BY_ADDRESS, f"192.0.2.{number}")
+
+
+async def test_links_and_passkeys_do_not_share_the_limit_of_passwords(
+    admission: Admission, opened: Database
+) -> None:
+    await fill_the_limit_for_all(opened)
+    with pytest.raises(TooManyError):
+        await admission.by_password("jane", PASSWORD, HERE)
+    for _ in range(10):
+        await admission.allow_link(HERE)
+    with pytest.raises(TooManyError):
+        await admission.allow_link(HERE)
+    site = Site(host="localhost", origin="http://localhost")
+    for _ in range(30):
+        with pytest.raises(InputError):
+            await admission.by_passkey("{}", site, HERE)
+    with pytest.raises(TooManyError):
+        await admission.by_passkey("{}", site, HERE)
+
+
+async def test_the_right_password_begins_the_count_of_asking_again_anew(
+    admission: Admission, opened: Database
+) -> None:
+    user_id = await jane(opened)
+    session = session_key(await session_of(opened, user_id))
+    for _ in range(3):
+        for _ in range(9):
+            assert not await admission.password_again(user_id, session, "wrong")
+        assert await admission.password_again(user_id, session, PASSWORD)
+
+
 async def with_app(admission: Admission, opened: Database) -> tuple[int, str, tuple[str, ...]]:
     """Jane with an app, its secret and her recovery codes."""
     user_id = await jane(opened)
@@ -196,10 +321,13 @@ async def test_codes_are_guessed_five_times(admission: Admission, opened: Databa
 async def test_a_recovery_code_is_good_once(admission: Admission, opened: Database) -> None:
     user_id, _, codes = await with_app(admission, opened)
     factors = SecondFactors(opened)
-    assert await factors.recovery_left(user_id) == 10
+    # Those that are right are not counted.
+    for code in codes[4:10]:
+        assert isinstance(await admission.by_code(await step(admission), code, HERE), Admitted)
+    assert await factors.recovery_left(user_id) == 4
     assert isinstance(await admission.by_code(await step(admission), codes[3], HERE), Admitted)
     assert await admission.by_code(await step(admission), codes[3], HERE) is None
-    assert await factors.recovery_left(user_id) == 9
+    assert await factors.recovery_left(user_id) == 3
 
 
 async def test_the_secret_of_an_app_is_sealed_with_the_key_of_the_installation(

@@ -12,12 +12,14 @@ from ctiscraper.db.one_time import OneTimeSecrets
 from ctiscraper.db.session import Database
 from ctiscraper.db.users import Users
 from ctiscraper.errors import InputError, NotFoundError, SettingsError
-from ctiscraper.identity import Role, User
+from ctiscraper.identity import Access, Role, User
 
 SETUP_MINUTES = 30
 # An administrator hands the link over himself, perhaps by a note on a desk.
 LINK_MINUTES = 24 * 60
 NAME_MOST = 100
+# What else somebody may have made who knew the password; an app is asked for beside it.
+_BESIDE = (Access.TOKENS, Access.FEEDS, Access.PASSKEYS)
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,99}")
 _GONE = "this link is wrong, was used or has expired: ask an administrator for another"
 
@@ -108,15 +110,18 @@ class Accounts:
             name = name_given(name, user.login)
         await self.users.change(user_id, name=name, role=role, disabled=disabled)
 
-    async def set_password(self, user_id: int, password: str, *, keep: bytes | None = None) -> None:
+    async def set_password(
+        self, user_id: int, password: str, *, keep: bytes | None = None, end_all: bool = False
+    ) -> None:
         """Give a user another password and end every session but `keep`.
 
-        Raises InputError and NotFoundError.
+        With `end_all` his tokens, feeds and passkeys end as well. Raises InputError and
+        NotFoundError.
         """
         user = await self.users.get(user_id)
         check_new(password, login=user.login, name=user.name)
         kept = await self._passwords.hash(password)
-        await self.users.set_password(user_id, kept, keep=keep)
+        await self.users.set_password(user_id, kept, keep=keep, end=_BESIDE if end_all else ())
 
     async def is_password_of(self, user_id: int, password: str) -> bool:
         """Return whether this is the password of somebody who may log in."""
@@ -136,8 +141,11 @@ class Accounts:
         )
         return secret
 
-    async def choose_password(self, secret: str, password: str) -> User:
-        """Return whose password this is from now on. Raises NotFoundError and InputError."""
+    async def choose_password(self, secret: str, password: str, *, end_all: bool = False) -> User:
+        """Return whose password this is from now on. Raises NotFoundError and InputError.
+
+        With `end_all` his tokens, feeds and passkeys end.
+        """
         key = key_of(secret)
         owner = await self._secrets.owner(key, Purpose.PASSWORD)
         user = None if owner is None else await self.users.get(owner)
@@ -148,7 +156,7 @@ class Accounts:
         kept = await self._passwords.hash(password)
         if await self._secrets.take(key, Purpose.PASSWORD) is None:
             raise NotFoundError(_GONE)
-        await self.users.set_password(user.id, kept)
+        await self.users.set_password(user.id, kept, end=_BESIDE if end_all else ())
         return user
 
 

@@ -1,5 +1,6 @@
 """How somebody is let in: a password, perhaps a code, or a passkey; then he has a session."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
@@ -22,12 +23,30 @@ SUDO_MINUTES = 10
 STEP_MINUTES = 5
 CHALLENGE_MINUTES = 5
 
+# What failed is counted; what went well is taken back.
 LOGIN_BY_USER = Limit("login by user", 10)
 LOGIN_BY_ADDRESS = Limit("login by address", 10)
+LOGIN_BY_SITE = Limit("login by site", 50)
+LOGIN_BY_BROWSER = Limit("login by browser", 10)
 LOGIN_IN_ALL = Limit("login in all", 1000)
+LINK_BY_ADDRESS = Limit("link by address", 10)
+PASSKEY_BY_ADDRESS = Limit("passkey by address", 30)
+SIGN_ON_BY_ADDRESS = Limit("sign-on by address", 30)
 CODE_BY_USER = Limit("code by user", 5)
 PASSWORD_AGAIN = Limit("password again", 10)
 CHALLENGES = Limit("challenges by address", 60)
+
+_ONES_OWN = frozenset({LOGIN_BY_USER, LOGIN_BY_BROWSER})
+
+Counted = Sequence[tuple[Limit, str]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Browser:
+    """A browser that has proved who logged in with it before: `users`, the last first."""
+
+    name: str
+    users: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +56,7 @@ class Client:
     ip: str | None
     agent: str
     earlier: bytes | None = None
+    browser: Browser | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +97,16 @@ class Admission:
         Raises TooManyError.
         """
         login = login.strip().lower()
-        await self.allow_attempt(client)
-        await self._allow(LOGIN_BY_USER, login)
         known = await self._users.known(login)
+        counted = _limits_of(login, known.id if known else None, client)
+        await self._count(counted)
         kept = known.password_hash if known else None
         checked = await self._passwords.check(kept, password)
         if known is None or kept is None or not checked.right:
             return None
         if checked.rehashed is not None:
             await self._users.rehash(known.id, kept, checked.rehashed)
-        await self._attempts.forget(LOGIN_BY_USER, login)
+        await self._forgive(counted)
         app = await self._factors.totp(known.id)
         if app is not None and app.confirmed:
             step = new_secret()
@@ -110,6 +130,7 @@ class Admission:
             return None
         if await self._secrets.take(key, Purpose.SECOND_FACTOR) is None:
             raise ConflictError("this login was finished elsewhere: log in again")
+        await self._attempts.forgive(CODE_BY_USER, str(user_id))
         return await self.begin(user_id, client)
 
     async def owner_of_step(self, step: str) -> int | None:
@@ -146,6 +167,7 @@ class Admission:
         await self._allow(CODE_BY_USER, str(user_id))
         if not await self.is_code(user_id, code):
             return None
+        await self._attempts.forgive(CODE_BY_USER, str(user_id))
         codes = totp.new_recovery_codes()
         keys = [key for key in map(totp.recovery_key, codes) if key is not None]
         await self._factors.confirm_totp(user_id, keys)
@@ -163,14 +185,15 @@ class Admission:
 
     async def passkey_options(self, site: Site, client: Client) -> str:
         """Return what a browser logs in with, as JSON. Raises TooManyError."""
-        await self._allow(CHALLENGES, _network(client.ip))
+        await self._allow(CHALLENGES, _networks(client.ip)[0])
         challenge, options = passkeys.request_options(site)
         await self._secrets.add(key_of(challenge), Purpose.PASSKEY_LOGIN, minutes=CHALLENGE_MINUTES)
         return options
 
     async def by_passkey(self, credential: str, site: Site, client: Client) -> Admitted:
         """Return that somebody was let in by his passkey. Raises InputError and TooManyError."""
-        await self.allow_attempt(client)
+        counted = [(PASSKEY_BY_ADDRESS, _networks(client.ip)[0])]
+        await self._count(counted)
         challenge = passkeys.challenge_of(credential)
         key = passkeys.id_of(credential)
         if not await self._secrets.take_any(key_of(challenge), Purpose.PASSKEY_LOGIN):
@@ -180,6 +203,7 @@ class Admission:
             raise InputError("this passkey lets nobody in here: come in another way")
         user_id, kept = found
         await self._passkeys.note_use(key, passkeys.used(credential, challenge, site, kept))
+        await self._forgive(counted)
         return await self.begin(user_id, client)
 
     async def new_passkey_options(self, site: Site, user_id: int) -> str:
@@ -224,13 +248,46 @@ class Admission:
         known = await self._users.known_by_id(user_id)
         checked = await self._passwords.check(known.password_hash if known else None, password)
         if checked.right:
+            await self._attempts.forget(PASSWORD_AGAIN, str(user_id))
             await self._sessions.renew_sudo(session, SUDO_MINUTES)
         return checked.right
 
-    async def allow_attempt(self, client: Client) -> None:
-        """Raise TooManyError when too many tried to come in, here or from one place."""
-        await self._allow(LOGIN_BY_ADDRESS, _network(client.ip))
-        await self._allow(LOGIN_IN_ALL, "")
+    async def allow_link(self, client: Client) -> None:
+        """Raise TooManyError when too many tried to come in by a link from one place.
+
+        Links are not guessed, so these are not counted with passwords.
+        """
+        await self._allow(LINK_BY_ADDRESS, _networks(client.ip)[0])
+
+    async def allow_sign_on(self, client: Client) -> None:
+        """Raise TooManyError when too many came back from the provider and were not let in."""
+        await self._allow(SIGN_ON_BY_ADDRESS, _networks(client.ip)[0])
+
+    async def forgive_sign_on(self, client: Client) -> None:
+        """Do not count somebody who was let in."""
+        await self._attempts.forgive(SIGN_ON_BY_ADDRESS, _networks(client.ip)[0])
+
+    async def _count(self, counted: Counted) -> None:
+        """Raise TooManyError unless one more may be tried under each of these limits.
+
+        What is refused by one counts under none, so that nobody fills a limit that holds for all
+        by what another has refused.
+        """
+        for number, (limit, subject) in enumerate(counted):
+            try:
+                await self._allow(limit, subject)
+            except TooManyError:
+                for passed in counted[:number]:
+                    await self._attempts.forgive(*passed)
+                raise
+
+    async def _forgive(self, counted: Counted) -> None:
+        """Begin to count anew what is somebody's own, and take one back of what others share."""
+        for limit, subject in counted:
+            if limit in _ONES_OWN:
+                await self._attempts.forget(limit, subject)
+            else:
+                await self._attempts.forgive(limit, subject)
 
     async def _allow(self, limit: Limit, subject: str) -> None:
         seconds = await self._attempts.wait(limit, subject)
@@ -240,17 +297,41 @@ class Admission:
             )
 
 
-def _network(ip: str | None) -> str:
-    """Return whose address this is: a household or a server has 2^64 of the new kind."""
+def _limits_of(login: str, user_id: int | None, client: Client) -> Counted:
+    """Return what an attempt counts under.
+
+    Others cannot keep somebody out of a browser that he has logged in with before: there he has
+    tries of his own.
+    """
+    browser = client.browser
+    if browser is not None and user_id in browser.users:
+        return [(LOGIN_BY_BROWSER, f"{browser.name} {user_id}")]
+    place, *site = _networks(client.ip)
+    return [
+        (LOGIN_BY_ADDRESS, place),
+        *((LOGIN_BY_SITE, one) for one in site),
+        (LOGIN_BY_USER, login),
+        # Last: what a limit of somebody's own refuses does not count for all.
+        (LOGIN_IN_ALL, ""),
+    ]
+
+
+def _networks(ip: str | None) -> tuple[str, ...]:
+    """Return whose address this is, and of the new kind whose site.
+
+    A household or a server has 2^64 addresses of that kind, and a site 2^16 times as many.
+    """
     if ip is None:
-        return ""
+        return ("",)
     try:
         address = ip_address(ip)
     except ValueError:
-        return ip
-    if isinstance(address, IPv6Address):
-        return str(address.ipv4_mapped or (int(address) >> 64))
-    return str(address)
+        return (ip,)
+    if not isinstance(address, IPv6Address):
+        return (str(address),)
+    if address.ipv4_mapped is not None:
+        return (str(address.ipv4_mapped),)
+    return (str(int(address) >> 64), str(int(address) >> 80))
 
 
 def _totp_of(user_id: int) -> str:

@@ -42,6 +42,17 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Access(StrEnum):
+    """What lets somebody in: each can be taken from him."""
+
+    SESSIONS = "sessions"
+    TOKENS = "tokens"
+    FEEDS = "feeds"
+    PASSKEYS = "passkeys"
+    APP = "app"
+    PASSWORD = "password"  # noqa: S105 - a word
+
+
 _VIEWER = frozenset(
     {
         Permission.ARTICLE_READ,
@@ -114,10 +125,17 @@ class Principal:
         """Return whether this is allowed."""
         return permission in self.permissions
 
+    def may_all_of(self, role: Role) -> bool:
+        """Return whether everything is allowed that this role may."""
+        return GRANTS[role] <= self.permissions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A person who was let in. Without a password he may wait for his first."""
+    """A person who was let in. Without a password he may wait for his first.
+
+    One who is `shut_out` is disabled until his provider gives him a role again.
+    """
 
     id: int
     login: str
@@ -130,6 +148,7 @@ class User:
     has_totp: bool
     passkeys: int
     sessions: int
+    shut_out: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

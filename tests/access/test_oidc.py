@@ -1,5 +1,6 @@
 """A provider is believed when everything that it says holds, and not otherwise."""
 
+import asyncio
 import json
 import time
 from base64 import urlsafe_b64encode
@@ -88,6 +89,43 @@ async def test_what_a_provider_says_of_itself_is_asked_for_once(
         await logged_in(provider, fake)
     assert fake.asked.count("GET /.well-known/openid-configuration") == 1
     assert fake.asked.count("GET /keys") == 1
+
+
+async def test_somebody_is_asked_again_and_since_then(
+    provider: Provider, fake: FakeProvider
+) -> None:
+    plain, _ = await provider.begin(BACK)
+    assert "prompt" not in plain
+    assert "max_age" not in plain
+    at = int(time.time())
+    for auth_time, is_good in ((at, True), (at - 55, True), (at - 65, False), (None, False)):
+        fake.claims = {"auth_time": auth_time}
+        address, way = await provider.begin(BACK, again=True)
+        assert "prompt=login&max_age=0" in address
+        code = fake.log_in(address)["code"]
+        if is_good:
+            assert (await provider.redeem(code, way, BACK, asked_at=at)).subject == "subject-1"
+            continue
+        with pytest.raises(SignOnError):
+            await provider.redeem(code, way, BACK, asked_at=at)
+
+
+async def test_a_provider_that_is_away_is_asked_once_for_all_who_come(
+    fake: FakeProvider, client: Client
+) -> None:
+    clock = [0.0]
+    provider = Provider(fake.sign_on(), client, now=now, clock=lambda: clock[0])
+    fake.discovery = {"issuer": "https://evil.example"}
+    done = await asyncio.gather(*(provider.begin(BACK) for _ in range(20)), return_exceptions=True)
+    assert {type(one) for one in done} == {UnavailableError}
+    assert len(fake.asked) == 1
+    clock[0] = 9.9
+    with pytest.raises(UnavailableError, match="calls itself"):
+        await provider.begin(BACK)
+    assert len(fake.asked) == 1
+    clock[0], fake.discovery = 10.1, {}
+    await asyncio.gather(*(provider.begin(BACK) for _ in range(20)))
+    assert len(fake.asked) == 2
 
 
 async def test_an_unknown_key_is_asked_for_once_more(

@@ -1,5 +1,6 @@
 """The installation's own key, and what is sealed by it."""
 
+import re
 from pathlib import Path
 from threading import Thread
 
@@ -21,6 +22,17 @@ def test_what_is_sealed_opens_for_its_purpose_and_by_its_key_alone() -> None:
             sealer.open(purpose, given)
     with pytest.raises(SealError):
         Sealer.of_this_process().open("totp 1", sealed)
+
+
+def test_what_is_sealed_as_text_can_stand_in_a_cookie_and_opens_for_its_purpose() -> None:
+    sealer = Sealer.of_this_process()
+    for length in range(6):
+        sealed = sealer.seal_text("form", b"x" * length)
+        assert re.fullmatch(r"[\w-]+", sealed, re.ASCII)
+        assert sealer.open_text("form", sealed) == b"x" * length
+    for purpose, given in (("way", sealed), ("form", ""), ("form", "é"), ("form", "A"), ("x", "!")):
+        with pytest.raises(SealError):
+            sealer.open_text(purpose, given)
 
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:

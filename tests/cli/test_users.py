@@ -56,6 +56,20 @@ def test_a_user_is_changed(terminal: Terminal) -> None:
     assert terminal.run("user", "sessions", "john", "--end").out == "Ended 0 sessions.\n"
 
 
+def test_what_lets_a_user_in_is_ended(terminal: Terminal) -> None:
+    made(terminal, "jane", "--admin")
+    ended = terminal.run(
+        "user", "end-access", "jane", "--only", "app", "--only", "tokens", "--json"
+    )
+    assert ended.json == {"tokens": 0, "app": 0}
+    assert terminal.run("user", "end-access", "jane", "--json").json["password"] == 1
+    assert "password" in terminal.run("user", "end-access", "jane").out
+    terminal.run("user", "end-access", "jane", "--only", "everything", code=2)
+    assert "no such user" in terminal.run("user", "end-access", "nobody", code=5).err
+    listed = terminal.run("audit", "list", "--json").json["entries"]
+    assert [one["action"] for one in listed].count("user.end_access") == 3
+
+
 def test_the_last_administrator_stays(terminal: Terminal) -> None:
     made(terminal, "jane", "--admin")
     for command in (("disable", "jane"), ("role", "jane", "viewer")):

@@ -58,6 +58,21 @@ async def test_one_may_begin_anew(many: Database) -> None:
         assert await attempts.wait(FIVE, "jane") is None
 
 
+async def test_what_went_well_is_taken_back(many: Database) -> None:
+    async with many:
+        attempts = Attempts(many)
+        await attempts.forgive(FIVE, "nobody")
+        for _ in range(20):
+            assert await attempts.wait(FIVE, "jane") is None
+            await attempts.forgive(FIVE, "jane")
+        for _ in range(5):
+            assert await attempts.wait(FIVE, "jane") is None
+        assert await attempts.wait(FIVE, "jane") is not None
+        await attempts.forgive(FIVE, "jane")
+        assert await attempts.wait(FIVE, "jane") is None
+        assert await attempts.wait(FIVE, "jane") is not None
+
+
 async def run(database: Database, statement: str) -> None:
     async with database.connection() as conn:
         await conn.execute(statement.encode())

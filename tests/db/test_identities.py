@@ -6,16 +6,16 @@ import pytest
 
 from ctiscraper.access.cookies import session_key
 from ctiscraper.access.identity_claims import Identity
-from ctiscraper.access.oidc import Way
 from ctiscraper.access.tokens import read_token
-from ctiscraper.db.identities import ON_THE_WAY_MOST, Identities, Ways
+from ctiscraper.audit_views import AuditQuery
+from ctiscraper.db.audit import Audit
+from ctiscraper.db.identities import Identities
 from ctiscraper.db.principals import Principals
-from ctiscraper.errors import SignOnError, UnavailableError
+from ctiscraper.db.users import Users
+from ctiscraper.errors import SignOnError
 from ctiscraper.identity import Role
 from db.stage import Stage
 from people import person, session_of, token_of
-
-WAY = Way(state="state", nonce="nonce", verifier="verifier")
 
 
 def somebody(
@@ -86,51 +86,106 @@ async def test_whoever_was_disabled_here_stays_so(stage: Stage) -> None:
             await people.admit(somebody(role))
 
 
-async def test_whoever_comes_back_is_known_once(stage: Stage) -> None:
-    ways = Ways(stage.database)
-    await ways.remember(WAY, "browser", "/stories")
-    sent = await ways.take("state", "browser")
-    assert (sent.way, sent.target) == (WAY, "/stories")
-    with pytest.raises(SignOnError):
-        await ways.take("state", "browser")
+async def test_whoever_is_disabled_here_after_he_was_shut_out_stays_so(stage: Stage) -> None:
+    people, users = Identities(stage.database), Users(stage.database)
+    ann = (await people.admit(somebody())).user_id
+    for is_let_in_between in (False, True):
+        with pytest.raises(SignOnError, match="no role"):
+            await people.admit(somebody(None))
+        assert (await users.get(ann)).shut_out
+        if is_let_in_between:
+            await users.enable(ann)
+        await users.disable(ann)
+        assert not (await users.get(ann)).shut_out
+        with pytest.raises(SignOnError, match="not log in here any more"):
+            await people.admit(somebody(Role.ADMIN))
+        await users.enable(ann)
+        assert (await people.admit(somebody())).user_id == ann
 
 
-async def test_another_browser_or_a_late_one_is_not_known(stage: Stage) -> None:
-    ways = Ways(stage.database)
-    for state, browser in (("other", "browser"), ("state", "other"), ("state", "browser")):
-        if state == "other":
-            await ways.remember(WAY, "browser", "/")
-        with pytest.raises(SignOnError):
-            # What another has tried is good for nobody any more.
-            await ways.take(state, browser)
-    await ways.remember(WAY, "browser", "/")
-    async with stage.database.connection() as conn:
-        await conn.execute("UPDATE sign_on SET begun_at = now() - interval '601 s'")
-    with pytest.raises(SignOnError):
-        await ways.take("state", "browser")
+async def test_the_last_administrator_keeps_his_role_whatever_the_provider_says(
+    stage: Stage,
+) -> None:
+    people, users = Identities(stage.database), Users(stage.database)
+    ann = (await people.admit(somebody(Role.ADMIN))).user_id
+    kept = await people.admit(somebody(Role.VIEWER))
+    assert (kept.role, kept.refused_role) == (Role.ADMIN, Role.VIEWER)
+    with pytest.raises(SignOnError, match="last administrator"):
+        await people.admit(somebody(None))
+    found = await users.get(ann)
+    assert (found.role, found.disabled_at) == (Role.ADMIN, None)
+    await person(stage.database, Role.ADMIN, "boss")
+    changed = await people.admit(somebody(Role.VIEWER))
+    assert (changed.role, changed.refused_role) == (Role.VIEWER, None)
+    with pytest.raises(SignOnError, match="no role here: ask"):
+        await people.admit(somebody(None))
+    assert (await users.get(ann)).shut_out
 
 
-async def test_so_many_may_be_on_their_way(stage: Stage) -> None:
-    ways = Ways(stage.database)
+async def test_of_administrators_who_lose_their_role_at_once_one_stays(stage: Stage) -> None:
+    people = Identities(stage.database)
+    for number in range(5):
+        await people.admit(somebody(Role.ADMIN, subject=f"s-{number}"))
+    done = await asyncio.gather(
+        *(people.admit(somebody(Role.VIEWER, subject=f"s-{number}")) for number in range(5))
+    )
+    assert [one.role for one in done].count(Role.ADMIN) == 1
+
+
+async def unseen(stage: Stage, login: str, days: int) -> None:
     async with stage.database.connection() as conn:
         await conn.execute(
-            "INSERT INTO sign_on (state, browser, nonce, verifier, target)"
-            " SELECT sha256(n::text::bytea), sha256('b'), 'n', 'v', '/'"
-            " FROM generate_series(1, %s) n",
-            (ON_THE_WAY_MOST,),
+            """
+            UPDATE user_identity SET seen_at = now() - make_interval(days => %s)
+            WHERE user_id = (SELECT id FROM app_user WHERE login = %s)
+            """,
+            (days, login),
         )
-    with pytest.raises(UnavailableError):
-        await ways.remember(WAY, "b", "/")
-    async with stage.database.connection() as conn:
-        await conn.execute("UPDATE sign_on SET begun_at = now() - interval '601 s'")
-    await ways.remember(WAY, "b", "/")
 
 
-async def test_secrets_of_the_way_are_kept_as_hashes(stage: Stage) -> None:
-    await Ways(stage.database).remember(WAY, "the-cookie", "/")
+async def test_whoever_does_not_come_by_his_provider_any_more_is_shut_out(stage: Stage) -> None:
+    people, users = Identities(stage.database), Users(stage.database)
+    await person(stage.database, Role.VIEWER, "local")
+    await people.admit(somebody(Role.ADMIN, subject="s-0", login="last"))
+    ann = (await people.admit(somebody())).user_id
+    await people.admit(somebody(subject="s-2", login="new"))
+    token = read_token(await token_of(stage.database, ann))
+    assert token is not None
+    for login, days in (("last", 91), ("ann", 91), ("new", 89)):
+        await unseen(stage, login, days)
+    assert await people.shut_out_unseen(90) == ("ann",)
+    assert await people.shut_out_unseen(90) == ()
+    assert await Principals(stage.database).of_token(token) is None
+    [entry] = (await Audit(stage.database).page(AuditQuery(action="user.shut_out"))).entries
+    assert (entry.actor_kind, entry.object_id) == ("program", str(ann))
+    assert (await people.admit(somebody())).user_id == ann
+    assert await Principals(stage.database).of_token(token) is not None
+    # Whoever lets him in here vouches for him.
+    await unseen(stage, "ann", 91)
+    assert await people.shut_out_unseen(90) == ("ann",)
+    await users.enable(ann)
+    assert await people.shut_out_unseen(90) == ()
+
+
+async def test_with_a_password_here_it_is_enough_to_come_by_that(stage: Stage) -> None:
+    people, users = Identities(stage.database), Users(stage.database)
+    ann = (await people.admit(somebody())).user_id
+    await users.set_password(ann, "a hash")
+    await unseen(stage, "ann", 91)
+    assert await people.shut_out_unseen(90) == ()
     async with stage.database.connection() as conn:
-        cursor = await conn.execute("SELECT sign_on::text FROM sign_on")
-        row = await cursor.fetchone()
-    assert row is not None
-    assert "the-cookie" not in row[0]
-    assert b"state".hex() not in row[0]
+        await conn.execute("UPDATE app_user SET last_login_at = now() - interval '91 days'")
+    assert await people.shut_out_unseen(90) == ("ann",)
+
+
+async def test_somebody_is_known_by_issuer_and_subject(stage: Stage) -> None:
+    people = Identities(stage.database)
+    ann = (await people.admit(somebody())).user_id
+    issuer = somebody().issuer
+    assert await people.owner(issuer, "s-1") == ann
+    assert await people.owner(issuer, "s-2") is None
+    assert await people.owner("https://other.example", "s-1") is None
+    assert await people.knows(issuer, ann)
+    assert not await people.knows(issuer, ann + 1)
+    await Users(stage.database).disable(ann)
+    assert await people.owner(issuer, "s-1") is None

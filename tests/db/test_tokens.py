@@ -1,11 +1,13 @@
 """Tokens are kept without their secrets, and let in whom they should."""
 
+import asyncio
+
 import pytest
 
-from ctiscraper.access.tokens import new_token
+from ctiscraper.access.tokens import TokenKey, new_token
 from ctiscraper.db.principals import Principals
 from ctiscraper.db.tokens import Tokens
-from ctiscraper.errors import NotFoundError
+from ctiscraper.errors import ConflictError, NotFoundError
 from ctiscraper.identity import Permission, Role
 from db.stage import Stage
 from people import person
@@ -77,6 +79,44 @@ async def test_a_token_does_not_outlive_the_one_that_made_it(stage: Stage) -> No
     _, key = new_token()
     await tokens.add(key, name="made", scopes=[], days=None, maker=lasting.id)
     assert (await tokens.get(key.id)).expires_at is None
+
+
+async def made(stage: Stage, maker: TokenKey | None = None) -> TokenKey:
+    _, key = new_token()
+    await Tokens(stage.database).add(
+        key, name="x", scopes=[Permission.SELF_WRITE], maker=maker.id if maker else None
+    )
+    return key
+
+
+async def test_whatever_a_token_made_is_revoked_with_it(stage: Stage) -> None:
+    tokens, principals = Tokens(stage.database), Principals(stage.database)
+    first = await made(stage)
+    second = await made(stage, first)
+    below = [await made(stage, second) for _ in range(3)]
+    beside = await made(stage)
+    assert (await tokens.get(second.id)).made_by == first.id
+    await tokens.revoke(second.id)
+    assert await principals.of_token(first)
+    assert [await principals.of_token(one) for one in (second, *below)] == [None] * 4
+    with pytest.raises(ConflictError, match="was revoked"):
+        await made(stage, below[0])
+    await tokens.revoke(first.id)
+    assert await principals.of_token(first) is None
+    assert await principals.of_token(beside)
+
+
+async def test_nothing_is_made_by_a_token_that_is_being_revoked(stage: Stage) -> None:
+    tokens = Tokens(stage.database)
+    for _ in range(5):
+        first = await made(stage)
+        second = await made(stage, first)
+        await asyncio.gather(
+            *(made(stage, maker) for maker in (first, second) * 3),
+            tokens.revoke(first.id),
+            return_exceptions=True,
+        )
+    assert [one.live for one in await tokens.all()] == [False] * len(await tokens.all())
 
 
 async def test_an_owner_is_somebody_who_may_log_in(stage: Stage) -> None:

@@ -2,10 +2,14 @@
 
 import pytest
 
+from ctiscraper.access.identity_claims import Identity
 from ctiscraper.db import known_words
+from ctiscraper.db.identities import Identities
 from ctiscraper.db.session import Database
+from ctiscraper.db.users import Users
+from ctiscraper.identity import Role
 from ctiscraper.tasks import rounds
-from ctiscraper.tasks.rounds import count_words
+from ctiscraper.tasks.rounds import count_words, shut_out_unseen
 from web.shelf import Shelf
 
 
@@ -37,3 +41,16 @@ async def test_a_round_that_has_no_time_left_leaves_the_rest_to_the_next(
     async with Database(database, size=1) as opened:
         await count_words(opened)
     assert counted(shelf) == 0
+
+
+async def test_whoever_stays_away_from_his_provider_is_shut_out_unless_that_is_not_wanted(
+    database: str,
+) -> None:
+    async with Database(database, size=1) as opened:
+        given = {"issuer": "https://id.example", "subject": "s", "login": "ann", "name": "Ann"}
+        ann = (await Identities(opened).admit(Identity(**given, role=Role.VIEWER))).user_id
+        async with opened.connection() as conn:
+            await conn.execute("UPDATE user_identity SET seen_at = now() - interval '2 days'")
+        for days, is_out in ((0, False), (3, False), (1, True)):
+            await shut_out_unseen(opened, days)
+            assert (await Users(opened).get(ann)).shut_out is is_out

@@ -25,7 +25,7 @@ async def user(database: Database, login: str = "jane", role: Role = Role.ADMIN)
     )
 
 
-async def post(client: httpx2.AsyncClient, path: str, **fields: str) -> httpx2.Response:
+async def post(client: httpx2.AsyncClient, path: str, **fields: str | list[str]) -> httpx2.Response:
     """The answer to a form of our own page, with the token of the session there is."""
     cookie = client.cookies.get("ctiscraper") or client.cookies.get("__Host-ctiscraper")
     csrf = csrf_token(cookie) if cookie else ""

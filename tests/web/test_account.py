@@ -6,14 +6,16 @@ import httpx2
 import pyotp
 from fastapi import FastAPI
 
-from ctiscraper.access.cookies import session_key
+from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.db.principals import Principals
 from ctiscraper.db.second_factors import SecondFactors
 from ctiscraper.db.session import Database
+from ctiscraper.db.tokens import Tokens
 from ctiscraper.db.users import Users
-from ctiscraper.identity import Role
+from ctiscraper.identity import Permission, Role
+from ctiscraper.web.rules import RULES
 from people import session_of, token_of
-from web.signing import OTHER, PASSWORD, log_in, post, user
+from web.signing import OTHER, PASSWORD, SAME_SITE, log_in, post, user
 
 
 async def test_a_new_name_is_shown_at_once(stranger: httpx2.AsyncClient, opened: Database) -> None:
@@ -112,10 +114,52 @@ async def test_what_guards_an_account_needs_a_fresh_password(
         "/account/totp/remove",
         "/account/passkeys/add",
         "/account/passkeys/remove",
+        "/tokens/make",
+        "/searches/1/feed",
+        "/users/add",
+        "/users/1/role",
+        "/users/1/state",
+        "/users/1/password",
+        "/users/1/access/end",
     ):
         answer = await post(stranger, path)
         assert answer.status_code == 403, path
         assert "Your password again" in answer.text
+
+
+async def test_what_lets_in_over_the_api_needs_a_fresh_password_too(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    secret = await session_of(opened, await user(opened))
+    stranger.cookies.set("ctiscraper", secret)
+    headers = {**SAME_SITE, "x-csrf-token": csrf_token(secret)}
+    lasting = {"POST /api/v1/tokens", "POST /api/v1/searches/{search_id}/feed"}
+    managing = {
+        name for name, rule in RULES.items() if rule is Permission.USER_WRITE and "/api/" in name
+    }
+    assert len(managing) == 5
+    for name in lasting | managing:
+        method, _, path = name.partition(" ")
+        path = path.replace("{user_id}", "1").replace("{search_id}", "1")
+        answer = await stranger.request(method, path, headers=headers, json={})
+        assert answer.status_code == 403, name
+        assert "/sudo" in answer.json()["detail"], name
+
+
+async def test_a_new_password_ends_on_demand_what_else_lets_in(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    user_id = await user(opened)
+    await token_of(opened, user_id)
+    await log_in(stranger)
+    fields = {"current": PASSWORD, "password": OTHER, "again": OTHER}
+    await post(stranger, "/account/password", **fields)
+    assert [one.live for one in await Tokens(opened).of(user_id)] == [True]
+    fields = {"current": OTHER, "password": PASSWORD, "again": PASSWORD, "end_all": "true"}
+    answer = await post(stranger, "/account/password", **fields)
+    assert answer.headers["location"] == "/account?done=all"
+    assert [one.live for one in await Tokens(opened).of(user_id)] == [False]
+    assert "tokens, feeds and passkeys" in (await stranger.get("/account?done=all")).text
 
 
 async def test_a_token_is_nobody_with_an_account(

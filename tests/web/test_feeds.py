@@ -14,6 +14,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from ctiscraper.access.feeds import new_feed_token
+from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.session import Database
 from ctiscraper.identity import Role
 from ctiscraper.web.allowance import Allowance
@@ -198,6 +199,23 @@ async def test_a_token_that_was_renewed_or_ended_leads_nowhere(
     assert (gone.status_code, gone.text) == (404, "There is no such feed.\n")
     for token in (new_feed_token(), "x", "..", "x" * 300, "%00", "a.b"):
         assert (await stranger.get(f"/feeds/{token}.atom")).status_code in {404, 422}, token
+
+
+async def test_what_a_program_made_ends_with_its_token(
+    client: httpx2.AsyncClient, stranger: httpx2.AsyncClient, opened: Database, shelf: Shelf
+) -> None:
+    shelf.article("one", text="A loader.")
+    for name, statement in (
+        ("revoked", "UPDATE api_token SET revoked_at = now()"),
+        ("expired", "UPDATE api_token SET revoked_at = NULL, expires_at = now()"),
+    ):
+        shelf.run("UPDATE api_token SET revoked_at = NULL, expires_at = NULL")
+        made = await feed(client, name=name)
+        assert (await stranger.get(made["atom"])).status_code == 200
+        shelf.run(statement)
+        assert (await stranger.get(made["atom"])).status_code == 404
+    found = await SavedSearches(opened).of_user(1)
+    assert [one.feed for one in found] == [False, False]
 
 
 async def test_only_the_hash_of_a_token_is_kept(client: httpx2.AsyncClient, shelf: Shelf) -> None:

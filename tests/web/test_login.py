@@ -138,8 +138,114 @@ async def test_what_was_carried_goes_nowhere_but_where_it_was_sent(
         await post(stranger, "/logout")
 
 
-async def test_too_much_is_not_carried(stranger: httpx2.AsyncClient, opened: Database) -> None:
+async def lost_session(
+    stranger: httpx2.AsyncClient, opened: Database, app: FastAPI, login: str = "jane"
+) -> None:
+    """Somebody was logged in, and is no more."""
+    await log_in(stranger, login)
+    await Sessions(opened).end(session_key(stranger.cookies["ctiscraper"]))
+    app.state.doorman.forget()
+
+
+WATCHED = {"kind": "keyword", "term": "lantern", "weight": "0.5", "note": ""}
+
+
+async def test_what_somebody_typed_is_shown_to_nobody_else(
+    stranger: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
     await user(opened)
+    await user(opened, "john")
+    await lost_session(stranger, opened, app)
+    lost = await post(stranger, "/watchlist/add", **WATCHED)
+    fields = hidden(lost.text, "/login")
+    other = await post(stranger, "/login", login="john", password=PASSWORD, **fields)
+    assert (other.status_code, "lantern" in other.text) == (303, False)
+
+
+async def test_what_was_typed_is_kept_for_half_a_day(
+    stranger: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
+    jane = await user(opened)
+    now = int(opened.clock().timestamp())
+    for until, status in ((now - 5, 303), (now + 60, 200)):
+        content = f"{until}\n/watchlist/add\nterm=lantern".encode()
+        sealed = app.state.services.sealer.seal_text(f"form of {jane}", content)
+        answer = await post(stranger, "/login", login="jane", password=PASSWORD, carried=sealed)
+        assert answer.status_code == status
+        await post(stranger, "/logout")
+
+
+async def test_a_password_is_carried_nowhere(
+    stranger: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
+    await user(opened)
+    await lost_session(stranger, opened, app)
+    given = {"current": PASSWORD, "password": OTHER, "again": OTHER}
+    lost = await post(stranger, "/account/password", **given)
+    assert lost.status_code == 401
+    assert "carried" not in hidden(lost.text, "/login")
+    assert "has not been taken" in lost.text
+    # What waited behind the question for the password waits on.
+    lost = await post(stranger, "/watchlist/add", **WATCHED)
+    typed = hidden(lost.text, "/login")["carried"]
+    lost = await post(stranger, "/sudo", password=PASSWORD, carried=typed)
+    assert hidden(lost.text, "/login")["carried"] == typed
+    page = await post(stranger, "/login", login="jane", password=PASSWORD, carried=typed)
+    assert hidden(page.text, "/watchlist/add")["term"] == "lantern"
+    assert PASSWORD not in page.text
+
+
+async def test_what_nobody_is_known_to_have_typed_is_not_carried(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    await user(opened)
+    lost = await post(stranger, "/watchlist/add", **WATCHED)
+    assert "carried" not in hidden(lost.text, "/login")
+    stranger.cookies.set("ctiscraper_known", "made-up")
+    lost = await post(stranger, "/watchlist/add", **WATCHED)
+    assert "carried" not in hidden(lost.text, "/login")
+
+
+async def test_a_browser_of_ones_own_is_let_in_while_others_guess(
+    stranger: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
+    await user(opened)
+    await user(opened, "john")
+    await log_in(stranger)
+    cookies = stranger.cookies
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as guessing:
+        for _ in range(10):
+            assert (await log_in(guessing, password="x")).status_code == 401
+        assert (await log_in(guessing)).status_code == 429
+        # A cookie of another, or one that was made up, changes nothing.
+        for value in (cookies["ctiscraper_known"][:-2], "x", ""):
+            guessing.cookies.set("ctiscraper_known", value)
+            assert (await log_in(guessing)).status_code == 429
+    await post(stranger, "/logout")
+    assert (await log_in(stranger, "john")).status_code == 429
+    assert (await log_in(stranger)).status_code == 303
+    remembered = str(cookies["ctiscraper_known"])
+    assert "jane" not in remembered
+
+
+async def test_a_browser_is_remembered_without_a_script_or_another_site_seeing_it(
+    opened: Database,
+) -> None:
+    await user(opened)
+    transport = httpx2.ASGITransport(create_app(WebServices(database=opened)))
+    async with httpx2.AsyncClient(transport=transport, base_url="https://127.0.0.1") as client:
+        cookies = (await log_in(client)).headers.get_list("set-cookie")
+    [cookie] = [one for one in cookies if one.startswith("__Host-ctiscraper_known=")]
+    for word in ("HttpOnly", "Secure", "Path=/", "SameSite=lax", "Max-Age=15552000"):
+        assert word in cookie
+
+
+async def test_too_much_is_not_carried(
+    stranger: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
+    await user(opened)
+    await lost_session(stranger, opened, app)
     lost = await post(stranger, "/watchlist/import", lines="x" * (MOST + 1))
     assert lost.status_code == 401
     assert "carried" not in hidden(lost.text, "/login")

@@ -44,6 +44,12 @@ async def enter(page: Page, password: str = PASSWORD) -> None:
     await page.get_by_role("button", name="Log in", exact=True).click()
 
 
+async def opened_details(page: Page) -> None:
+    """Show all that a page shows on demand."""
+    for more in await page.locator("details.more > summary").all():
+        await more.click()
+
+
 @pytest.mark.parametrize("script", [True, False])
 async def test_a_new_installation_is_set_up(
     browser: Browser, site: str, people: Database, *, script: bool
@@ -201,7 +207,7 @@ async def test_what_was_typed_is_sent_after_the_login(
     await enter(page)
     await page.goto("/watchlist")
     await page.get_by_label("Name, words or domain").fill("copper heron")
-    await page.context.clear_cookies()
+    await page.context.clear_cookies(name="ctiscraper")
     await page.get_by_role("button", name="Watch").click()
     await page.get_by_label("Login").fill("jane")
     await page.get_by_label("Password").fill(PASSWORD)
@@ -209,6 +215,27 @@ async def test_what_was_typed_is_sent_after_the_login(
     await page.get_by_role("button", name="Send it now").click()
     await page.wait_for_url(f"{site}/watchlist?added=1")
     assert await page.get_by_text("copper heron").is_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_an_administrator_ends_what_lets_somebody_in(
+    browser: Browser, site: str, people: Database, *, script: bool
+) -> None:
+    await user(people)
+    john = await user(people, "john", Role.VIEWER)
+    await session_of(people, john)
+    context = await browser.new_context(base_url=site, java_script_enabled=script)
+    page = await context.new_page()
+    await enter(page)
+    await page.wait_for_url(f"{site}/")
+    await page.goto("/users")
+    assert await page.locator("details.more").count() == 1
+    await page.locator("summary", has_text="End access of John").click()
+    await page.get_by_role("checkbox", name="Password").uncheck()
+    await page.get_by_role("button", name="End access of John").click()
+    await page.get_by_text("Of John was ended: sessions: 1, tokens: 0").wait_for()
+    assert (await Users(people).get(john)).has_password
+    await context.close()
 
 
 async def test_the_pages_fit_a_phone_and_hold_long_words(
@@ -230,6 +257,7 @@ async def test_the_pages_fit_a_phone_and_hold_long_words(
     await context.add_cookies([{"name": "ctiscraper", "value": secret, "url": site}])
     for path in ("/account", "/users", "/sudo"):
         await page.goto(path)
+        await opened_details(page)
         over = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert (over, path) == (0, path)
     await page.locator(".who summary").click()
@@ -252,6 +280,7 @@ async def test_the_pages_are_for_everybody(
         if path == "/account":
             await context.add_cookies([{"name": "ctiscraper", "value": secret, "url": site}])
         await page.goto(path)
+        await opened_details(page)
         found = await Axe().run(page, options=rules)
         faults += [(path, fault["id"]) for fault in found.response["violations"]]
     assert faults == []

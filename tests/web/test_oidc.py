@@ -1,26 +1,34 @@
 """Somebody logs in by a provider, and nobody else with his answer."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+import msgspec
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
 from access.test_load_balancer import SIGN_ON, Signer
+from ctiscraper.access.cookies import session_key
 from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
+from ctiscraper.access.passwords import Passwords
+from ctiscraper.accounts import Accounts
 from ctiscraper.audit_views import AuditQuery
 from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
+from ctiscraper.db.users import Users
 from ctiscraper.http import Client
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
+from ctiscraper.web.on_the_way import Sent
 from loopback import open_client, origin_server
 from provider import FakeProvider, client_for, provider_server
+from web.signing import OTHER, SAME_SITE, hidden, post
 
 
 @pytest_asyncio.fixture
@@ -97,12 +105,10 @@ async def test_an_answer_is_good_for_one_time_and_one_browser(
     cookie = stranger.cookies["ctiscraper_oidc"]
     stranger.cookies.clear()
     assert (await stranger.get("/oidc/callback", params=back)).status_code == 403
-    stranger.cookies.set("ctiscraper_oidc", cookie)
-    # Another has tried it: it is used up.
+    await begun(stranger, fake)
     assert (await stranger.get("/oidc/callback", params=back)).status_code == 403
     stranger.cookies.clear()
-    back = await begun(stranger, fake)
-    cookie = stranger.cookies["ctiscraper_oidc"]
+    stranger.cookies.set("ctiscraper_oidc", cookie)
     assert (await stranger.get("/oidc/callback", params=back)).status_code == 303
     stranger.cookies.clear()
     stranger.cookies.set("ctiscraper_oidc", cookie)
@@ -143,6 +149,159 @@ async def test_whoever_has_no_role_is_told_and_noted(
     assert "no role" in answer.text
     [entry] = (await Audit(opened).page(AuditQuery())).entries
     assert (entry.action, entry.actor_kind, entry.actor_name) == ("user.refuse", "nobody", "ann")
+
+
+async def test_nobody_is_kept_out_by_those_who_set_out_and_do_not_come_back(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, opened: Database
+) -> None:
+    for _ in range(100):
+        assert (await stranger.get("/oidc/start")).status_code == 303
+    async with opened.connection() as conn:
+        cursor = await conn.execute(
+            "SELECT (SELECT count(*) FROM sign_on) + (SELECT count(*) FROM sign_on_used)"
+            " + (SELECT count(*) FROM attempt)"
+        )
+        assert await cursor.fetchone() == (0,)
+    answer = await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert answer.status_code == 303
+
+
+async def test_a_way_is_good_for_ten_minutes(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, app: FastAPI
+) -> None:
+    sealer, now = app.state.services.sealer, int(datetime.now(UTC).timestamp())
+    for seconds, status in ((601, 403), (590, 303)):
+        address, way = await app.state.services.provider.begin("http://127.0.0.1/oidc/callback")
+        sent = Sent(way=way, target="/", begun_at=now - seconds)
+        sealed = sealer.seal_text("sign on", msgspec.json.encode(sent))
+        stranger.cookies.set("ctiscraper_oidc", sealed)
+        answer = await stranger.get("/oidc/callback", params=fake.log_in(address))
+        assert answer.status_code == status
+
+
+async def test_made_up_codes_are_tried_thirty_times_from_one_place(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, app: FastAPI
+) -> None:
+    for _ in range(30):
+        back = await begun(stranger, fake) | {"code": "made-up"}
+        assert (await stranger.get("/oidc/callback", params=back)).status_code == 403
+    back = await begun(stranger, fake)
+    assert (await stranger.get("/oidc/callback", params=back)).status_code == 429
+    elsewhere = httpx2.ASGITransport(app, client=("192.0.2.7", 1))
+    async with httpx2.AsyncClient(transport=elsewhere, base_url="http://127.0.0.1") as other:
+        for _ in range(35):
+            answer = await other.get("/oidc/callback", params=await begun(other, fake))
+            assert answer.status_code == 303
+            other.cookies.clear()
+
+
+async def test_the_last_administrator_stays_one_and_that_is_noted(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, opened: Database
+) -> None:
+    fake.claims = {"groups": ["cti-admins"]}
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    fake.claims = {"groups": ["cti-readers"]}
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert (await stranger.get("/users")).status_code == 200
+    [entry] = (await Audit(opened).page(AuditQuery(action="user.keep_role"))).entries
+    assert json.loads(entry.changes)["role"] == "viewer"
+    fake.claims = {"groups": []}
+    answer = await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert (answer.status_code, "CTISCRAPER_OIDC_ROLES" in answer.text) == (403, True)
+    [entry] = (await Audit(opened).page(AuditQuery(action="user.refuse"))).entries
+    assert "last administrator" in json.loads(entry.changes)["cause"]
+
+
+MAKING = {"name": "a script", "scopes": "article:read", "days": "30"}
+
+
+async def signed_on(stranger: httpx2.AsyncClient, fake: FakeProvider) -> httpx2.Response:
+    """The answer of a page that asks who somebody is, who has just come by the provider."""
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    answer = await post(stranger, "/tokens/make", **MAKING)
+    assert answer.status_code == 403
+    return answer
+
+
+async def asked_again(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, to: str = "/"
+) -> httpx2.Response:
+    """The answer to somebody whom his provider has asked once more."""
+    answer = await stranger.get("/oidc/again", params={"next": to})
+    asked = dict(parse_qsl(urlsplit(answer.headers["location"]).query))
+    assert (asked["prompt"], asked["max_age"]) == ("login", "0")
+    back = fake.log_in(answer.headers["location"])
+    return await stranger.get("/oidc/callback", params=back)
+
+
+async def test_somebody_without_a_password_confirms_by_his_provider_that_it_is_he(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    page = await signed_on(stranger, fake)
+    assert 'href="/oidc/again?next=%2F"' in page.text
+    assert 'name="password"' not in page.text
+    session = stranger.cookies["ctiscraper"]
+    fake.claims = {"auth_time": int(time.time())}
+    answer = await asked_again(stranger, fake)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sudo?next=%2F")
+    assert stranger.cookies["ctiscraper"] == session
+    # What he had sent waits for him.
+    resumed = hidden((await stranger.get("/sudo?next=/")).text, "/tokens/make")
+    assert {name: resumed[name] for name in MAKING} == MAKING
+    done = await stranger.post("/tokens/make", data=resumed, headers=SAME_SITE)
+    assert (done.status_code, "cti_" in done.text) == (200, True)
+    assert (await stranger.get("/sudo?next=/tokens")).headers["location"] == "/tokens"
+    answer = await asked_again(stranger, fake, "/tokens")
+    assert answer.headers["location"] == "/sudo?next=%2Ftokens"
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({}, "does not say when"),
+        ({"auth_time": "now"}, "does not say when"),
+        ({"auth_time": True}, "does not say when"),
+        ({"auth_time": -3_600.0}, "has not asked you"),
+        ({"auth_time": 3_600.0}, "has not asked you"),
+        ({"auth_time": 0.0, "sub": "subject-2"}, "somebody else"),
+        ({"error": "login_required"}, "did not let you in"),
+    ],
+)
+async def test_what_shows_nobody_confirms_nothing(
+    stranger: httpx2.AsyncClient, fake: FakeProvider, claims: dict[str, object], said: str
+) -> None:
+    await signed_on(stranger, fake)
+    fake.claims = dict(claims)
+    if isinstance(apart := claims.get("auth_time"), float):
+        fake.claims["auth_time"] = time.time() + apart
+    answer = await stranger.get("/oidc/again")
+    back = fake.log_in(answer.headers["location"])
+    if "error" in claims:
+        back["error"] = str(claims["error"])
+    answer = await stranger.get("/oidc/callback", params=back)
+    assert (answer.status_code, said in answer.text) == (403, True)
+    assert (await post(stranger, "/tokens/make", **MAKING)).status_code == 403
+
+
+async def test_a_confirmation_is_for_the_session_that_asked(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    await signed_on(stranger, fake)
+    fake.claims = {"auth_time": int(time.time())}
+    again = await stranger.get("/oidc/again")
+    way = stranger.cookies["ctiscraper_oidc"]
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    stranger.cookies.set("ctiscraper_oidc", way)
+    back = fake.log_in(again.headers["location"])
+    answer = await stranger.get("/oidc/callback", params=back)
+    assert (answer.status_code, "has ended meanwhile" in answer.text) == (403, True)
+    assert (await post(stranger, "/tokens/make", **MAKING)).status_code == 403
+
+
+@pytest.mark.usefixtures("admin")
+async def test_only_somebody_who_is_logged_in_is_asked_again(stranger: httpx2.AsyncClient) -> None:
+    answer = await stranger.get("/oidc/again")
+    assert answer.headers["location"].startswith("/login?")
 
 
 @pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/\\evil", "x", "/\n"])
@@ -207,6 +366,25 @@ async def test_whom_the_balancer_let_in_has_a_session_at_once(
     assert (await behind.get("/stories")).status_code == 200
     [login, _] = (await Audit(opened).page(AuditQuery())).entries
     assert (login.action, login.actor_name) == ("user.login", "ann@example.org")
+
+
+async def test_behind_a_balancer_a_password_of_ones_own_confirms_who_one_is(
+    behind: httpx2.AsyncClient, signer: Signer, opened: Database
+) -> None:
+    await behind.get("/oidc/balancer", headers={"x-amzn-oidc-data": signer.data()})
+    page = await post(behind, "/tokens/make", **MAKING)
+    assert (page.status_code, "make a password link" in page.text) == (403, True)
+    assert "/oidc/again" not in page.text
+    [ann] = await Users(opened).all()
+    await Accounts(opened, Passwords()).set_password(
+        ann.id, OTHER, keep=session_key(behind.cookies["ctiscraper"])
+    )
+    page = await post(behind, "/tokens/make", **MAKING)
+    fields = hidden(page.text, "/sudo")
+    page = await behind.post("/sudo", data={**fields, "password": OTHER}, headers=SAME_SITE)
+    resumed = hidden(page.text, "/tokens/make")
+    done = await behind.post("/tokens/make", data=resumed, headers=SAME_SITE)
+    assert (done.status_code, "cti_" in done.text) == (200, True)
 
 
 async def test_a_header_that_nobody_signed_is_never_taken(

@@ -159,7 +159,7 @@ async def site(database: str) -> AsyncIterator[str]:
 async def signed_in(database: str, site: str) -> SignedIn:
     """What a browser of the site begins with that keeps an administrator's session."""
     async with Database(database, size=1) as opened:
-        secret = await session_of(opened, await person(opened))
+        secret = await session_of(opened, await person(opened), sudo_minutes=10)
     cookie = {
         "name": "ctiscraper",
         "value": secret,

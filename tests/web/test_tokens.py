@@ -33,7 +33,7 @@ async def browsing(
 ) -> tuple[int, dict[str, str]]:
     """A person of this role with a session, and what his forms begin with."""
     user = await person(opened, role)
-    secret = await session_of(opened, user)
+    secret = await session_of(opened, user, sudo_minutes=10)
     stranger.cookies.set("ctiscraper", secret)
     return user, {"csrf": csrf_token(secret)}
 
@@ -84,8 +84,11 @@ async def test_a_token_may_never_do_more_than_its_maker(
     for scope in Permission:
         answer = await stranger.post(API, json=GIVEN | {"scopes": [scope]}, headers=headers)
         assert answer.status_code == (201 if scope in GRANTS[role] else 403), scope
-    lasting = await stranger.post(API, json=GIVEN | {"days": None}, headers=headers)
-    assert lasting.status_code == (201 if role is Role.ADMIN else 422)
+    for days in (None, 366, 3650):
+        lasting = await stranger.post(API, json=GIVEN | {"days": days}, headers=headers)
+        assert lasting.status_code == (201 if role is Role.ADMIN else 422), days
+    year = await stranger.post(API, json=GIVEN | {"days": 365}, headers=headers)
+    assert year.status_code == 201
 
 
 async def test_a_token_gives_no_more_than_it_has(
@@ -130,6 +133,40 @@ async def test_what_may_be_read_is_not_taken_away_without_the_scope_for_it(
         assert await ask(made[1], "GET", f"{path}?format=csv") == 403, path
     actions = [one.action for one in (await Audit(opened).page(AuditQuery())).entries]
     assert actions.count("article.export") == actions.count("lookup.export") == 2
+
+
+async def test_what_a_token_made_is_revoked_with_it(
+    client: httpx2.AsyncClient, stranger: httpx2.AsyncClient
+) -> None:
+    given = {"name": "x", "scopes": ["self:write", "article:read"]}
+    first = (await client.post(API, json=given)).json()
+    second = (await stranger.post(API, json=given, headers=bearer(first["secret"]))).json()
+    third = (await stranger.post(API, json=given, headers=bearer(second["secret"]))).json()
+    beside = (await client.post(API, json=given)).json()
+    assert second["token"]["made_by"] == first["token"]["id"]
+    assert f"made by <code>cti_{first['token']['id']}_" in (await client.get("/tokens")).text
+    assert (await client.delete(f"{API}/{first['token']['id']}")).status_code == 200
+    for made, status in ((first, 401), (second, 401), (third, 401), (beside, 200)):
+        answer = await stranger.get("/api/v1/articles", headers=bearer(made["secret"]))
+        assert answer.status_code == status
+
+
+async def test_in_an_open_browser_a_token_asks_for_the_password(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    secret = await session_of(opened, await person(opened, Role.ADMIN))
+    stranger.cookies.set("ctiscraper", secret)
+    csrf = csrf_token(secret)
+    form = {"csrf": csrf, "name": "x", "scopes": "user:write", "days": "never"}
+    page = await stranger.post("/tokens/make", data=form, headers=SAME_SITE)
+    assert page.status_code == 403
+    assert "cti_" not in page.text
+    answer = await stranger.post(API, json=GIVEN, headers={**SAME_SITE, "x-csrf-token": csrf})
+    assert answer.status_code == 403
+    assert "/sudo" in answer.json()["detail"]
+    async with opened.connection() as conn:
+        row = await (await conn.execute("SELECT count(*) FROM api_token")).fetchone()
+    assert row == (0,)
 
 
 async def test_a_demoted_maker_takes_his_tokens_with_him(

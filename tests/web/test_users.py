@@ -1,5 +1,6 @@
 """Users as an administrator sees them, on the page and through the API."""
 
+import json
 import re
 
 import httpx2
@@ -7,12 +8,19 @@ import pytest
 from fastapi import FastAPI
 
 from ctiscraper.access.cookies import session_key
+from ctiscraper.access.identity_claims import Identity
+from ctiscraper.access.tokens import new_token
+from ctiscraper.audit_views import AuditQuery
+from ctiscraper.db.audit import Audit
+from ctiscraper.db.identities import Identities
 from ctiscraper.db.principals import Principals
 from ctiscraper.db.session import Database
+from ctiscraper.db.tokens import Tokens
 from ctiscraper.db.users import Users
-from ctiscraper.identity import Role
-from people import person, session_of
-from web.signing import OTHER, SAME_SITE, log_in, post, user
+from ctiscraper.errors import SignOnError
+from ctiscraper.identity import GRANTS, Access, Permission, Role
+from people import person, session_of, token_of
+from web.signing import OTHER, PASSWORD, SAME_SITE, log_in, post, user
 
 
 async def test_somebody_is_let_in_and_chooses_his_password(
@@ -155,3 +163,128 @@ async def test_nobody_else_reaches_others(
         assert (await stranger.get(path, headers=SAME_SITE)).status_code == 403
     for path in (f"/users/{other}/state", f"/users/{other}/password", "/users/add"):
         assert (await post(stranger, path)).status_code == 403
+
+
+async def bearer(opened: Database, user_id: int, *scopes: Permission) -> dict[str, str]:
+    token, key = new_token()
+    await Tokens(opened).add(key, name="narrow", scopes=scopes, user_id=user_id)
+    return {"authorization": f"Bearer {token}"}
+
+
+async def test_a_token_for_users_alone_makes_nobody_more_than_itself(
+    stranger: httpx2.AsyncClient, opened: Database, admin: int
+) -> None:
+    john = await person(opened, Role.VIEWER, "john")
+    boss = await person(opened, Role.ADMIN, "boss")
+    narrow = await bearer(opened, admin, Permission.USER_READ, Permission.USER_WRITE)
+    api, form = "/api/v1/users", {**narrow, **SAME_SITE}
+    asked = [
+        ("POST", api, {"login": "x", "role": "admin"}),
+        ("POST", api, {"login": "x", "role": "viewer"}),
+        ("PATCH", f"{api}/{john}", {"role": "admin"}),
+        ("PATCH", f"{api}/{boss}", {"disabled": True}),
+        ("PATCH", f"{api}/{boss}", {"name": "x"}),
+        ("POST", f"{api}/{boss}/password", None),
+        ("POST", f"{api}/{john}/password", None),
+        ("DELETE", f"{api}/{boss}/sessions", None),
+        ("DELETE", f"{api}/{boss}/access", None),
+    ]
+    for method, path, body in asked:
+        answer = await stranger.request(method, path, json=body, headers=narrow)
+        assert answer.status_code == 403, (method, path)
+        assert "may do less than the role" in answer.json()["detail"]
+    for path, fields in (
+        ("/users/add", {"login": "x", "role": "admin"}),
+        (f"/users/{john}/role", {"role": "admin"}),
+        (f"/users/{boss}/role", {"role": "viewer"}),
+        (f"/users/{boss}/state", {"state": "disabled"}),
+        (f"/users/{boss}/password", {}),
+        (f"/users/{boss}/access/end", {"part": "app"}),
+    ):
+        assert (await stranger.post(path, data=fields, headers=form)).status_code == 403, path
+    assert [(one.login, one.role) for one in await Users(opened).all()] == [
+        ("boss", Role.ADMIN),
+        ("john", Role.VIEWER),
+        ("the-admin", Role.ADMIN),
+    ]
+
+
+async def test_a_token_that_may_all_that_a_role_may_decides_over_it(
+    stranger: httpx2.AsyncClient, opened: Database, admin: int
+) -> None:
+    wide = await bearer(opened, admin, Permission.USER_WRITE, *GRANTS[Role.ANALYST])
+    api = "/api/v1/users"
+    made = await stranger.post(api, json={"login": "x", "role": "viewer"}, headers=wide)
+    assert made.status_code == 201
+    where = made.headers["location"]
+    for role, status in (("analyst", 200), ("curator", 403)):
+        answer = await stranger.patch(where, json={"role": role}, headers=wide)
+        assert answer.status_code == status
+    assert (await stranger.post(f"{where}/password", headers=wide)).status_code == 200
+
+
+async def test_everything_that_lets_somebody_in_is_ended_at_once(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    await user(opened)
+    john = await user(opened, "john", Role.VIEWER)
+    session = await session_of(opened, john)
+    await token_of(opened, john)
+    await log_in(stranger)
+    page = await stranger.get("/users")
+    assert page.text.count('name="part"') == len(Access)
+    none = await post(stranger, f"/users/{john}/access/end")
+    assert (none.status_code, "Tick at least one" in none.text) == (422, True)
+    parts = {"part": [part.value for part in Access]}
+    answer = await post(stranger, f"/users/{john}/access/end", **parts)
+    assert "sessions: 1, tokens: 1, feeds: 0, passkeys: 0" in answer.text
+    assert "/password#token=" in answer.text
+    assert await Principals(opened).of_session(session_key(session)) is None
+    assert [one.live for one in await Tokens(opened).of(john)] == [False]
+    assert not (await Users(opened).get(john)).has_password
+    [entry] = (await Audit(opened).page(AuditQuery(action="user.end_access"))).entries
+    assert entry.object_id == str(john)
+    assert json.loads(entry.changes)["ended"][:2] == ["1 sessions", "1 tokens"]
+    assert "1 password" in entry.changes
+    await post(stranger, "/logout")
+    assert (await log_in(stranger, "john", PASSWORD)).status_code == 401
+
+
+async def test_a_part_alone_is_ended(
+    client: httpx2.AsyncClient, opened: Database, admin: int
+) -> None:
+    john = await user(opened, "john", Role.VIEWER)
+    await session_of(opened, john)
+    await token_of(opened, john)
+    path = f"/api/v1/users/{john}/access"
+    answer = await client.delete(f"{path}?part=tokens&part=app")
+    assert answer.json() == {
+        **dict.fromkeys(("sessions", "feeds", "passkeys", "app", "password"), 0),
+        "tokens": 1,
+    }
+    left = await Users(opened).get(john)
+    assert (left.sessions, left.has_password) == (1, True)
+    assert (await client.delete(f"{path}?part=all")).status_code == 422
+    assert (await client.delete(path)).json()["password"] == 1
+    mine = await client.delete(f"/api/v1/users/{admin}/access")
+    assert (mine.status_code, "this is you" in mine.json()["detail"].lower()) == (409, True)
+    assert (await client.delete("/api/v1/users/999/access")).status_code == 404
+
+
+async def test_whoever_was_shut_out_can_be_kept_out_on_the_page(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    await user(opened)
+    people = Identities(opened)
+    given = {"issuer": "https://id.example", "subject": "s", "login": "ann", "name": "Ann"}
+    ann = (await people.admit(Identity(**given, role=Role.VIEWER))).user_id
+    with pytest.raises(SignOnError):
+        await people.admit(Identity(**given, role=None))
+    await log_in(stranger)
+    assert "Keep out" in (await stranger.get("/users")).text
+    await post(stranger, f"/users/{ann}/state", state="disabled")
+    page = (await stranger.get("/users")).text
+    assert "may not log in" in page
+    assert "Keep out" not in page
+    with pytest.raises(SignOnError):
+        await people.admit(Identity(**given, role=Role.VIEWER))

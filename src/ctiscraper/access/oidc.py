@@ -4,6 +4,7 @@ Authorization code with PKCE (RFC 7636), state and nonce; discovery, keys and to
 through the outbound client alone.
 """
 
+import asyncio
 import re
 import secrets
 import time
@@ -32,6 +33,8 @@ ALGORITHMS = ("RS256", "ES256")
 _LIMITS = FetchLimits(max_bytes=256_000, seconds=10.0, max_redirects=3)
 # How long what a provider says of itself is believed.
 _FRESH_SECONDS = 3_600.0
+# How long one that did not answer is not asked again, whoever wants to log in.
+_AWAY_SECONDS = 10.0
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _AGAIN = "begin the login again"
 _KEY_TYPES = {"RSA", "EC"}
@@ -93,12 +96,15 @@ class Provider:
         self._now = now
         self._clock = clock
         self._provided: tuple[float, _Provided] | None = None
+        self._away: tuple[float, str] | None = None
+        self._discovering = asyncio.Lock()
         self._keys: tuple[float, KeySet] | None = None
 
-    async def begin(self, redirect_uri: str) -> tuple[str, Way]:
+    async def begin(self, redirect_uri: str, *, again: bool = False) -> tuple[str, Way]:
         """Return the address that somebody is sent to, and what to remember of it.
 
-        Raises UnavailableError.
+        With `again` the provider asks who he is, though it has just let him in. Raises
+        UnavailableError.
         """
         way = Way(
             state=secrets.token_urlsafe(32),
@@ -116,11 +122,18 @@ class Provider:
             "code_challenge": challenge,
             "code_challenge_method": "S256",
         }
+        if again:
+            asked |= {"prompt": "login", "max_age": "0"}
         address = (await self._discover()).authorization_endpoint
         return f"{address}{'&' if '?' in address else '?'}{urlencode(asked)}", way
 
-    async def redeem(self, code: str, way: Way, redirect_uri: str) -> Identity:
-        """Return whom the provider vouches for. Raises SignOnError and UnavailableError."""
+    async def redeem(
+        self, code: str, way: Way, redirect_uri: str, *, asked_at: int | None = None
+    ) -> Identity:
+        """Return whom the provider vouches for. Raises SignOnError and UnavailableError.
+
+        With `asked_at`, in seconds since 1970, it must have asked him since then.
+        """
         provided = await self._discover()
         fields = {
             "grant_type": "authorization_code",
@@ -145,6 +158,8 @@ class Provider:
             raise SignOnError(f"the provider refused the code{_error_of(answer)}; {_AGAIN}")
         claims = await self._claims(_read(answer, _Tokens, self.sign_on.issuer).id_token)
         self._check(claims, way.nonce)
+        if asked_at is not None:
+            _check_asked(claims, asked_at, int(self._now().timestamp()))
         return identity_of(claims, self.sign_on)
 
     async def _claims(self, token: str) -> dict[str, object]:
@@ -183,10 +198,26 @@ class Provider:
             raise SignOnError("the provider's token was made for another program")
 
     async def _discover(self) -> _Provided:
-        """Return what the provider says of itself. Raises UnavailableError."""
-        kept = self._provided
-        if kept is not None and self._clock() - kept[0] < _FRESH_SECONDS:
-            return kept[1]
+        """Return what the provider says of itself. Raises UnavailableError.
+
+        It is asked once for all who want to know at a time, and not while it is away.
+        """
+        async with self._discovering:
+            kept, away = self._provided, self._away
+            if kept is not None and self._clock() - kept[0] < _FRESH_SECONDS:
+                return kept[1]
+            if away is not None and self._clock() - away[0] < _AWAY_SECONDS:
+                raise UnavailableError(away[1])
+            try:
+                provided = await self._ask()
+            except UnavailableError as error:
+                self._away = (self._clock(), str(error))
+                raise
+            self._provided = (self._clock(), provided)
+            return provided
+
+    async def _ask(self) -> _Provided:
+        """Return what the provider says of itself just now. Raises UnavailableError."""
         issuer = self.sign_on.issuer
         page = await self._get(issuer.rstrip("/") + _WELL_KNOWN)
         provided = _read(page, _Provided, issuer)
@@ -202,7 +233,6 @@ class Provider:
         ):
             if not is_safe_address(address):
                 raise UnavailableError(f"the provider names {address!r}, which is not https")
-        self._provided = (self._clock(), provided)
         return provided
 
     async def _key_set(self) -> KeySet:
@@ -235,6 +265,18 @@ def is_safe_address(address: str) -> bool:
         return parts.scheme == "http" and ip_address(parts.hostname or "").is_loopback
     except ValueError:
         return False
+
+
+def _check_asked(claims: dict[str, object], asked_at: int, now: int) -> None:
+    """Raise SignOnError unless somebody has just proved to his provider who he is."""
+    at = claims.get("auth_time")
+    if not isinstance(at, int | float) or isinstance(at, bool):
+        raise SignOnError(
+            "the provider does not say when it asked who you are (claim 'auth_time'), so it cannot "
+            "confirm this: let it tell, or ask an administrator for a password link"
+        )
+    if not asked_at - LEEWAY_SECONDS <= at <= now + LEEWAY_SECONDS:
+        raise SignOnError(f"the provider has not asked you who you are; {_AGAIN}")
 
 
 def _verified(token: str, keys: KeySet) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import stat
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,6 +43,18 @@ class Sealer:
                 sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], purpose.encode()
             )
         except (InvalidTag, ValueError) as error:
+            raise SealError from error
+
+    def seal_text(self, purpose: str, content: bytes) -> str:
+        """Return the content, encrypted, in letters that forms, cookies and addresses take."""
+        return urlsafe_b64encode(self.seal(purpose, content)).decode().rstrip("=")
+
+    def open_text(self, purpose: str, sealed: str) -> bytes:
+        """Return what was sealed. Raises SealError."""
+        try:
+            coded = sealed.encode("ascii")
+            return self.open(purpose, urlsafe_b64decode(coded + b"=" * (-len(coded) % 4)))
+        except ValueError as error:
             raise SealError from error
 
 

@@ -40,6 +40,13 @@ class SignOnSettings(BaseModel):
         description="Role of each value of that claim: value=role, comma separated; "
         "whoever has none is not let in.",
     )
+    oidc_unseen_days: int = Field(
+        default=90,
+        ge=0,
+        le=3650,
+        description="Whoever has not come by the provider for so many days is shut out until he "
+        "does, with his tokens and feeds; 0 lets them be.",
+    )
     alb_arn: str = Field(
         default="",
         description="ARN of the AWS load balancer that has people log in before they come here.",

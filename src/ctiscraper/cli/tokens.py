@@ -120,7 +120,7 @@ def revoke(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Let a token be of no use any more."""
+    """Let a token be of no use any more, nor what was made by it."""
 
     async def take_back() -> ApiToken:
         async with open_database(settings_for(data)) as database:

@@ -17,9 +17,10 @@ from ctiscraper.cli.output import ago, counted, print_json, print_lines, print_t
 from ctiscraper.cli.texts import read_text
 from ctiscraper.db.session import Database
 from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.user_access import Ended, UserAccess, ended_words
 from ctiscraper.db.users import Users
 from ctiscraper.errors import InputError
-from ctiscraper.identity import Role, User
+from ctiscraper.identity import Access, Role, User
 from ctiscraper.loop import run_async
 
 Answer = TypeVar("Answer")
@@ -40,6 +41,10 @@ Admin = Annotated[bool, typer.Option("--admin", help="Make an administrator.")]
 RoleOption = Annotated[Role, typer.Option("--role", help="What the user may do.")]
 Name = Annotated[str, typer.Option("--name", help="Name, as others see it.")]
 End = Annotated[bool, typer.Option("--end", help="End them all.")]
+Only = Annotated[
+    list[Access] | None,
+    typer.Option("--only", help="This alone; may be repeated.", show_default=False),
+]
 
 
 @app.command("list")
@@ -169,6 +174,24 @@ def list_sessions(login: Login, end: End = False, data: Data = None, json: Json 
         print_lines([f"Ended {counted(ended, 'session')}."])
     else:
         print_table(("Address", "Browser", "Since", "Seen"), [tuple(row.values()) for row in rows])
+
+
+@app.command("end-access")
+def end_access(login: Login, only: Only = None, data: Data = None, json: Json = False) -> None:
+    """End what lets somebody in as this user: all of it, or what --only names."""
+
+    async def act(database: Database) -> Ended:
+        user = await Users(database).named(_login(login))
+        ended = await UserAccess(database).end(user.id, tuple(only or Access))
+        detail = {"ended": ended_words(ended)}
+        await note_deed(database, "user.end_access", user.id, detail=detail)
+        return ended
+
+    ended = _with_database(data, act)
+    if json:
+        print_json({part.value: count for part, count in ended.items()})
+        return
+    print_table(("Access", "Ended"), [(part.value, count) for part, count in ended.items()])
 
 
 async def _switch(database: Database, login: str, *, disabled: bool) -> User:

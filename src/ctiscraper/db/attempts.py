@@ -55,6 +55,13 @@ class Attempts:
             row = await (await conn.execute(_WAIT, values)).fetchone()
         return max(1, int(row[0])) if row is not None and row[0] is not None else 1
 
+    async def forgive(self, limit: Limit, subject: str = "") -> None:
+        """Take back one attempt of a subject: it went well."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                "UPDATE attempt SET hits = hits[2:] WHERE key = %s", (limit.key(subject),)
+            )
+
     async def forget(self, limit: Limit, subject: str) -> None:
         """Begin to count anew for one subject."""
         async with self._database.connection() as conn:

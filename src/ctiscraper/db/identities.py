@@ -1,37 +1,58 @@
-"""People whom a provider vouches for, and those who are on their way to one."""
+"""People whom a provider vouches for."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 
 from ctiscraper.access.identity_claims import Identity
-from ctiscraper.access.oidc import Way
+from ctiscraper.audit_views import Actor, ActorKind, Deed
+from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.errors import SignOnError, UnavailableError
+from ctiscraper.db.users import is_last_admin
+from ctiscraper.errors import SignOnError
 from ctiscraper.identity import Role
 
-# How long somebody may take to log in at the provider, and how many may be on their way.
-ON_THE_WAY = "10 minutes"
-ON_THE_WAY_MOST = 10_000
 _LOGINS_MOST = 100
+_KNOWN = """
+    SELECT u.id, u.role, u.disabled_at IS NOT NULL, i.shut_out
+    FROM user_identity i JOIN app_user u ON u.id = i.user_id
+    WHERE i.issuer = %s AND i.subject = %s
+"""
+# Whoever has a password here is vouched for by whoever gave him one, as long as he comes.
+_UNSEEN = """
+    SELECT u.id, u.login FROM app_user u JOIN user_identity i ON i.user_id = u.id
+    WHERE u.disabled_at IS NULL
+    GROUP BY u.id
+    HAVING greatest(
+            max(i.seen_at), CASE WHEN u.password_hash IS NOT NULL THEN u.last_login_at END
+        ) < now() - make_interval(days => %s)
+    ORDER BY u.id
+"""
+_PROGRAM = Actor(kind=ActorKind.PROGRAM, name="ctiscraper")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedOn:
-    """Who came: his number here, whether he is new, and the role he had before."""
+    """Who came: his number here, whether he is new, and the role he had before.
+
+    The last administrator stays one: `refused_role` is what his provider would have made of him.
+    """
 
     user_id: int
     name: str
     role: Role
     is_new: bool
     former_role: Role | None = None
+    refused_role: Role | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """What is remembered of somebody who comes back; `target` is where he wanted to go."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Somebody who was here; `is_kept` is an administrator who is the last."""
 
-    way: Way
-    target: str
+    user_id: int
+    role: Role
+    is_disabled: bool
+    is_shut_out: bool
+    is_kept: bool
 
 
 class Identities:
@@ -44,89 +65,83 @@ class Identities:
         """Return the user that somebody is, made at his first login; his role follows.
 
         Raises SignOnError for whoever has no role (he is shut out until he has one again), and
-        for whoever was disabled here.
+        for whoever was disabled here. The last administrator is neither shut out nor given
+        another role.
         """
         async with self._database.transaction() as conn:
             await conn.execute(
                 "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))",
                 (f"{identity.issuer}\n{identity.subject}",),
             )
-            cursor = await conn.execute(
-                """
-                SELECT u.id, u.role, u.disabled_at IS NOT NULL, i.shut_out
-                FROM user_identity i JOIN app_user u ON u.id = i.user_id
-                WHERE i.issuer = %s AND i.subject = %s FOR UPDATE OF u
-                """,
-                (identity.issuer, identity.subject),
-            )
-            row = await cursor.fetchone()
+            known = await _known(conn, identity)
             if identity.role is not None:
-                if row is None:
+                if known is None:
                     return await _join(conn, identity, identity.role)
-                is_disabled_here = row[2] and not row[3]
-                if not is_disabled_here:
-                    return await _come_back(conn, identity, identity.role, (row[0], Role(row[1])))
-            elif row is not None and not row[2]:
-                await _shut_out(conn, identity, row[0])
+                if not known.is_disabled or known.is_shut_out:
+                    return await _come_back(conn, identity, identity.role, known)
+            elif known is not None and not known.is_disabled and not known.is_kept:
+                await _shut_out(conn, known.user_id)
         if identity.role is None:
-            raise SignOnError(
-                "you have no role here: ask whoever runs this to give you one at the provider"
-            )
+            raise SignOnError(_no_role(known))
         raise SignOnError("you may not log in here any more: ask whoever runs this")
 
+    async def owner(self, issuer: str, subject: str) -> int | None:
+        """Return the user that somebody is, None for nobody who may log in."""
+        async with self._database.connection() as conn:
+            row = await (await conn.execute(_KNOWN, (issuer, subject))).fetchone()
+        return None if row is None or row[2] else int(row[0])
 
-class Ways:
-    """Those who were sent to the provider and are not back yet."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def remember(self, way: Way, browser: str, target: str) -> None:
-        """Keep what somebody is known again by; `browser` is what his cookie holds.
-
-        Raises UnavailableError when too many are on their way.
-        """
-        async with self._database.transaction() as conn:
-            await conn.execute(
-                f"DELETE FROM sign_on WHERE begun_at < now() - interval '{ON_THE_WAY}'"  # noqa: S608 - a constant
-            )
-            cursor = await conn.execute(
-                """
-                INSERT INTO sign_on (state, browser, nonce, verifier, target)
-                SELECT %s, %s, %s, %s, %s WHERE (SELECT count(*) FROM sign_on) < %s
-                """,
-                (
-                    _hash(way.state),
-                    _hash(browser),
-                    way.nonce,
-                    way.verifier,
-                    target,
-                    ON_THE_WAY_MOST,
-                ),
-            )
-        if not cursor.rowcount:
-            raise UnavailableError("too many logins were begun and not ended; try again later")
-
-    async def take(self, state: str, browser: str) -> Sent:
-        """Return what is known of somebody who comes back; a state is good for one time.
-
-        Raises SignOnError for a state that is unknown, too old, used, or another browser's.
-        """
+    async def knows(self, issuer: str, user_id: int) -> bool:
+        """Return whether a user can come by this provider."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                f"""
-                DELETE FROM sign_on WHERE state = %s
-                RETURNING browser = %s AND begun_at > now() - interval '{ON_THE_WAY}',
-                    nonce, verifier, target
-                """,  # noqa: S608 - a constant
-                (_hash(state), _hash(browser)),
+                "SELECT FROM user_identity WHERE issuer = %s AND user_id = %s LIMIT 1",
+                (issuer, user_id),
             )
-            row = await cursor.fetchone()
-        if row is None or not row[0]:
-            raise SignOnError(
-                "this login was not begun here, took too long or was used: begin it again"
+            return await cursor.fetchone() is not None
+
+    async def shut_out_unseen(self, days: int) -> tuple[str, ...]:
+        """Return the logins of those now shut out who have not come by their provider so long.
+
+        Nobody tells when a provider removes somebody: he just does not come any more. The last
+        administrator stays. Each has an entry of the audit log.
+        """
+        async with self._database.connection() as conn:
+            found = await (await conn.execute(_UNSEEN, (days,))).fetchall()
+        return tuple([login for user_id, login in found if await self._is_out(user_id, days)])
+
+    async def _is_out(self, user_id: int, days: int) -> bool:
+        """Return whether somebody was shut out: he may have come, or be the last, meanwhile."""
+        async with self._database.transaction() as conn:
+            if await is_last_admin(conn, user_id):
+                return False
+            await conn.execute("SELECT FROM app_user WHERE id = %s FOR UPDATE", (user_id,))
+            unseen = await (await conn.execute(_UNSEEN, (days,))).fetchall()
+            if user_id not in {row[0] for row in unseen}:
+                return False
+            await _shut_out(conn, user_id)
+            deed = Deed(
+                action="user.shut_out",
+                object_kind="user",
+                object_id=str(user_id),
+                detail={"unseen_days": days},
             )
-        return Sent(way=Way(state=state, nonce=row[1], verifier=row[2]), target=row[3])
+            await Audit(self._database).note(_PROGRAM, deed, conn=conn)
+        return True
+
+
+async def _known(conn: Conn, identity: Identity) -> _Known | None:
+    key = (identity.issuer, identity.subject)
+    row = await (await conn.execute(_KNOWN, key)).fetchone()
+    if row is None:
+        return None
+    is_kept = False
+    if Role(row[1]) is Role.ADMIN and identity.role is not Role.ADMIN:
+        # Before his own row: administrators are locked in one order.
+        is_kept = await is_last_admin(conn, row[0])
+    row = await (await conn.execute(f"{_KNOWN} FOR UPDATE OF u", key)).fetchone()
+    assert row is not None, "nobody is removed"
+    return _Known(row[0], Role(row[1]), is_disabled=row[2], is_shut_out=row[3], is_kept=is_kept)
 
 
 async def _join(conn: Conn, identity: Identity, role: Role) -> SignedOn:
@@ -150,34 +165,41 @@ async def _join(conn: Conn, identity: Identity, role: Role) -> SignedOn:
     raise SignOnError(f"there are {_LOGINS_MOST} users '{identity.login}' already")
 
 
-async def _come_back(
-    conn: Conn, identity: Identity, role: Role, known: tuple[int, Role]
-) -> SignedOn:
-    user_id, former = known
+async def _come_back(conn: Conn, identity: Identity, given: Role, known: _Known) -> SignedOn:
+    role = Role.ADMIN if known.is_kept else given
     await conn.execute(
         """
         UPDATE app_user SET name = %s, role = %s, last_login_at = now(), disabled_at = NULL
         WHERE id = %s
         """,
-        (identity.name, role, user_id),
+        (identity.name, role, known.user_id),
     )
     await conn.execute(
-        "UPDATE user_identity SET seen_at = now(), shut_out = false WHERE user_id = %s", (user_id,)
+        "UPDATE user_identity SET seen_at = now(), shut_out = false WHERE user_id = %s",
+        (known.user_id,),
     )
     return SignedOn(
-        user_id=user_id, name=identity.name, role=role, is_new=False, former_role=former
+        user_id=known.user_id,
+        name=identity.name,
+        role=role,
+        is_new=False,
+        former_role=known.role,
+        refused_role=given if known.is_kept else None,
     )
 
 
-async def _shut_out(conn: Conn, identity: Identity, user_id: int) -> None:
-    """Let neither sessions nor tokens of somebody count who has no role any more."""
+async def _shut_out(conn: Conn, user_id: int) -> None:
+    """Let neither sessions nor tokens of somebody count whom his provider vouches for no more."""
     await conn.execute("UPDATE app_user SET disabled_at = now() WHERE id = %s", (user_id,))
     await conn.execute("DELETE FROM user_session WHERE user_id = %s", (user_id,))
-    await conn.execute(
-        "UPDATE user_identity SET shut_out = true WHERE issuer = %s AND subject = %s",
-        (identity.issuer, identity.subject),
-    )
+    await conn.execute("DELETE FROM one_time_secret WHERE user_id = %s", (user_id,))
+    await conn.execute("UPDATE user_identity SET shut_out = true WHERE user_id = %s", (user_id,))
 
 
-def _hash(text: str) -> bytes:
-    return sha256(text.encode()).digest()
+def _no_role(known: _Known | None) -> str:
+    if known is not None and known.is_kept:
+        return (
+            "you have no role here any more, yet stay the last administrator: see whether "
+            "CTISCRAPER_OIDC_ROLES is right, or make another administrator first"
+        )
+    return "you have no role here: ask whoever runs this to give you one at the provider"

@@ -13,16 +13,21 @@ from ctiscraper.views import SavedSearch
 
 MOST = 200
 
+# One that a program made ends with the program's token.
+_FEED_HOLDS = """
+    NOT EXISTS (SELECT FROM api_token t WHERE t.id = f.made_by
+        AND (t.revoked_at IS NOT NULL OR t.expires_at <= now()))
+"""
 # What somebody sees: his own in the order that he gave them, then those that others share.
-_SEEN_BY = """
+_SEEN_BY = f"""
     SELECT s.id, s.uid::text, s.name, s.query, s.sort, s.shared, s.user_id = %(user)s, u.name,
         s.made_at, s.changed_at, n.seen_at,
         EXISTS (SELECT 1 FROM saved_search_feed f
-            WHERE f.search_id = s.id AND f.user_id = %(user)s)
+            WHERE f.search_id = s.id AND f.user_id = %(user)s AND {_FEED_HOLDS})
     FROM saved_search s JOIN app_user u ON u.id = s.user_id
     LEFT JOIN saved_search_seen n ON n.search_id = s.id AND n.user_id = %(user)s
     WHERE (s.user_id = %(user)s OR s.shared AND u.disabled_at IS NULL)
-"""
+"""  # noqa: S608 - a constant
 _ORDER = " ORDER BY s.user_id <> %(user)s, CASE WHEN s.user_id = %(user)s THEN s.place END, s.name"
 _SEE = """
     INSERT INTO saved_search_seen (search_id, user_id, last_article)
@@ -145,17 +150,23 @@ class SavedSearches:
             with suppress(ReadOnlySqlTransaction):
                 await conn.execute(_SEE, {"id": search_id, "user": user_id})
 
-    async def follow(self, user_id: int, search_id: int, key: bytes) -> SavedSearch:
-        """Let this key, and none from before, read one that he sees. Raises NotFoundError."""
+    async def follow(
+        self, user_id: int, search_id: int, key: bytes, *, made_by: str | None = None
+    ) -> SavedSearch:
+        """Let this key, and none from before, read one that he sees. Raises NotFoundError.
+
+        By a token, `made_by`, it does so as long as that lets somebody in.
+        """
         async with self._database.transaction() as conn:
             await _get(conn, user_id, search_id)
             await conn.execute(
                 """
-                INSERT INTO saved_search_feed (key, search_id, user_id) VALUES (%s, %s, %s)
-                ON CONFLICT (search_id, user_id)
-                    DO UPDATE SET key = excluded.key, made_at = now(), last_used_at = NULL
+                INSERT INTO saved_search_feed (key, search_id, user_id, made_by)
+                VALUES (%s, %s, %s, %s)
+                ON CONFLICT (search_id, user_id) DO UPDATE SET key = excluded.key,
+                    made_by = excluded.made_by, made_at = now(), last_used_at = NULL
                 """,
-                (key, search_id, user_id),
+                (key, search_id, user_id, made_by),
             )
             return await _get(conn, user_id, search_id)
 
@@ -173,12 +184,12 @@ class SavedSearches:
         """Return what a feed gives; None where its reader may not see that any more."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                """
+                f"""
                 SELECT f.user_id, f.search_id, u.role,
                     coalesce(f.last_used_at, '-infinity') < now() - interval '1 minute'
                 FROM saved_search_feed f JOIN app_user u ON u.id = f.user_id
-                WHERE f.key = %s AND u.disabled_at IS NULL
-                """,
+                WHERE f.key = %s AND u.disabled_at IS NULL AND {_FEED_HOLDS}
+                """,  # noqa: S608 - a constant
                 (key,),
             )
             row = await cursor.fetchone()

@@ -1,6 +1,6 @@
 """The people who may log in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,8 +10,9 @@ from ctiscraper.access.one_time import Purpose
 from ctiscraper.db.one_time import is_setup_key
 from ctiscraper.db.principals import ABSOLUTE, IDLE
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.user_access import end_parts
 from ctiscraper.errors import ConflictError, NotFoundError
-from ctiscraper.identity import Role, User
+from ctiscraper.identity import Access, Role, User
 
 _ADD = """
     INSERT INTO app_user (login, name, role, password_hash, password_changed_at)
@@ -28,7 +29,9 @@ _USER = f"""
             SELECT count(*) FROM user_session s WHERE s.user_id = u.id
                 AND s.seen_at > now() - interval '{IDLE}'
                 AND s.created_at > now() - interval '{ABSOLUTE}'
-        )
+        ),
+        u.disabled_at IS NOT NULL
+            AND EXISTS (SELECT FROM user_identity i WHERE i.user_id = u.id AND i.shut_out)
     FROM app_user u
 """  # noqa: S608 - constants
 _LAST_ADMIN = (
@@ -126,9 +129,17 @@ class Users:
             await conn.execute("UPDATE app_user SET name = %s WHERE id = %s", (name, user_id))
 
     async def set_password(
-        self, user_id: int, password_hash: str, *, keep: bytes | None = None
+        self,
+        user_id: int,
+        password_hash: str,
+        *,
+        keep: bytes | None = None,
+        end: Collection[Access] = (),
     ) -> None:
-        """Keep another password and end every session but `keep`; links for a new one are void."""
+        """Keep another password and end every session but `keep`; links for a new one are void.
+
+        What is named in `end` lets nobody in any more either.
+        """
         async with self._database.transaction() as conn:
             await conn.execute(
                 "UPDATE app_user SET password_hash = %s, password_changed_at = now() WHERE id = %s",
@@ -139,6 +150,7 @@ class Users:
                 (user_id, [Purpose.PASSWORD, Purpose.SECOND_FACTOR]),
             )
             await _end_sessions(conn, user_id, keep=keep)
+            await end_parts(conn, user_id, end)
 
     async def rehash(self, user_id: int, before: str, after: str) -> None:
         """Keep the same password in another way, unless it was changed meanwhile."""
@@ -189,7 +201,7 @@ class Users:
                 await _check_known(conn, user_id)
 
     async def disable(self, user_id: int, *, inside: Conn | None = None) -> None:
-        """Let a user in no more, and end all that keeps him in.
+        """Let a user in no more, whatever his provider says, and end all that keeps him in.
 
         Raises ConflictError for the last administrator, and NotFoundError.
         """
@@ -200,6 +212,9 @@ class Users:
                 "UPDATE app_user SET disabled_at = coalesce(disabled_at, now()) WHERE id = %s",
                 (user_id,),
             )
+            await conn.execute(
+                "UPDATE user_identity SET shut_out = false WHERE user_id = %s", (user_id,)
+            )
             await conn.execute("DELETE FROM one_time_secret WHERE user_id = %s", (user_id,))
             await _end_sessions(conn, user_id)
 
@@ -208,6 +223,11 @@ class Users:
         async with self._in(inside) as conn:
             await _check_known(conn, user_id)
             await conn.execute("UPDATE app_user SET disabled_at = NULL WHERE id = %s", (user_id,))
+            # Whoever lets him in vouches for him, as his provider would.
+            await conn.execute(
+                "UPDATE user_identity SET shut_out = false, seen_at = now() WHERE user_id = %s",
+                (user_id,),
+            )
 
     @asynccontextmanager
     async def _in(self, inside: Conn | None) -> AsyncIterator[Conn]:
@@ -235,7 +255,13 @@ async def _check_known(conn: Conn, user_id: int) -> None:
 
 
 async def _keep_an_admin(conn: Conn, user_id: int) -> None:
-    """Raise ConflictError for the last administrator.
+    """Raise ConflictError for the last administrator."""
+    if await is_last_admin(conn, user_id):
+        raise ConflictError(_LAST_ADMIN)
+
+
+async def is_last_admin(conn: Conn, user_id: int) -> bool:
+    """Return whether nobody else could let people in.
 
     All are locked, in one order: of two who go at once the second sees that the first has gone.
     """
@@ -243,8 +269,7 @@ async def _keep_an_admin(conn: Conn, user_id: int) -> None:
         "SELECT id FROM app_user WHERE role = %s AND disabled_at IS NULL ORDER BY id FOR UPDATE",
         (Role.ADMIN,),
     )
-    if [row[0] for row in await cursor.fetchall()] == [user_id]:
-        raise ConflictError(_LAST_ADMIN)
+    return [row[0] for row in await cursor.fetchall()] == [user_id]
 
 
 async def _end_sessions(conn: Conn, user_id: int, *, keep: bytes | None = None) -> None:

@@ -10,6 +10,7 @@ import structlog
 from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
 from ctiscraper.db.enrichments import Enrichments
+from ctiscraper.db.identities import Identities
 from ctiscraper.db.known_words import KnownWords
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.rollups import Rollups
@@ -45,8 +46,12 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
         async def retention(database: Database) -> None:
             await remove_outlived(database, raw, settings.keep())
 
+        async def shut_out(database: Database) -> None:
+            await shut_out_unseen(database, settings.oidc_unseen_days)
+
         rounds = [
             _every(HOUR, conninfo, retention),
+            _every(HOUR, conninfo, shut_out),
             _every(HOUR, conninfo, check_accounts),
             _every(HOUR, conninfo, queue_missed),
             _every(WORDS_EVERY, conninfo, count_words),
@@ -75,6 +80,13 @@ async def queue_missed(database: Database) -> None:
     """Queue what was stored but never looked through: nothing may be missing without a word."""
     if missed := await Enrichments(database).queue_missed():
         log.warning("texts_were_missed", queued=missed)
+
+
+async def shut_out_unseen(database: Database, days: int) -> None:
+    """Let whom his provider may have removed in no more, until he comes by it again."""
+    out = await Identities(database).shut_out_unseen(days) if days else ()
+    if out:
+        log.warning("users_were_shut_out", users=len(out), unseen_days=days)
 
 
 async def count_words(database: Database) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ctiscraper.identity import Role
+from ctiscraper.identity import Access, Role
 
 _Secret = Annotated[str, Field(max_length=200)]
 _Login = Annotated[str, Field(max_length=200)]
@@ -37,6 +37,7 @@ class ChosenPasswordForm(_Form):
     token: _Secret
     password: _Password
     again: _Password
+    end_all: bool = False
 
 
 class _OnForm(_Form):
@@ -79,11 +80,12 @@ class NameForm(_Form):
 
 
 class PasswordForm(_Form):
-    """Another password in place of this one."""
+    """Another password in place of this one; with `end_all` what else lets him in is ended."""
 
     current: _Password
     password: _Password
     again: _Password
+    end_all: bool = False
 
 
 class SessionForm(_Form):
@@ -123,6 +125,12 @@ class RoleForm(_Form):
     """Another role."""
 
     role: Role
+
+
+class AccessForm(_Form):
+    """What of somebody's ways in is to end."""
+
+    part: Annotated[list[Access], Field(max_length=len(Access))] = []
 
 
 class StateForm(_Form):

@@ -123,7 +123,11 @@ class TokenIn(BaseModel):
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=40)]
     days: Annotated[
         int | None,
-        Field(ge=1, le=3650, description="until it expires; null is never, for administrators"),
+        Field(
+            ge=1,
+            le=3650,
+            description="until it expires; more than 365, or null for never, is for administrators",
+        ),
     ] = DEFAULT_DAYS
 
 

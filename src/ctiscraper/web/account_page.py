@@ -14,6 +14,8 @@ from ctiscraper.web.render import render
 DONE = {
     "name": "Your name was changed.",
     "password": "Your password was changed. Every other session of yours has ended.",
+    "all": "Your password was changed. Every other session of yours has ended, and with them your "
+    "tokens, feeds and passkeys.",
     "sessions": "It has ended.",
     "totp": "No code is asked for any more.",
     "passkey": "The passkey lets you in from now on.",

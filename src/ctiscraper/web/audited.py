@@ -63,6 +63,7 @@ _API: Mapping[str, str] = {
     "PATCH /users/{user_id}": "user.change",
     "POST /users/{user_id}/password": "user.password",
     "DELETE /users/{user_id}/sessions": "user.end_sessions",
+    "DELETE /users/{user_id}/access": "user.end_access",
 }
 _PAGES: Mapping[str, str] = {
     "POST /indicators/lookup.csv": "lookup.export",
@@ -103,6 +104,7 @@ _PAGES: Mapping[str, str] = {
     "POST /users/add": "user.add",
     "POST /users/{user_id}/role": "user.role",
     "POST /users/{user_id}/state": "user.state",
+    "POST /users/{user_id}/access/end": "user.end_access",
     "POST /users/{user_id}/password": "user.password",
 }
 

@@ -13,8 +13,10 @@ from ctiscraper.admission import Admission, Admitted, Client
 from ctiscraper.errors import ConflictError
 from ctiscraper.identity import Principal
 from ctiscraper.web.carried import carried
+from ctiscraper.web.cookie_names import session_cookie
 from ctiscraper.web.deps import Services
-from ctiscraper.web.guarded import doorman, session_cookie
+from ctiscraper.web.guarded import doorman
+from ctiscraper.web.known_browser import browser_of, remember_browser
 from ctiscraper.web.redirects import see_other
 from ctiscraper.web.render import render
 from ctiscraper.web.security import host_name
@@ -59,6 +61,7 @@ def client_of(request: Request) -> Client:
         ip=request.client.host if request.client else None,
         agent=request.headers.get("user-agent", ""),
         earlier=session_key(earlier) if earlier else None,
+        browser=browser_of(request),
     )
 
 
@@ -73,7 +76,8 @@ def enter(
 ) -> Response:
     """Return the answer that logs somebody in: the way on, or what he typed before, to be sent."""
     doorman(request).forget()
-    answer = resume(request, given, typed, csrf=csrf_token(admitted.cookie))
+    csrf = csrf_token(admitted.cookie)
+    answer = resume(request, given, typed, user_id=admitted.user_id, csrf=csrf)
     if answer is None:
         answer = see_other(target)
     answer.set_cookie(
@@ -85,12 +89,15 @@ def enter(
         httponly=True,
         samesite="lax",
     )
+    remember_browser(request, answer, admitted.user_id)
     return answer
 
 
-def resume(request: Request, given: Services, typed: str, *, csrf: str) -> Response | None:
-    """Return the page with what was typed, to be sent again; None where nothing was."""
-    form = carried(typed, given.sealer) if typed else None
+def resume(
+    request: Request, given: Services, typed: str, *, user_id: int, csrf: str
+) -> Response | None:
+    """Return the page with what this user typed, to be sent again; None where nothing was."""
+    form = carried(request, typed, given.sealer, user_id) if typed else None
     if form is None:
         return None
     return render(

@@ -18,9 +18,11 @@ from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web import auditing
 from ctiscraper.web.carried import carry
+from ctiscraper.web.cookie_names import session_cookie
 from ctiscraper.web.doorman import Doorman
 from ctiscraper.web.exchange import route_of
 from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
+from ctiscraper.web.known_browser import last_user_of
 from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.multipart import MULTIPART, read_parts
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
@@ -128,7 +130,7 @@ async def _stranger(request: Request) -> Response:
             {"www-authenticate": "Bearer"},
         )
     if request.method not in _SAFE:
-        typed = await carry(request, request.app.state.services.sealer)
+        typed = await carry(request, given.sealer, last_user_of(request))
         return login_page(
             request, Onward(carried=typed), status=HTTPStatus.UNAUTHORIZED, told="lost"
         )
@@ -180,11 +182,6 @@ def doorman(request: Request) -> Doorman:
     given = request.app.state.doorman
     assert isinstance(given, Doorman)
     return given
-
-
-def session_cookie(request: Request) -> str:
-    """Return the name of the cookie of a session; without TLS none can be bound to its host."""
-    return "__Host-ctiscraper" if request.scope["scheme"] == "https" else "ctiscraper"
 
 
 def check_rules(app: FastAPI) -> None:

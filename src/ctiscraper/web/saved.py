@@ -73,7 +73,7 @@ async def new_feed(
     token = new_feed_token()
     key = feed_key(token)
     assert key is not None, "a token has a token's form"
-    await saved.follow(user_id, search_id, key)
+    await saved.follow(user_id, search_id, key, made_by=request.state.principal.token_id)
     # It lets in for as long as nobody ends it.
     tell(request, action="search.feed", object_id=search_id, anyway=True)
     start = f"{str(request.base_url).rstrip('/')}/feeds/{token}"

@@ -13,6 +13,8 @@ from ctiscraper.identity import Permission, Principal, Role
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.guarded import doorman
 
+DAYS_MOST = 365
+
 # What a scope lets a program do, for the person who gives it.
 SCOPE_WORDS: dict[Permission, tuple[str, str]] = {
     Permission.ARTICLE_READ: ("Read", "articles, indicators, stories and searches"),
@@ -46,7 +48,7 @@ def asking(request: Request) -> Principal:
 
 
 def may_be_lasting(principal: Principal) -> bool:
-    """Return whether somebody may make tokens that never expire."""
+    """Return whether somebody may make tokens for more than a year, or that never expire."""
     return principal.role is Role.ADMIN
 
 
@@ -69,12 +71,13 @@ async def make_token(
             HTTPStatus.FORBIDDEN,
             f"a token may do no more than its maker, who may not do this: {', '.join(beyond)}",
         )
-    if days is None and not may_be_lasting(principal):
+    if (days is None or days > DAYS_MOST) and not may_be_lasting(principal):
         raise RequestValidationError(
             [
                 {
                     "loc": ("body", "days"),
-                    "msg": "only administrators make tokens that never expire; choose a time",
+                    "msg": "only administrators make tokens that never expire, or live for more "
+                    f"than {DAYS_MOST} days; choose a shorter time",
                     "type": "days",
                 }
             ]

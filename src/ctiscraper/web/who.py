@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 
-from ctiscraper.identity import Permission, Principal
+from ctiscraper.errors import ConflictError
+from ctiscraper.identity import Permission, Principal, Role
 from ctiscraper.views import ArticleQuery
 
 
@@ -46,3 +47,25 @@ def require(who: Principal, permission: Permission) -> None:
     """Raise HTTPException when this one may not do a part of what its route does."""
     if not who.may(permission):
         raise HTTPException(HTTPStatus.FORBIDDEN, f"you may not do this: it needs {permission}")
+
+
+def require_all_of(request: Request, role: Role) -> None:
+    """Raise HTTPException unless whoever asks may himself do all that this role may.
+
+    Whoever decides over a user can come in as him: he must not become more than he is.
+    """
+    who = request.state.principal
+    assert isinstance(who, Principal), "users are not for anyone"
+    if not who.may_all_of(role):
+        asking = f"the role {who.role}" if who.token_id is None else "this token"
+        raise HTTPException(
+            HTTPStatus.FORBIDDEN, f"{asking} may do less than the role {role}, so not this with it"
+        )
+
+
+def check_not_oneself(request: Request, user_id: int) -> None:
+    """Raise ConflictError for somebody who would end what he himself comes in by."""
+    if request.state.principal.user_id == user_id:
+        raise ConflictError(
+            "this is you: change your password under your account, and let it end all else there"
+        )

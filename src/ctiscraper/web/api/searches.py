@@ -15,6 +15,7 @@ from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.saved import new_feed, person_of, with_news
 from ctiscraper.web.saved_schemas import FeedAddresses, SavedSearchChange, SavedSearchIn
 from ctiscraper.web.schemas import NoParameters
+from ctiscraper.web.sudo import Sudo
 
 SearchId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[3])]
 Nothing = Annotated[NoParameters, Query()]
@@ -95,12 +96,16 @@ async def see_search(
     "/{search_id}/feed",
     response_model=FeedAddresses,
     status_code=201,
+    dependencies=[Sudo],
     summary="Make the addresses of a feed, or new ones",
 )
 async def make_feed(
     request: Request, saved: SavedSearchesDep, search_id: SearchId, _: Nothing
 ) -> Response:
-    """They are shown this once; those from before lead nowhere any more."""
+    """They are shown this once; those from before lead nowhere any more.
+
+    What a token makes leads nowhere once that is revoked or has expired.
+    """
     made = await new_feed(request, saved, person_of(request), search_id)
     return JsonAnswer(made.model_dump_json().encode(), 201)
 

@@ -12,6 +12,7 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import over
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
+from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.token_making import make_token, revoke_token, tokens_for
 
 # An answer that is kept for whoever asks again would keep the secret with it.
@@ -39,12 +40,15 @@ async def list_tokens(
     )
 
 
-@router.post("", response_model=MadeToken, status_code=201, summary="Make a token")
+@router.post(
+    "", response_model=MadeToken, status_code=201, dependencies=[Sudo], summary="Make a token"
+)
 async def add_token(request: Request, tokens: TokensDep, given: TokenIn) -> Response:
     """It may do no more than you, belongs to you, and its secret is answered this once.
 
-    A token that makes another gives it no longer life than its own. An `Idempotency-Key` has no
-    meaning here: the answer is kept nowhere.
+    A token that makes another gives it no longer life than its own, and takes it along when it is
+    revoked. Only administrators make one for more than a year. An `Idempotency-Key` has no meaning
+    here: the answer is kept nowhere.
     """
     secret, made = await make_token(
         request, tokens, name=given.name, scopes=given.scopes, days=given.days
@@ -56,5 +60,8 @@ async def add_token(request: Request, tokens: TokensDep, given: TokenIn) -> Resp
 async def remove_token(
     request: Request, tokens: TokensDep, token_id: TokenId, _: Annotated[NoParameters, Query()]
 ) -> Response:
-    """It lets nobody in from now on; revoking it twice changes nothing."""
+    """It lets nobody in from now on, nor does what was made by it.
+
+    Revoking it twice changes nothing.
+    """
     return JsonAnswer(await revoke_token(request, tokens, token_id))

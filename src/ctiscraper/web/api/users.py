@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from ctiscraper.accounts import NewUser
 from ctiscraper.db.sessions import Sessions
-from ctiscraper.identity import Role, User
+from ctiscraper.db.user_access import UserAccess, ended_words
+from ctiscraper.identity import Access, Role, User
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
@@ -16,6 +17,7 @@ from ctiscraper.web.entering import AccountsDep
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.sudo import Sudo
+from ctiscraper.web.who import check_not_oneself, require_all_of
 
 # No answer is kept for a second asking: some of these hold a secret.
 router = APIRouter(prefix="/users", tags=["users"], route_class=GuardedRoute)
@@ -44,6 +46,31 @@ class UserChange(BaseModel):
     disabled: bool | None = None
 
 
+class EndedParameters(BaseModel):
+    """What is to end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    part: Annotated[
+        list[Access], Field(max_length=len(Access), description="all of them without any")
+    ] = []
+
+    def parts(self) -> tuple[Access, ...]:
+        """Return what is to end."""
+        return tuple(self.part) or tuple(Access)
+
+
+class EndedAccess(BaseModel):
+    """How many of each there were that let nobody in any more."""
+
+    sessions: int
+    tokens: int
+    feeds: int
+    passkeys: int
+    app: int
+    password: int
+
+
 class PasswordLink(BaseModel):
     """An address by which somebody chooses his password, once and within a day."""
 
@@ -61,6 +88,7 @@ async def list_users(request: Request, accounts: AccountsDep, _: Nothing) -> Res
 )
 async def add_user(request: Request, accounts: AccountsDep, given: UserIn) -> Response:
     """Without a password yet: ask for a link next."""
+    require_all_of(request, given.role)
     made = await accounts.create(NewUser(login=given.login, name=given.name, role=given.role))
     tell(request, object_id=made.id, after={"login": made.login, "role": made.role})
     return JsonAnswer(made, 201, {"location": f"/api/v1/users/{made.id}"})
@@ -80,9 +108,12 @@ async def change_user(
 ) -> Response:
     """All of it or nothing; another role, or being disabled, ends his sessions.
 
-    The last administrator stays one.
+    The last administrator stays one. Whoever asks may himself do all that the role before, and
+    the new one, may.
     """
     before = await accounts.users.get(user_id)
+    for role in filter(None, (before.role, given.role)):
+        require_all_of(request, role)
     await accounts.change(user_id, name=given.name, role=given.role, disabled=given.disabled)
     doorman(request).forget()
     after = await accounts.users.get(user_id)
@@ -104,6 +135,7 @@ async def make_password_link(
     request: Request, accounts: AccountsDep, user_id: UserId, _: Nothing
 ) -> Response:
     """The link is told this once; an earlier one is void."""
+    require_all_of(request, (await accounts.users.get(user_id)).role)
     secret = await accounts.password_link(user_id)
     host = request.headers["host"]
     return JsonAnswer({"url": f"{request.url.scheme}://{host}/password#token={secret}"})
@@ -117,6 +149,34 @@ async def end_sessions(
 ) -> Response:
     """All his sessions end; he may log in again."""
     user = await accounts.users.get(user_id)
+    require_all_of(request, user.role)
     await Sessions(services.database).end_all(user.id)
     doorman(request).forget()
     return Response(status_code=204)
+
+
+@router.delete(
+    "/{user_id}/access",
+    response_model=EndedAccess,
+    dependencies=[Sudo],
+    summary="End what lets a user in",
+)
+async def end_access(
+    request: Request,
+    services: Services,
+    accounts: AccountsDep,
+    user_id: UserId,
+    given: Annotated[EndedParameters, Query()],
+) -> Response:
+    """All of it, or each `part`: sessions, tokens, feeds, passkeys, app (with its codes), password.
+
+    Tokens that his tokens have made end with them. He may log in again by what is left; for
+    another password make a link.
+    """
+    user = await accounts.users.get(user_id)
+    require_all_of(request, user.role)
+    check_not_oneself(request, user_id)
+    ended = await UserAccess(services.database).end(user_id, given.parts())
+    doorman(request).forget()
+    tell(request, ended=ended_words(ended))
+    return JsonAnswer({part.value: ended.get(part, 0) for part in Access})

@@ -81,14 +81,16 @@ async def change_password(
         problem = _WRONG_PASSWORD
     else:
         try:
-            await accounts.set_password(myself.user_id, form.password, keep=myself.session)
+            await accounts.set_password(
+                myself.user_id, form.password, keep=myself.session, end_all=form.end_all
+            )
         except InputError as error:
             problem = sentence(str(error))
     doorman(request).forget()
     if problem:
         return await account_page(request, given, myself, problem=problem)
-    tell(request, action="account.password", object_id=myself.user_id)
-    return see_other("/account?done=password")
+    tell(request, action="account.password", object_id=myself.user_id, end_all=form.end_all)
+    return see_other(f"/account?done={'all' if form.end_all else 'password'}")
 
 
 @router.post("/sessions/end")

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from ctiscraper.admission import CodeWanted
 from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.sign_on import SessionForms
 from ctiscraper.errors import ConflictError, InputError, TooManyError
 from ctiscraper.web.access_forms import CodeForm, LoginForm, PasskeyLoginForm, SudoForm
 from ctiscraper.web.auditing import tell, tell_of_entry
@@ -28,7 +29,7 @@ from ctiscraper.web.login_refused import owner_of_login, owner_of_passkey, refus
 from ctiscraper.web.redirects import see_other
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
-from ctiscraper.web.sudo import sudo_page
+from ctiscraper.web.sudo import is_fresh, sudo_page
 
 _WRONG = "The login or the password is wrong, or this user may not log in."
 _WRONG_CODE = "This code is wrong, was used, or has expired: take the next one."
@@ -132,9 +133,15 @@ async def log_out(request: Request, given: Services, myself: MyselfDep) -> Respo
 
 
 @router.get("/sudo")
-async def sudo(request: Request, _: MyselfDep, asked: Annotated[_Next, Query()]) -> Response:
-    """Ask for the password again."""
-    return sudo_page(request, target=asked.next)
+async def sudo(
+    request: Request, given: Services, myself: MyselfDep, asked: Annotated[_Next, Query()]
+) -> Response:
+    """Ask once more who somebody is; whoever has just shown it goes on."""
+    if not is_fresh(request):
+        return await sudo_page(request, target=asked.next)
+    typed = await SessionForms(given.database).take(myself.session)
+    again = resume(request, given, typed, user_id=myself.user_id, csrf=request.state.csrf)
+    return again or see_other(asked.next)
 
 
 @router.post("/sudo")
@@ -145,11 +152,11 @@ async def sudo_again(
     form = await read_form(request, SudoForm)
     if not await admission.password_again(myself.user_id, myself.session, form.password):
         tell(request, action="user.sudo_refused", object_id=myself.user_id, anyway=True)
-        return sudo_page(
+        return await sudo_page(
             request, target=form.next, typed=form.carried, problem=_WRONG_PASSWORD, status=403
         )
     doorman(request).forget()
-    again = resume(request, given, form.carried, csrf=request.state.csrf)
+    again = resume(request, given, form.carried, user_id=myself.user_id, csrf=request.state.csrf)
     return again or see_other(form.next)
 
 

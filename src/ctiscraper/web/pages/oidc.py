@@ -1,6 +1,5 @@
 """The way to the provider that people log in by, and back with a session."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,19 +15,31 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.access.cookies import new_session, session_key
 from ctiscraper.access.identity_claims import Identity
 from ctiscraper.access.load_balancer import HEADER
-from ctiscraper.access.oidc import Provider, Way
+from ctiscraper.access.oidc import Provider
+from ctiscraper.admission import SUDO_MINUTES
 from ctiscraper.audit_views import ActorKind, Deed
-from ctiscraper.db.identities import Identities, SignedOn, Ways
+from ctiscraper.db.identities import Identities, SignedOn
 from ctiscraper.db.sessions import Sessions
+from ctiscraper.db.sign_on import UsedStates
 from ctiscraper.db.users import Users
 from ctiscraper.errors import NotFoundError, SignOnError
 from ctiscraper.identity import signature
 from ctiscraper.web import auditing
-from ctiscraper.web.deps import Services
-from ctiscraper.web.guarded import GuardedRoute, doorman, session_cookie
+from ctiscraper.web.cookie_names import session_cookie
+from ctiscraper.web.deps import Services, WebServices
+from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of
+from ctiscraper.web.guarded import GuardedRoute, doorman, principal_of
+from ctiscraper.web.known_browser import remember_browser
+from ctiscraper.web.on_the_way import (
+    TARGET_MOST,
+    Sent,
+    come_back,
+    forget_way,
+    not_begun,
+    send_along,
+)
 from ctiscraper.web.redirects import local_path
-
-ON_THE_WAY_SECONDS = 600
+from ctiscraper.web.render import with_query
 
 _log = structlog.get_logger(__name__)
 
@@ -61,36 +72,41 @@ async def start(
     request: Request, given: Services, chosen: Annotated[StartParameters, Query()]
 ) -> Response:
     """To the provider."""
-    address, way = await _provider(given.provider).begin(_callback(request))
-    browser = secrets.token_urlsafe(32)
-    await Ways(given.database).remember(way, browser, local_path(chosen.next))
-    answer = RedirectResponse(address, 303, {"cache-control": "no-store"})
-    answer.set_cookie(
-        _cookie(request),
-        browser,
-        max_age=ON_THE_WAY_SECONDS,
-        secure=request.url.scheme == "https",
-        httponly=True,
-        # He comes back from another site.
-        samesite="lax",
-    )
-    return answer
+    return await _sent(request, given, chosen.next)
+
+
+@router.get("/again")
+async def start_again(
+    request: Request,
+    given: Services,
+    myself: MyselfDep,
+    chosen: Annotated[StartParameters, Query()],
+) -> Response:
+    """To the provider, which asks once more who he is."""
+    return await _sent(request, given, chosen.next, session=myself.session.hex())
 
 
 @router.get("/callback")
 async def callback(
-    request: Request, given: Services, chosen: Annotated[CallbackParameters, Query()]
+    request: Request,
+    given: Services,
+    admission: AdmissionDep,
+    chosen: Annotated[CallbackParameters, Query()],
 ) -> Response:
     """Back from the provider."""
-    provider = _provider(given.provider)
-    browser = request.cookies.get(_cookie(request), "")
+    provider, client = _provider(given.provider), client_of(request)
     with _told(request):
-        sent = await Ways(given.database).take(chosen.state, browser)
-        identity = await _redeemed(provider, chosen, sent.way, _callback(request))
-    answer = await _signed_in(request, identity, sent.target)
-    answer.delete_cookie(
-        _cookie(request), secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+        sent = come_back(request, chosen.state, given.sealer, _now(given))
+        await admission.allow_sign_on(client)
+        if not await UsedStates(given.database).use(chosen.state):
+            raise not_begun()
+        identity = await _redeemed(provider, chosen, sent, _callback(request))
+        if sent.session:
+            answer = await _confirmed(request, given, identity, sent)
+        else:
+            answer = await _signed_in(request, identity, sent.target)
+    await admission.forgive_sign_on(client)
+    forget_way(request, answer)
     return answer
 
 
@@ -109,8 +125,21 @@ async def from_balancer(
     return await _signed_in(request, identity, local_path(chosen.next))
 
 
+async def _sent(
+    request: Request, given: WebServices, target: str, *, session: str = ""
+) -> Response:
+    """Return the way to the provider. Raises NotFoundError and UnavailableError."""
+    provider = _provider(given.provider)
+    address, way = await provider.begin(_callback(request), again=bool(session))
+    target = local_path(target) if len(target) <= TARGET_MOST else "/"
+    sent = Sent(way=way, target=target, begun_at=_now(given), session=session)
+    answer = RedirectResponse(address, 303, {"cache-control": "no-store"})
+    send_along(request, answer, sent, given.sealer)
+    return answer
+
+
 async def _redeemed(
-    provider: Provider, chosen: CallbackParameters, way: Way, callback_address: str
+    provider: Provider, chosen: CallbackParameters, sent: Sent, callback_address: str
 ) -> Identity:
     """Return whom a provider vouches for. Raises SignOnError and UnavailableError."""
     issuer = provider.sign_on.issuer
@@ -119,7 +148,25 @@ async def _redeemed(
     if chosen.error or not chosen.code:
         word = chosen.error if chosen.error.isidentifier() else "it sent no code"
         raise SignOnError(f"the provider did not let you in ({word}): begin the login again")
-    return await provider.redeem(chosen.code, way, callback_address)
+    asked_at = sent.begun_at if sent.session else None
+    return await provider.redeem(chosen.code, sent.way, callback_address, asked_at=asked_at)
+
+
+async def _confirmed(
+    request: Request, given: WebServices, identity: Identity, sent: Sent
+) -> Response:
+    """Return the way on of somebody who has shown once more who he is. Raises SignOnError."""
+    principal = await principal_of(request)
+    if principal is None or principal.session is None or principal.session.hex() != sent.session:
+        raise SignOnError("your session has ended meanwhile: log in again")
+    owner = await Identities(given.database).owner(identity.issuer, identity.subject)
+    if owner != principal.user_id:
+        raise SignOnError("the provider says that you are somebody else than who is logged in here")
+    await Sessions(given.database).renew_sudo(principal.session, SUDO_MINUTES)
+    doorman(request).forget()
+    # What was sent before waits there.
+    target = with_query("/sudo", {"next": sent.target})
+    return RedirectResponse(target, 303, {"cache-control": "no-store"})
 
 
 async def _signed_in(request: Request, identity: Identity, target: str) -> Response:
@@ -128,12 +175,13 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
     known_by = {"issuer": identity.issuer, "subject": identity.subject}
     try:
         user = await Identities(database).admit(identity)
-    except SignOnError:
+    except SignOnError as error:
         # Only who proved to be somebody is noted: others could fill the log.
         nobody = replace(auditing.actor_of(request), kind=ActorKind.NOBODY, name=identity.login)
-        await auditing.note(
-            request, Deed(action="user.refuse", object_kind="user", detail=known_by), by=nobody
+        refusal = Deed(
+            action="user.refuse", object_kind="user", detail={**known_by, "cause": str(error)}
         )
+        await auditing.note(request, refusal, by=nobody)
         raise
     finally:
         # A role that was given or taken counts at once.
@@ -149,6 +197,7 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
     answer = RedirectResponse(target, 303, {"cache-control": "no-store"})
     is_secure = request.url.scheme == "https"
     answer.set_cookie(cookie, secret, secure=is_secure, httponly=True, samesite="lax")
+    remember_browser(request, answer, user.user_id)
     return answer
 
 
@@ -167,6 +216,13 @@ async def _note_login(request: Request, user: SignedOn, known_by: dict[str, str]
         former = {"role": user.former_role}
         changed = replace(login, action="user.change", before=former, after=role)
         await auditing.note(request, changed, by=by)
+    if user.refused_role is not None:
+        # Else a slip in the settings, at his next login, would leave nobody who may mend it here.
+        _log.warning(
+            "sign_on.last_administrator_stays", user_id=user.user_id, role=user.refused_role
+        )
+        kept = {"role": user.refused_role, "cause": "the last administrator stays one"}
+        await auditing.note(request, replace(login, action="user.keep_role", detail=kept), by=by)
     await auditing.note(request, login, by=by)
 
 
@@ -193,8 +249,8 @@ def _callback(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}/oidc/callback"
 
 
-def _cookie(request: Request) -> str:
-    return f"{session_cookie(request)}_oidc"
+def _now(given: WebServices) -> int:
+    return int(given.database.clock().timestamp())
 
 
 def _ip(request: Request) -> str | None:

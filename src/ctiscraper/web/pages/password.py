@@ -30,17 +30,19 @@ async def chosen_password(
 ) -> Response:
     """Take the password and ask for it."""
     form = await read_form(request, ChosenPasswordForm)
-    await admission.allow_attempt(client_of(request))
+    await admission.allow_link(client_of(request))
     if form.password != form.again:
         return _page(request, form.token, _UNLIKE)
     try:
-        user = await accounts.choose_password(form.token.strip(), form.password)
+        user = await accounts.choose_password(
+            form.token.strip(), form.password, end_all=form.end_all
+        )
     except InputError as error:
         return _page(request, form.token, sentence(str(error)))
     except NotFoundError as error:
         return _page(request, "", sentence(str(error)), status=404)
     doorman(request).forget()
-    tell(request, action="user.password_chosen", object_id=user.id)
+    tell(request, action="user.password_chosen", object_id=user.id, end_all=form.end_all)
     return login_page(request, Onward(login=user.login), told="chosen")
 
 

@@ -23,6 +23,7 @@ from ctiscraper.web.saved_schemas import (
     SavedSearchIn,
     SearchesPage,
 )
+from ctiscraper.web.sudo import Sudo
 
 router = APIRouter(prefix="/searches", route_class=GuardedRoute)
 
@@ -111,7 +112,7 @@ async def remove(request: Request, saved: SavedSearchesDep, search_id: SearchId)
     return _back("removed")
 
 
-@router.post("/{search_id}/feed")
+@router.post("/{search_id}/feed", dependencies=[Sudo])
 async def follow(
     request: Request,
     given: Services,

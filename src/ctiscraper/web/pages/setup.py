@@ -39,7 +39,7 @@ async def finish_setup(
     await _check_open(request)
     form = await read_form(request, SetupForm)
     client = client_of(request)
-    await admission.allow_attempt(client)
+    await admission.allow_link(client)
     if form.password != form.again:
         return _page(request, form, _UNLIKE)
     try:

@@ -13,6 +13,7 @@ from ctiscraper.web.deps import OverviewDep
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
+from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.token_making import (
     SCOPE_WORDS,
     asking,
@@ -41,7 +42,7 @@ async def token_list(
     )
 
 
-@router.post("/make")
+@router.post("/make", dependencies=[Sudo])
 async def add_token(request: Request, tokens: TokensDep, overview: OverviewDep) -> Response:
     """Make a token and show it, this once."""
     form = await read_form(request, TokenForm)

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261126_1880"
-down_revision = "20261126_1860"
+down_revision = "20261126_1870"
 branch_labels = None
 depends_on = None
 

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261126_1890"
-down_revision = "20261126_1860"
+down_revision = "20261126_1880"
 branch_labels = None
 depends_on = None
 
