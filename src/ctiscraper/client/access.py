@@ -35,7 +35,8 @@ class AccessCalls(Transport):
 
         It may do no more than you, belongs to you, and its secret is answered this once.
 
-        A token that makes another gives it no longer life than its own. An `Idempotency-Key`
+        A token that makes another gives it no longer life than its own, and takes it along when
+        it is revoked. Only administrators make one for more than a year. An `Idempotency-Key`
         has no meaning here: the answer is kept nowhere.
 
         Needs `self:write`.
@@ -50,7 +51,9 @@ class AccessCalls(Transport):
     ) -> ApiToken:
         """Revoke a token.
 
-        It lets nobody in from now on; revoking it twice changes nothing.
+        It lets nobody in from now on, nor does what was made by it.
+
+        Revoking it twice changes nothing.
 
         Needs `self:write`.
         """

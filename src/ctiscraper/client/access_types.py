@@ -10,6 +10,7 @@ class ApiToken(Struct, frozen=True, kw_only=True):
     """What is known of a token; its secret is not.
 
     `owner` is None for a token of nobody. It is `live` while it lets in whoever shows it.
+    `made_by` is the token by which it was made, and with which it ends.
     """
 
     id: str
@@ -22,6 +23,7 @@ class ApiToken(Struct, frozen=True, kw_only=True):
     last_used_at: datetime | None
     revoked_at: datetime | None
     live: bool
+    made_by: str | None = None
 
 
 class AuditEntry(Struct, frozen=True, kw_only=True):

@@ -118,6 +118,8 @@ class SearchesCalls(Transport):
 
         They are shown this once; those from before lead nowhere any more.
 
+        What a token makes leads nowhere once that is revoked or has expired.
+
         Needs `self:write`.
         """
         return self.call("POST", f"/searches/{path_part(search_id)}/feed", FeedAddresses)

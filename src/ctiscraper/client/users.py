@@ -3,7 +3,15 @@
 from msgspec import UNSET, UnsetType
 
 from ctiscraper.client.transport import Transport, path_part
-from ctiscraper.client.users_types import PasswordLink, Role, User, UserChange, UserIn
+from ctiscraper.client.users_types import (
+    Access,
+    EndedAccess,
+    PasswordLink,
+    Role,
+    User,
+    UserChange,
+    UserIn,
+)
 
 
 class UsersCalls(Transport):
@@ -57,7 +65,10 @@ class UsersCalls(Transport):
     ) -> User:
         """Change a user.
 
-        Another role, or being disabled, ends his sessions; the last administrator stays one.
+        All of it or nothing; another role, or being disabled, ends his sessions.
+
+        The last administrator stays one. Whoever asks may himself do all that the role before,
+        and the new one, may.
 
         Needs `user:write`.
         """
@@ -91,3 +102,23 @@ class UsersCalls(Transport):
         Needs `user:write`.
         """
         self.call("DELETE", f"/users/{path_part(user_id)}/sessions", None)
+
+    def end_access(
+        self,
+        user_id: int,
+        *,
+        part: tuple[Access, ...] | None = None,
+    ) -> EndedAccess:
+        """End what lets a user in.
+
+        All of it, or each `part`: sessions, tokens, feeds, passkeys, app (with its codes),
+        password.
+
+        Tokens that his tokens have made end with them. He may log in again by what is left; for
+        another password make a link.
+
+        Needs `user:write`.
+        """
+        return self.call(
+            "DELETE", f"/users/{path_part(user_id)}/access", EndedAccess, query={"part": part}
+        )

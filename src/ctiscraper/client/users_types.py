@@ -5,6 +5,20 @@ from typing import Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
+Access: TypeAlias = Literal["sessions", "tokens", "feeds", "passkeys", "app", "password"]
+"""What lets somebody in: each can be taken from him."""
+
+
+class EndedAccess(Struct, frozen=True, kw_only=True):
+    """How many of each there were that let nobody in any more."""
+
+    sessions: int
+    tokens: int
+    feeds: int
+    passkeys: int
+    app: int
+    password: int
+
 
 class PasswordLink(Struct, frozen=True, kw_only=True):
     """An address by which somebody chooses his password, once and within a day."""
@@ -17,7 +31,10 @@ Role: TypeAlias = Literal["viewer", "analyst", "curator", "admin"]
 
 
 class User(Struct, frozen=True, kw_only=True):
-    """A person who was let in. Without a password he may wait for his first."""
+    """A person who was let in. Without a password he may wait for his first.
+
+    One who is `shut_out` is disabled until his provider gives him a role again.
+    """
 
     id: int
     login: str
@@ -30,6 +47,7 @@ class User(Struct, frozen=True, kw_only=True):
     has_totp: bool
     passkeys: int
     sessions: int
+    shut_out: bool = False
 
 
 class UserChange(Struct, frozen=True, kw_only=True):
