@@ -22,7 +22,6 @@ import psutil
 
 import rig
 from ctiscraper.config import load_settings
-from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.beat import Beat
@@ -89,7 +88,7 @@ async def rest(database: Database) -> None:
 
 
 async def is_idle(database: Database) -> bool:
-    """Return whether nothing is asked for, read or looked through."""
+    """Return whether nothing is asked for, read or compared."""
     async with database.connection() as conn:
         cursor = await conn.execute(
             """
@@ -99,7 +98,7 @@ async def is_idle(database: Database) -> bool:
             """
         )
         row = await cursor.fetchone()
-    return row == (True,) and not await Enrichments(database).waiting(new=True)
+    return row == (True,)
 
 
 async def due_again(database: Database) -> None:

@@ -51,9 +51,10 @@ class Ears:
 
     async def __aexit__(self, *_: object) -> None:
         """Hear nothing more; what Redis still holds for us is a bell that others hear."""
-        self._closing.set()
-        # The way in which Celery itself asks its loop to end, with the exit code.
+        # The way in which Celery itself asks its loop to end, with the exit code. Said first: a
+        # thread that is about to end by itself takes it back.
         state.should_stop = 0  # type: ignore[assignment]  # typed as what it is at first
+        self._closing.set()
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
         await asyncio.to_thread(self._app.close)
 
