@@ -50,6 +50,14 @@ async def alongside(work: Coroutine[object, object, Value]) -> AsyncIterator[asy
         await end_task(task)
 
 
+async def until_one_ends(*tasks: asyncio.Task[object]) -> None:
+    """Return once one of these has ended; raises what it raised."""
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
 class Together(Generic[Key, Value]):
     """One question at a time; what is asked while one is under way goes into the next, together.
 

@@ -18,18 +18,18 @@ NOTED = """
     | quarantine release | reprocess | retention | sources add | sources check | sources edit
     | sources export | sources import | sources preview | sources remove | stories merge
     | stories move | stories split | stories undo | techniques | token create | token revoke
-    | user create | user disable | user enable | user password | user role | user sessions
-    | verdict make | verdict undo | watchlist add | watchlist export | watchlist import
-    | watchlist remove
+    | user create | user disable | user enable | user end-access | user password | user role
+    | user sessions | verdict make | verdict undo | watchlist add | watchlist export
+    | watchlist import | watchlist remove
 """
 # They only look, run what works by itself, or are about files of this machine.
 NOT_NOTED = """
     accounting | articles list | articles search | articles show | articles similar | audit list
     | audit verify | backup | beat | collect | data export | data info | data list | db check
-    | dead list | demo | doctor | eval | enrichment failed | health | observables | quarantine list
-    | restore | scoreboard | search | secrets make | sources changes | sources list
-    | sources show | stack | status | stories list | stories show | technique | token list | up
-    | user list | verdict list | watchlist list | watchlist rescore | web | worker
+    | db roles | dead list | demo | doctor | eval | enrichment failed | health | observables
+    | quarantine list | restore | scoreboard | search | secrets make | sources changes
+    | sources list | sources show | stack | status | stories list | stories show | technique
+    | token list | up | user list | verdict list | watchlist list | watchlist rescore | web | worker
 """
 
 

@@ -10,15 +10,24 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ctiscraper.access.identity_claims import Identity
 from ctiscraper.audit_views import Actor, ActorKind, AuditQuery, Deed
 from ctiscraper.db.audit import Audit
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.cluster import SUPERUSER
+from ctiscraper.db.identities import Identities
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.roles import PRIVATE, DatabaseRole, Part, give_roles, renew_rights
 from ctiscraper.db.session import Database
 from ctiscraper.errors import InputError, SettingsError
-from ctiscraper.tasks.rounds import check_accounts, count_words, queue_missed, roll_up
+from ctiscraper.identity import Role
+from ctiscraper.tasks.rounds import (
+    check_accounts,
+    count_words,
+    queue_missed,
+    roll_up,
+    shut_out_unseen,
+)
 from ctiscraper.tasks.upkeep import apply_retention
 from internet.world import FakeInternet
 from servers import own_server
@@ -102,6 +111,18 @@ async def test_the_pages_add_to_the_audit_log_and_change_nothing_of_it(
                 conn.execute(statement.encode())
         [entry] = (await audit.page(AuditQuery())).entries
         assert (entry.actor_name, (await audit.verify()).broken) == ("Ann", None)
+
+
+async def test_the_pages_shut_out_whoever_stays_away_from_his_provider(given: Roles) -> None:
+    who = Identity(
+        issuer="https://id.example", subject="s", login="bea", name="Bea", role=Role.VIEWER
+    )
+    async with Database(given.conninfo(Part.WEB), size=1) as opened:
+        await Identities(opened).admit(who)
+        given.run("UPDATE user_identity SET seen_at = now() - interval '91 days'")
+        await shut_out_unseen(opened, 90)
+        [entry] = (await Audit(opened).page(AuditQuery())).entries
+    assert (entry.action, entry.actor_kind) == ("user.shut_out", ActorKind.PROGRAM)
 
 
 def test_workers_cannot_read_who_people_are(given: Roles) -> None:

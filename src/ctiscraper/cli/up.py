@@ -1,6 +1,5 @@
 """`up` and `demo`: everything in one command."""
 
-import asyncio
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -25,10 +24,10 @@ from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.demo import DemoSite
 from ctiscraper.errors import SettingsError
-from ctiscraper.loop import alongside, run_async
+from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
-from ctiscraper.tasks.rounds import go_round
+from ctiscraper.tasks.rounds import go_round, watch_access
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings
 from ctiscraper.web.app import create_app
@@ -198,11 +197,8 @@ async def _everything(start: Start) -> int:
         upkeep = await stack.enter_async_context(
             alongside(go_round(settings, engine.conninfo, metrics=False))
         )
-        parts = {serving, shown, upkeep}
-        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
-        for task in parts:
-            if task.done():
-                task.result()
+        access = await stack.enter_async_context(alongside(watch_access(settings, engine.conninfo)))
+        await until_one_ends(serving, shown, upkeep, access)
     return 0
 
 

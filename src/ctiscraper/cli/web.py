@@ -15,9 +15,10 @@ from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
-from ctiscraper.loop import run_async
+from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.shown_settings import shown_settings
 from ctiscraper.tasks.bell import Bell, bell_of
+from ctiscraper.tasks.rounds import watch_access
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import LOOPBACK_HOSTS, WebServices
 from ctiscraper.web.serve import Entrance, listen, serve
@@ -65,7 +66,10 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
             print_json({"event": "ready", "url": url, "postgresql": engine.facts.version})
         else:
             print_facts([("CTIScraper", __version__), ("Reading", url)])
-        await serve(create_app(web_services(services, bell)), listener, entrance)
+        app = create_app(web_services(services, bell))
+        serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
+        access = await stack.enter_async_context(alongside(watch_access(settings, engine.conninfo)))
+        await until_one_ends(serving, access)
     return 0
 
 

@@ -17,7 +17,7 @@ from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
 from ctiscraper.errors import CTIScraperError
-from ctiscraper.loop import alongside
+from ctiscraper.loop import alongside, until_one_ends
 from ctiscraper.tasks.publish import publish
 from ctiscraper.tasks.upkeep import remove_outlived
 
@@ -46,12 +46,8 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
         async def retention(database: Database) -> None:
             await remove_outlived(database, raw, settings.keep())
 
-        async def shut_out(database: Database) -> None:
-            await shut_out_unseen(database, settings.oidc_unseen_days)
-
         rounds = [
             _every(HOUR, conninfo, retention),
-            _every(HOUR, conninfo, shut_out),
             _every(HOUR, conninfo, check_accounts),
             _every(HOUR, conninfo, queue_missed),
             _every(WORDS_EVERY, conninfo, count_words),
@@ -61,10 +57,19 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             every, alive = settings.metrics_seconds, settings.lease_seconds
             rounds.append(publish(conninfo, place, every=every, alive_seconds=alive))
         tasks = [await stack.enter_async_context(alongside(work)) for work in rounds]
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done():
-                task.result()
+        await until_one_ends(*tasks)
+
+
+async def watch_access(settings: Settings, conninfo: str) -> None:
+    """Shut out whoever stays away from his provider, until cancelled; where people are let in.
+
+    Workers may not know who people are, so that this is no round of theirs.
+    """
+
+    async def shut_out(database: Database) -> None:
+        await shut_out_unseen(database, settings.oidc_unseen_days)
+
+    await _every(HOUR, conninfo, shut_out)
 
 
 async def check_accounts(database: Database) -> None:
