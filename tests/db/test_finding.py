@@ -235,6 +235,43 @@ async def test_a_walk_over_what_is_named_meets_the_same(
         assert (typed, await titles(articles, typed)) == (typed, expected)
 
 
+async def test_pages_of_what_is_named_meet_without_gap(
+    database: str, shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Along what names any of two things, some of it both, some hidden, several at a time."""
+    above = mention("T1059", "technique", name="Interpreter", extractor=Extractor.ATTACK)
+    below = mention("T1059.001", "technique", name="PowerShell", extractor=Extractor.ATTACK)
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    wanted: list[int] = []
+    for n in range(40):
+        copied = wanted[-1] if n % 11 == 10 else None
+        number = shelf.article(
+            f"n{n}",
+            text="Odd." if n % 5 else "Even.",
+            sort_at=at + timedelta(hours=n // 4),
+            duplicate_of=copied,
+        )
+        named = [one for one, every in ((above, 2), (below, 3)) if n % every == 0]
+        if named:
+            await name(database, shelf, number, *named)
+            if n % 5 and copied is None:
+                wanted.append(number)
+    monkeypatch.setattr(finding, "FEW", 3)
+    for step in (1, 3, 200):
+        _small_steps(monkeypatch, step)
+        seen: list[int] = []
+        cursor = None
+        while True:
+            query = ArticleQuery(q=understand("attack:T1059 -even"))
+            page = await articles.page(query, cursor=cursor, limit=4)
+            assert page.searched_to is None
+            seen += [one.id for one in page.articles]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert seen == wanted[::-1]
+
+
 async def test_a_walk_that_saw_everything_has_counted(
     shelf: Shelf, articles: Articles, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from ctiscraper.db.mentions import Claims, write_mentions
 from ctiscraper.db.session import Database
 from ctiscraper.intelligence import Extractor, Mention, Verdict
-from web.shelf import START, Shelf
+from web.shelf import Shelf
 
 
 def mention(value: str, kind: str = "domain", **changes: object) -> Mention:
@@ -32,16 +32,16 @@ def at(text: str, words: str, kind: str = "domain", **changes: object) -> Mentio
 
 
 async def name(
-    database: str, shelf: Shelf, article: int, *mentions: Mention, seen: datetime = START
+    database: str, shelf: Shelf, article: int, *mentions: Mention, seen: datetime | None = None
 ) -> dict[str, int]:
     """Let an article name these; give the numbers of the things by their values."""
-    source = shelf.run("SELECT source_id FROM article WHERE id = %s", (article,))[0]
+    source, at = shelf.run("SELECT source_id, sort_at FROM article WHERE id = %s", (article,))
     async with Database(database, size=1) as opened:
         async with opened.transaction() as conn:
             claims = Claims(
                 article_id=article,
                 source_id=source,
-                seen_at=seen,
+                seen_at=seen or at,
                 mentions=mentions,
                 versions=dict.fromkeys(("observables", "names", "attack"), "1"),
             )

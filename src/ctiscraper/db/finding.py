@@ -88,21 +88,30 @@ async def find(
         found = await finding.by(driver)
         if found is not None:
             return found
-    return await finding.walk()
+    return await finding.walk(_rarest_named(wanted))
+
+
+def _known(wanted: Wanted) -> list[Driver]:
+    """Return what gives a known number of articles, the fewest first."""
+    known = (one for one in wanted.drivers if one.articles is not None)
+    return sorted(known, key=lambda one: one.articles or 0)
+
+
+def _rarest_named(wanted: Wanted) -> Driver | None:
+    return next((one for one in _known(wanted) if one.things is not None), None)
 
 
 def _promising(wanted: Wanted) -> Iterator[Driver]:
     """Yield what a search may begin with, the surest first."""
-    known = sorted(
-        (one for one in wanted.drivers if one.articles is not None),
-        key=lambda one: one.articles or 0,
-    )
+    known = _known(wanted)
     few = [one for one in known[:1] if (one.articles or 0) <= FEW]
     yield from few
     for one in wanted.drivers:
         if one.articles is None and one.at_least <= FOUND_MOST:
             yield one
-    yield from (one for one in known[len(few) : 1] if (one.articles or 0) <= FOUND_MOST)
+    # Those that name a thing are in list order already: not all of them have to be looked at.
+    if _rarest_named(wanted) is None:
+        yield from (one for one in known[len(few) : 1] if (one.articles or 0) <= FOUND_MOST)
 
 
 _COLUMNS = sql.SQL(
@@ -128,13 +137,36 @@ _OF_THESE = sql.SQL(
 _STEP = sql.SQL(
     """
     WITH w AS MATERIALIZED (
-        SELECT {columns} FROM article a WHERE {walked} ORDER BY {order} LIMIT %(window)s
+        SELECT {columns} FROM article a WHERE {walked} AND {beyond}
+        ORDER BY {order} LIMIT %(window)s
     )
     SELECT (SELECT count(*) FROM w),
         ARRAY(SELECT a.id FROM w a WHERE {filters} ORDER BY {order} LIMIT %(limit)s),
         l.sort_at, l.id
     FROM (SELECT 1) one
     LEFT JOIN LATERAL (SELECT a.sort_at, a.id FROM w a ORDER BY {backwards} LIMIT 1) l ON true
+    """
+)
+
+
+# The same along the articles that name any of some things.
+_STEP_ALONG = sql.SQL(
+    """
+    WITH n AS MATERIALIZED (
+        SELECT DISTINCT a.id, a.sort_at FROM unnest({things}) e CROSS JOIN LATERAL (
+            SELECT a.id, a.sort_at FROM (
+                SELECT m.article_id AS id, m.seen_at AS sort_at FROM mention m
+                WHERE m.entity_id = e) a
+            WHERE {beyond} ORDER BY {order} LIMIT %(window)s) a
+        ORDER BY {order} LIMIT %(window)s
+    ), w AS MATERIALIZED (
+        SELECT {columns} FROM n JOIN article a ON a.id = n.id WHERE {walked}
+    )
+    SELECT (SELECT count(*) FROM n),
+        ARRAY(SELECT a.id FROM w a WHERE {filters} ORDER BY {order} LIMIT %(limit)s),
+        l.sort_at, l.id
+    FROM (SELECT 1) one
+    LEFT JOIN LATERAL (SELECT a.sort_at, a.id FROM n a ORDER BY {backwards} LIMIT 1) l ON true
     """
 )
 
@@ -230,34 +262,41 @@ class _Finding:
         )
         return Position(row[0], int(row[1]))
 
-    async def walk(self) -> Found:
-        """Look at article by article in list order, in steps, until there are enough."""
+    async def walk(self, along: Driver | None = None) -> Found:
+        """Look at article by article in list order, in steps, until there are enough.
+
+        They are all there are, or those that name a thing.
+        """
         ids: list[int] = []
+        many = _all_of(self.wanted) if along is None else _all_along(self.wanted, along)
         after = self.after
         await self.conn.execute(_BY_INDEX)
         while True:
             window = self.pace.window
             self.pace.begin()
-            seen, found, last = await self._step(after, self.size.most - len(ids))
+            seen, found, last = await self._step(along, after, self.size.most - len(ids))
             self.pace.end(seen)
             ids += found
             if len(ids) >= self.size.most:
-                return Found(ids=ids, count=_all_of(self.wanted))
+                return Found(ids=ids, count=many)
             if seen < window or last is None:
-                count = len(ids) if self.after is None else _all_of(self.wanted)
+                count = len(ids) if self.after is None else many
                 return Found(ids=ids, count=count)
             after = last
             if self.pace.is_over(enough=len(ids) >= self.size.enough):
-                return Found(ids=ids, count=_all_of(self.wanted), stopped=after)
+                return Found(ids=ids, count=many, stopped=after)
 
     async def _step(
-        self, after: Position | None, limit: int
+        self, along: Driver | None, after: Position | None, limit: int
     ) -> tuple[int, list[int], Position | None]:
         wanted = self.wanted
-        statement = _STEP.format(
+        filters = [one for one in wanted.filters if along is None or one != along.answers]
+        statement = (_STEP if along is None else _STEP_ALONG).format(
             columns=_COLUMNS,
-            walked=AND.join([*wanted.walked, self._beyond(after)]),
-            filters=AND.join(wanted.filters) if wanted.filters else _TRUE,
+            things=along.things if along is not None else None,
+            walked=AND.join(wanted.walked) if wanted.walked else _TRUE,
+            beyond=self._beyond(after),
+            filters=AND.join(filters) if filters else _TRUE,
             order=self.way[1],
             backwards=(NEWER if self.way is OLDER else OLDER)[1],
         )
@@ -295,6 +334,14 @@ async def estimated(conn: Conn, condition: Sql, values: Mapping[str, object]) ->
     row = await cursor.fetchone()
     assert row is not None, "a plan is one row"
     return float(row[0][0]["Plan"]["Plan Rows"])
+
+
+def _all_along(wanted: Wanted, along: Driver) -> int | None:
+    """How many match of those that name a thing, where they surely are more than are counted."""
+    # Near-duplicates name it as well, and are left out: there may be as many of them again.
+    if len(wanted.filters) > 1 or len(wanted.walked) > 1:
+        return None
+    return FOUND_MOST if (along.articles or 0) > FOUND_MOST * _SURELY else None
 
 
 def _all_of(wanted: Wanted) -> int | None:

@@ -1,7 +1,7 @@
 """A search as conditions over articles, and what of it an index can answer alone."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from psycopg import sql
 
@@ -27,6 +27,8 @@ _SIGNS = {">": sql.SQL(">"), ">=": sql.SQL(">="), "<": sql.SQL("<"), "<=": sql.S
 _TIMES = {FieldName.AFTER: sql.SQL(">="), FieldName.BEFORE: sql.SQL("<")}
 _FALSE = sql.SQL("false")
 _PER_CENT = 100
+# The articles of so many things are put into one order while they are walked.
+_TOGETHER = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ class Driver:
 
     `articles` is how many there are, where that is known, else there are `at_least` so many; of
     each of `estimated` the statistics know about how many there are. `answers` is the filter that
-    holds of all that it gives: it is not looked at again.
+    holds of all that it gives: it is not looked at again. Of each of `things` that articles
+    name an index has them in list order.
     """
 
     condition: Sql | None = None
@@ -44,6 +47,7 @@ class Driver:
     at_least: int = 0
     estimated: tuple[Sql, ...] = ()
     answers: Sql | None = None
+    things: Sql | None = None
 
 
 @dataclass(slots=True)
@@ -131,7 +135,8 @@ class _Adding:
             self.wanted.texts.append(condition)
         driver = self._driver(part)
         if driver is not None:
-            self.wanted.drivers.append(driver)
+            answers = condition if driver.things is not None else None
+            self.wanted.drivers.append(replace(driver, answers=answers))
 
     def _matches(self, query: str) -> sql.Composed:
         return sql.SQL("a.search @@ {}::tsquery").format(self.wanted.keep("t", query))
@@ -241,10 +246,12 @@ class _Adding:
         if term.name not in MENTIONED:
             return None
         thing = self.resolved.things[term]
+        ids = sql.SQL("{}::bigint[]").format(self.wanted.keep("e", list(thing.ids)))
         listed = sql.SQL(
-            "SELECT m.article_id AS id FROM mention m WHERE m.entity_id = ANY({}::bigint[])"
-        ).format(self.wanted.keep("e", list(thing.ids)))
-        return Driver(listed=listed, articles=thing.articles)
+            "SELECT m.article_id AS id FROM mention m WHERE m.entity_id = ANY({})"
+        ).format(ids)
+        together = len(thing.ids) <= _TOGETHER
+        return Driver(listed=listed, articles=thing.articles, things=ids if together else None)
 
     def _any_driver(self, node: Or) -> Driver | None:
         """Return all that one of several drivers gives, where each has one."""
