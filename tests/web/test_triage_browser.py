@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from ctiscraper.db.session import Database
 from ctiscraper.intelligence import Extractor
@@ -220,27 +220,28 @@ async def test_without_script_forms_do_everything(
         **signed_in, java_script_enabled=False, viewport={"width": 1400, "height": 800}
     )
     page = await context.new_page()
+    toast = page.locator("#toast p")
     await page.goto("/")
     assert not await page.locator("#pane").is_visible()
     await page.locator("#a-2").get_by_role("button", name="Star").click()
-    assert await page.locator("#toast p").inner_text() == "1 article starred."
+    await expect(toast).to_have_text("1 article starred.")
     await page.get_by_role("button", name="Undo this change").click()
-    assert "as it was before" in await page.locator("#toast p").inner_text()
+    await expect(toast).to_contain_text("as it was before")
     await page.locator("#a-1 > .choose input").check()
     await page.locator(".bulk").get_by_label("Tag").fill("Hot topic")
     await page.keyboard.press("Enter")
-    assert "tagged" in await page.locator("#toast p").inner_text()
+    await expect(toast).to_contain_text("tagged")
     await page.get_by_role("button", name="Compact").click()
-    assert await page.locator(".desk.compact").count() == 1
+    await expect(page.locator(".desk.compact")).to_have_count(1)
     await page.get_by_role("button", name="By story").click()
     await page.get_by_role("link", name="n0").click()
     await page.get_by_label("A note for the team").fill("By hand")
     await page.get_by_role("button", name="Keep the note").click()
-    assert await page.locator(".notes .words").inner_text() == "By hand"
+    await expect(page.locator(".notes .words")).to_have_text("By hand")
     await page.get_by_text("Mark words by typing them").click()
     await page.get_by_label("Words as they stand").fill("fetched more")
     await page.get_by_role("button", name="Mark them").click()
-    assert await page.locator("mark.n").inner_text() == "fetched more"
+    await expect(page.locator("mark.n")).to_have_text("fetched more")
     await context.close()
 
 
