@@ -4,7 +4,8 @@ import asyncio
 
 from ctiscraper.access.cookies import session_key
 from ctiscraper.db.sessions import Sessions
-from ctiscraper.db.sign_on import SessionForms, UsedStates
+from ctiscraper.db.sign_on import LostForms, SessionForms, UsedStates
+from ctiscraper.identity import Role
 from db.stage import Stage
 from people import person, session_of
 
@@ -60,3 +61,20 @@ async def test_a_form_goes_with_its_session(stage: Stage) -> None:
     async with stage.database.connection() as conn:
         row = await (await conn.execute("SELECT count(*) FROM session_form")).fetchone()
     assert row == (0,)
+
+
+async def test_a_form_of_a_session_that_ended_waits_for_its_owner_alone(stage: Stage) -> None:
+    forms = LostForms(stage.database)
+    jane = await person(stage.database)
+    john = await person(stage.database, Role.VIEWER)
+    await forms.keep(jane, "first")
+    await forms.keep(jane, "second")
+    assert await forms.take(john) == ""
+    assert await forms.take(jane) == "second"
+    assert await forms.take(jane) == ""
+    await forms.keep(jane, "old")
+    async with stage.database.connection() as conn:
+        await conn.execute("UPDATE lost_form SET kept_at = now() - interval '1201 s'")
+    assert await forms.take(jane) == ""
+    await forms.keep(jane + john, "of nobody")
+    assert await forms.take(jane + john) == ""

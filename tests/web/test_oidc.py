@@ -234,6 +234,37 @@ async def asked_again(
     return await stranger.get("/oidc/callback", params=back)
 
 
+async def test_what_was_typed_before_a_session_ended_waits_behind_the_provider(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    stranger.cookies.delete("ctiscraper")
+    page = await post(stranger, "/tokens/make", **MAKING)
+    assert (page.status_code, "is not lost" in page.text) == (401, True)
+    assert 'href="/oidc/start?next=%2F"' in page.text
+    page = await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    fields = hidden(page.text, "/tokens/make")
+    assert {name: fields[name] for name in MAKING} == MAKING
+    # It is taken from the page itself as well, and once.
+    answer = await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert answer.headers["location"] == "/"
+    fake.claims = {"auth_time": int(time.time())}
+    await asked_again(stranger, fake)
+    done = await post(stranger, "/tokens/make", **MAKING)
+    assert (done.status_code, "cti_" in done.text) == (200, True)
+
+
+async def test_what_was_typed_is_shown_to_nobody_else(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    stranger.cookies.delete("ctiscraper")
+    assert (await post(stranger, "/tokens/make", **MAKING)).status_code == 401
+    fake.claims = {"sub": "subject-2", "preferred_username": "ben"}
+    answer = await stranger.get("/oidc/callback", params=await begun(stranger, fake))
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+
+
 async def test_somebody_without_a_password_confirms_by_his_provider_that_it_is_he(
     stranger: httpx2.AsyncClient, fake: FakeProvider
 ) -> None:
@@ -366,6 +397,21 @@ async def test_whom_the_balancer_let_in_has_a_session_at_once(
     assert (await behind.get("/stories")).status_code == 200
     [login, _] = (await Audit(opened).page(AuditQuery())).entries
     assert (login.action, login.actor_name) == ("user.login", "ann@example.org")
+
+
+async def test_what_was_typed_waits_behind_the_balancer(
+    behind: httpx2.AsyncClient, signer: Signer
+) -> None:
+    headers = {"x-amzn-oidc-data": signer.data()}
+    await behind.get("/oidc/balancer", headers=headers)
+    behind.cookies.delete("ctiscraper")
+    sent = {"csrf": "", **MAKING}
+    page = await behind.post("/tokens/make", data=sent, headers={**SAME_SITE, **headers})
+    assert (page.status_code, "is not lost" in page.text) == (401, True)
+    assert 'href="/oidc/balancer?next=%2F"' in page.text
+    page = await behind.get("/oidc/balancer", headers=headers)
+    fields = hidden(page.text, "/tokens/make")
+    assert {name: fields[name] for name in MAKING} == MAKING
 
 
 async def test_behind_a_balancer_a_password_of_ones_own_confirms_who_one_is(

@@ -62,3 +62,35 @@ class SessionForms:
             )
             row = await cursor.fetchone()
         return str(row[0]) if row is not None and row[1] else ""
+
+
+class LostForms:
+    """What people sent whose session had ended, until they are back: one form each, and sealed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def keep(self, user_id: int, typed: str) -> None:
+        """Keep a form in place of the one before; nothing for a user who is gone."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                INSERT INTO lost_form (user_id, typed)
+                SELECT id, %s FROM app_user WHERE id = %s
+                ON CONFLICT (user_id) DO UPDATE SET typed = excluded.typed, kept_at = now()
+                """,
+                (typed, user_id),
+            )
+
+    async def take(self, user_id: int) -> str:
+        """Return the form that is kept, once; empty where there is none, or too old a one."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                DELETE FROM lost_form WHERE user_id = %s
+                RETURNING typed, kept_at > now() - make_interval(secs => %s)
+                """,
+                (user_id, 2 * ON_THE_WAY_SECONDS),
+            )
+            row = await cursor.fetchone()
+        return str(row[0]) if row is not None and row[1] else ""

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.tokens import TokenKey, read_token
+from ctiscraper.db.sign_on import LostForms
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web import auditing
 from ctiscraper.web.carried import carry
@@ -130,7 +131,11 @@ async def _stranger(request: Request) -> Response:
             {"www-authenticate": "Bearer"},
         )
     if request.method not in _SAFE:
-        typed = await carry(request, given.sealer, last_user_of(request))
+        user_id = last_user_of(request)
+        typed = await carry(request, given.sealer, user_id)
+        if typed and user_id is not None and (given.provider or given.balancer):
+            # Who comes by a provider cannot bring it along.
+            await LostForms(given.database).keep(user_id, typed)
         return login_page(
             request, Onward(carried=typed), status=HTTPStatus.UNAUTHORIZED, told="lost"
         )

@@ -8,10 +8,12 @@ from importlib.resources import files
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
+from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.defang import defang
 from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.watch import size, span
@@ -65,7 +67,7 @@ def fragment(template: str, context: Mapping[str, object], *, scope: Scope) -> s
                 "is_compact": request.cookies.get(DENSITY_COOKIE) == "compact",
                 "by_story": request.cookies.get(BY_COOKIE) == "story",
                 "path": scope["path"],
-                "sign_on": _has_sign_on(scope),
+                "sign_on": _sign_on(scope),
                 "here": _here(scope),
                 **context,
             }
@@ -73,10 +75,15 @@ def fragment(template: str, context: Mapping[str, object], *, scope: Scope) -> s
     )
 
 
-def _has_sign_on(scope: Scope) -> bool:
-    """Return whether people may log in by a provider, for the page where they do."""
+def _sign_on(scope: Scope) -> str:
+    """Return where people log in by a provider, for the page where they do; empty for nowhere."""
     app = scope.get("app")
-    return app is not None and app.state.services.provider is not None
+    if app is None:
+        return ""
+    given = app.state.services
+    if given.balancer is not None and HEADER in Headers(scope=scope):
+        return "/oidc/balancer"
+    return "/oidc/start" if given.provider is not None else ""
 
 
 def _may_nothing(_: str) -> bool:

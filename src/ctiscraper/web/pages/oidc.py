@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
-from ctiscraper.access.cookies import new_session, session_key
+from ctiscraper.access.cookies import csrf_token, new_session, session_key
 from ctiscraper.access.identity_claims import Identity
 from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.oidc import Provider
@@ -20,14 +20,14 @@ from ctiscraper.admission import SUDO_MINUTES
 from ctiscraper.audit_views import ActorKind, Deed
 from ctiscraper.db.identities import Identities, SignedOn
 from ctiscraper.db.sessions import Sessions
-from ctiscraper.db.sign_on import UsedStates
+from ctiscraper.db.sign_on import LostForms, UsedStates
 from ctiscraper.db.users import Users
 from ctiscraper.errors import NotFoundError, SignOnError
 from ctiscraper.identity import signature
 from ctiscraper.web import auditing
 from ctiscraper.web.cookie_names import session_cookie
 from ctiscraper.web.deps import Services, WebServices
-from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of
+from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of, resume
 from ctiscraper.web.guarded import GuardedRoute, doorman, principal_of
 from ctiscraper.web.known_browser import remember_browser
 from ctiscraper.web.on_the_way import (
@@ -194,7 +194,12 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
     secret = new_session()
     agent = request.headers.get("user-agent", "")
     await sessions.add(session_key(secret), user.user_id, ip=_ip(request), agent=agent)
-    answer = RedirectResponse(target, 303, {"cache-control": "no-store"})
+    # What was sent before, by a session that had ended, waits for him.
+    typed = await LostForms(database).take(user.user_id)
+    given, csrf = request.app.state.services, csrf_token(secret)
+    answer = resume(request, given, typed, user_id=user.user_id, csrf=csrf)
+    if answer is None:
+        answer = RedirectResponse(target, 303, {"cache-control": "no-store"})
     is_secure = request.url.scheme == "https"
     answer.set_cookie(cookie, secret, secure=is_secure, httponly=True, samesite="lax")
     remember_browser(request, answer, user.user_id)
