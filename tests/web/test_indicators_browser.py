@@ -4,7 +4,7 @@ import re
 from typing import Literal
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from ctiscraper.intelligence import Extractor, Verdict
 from web import claims
@@ -72,8 +72,34 @@ async def test_the_keyboard_reaches_the_evidence_and_decides(
     assert await page.evaluate(inside)
     await card.get_by_role("button", name="Benign").focus()
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/articles/1#e-*")
+    await expect(card).to_contain_text("by the team")
     assert shelf.run("SELECT verdict FROM verdict") == ("benign",)
+    assert await page.evaluate("document.activeElement.matches('mark.m')")
+    await expect(page.locator(".named .decided")).to_have_count(1)
+    assert page.url.endswith("/articles/1")
+    assert watch.faults == []
+
+
+async def test_a_verdict_leaves_the_list_and_what_was_unfolded(
+    page: Page, site: str, database: str, shelf: Shelf
+) -> None:
+    await article(database, shelf)
+    watch = Watch(page, site)
+    await page.goto("/")
+    await page.locator("#a-1 [data-open]").first.click()
+    named = page.locator("#pane .named")
+    thing = named.locator(".thing", has_text="www[.]evil[.]com")
+    for words in ("stage.exe", "www[.]evil[.]com"):
+        await named.locator("summary", has_text=words).click()
+    await named.get_by_label("Mark each File name").uncheck()
+    await thing.get_by_role("button", name="Benign").click()
+    await expect(thing.locator(".decided")).to_contain_text("by the team")
+    assert not await named.get_by_label("Mark each File name").is_checked()
+    await expect(named.locator(".thing > details[open]")).to_have_count(2)
+    await thing.get_by_role("button", name="Undo").click()
+    await expect(thing.locator(".decided")).to_have_count(0)
+    assert page.url.partition("#")[0] == f"{site}/"
+    assert await page.locator("#a-1").is_visible()
     assert watch.faults == []
 
 

@@ -115,9 +115,14 @@
     return change(action, sent, ids);
   };
 
-  // Notes and marked words: the page of the article comes back, and its parts are put in place.
+  const unfold = (thing) => {
+    for (let fold = thing && one("details", thing); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  };
+  // Notes, marked words, verdicts: the page of the article comes back, and its parts are put in place.
   const write = async (form, action, fields) => {
     fields.delete("csrf");
+    const isCard = Boolean(form.closest("#card"));
+    const unfolded = all(".thing > details[open]").map((fold) => fold.parentElement.id);
     try {
       const { answer, address } = await ask("POST", action, fields);
       const page = one(".beside", answer);
@@ -125,16 +130,18 @@
         location.assign(address);
         return false;
       }
-      for (const name of ["body", "notes", "highlights"]) {
+      for (const name of ["body", "named", "notes", "highlights"]) {
         const fresh = one(`[data-part="${name}"]`, page);
         const old = one(`.beside [data-part="${name}"]`);
         if (fresh && old) old.replaceWith(...adopt([fresh]));
       }
       document.dispatchEvent(new Event("marks"));
       say("Kept.");
-      const place = new URL(address).hash;
-      const target = place && document.getElementById(place.slice(1));
-      if (target) target.scrollIntoView({ block: "nearest" });
+      for (const id of unfolded) unfold(document.getElementById(id));
+      const entity = fields.get("entity");
+      const at = entity && (isCard && one(`mark.m[tabindex][data-e="${CSS.escape(entity)}"]`)
+        || one(`#e-${CSS.escape(entity)} summary`));
+      if (at) at.focus({ preventScroll: true });
       return true;
     } catch (error) {
       say(error.message);
