@@ -1,0 +1,1 @@
+"""CTIScraper on AWS."""

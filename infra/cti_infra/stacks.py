@@ -1,0 +1,36 @@
+"""All stacks of an environment, in the order in which they are deployed."""
+
+from collections.abc import Iterator
+
+from constructs import Construct
+
+from cti_infra.config import Environment, checked
+from cti_infra.data import Data
+from cti_infra.deployment import Deployment
+from cti_infra.dr import Dr
+from cti_infra.layer import Layer
+from cti_infra.network import Network
+from cti_infra.registry import Registry
+
+
+def make_stacks(
+    scope: Construct, environment: Environment, deployment: Deployment | None = None
+) -> tuple[Layer, ...]:
+    """Return the stacks of an environment. Raises SettingsError."""
+    return tuple(_make(scope, checked(environment), deployment))
+
+
+def _make(
+    scope: Construct, environment: Environment, deployment: Deployment | None
+) -> Iterator[Layer]:
+    network = Network(scope, environment, deployment)
+    yield network
+    yield Registry(scope, environment, deployment)
+    copies = Dr(scope, environment, deployment) if environment.recovery_region else None
+    if copies:
+        yield copies
+    data = Data(scope, environment, deployment, network=network)
+    if copies:
+        # Replication is refused while its target is not there.
+        data.add_stack_dependency(copies)
+    yield data
