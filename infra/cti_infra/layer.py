@@ -47,9 +47,17 @@ class Layer(cdk.Stack):
         """Return a name of this project and environment."""
         return f"{PROJECT}-{self.environment_settings.name}-{name}"
 
-    def given(self, name: str, field: str, *, description: str, pattern: str) -> str:
-        """Return a parameter that holds a value of the deployment, if that is known already."""
-        known = getattr(self.deployment, field) if self.deployment else None
+    def log_name(self, name: str) -> str:
+        """Return the name of the log group of a service, as the plan has it."""
+        return f"/aws/ecs/{PROJECT}/{name}"
+
+    def log_group_arn(self, name: str) -> str:
+        """Return the ARN of the log group of a service."""
+        return f"arn:aws:logs:{self.region}:{self.account}:log-group:{self.log_name(name)}"
+
+    def given(self, name: str, field: str | None, *, description: str, pattern: str) -> str:
+        """Return a parameter, which holds that field of the deployment if there is one."""
+        known = getattr(self.deployment, field) if self.deployment and field else None
         parameter = cdk.CfnParameter(
             self,
             name,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from constructs import Construct
 
+from cti_infra.app import App, Base
 from cti_infra.config import Environment, checked
 from cti_infra.data import Data
 from cti_infra.deployment import Deployment
@@ -11,6 +12,7 @@ from cti_infra.dr import Dr
 from cti_infra.layer import Layer
 from cti_infra.network import Network
 from cti_infra.registry import Registry
+from cti_infra.release import Release
 
 
 def make_stacks(
@@ -25,7 +27,8 @@ def _make(
 ) -> Iterator[Layer]:
     network = Network(scope, environment, deployment)
     yield network
-    yield Registry(scope, environment, deployment)
+    registry = Registry(scope, environment, deployment)
+    yield registry
     copies = Dr(scope, environment, deployment) if environment.recovery_region else None
     if copies:
         yield copies
@@ -34,3 +37,7 @@ def _make(
         # Replication is refused while its target is not there.
         data.add_stack_dependency(copies)
     yield data
+    release = Release(scope, environment, deployment, registry=registry, data=data)
+    yield release
+    base = Base(network=network, registry=registry, data=data, release=release)
+    yield App(scope, environment, deployment, base=base)
