@@ -60,7 +60,15 @@ class Data(Layer):
         self.secrets = Secrets(self, self.key)
         self.storage = Storage(self)
         subnets = [subnet.ref for subnet in network.database]
+        # Made before the database, which would make it to be kept for ever.
+        self.database_log = logs.CfnLogGroup(
+            self,
+            "DatabaseLog",
+            log_group_name=f"/aws/rds/instance/{self.named('database')}/postgresql",
+            retention_in_days=environment.log_days,
+        )
         self.database = self._database(subnets, network.rds_sg)
+        self.database.add_resource_dependency(self.database_log)
         self.redis = self._redis(subnets, network.redis_sg)
         self.tell("DatabaseHost", self.database.attr_endpoint_address, "The host of PostgreSQL")
         self.tell("RedisHost", self.redis.attr_primary_end_point_address, "The host of Redis")

@@ -134,6 +134,9 @@ class Release(Layer):
             secrets=[secret.arn for secret in secrets],
             key=data.key.attr_arn,
         )
+        # It speaks to the database alone.
+        own = task_role(self, "Migrate", [], traces=False)
+        self.migrate_roles = (starting, own)
         return ecs.CfnTaskDefinition(
             self,
             "Migrate",
@@ -144,8 +147,7 @@ class Release(Layer):
             requires_compatibilities=["FARGATE"],
             runtime_platform=containers.linux(),
             execution_role_arn=starting.attr_arn,
-            # It speaks to the database alone.
-            task_role_arn=task_role(self, "Migrate", [], traces=False).attr_arn,
+            task_role_arn=own.attr_arn,
             volumes=containers.volumes(),
             container_definitions=[
                 containers.prepare(image, secrets, log, self.region, {}),

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from constructs import Construct
 
 from cti_infra.app import App, Base
+from cti_infra.baseline import Baseline
 from cti_infra.config import Environment, checked
 from cti_infra.data import Data
+from cti_infra.delivery import Delivery
 from cti_infra.deployment import Deployment
 from cti_infra.dr import Dr
 from cti_infra.layer import Layer
 from cti_infra.network import Network
+from cti_infra.observability import Observability
 from cti_infra.registry import Registry
 from cti_infra.release import Release
 
@@ -25,6 +28,7 @@ def make_stacks(
 def _make(
     scope: Construct, environment: Environment, deployment: Deployment | None
 ) -> Iterator[Layer]:
+    yield Baseline(scope, environment, deployment)
     network = Network(scope, environment, deployment)
     yield network
     registry = Registry(scope, environment, deployment)
@@ -40,4 +44,7 @@ def _make(
     release = Release(scope, environment, deployment, registry=registry, data=data)
     yield release
     base = Base(network=network, registry=registry, data=data, release=release)
-    yield App(scope, environment, deployment, base=base)
+    app = App(scope, environment, deployment, base=base)
+    yield app
+    yield Observability(scope, environment, deployment, base=base, app=app)
+    yield Delivery(scope, environment, deployment, base=base)

@@ -11,6 +11,7 @@ from cti_infra.layer import Document, Layer, keep, policy, role, statement
 RAW_PREFIX = "raw"
 OLD_VERSION_DAYS = 90
 UNFINISHED_DAYS = 7
+LEAST_LOG_DAYS = 30
 
 
 def data_bucket(environment: str, account: str) -> str:
@@ -93,6 +94,18 @@ def unfinished_rule() -> s3.CfnBucket.RuleProperty:
     )
 
 
+def expiry_rule(days: int) -> s3.CfnBucket.RuleProperty:
+    """Return the rule that removes everything after so many days."""
+    return s3.CfnBucket.RuleProperty(
+        id="expire",
+        status="Enabled",
+        expiration_in_days=days,
+        noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
+            noncurrent_days=1
+        ),
+    )
+
+
 def tiering_rule() -> s3.CfnBucket.RuleProperty:
     """Return the rule by which S3 itself finds the cheapest place for each object."""
     return s3.CfnBucket.RuleProperty(
@@ -120,14 +133,7 @@ class Storage:
             "LogBucket",
             f"{PROJECT}-logs-{environment.name}-{stack.account}",
             [
-                s3.CfnBucket.RuleProperty(
-                    id="expire",
-                    status="Enabled",
-                    expiration_in_days=max(environment.log_days, 30),
-                    noncurrent_version_expiration=s3.CfnBucket.NoncurrentVersionExpirationProperty(
-                        noncurrent_days=1
-                    ),
-                ),
+                expiry_rule(max(environment.log_days, LEAST_LOG_DAYS)),
                 unfinished_rule(),
             ],
         )
