@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
+from cti_infra.acknowledged import acknowledge, check
 from cti_infra.config import environment_of
 from cti_infra.deployment import load_deployment
 from cti_infra.errors import SettingsError
@@ -22,7 +23,8 @@ def main() -> None:
         # The toolkit tells whose credentials it found.
         account = os.environ.get("CDK_DEFAULT_ACCOUNT")
         deployment = load_deployment(Path(str(file)), environment, account=account)
-    make_stacks(app, environment, deployment)
+    check(app)
+    acknowledge(make_stacks(app, environment, deployment))
     app.synth()
 
 

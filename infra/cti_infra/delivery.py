@@ -190,6 +190,7 @@ class Delivery(Layer):
             name=self.named(step.name),
             description=f"The step {step.name} of the pipeline",
             service_role=taken.attr_arn,
+            encryption_key=f"arn:aws:kms:{self.region}:{self.account}:alias/aws/s3",
             artifacts=codebuild.CfnProject.ArtifactsProperty(type="CODEPIPELINE"),
             source=codebuild.CfnProject.SourceProperty(
                 type="CODEPIPELINE", build_spec=self.to_json_string(spec)

@@ -7,12 +7,18 @@ from tempfile import TemporaryDirectory
 
 import aws_cdk as cdk
 
+from cti_infra.acknowledged import acknowledge, check
 from cti_infra.config import PROJECT, Environment
+from cti_infra.errors import SettingsError
 from cti_infra.layer import Document
 from cti_infra.stacks import make_stacks
 
 HERE = Path(__file__).resolve().parents[1]
 RENDERED = HERE / "rendered"
+REPORT = "validation-report.json"
+
+# Stack, construct and rule.
+Finding = tuple[str, str, str]
 
 
 def context() -> dict[str, object]:
@@ -22,16 +28,60 @@ def context() -> dict[str, object]:
 
 
 def templates(environment: Environment) -> dict[str, Document]:
-    """Return the templates of an environment by the names of their stacks."""
+    """Return the templates of an environment by the names of their stacks.
+
+    Raises SettingsError for what AwsSolutions finds and nobody has acknowledged.
+    """
+    made, found = synthesize(environment, acknowledging=True)
+    if found:
+        raise SettingsError(
+            f"environment {environment.name!r}",
+            [f"{stack}/{construct}: {rule}" for stack, construct, rule in sorted(found)],
+        )
+    return made
+
+
+def synthesize(
+    environment: Environment, *, acknowledging: bool
+) -> tuple[dict[str, Document], set[Finding]]:
+    """Return the templates, and what the rules find in them."""
     with TemporaryDirectory() as folder:
         app = cdk.App(outdir=folder, analytics_reporting=False, context=context())
+        check(app)
         stacks = make_stacks(app, environment)
-        assembly = app.synth()
+        if acknowledging:
+            acknowledge(stacks)
+        found: set[Finding] = set()
+        try:
+            app.synth()
+        except RuntimeError:
+            found = _findings(Path(folder) / REPORT)
+            if not found:
+                raise
         start = len(f"{PROJECT}-{environment.name}-")
-        return {
-            stack.stack_name[start:]: assembly.get_stack_by_name(stack.stack_name).template
+        made = {
+            stack.stack_name[start:]: json.loads(
+                (Path(folder) / stack.template_file).read_text("utf-8")
+            )
             for stack in stacks
         }
+    return made, found
+
+
+def _findings(report: Path) -> set[Finding]:
+    """Return what a report of the validation names."""
+    told = json.loads(report.read_text("utf-8"))
+    return {
+        (*_place(construct["constructPath"]), violation["ruleName"])
+        for plugin in told["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    }
+
+
+def _place(path: str) -> tuple[str, str]:
+    stack, _, construct = path.partition("/")
+    return stack.rpartition("-")[2], construct
 
 
 def text_of(template: Mapping[str, object]) -> str:
