@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from cti_infra.backups import BACKUP_POLICY
 from cti_infra.config import Environment
 from cti_infra.layer import Layer
 
@@ -96,6 +97,12 @@ ACKNOWLEDGED: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
                     "AmazonRDSEnhancedMonitoringRole]"
                 ),
                 "The policy that RDS documents for enhanced monitoring",
+            )
+        ],
+        "BackupRole": [
+            (
+                f"AwsSolutions-IAM4[Policy::{BACKUP_POLICY}]",
+                "The policy that AWS Backup documents for making copies",
             )
         ],
         "Database": [

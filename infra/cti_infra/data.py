@@ -11,6 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
+from cti_infra.backups import make_backups
 from cti_infra.config import PROJECT, Environment
 from cti_infra.deployment import Deployment
 from cti_infra.layer import Layer, keep, policy
@@ -70,6 +71,8 @@ class Data(Layer):
         self.database = self._database(subnets, network.rds_sg)
         self.database.add_resource_dependency(self.database_log)
         self.redis = self._redis(subnets, network.redis_sg)
+        if environment.recovery_region:
+            make_backups(self, self.database.attr_db_instance_arn, self.key)
         self.tell("DatabaseHost", self.database.attr_endpoint_address, "The host of PostgreSQL")
         self.tell("RedisHost", self.redis.attr_primary_end_point_address, "The host of Redis")
 

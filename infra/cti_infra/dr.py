@@ -5,6 +5,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from cti_infra.backups import copies_vault
 from cti_infra.config import Environment
 from cti_infra.deployment import Deployment
 from cti_infra.layer import Layer, keep, policy
@@ -63,7 +64,7 @@ class Dr(Layer):
         vault = backup.CfnBackupVault(
             self,
             "Vault",
-            backup_vault_name=self.named("copies"),
+            backup_vault_name=copies_vault(environment.name),
             encryption_key_arn=key.attr_arn,
         )
         keep(vault)
