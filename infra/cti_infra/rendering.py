@@ -9,6 +9,7 @@ import aws_cdk as cdk
 
 from cti_infra.acknowledged import acknowledge, check
 from cti_infra.config import PROJECT, Environment
+from cti_infra.deployment import Deployment
 from cti_infra.errors import SettingsError
 from cti_infra.layer import Document
 from cti_infra.stacks import make_stacks
@@ -42,13 +43,13 @@ def templates(environment: Environment) -> dict[str, Document]:
 
 
 def synthesize(
-    environment: Environment, *, acknowledging: bool
+    environment: Environment, *, acknowledging: bool, deployment: Deployment | None = None
 ) -> tuple[dict[str, Document], set[Finding]]:
     """Return the templates, and what the rules find in them."""
     with TemporaryDirectory() as folder:
         app = cdk.App(outdir=folder, analytics_reporting=False, context=context())
         check(app)
-        stacks = make_stacks(app, environment)
+        stacks = make_stacks(app, environment, deployment)
         if acknowledging:
             acknowledge(stacks)
         found: set[Finding] = set()

@@ -1,0 +1,37 @@
+"""The plan, the tests of its lines, and the table of both agree."""
+
+import pytest
+
+import test_design
+import test_design_operations
+from model import ROOT, load
+from planned import PLAN, REGISTRY, TABLE, plan_lines, table
+
+ELSEWHERE = test_design.ELSEWHERE
+MODULES = {"test_design", "test_design_operations"}
+PROD = load("prod")
+NAMES = {*vars(test_design), *vars(test_design_operations)}
+
+
+def test_every_line_of_the_plan_has_its_place() -> None:
+    if PLAN is None:
+        pytest.skip("the plan is not beside the repository")
+    asked = set(plan_lines(PLAN.read_text("utf-8")))
+    assert asked == set(REGISTRY) | set(ELSEWHERE)
+    assert not set(REGISTRY) & set(ELSEWHERE)
+
+
+def test_the_table_is_what_the_tests_say() -> None:
+    assert TABLE.read_text("utf-8") == table(REGISTRY, ELSEWHERE)
+
+
+def test_every_test_of_the_design_shows_a_line() -> None:
+    tests = {name for name in NAMES if name.startswith("test_") and name not in MODULES}
+    assert tests == {shown.test for shown in REGISTRY.values()}
+
+
+def test_every_place_is_there() -> None:
+    for shown in REGISTRY.values():
+        stack = shown.at.partition(".")[0]
+        is_file = (ROOT / shown.at).exists()
+        assert is_file or shown.at in PROD or (stack in PROD.stacks and stack == shown.at), shown.at
