@@ -84,7 +84,10 @@ ACKNOWLEDGED: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
             ("AwsSolutions-SMG4", "Another key would make every second factor void")
         ],
         "ReplicationRole": [
-            (f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{bucket}/*]", "Whatever is stored there is to be copied")
+            (
+                f"AwsSolutions-IAM5[Resource::arn:aws:s3:::{bucket}/*]",
+                "All that is stored is to be copied",
+            )
             for bucket in (
                 f"cti-scraper-data-{{name}}-{_ACCOUNT}",
                 f"cti-scraper-data-{{name}}-{_ACCOUNT}-replica",

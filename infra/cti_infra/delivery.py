@@ -167,7 +167,7 @@ class Delivery(Layer):
                 sid="Log",
             ),
             statement(
-                ["s3:GetObject", "s3:PutObject"],
+                ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
                 [f"{self._artifacts.attr_arn}/*"],
                 sid="Artifacts",
             ),
@@ -267,7 +267,7 @@ class Delivery(Layer):
                     sid="Steps",
                 ),
                 statement(
-                    ["s3:GetObject", "s3:PutObject"],
+                    ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
                     [f"{self._artifacts.attr_arn}/*"],
                     sid="Artifacts",
                 ),

@@ -13,7 +13,6 @@ RATE_SECONDS = 300
 ANALYST_PATHS = (
     "/api/v1/",
     "/articles",
-    "/entities",
     "/indicators",
     "/searches",
     "/sources",

@@ -97,7 +97,7 @@ class System:
             for container in task["ContainerDefinitions"]:
                 yield task, container
 
-    def changed(self, change: Callable[[dict[str, Document]], None]) -> "System":
+    def changed(self, change: Callable[[dict[str, Document]], object]) -> "System":
         """Return a copy whose templates were changed."""
         stacks = deepcopy(dict(self.stacks))
         change(stacks)

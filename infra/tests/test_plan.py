@@ -2,15 +2,11 @@
 
 import pytest
 
-import test_design
-import test_design_operations
+from designs import ELSEWHERE, TESTS
 from model import ROOT, load
 from planned import PLAN, REGISTRY, TABLE, plan_lines, table
 
-ELSEWHERE = test_design.ELSEWHERE
-MODULES = {"test_design", "test_design_operations"}
 PROD = load("prod")
-NAMES = {*vars(test_design), *vars(test_design_operations)}
 
 
 def test_every_line_of_the_plan_has_its_place() -> None:
@@ -26,8 +22,7 @@ def test_the_table_is_what_the_tests_say() -> None:
 
 
 def test_every_test_of_the_design_shows_a_line() -> None:
-    tests = {name for name in NAMES if name.startswith("test_") and name not in MODULES}
-    assert tests == {shown.test for shown in REGISTRY.values()}
+    assert {shown.test for shown in REGISTRY.values()} == TESTS
 
 
 def test_every_place_is_there() -> None:

@@ -52,7 +52,7 @@ def test_every_acknowledgement_has_a_reason_of_its_own() -> None:
 def test_cfn_lint_has_no_word() -> None:
     files = sorted(str(file) for file in RENDERED.glob("*/*.json"))
     done = subprocess.run(
-        [Path(sys.executable).with_name("cfn-lint"), "--include-checks", "I", "--", *files],
+        [Path(sys.executable).with_name("cfn-lint"), "--", *files],
         capture_output=True,
         text=True,
         check=False,
