@@ -30,6 +30,8 @@ _BESIDE_WEB = (128 + containers.COLLECTOR_CPU + 32, 64 + containers.COLLECTOR_ME
 _BESIDE_WORKER = (containers.COLLECTOR_CPU + 32, containers.COLLECTOR_MEMORY + 64)
 PROCESS_CPU = 512
 OLLAMA_STORAGE = 50
+# Five dollars for each million of traces: one in ten tells enough.
+TRACE_RATIO = "0.1"
 NAMESPACE = "cti-scraper.internal"
 
 
@@ -114,6 +116,7 @@ class App(Layer):
             "CTISCRAPER_CONTACT": self._contact,
             "CTISCRAPER_RAW_STORE": f"s3://{data.storage.data.ref}/{RAW_PREFIX}",
             "CTISCRAPER_S3_REGION": self.region,
+            "CTISCRAPER_TRACE_RATIO": TRACE_RATIO,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{containers.OTLP_PORT}",
         }
 

@@ -170,7 +170,7 @@ DEV = Environment(
     addresses=addresses(2, nat_gateways=1),
     web=Service(cpu=512, memory=1024, minimum=1, maximum=2),
     worker=Service(cpu=512, memory=1024, minimum=1, maximum=2),
-    scheduler=Service(cpu=256, memory=512, minimum=1, maximum=1),
+    scheduler=Service(cpu=256, memory=1024, minimum=1, maximum=1),
     ollama=None,
     database=Database(
         instance_class="db.t3.small",

@@ -33,6 +33,8 @@ def product_environment(environment: Environment, *, user: str, host: str) -> Ma
     return {
         "CTISCRAPER_ENVIRONMENT": environment.name,
         "CTISCRAPER_LOG_FORMAT": "json",
+        # By itself web logs errors alone; requests and refused logins are counted in its lines.
+        "CTISCRAPER_LOG_LEVEL": "info",
         "CTISCRAPER_DATA_DIR": DATA,
         "DATABASE_URL": database_url(user, host),
         "DATABASE_PASSWORD_FILE": f"{SECRETS}/database-password",
@@ -122,7 +124,7 @@ class Release(Layer):
                 f"--worker-password-file={SECRETS}/database-password-worker",
             ],
             cpu=64,
-            memory=384,
+            memory=512,
             environment=told,
             after={"migrate": "SUCCESS"},
         )
@@ -142,7 +144,7 @@ class Release(Layer):
             "Migrate",
             family=self.named("migrate"),
             cpu="256",
-            memory="1024",
+            memory="2048",
             network_mode="awsvpc",
             requires_compatibilities=["FARGATE"],
             runtime_platform=containers.linux(),

@@ -121,6 +121,8 @@ def settings(system: System) -> Iterator[str]:
             yield f"{task.place}: says that it is another environment"
         if "sslmode=verify-full&sslrootcert=/secrets/" not in variables(container)["DATABASE_URL"]:
             yield f"{task.place}: takes any certificate of the database"
+        if variables(container).get("CTISCRAPER_LOG_LEVEL") != "info":
+            yield f"{task.place}: does not log what is counted in its lines"
         if not variables(container).get("REDIS_URL", "rediss://").startswith("rediss://"):
             yield f"{task.place}: speaks to Redis in the clear"
     door = set(variables(system.container("app.WebTask", "nginx"))) - product.nginx_variables()

@@ -163,6 +163,10 @@ MUTANTS: dict[str, tuple[str, Break]] = {
         "settings",
         told(WEB, "web", "DATABASE_URL", "postgresql://ctiscraper_web@db/ctiscraper"),
     ),
+    "what is counted is not logged": (
+        "settings",
+        told(WEB, "web", "CTISCRAPER_LOG_LEVEL", "error"),
+    ),
     "Redis is asked in the clear": (
         "settings",
         told(WORKER, "worker", "REDIS_URL", "redis://redis:6379/0"),

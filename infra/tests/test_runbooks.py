@@ -1,0 +1,56 @@
+"""Runbooks name what is there: resources, saved queries and log groups of production."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from model import ROOT, load
+
+PROD = load("prod")
+RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+# Names that a person chooses while he follows a page.
+CHOSEN = {"cti-scraper-prod-restored"}
+
+
+def names() -> set[str]:
+    """Everything of production that has a name."""
+    found = {f"cti-scraper-prod-{stack}" for stack in PROD.stacks}
+    for resource in PROD.resources.values():
+        found |= {value for value in resource.properties.values() if isinstance(value, str)}
+        for group in ("BackupPlan", "Budget"):
+            inner = resource.get(group)
+            if isinstance(inner, dict):
+                found |= {value for value in inner.values() if isinstance(value, str)}
+    return found | {"cti-scraper-prod-redis-001"}
+
+
+def mentioned(text: str) -> Iterator[str]:
+    yield from re.findall(r"(?:aws-waf-logs-)?cti-scraper-prod-[a-z0-9-]+[a-z0-9]", text)
+    yield from re.findall(r"cti-scraper/prod/[a-z-]+", text)
+    yield from re.findall(r"(?<![\w/])/aws/[a-z]+/[\w/-]+\w", text)
+
+
+@pytest.mark.parametrize("file", RUNBOOKS, ids=lambda file: file.stem)
+def test_what_a_runbook_names_is_there(file: object) -> None:
+    known = names()
+    for name in mentioned((ROOT / str(file)).read_text("utf-8")):
+        assert name in known | CHOSEN, name
+
+
+def test_saved_queries_of_runbooks_are_there() -> None:
+    saved = {query["Name"] for query in PROD.of("Logs::QueryDefinition")}
+    asked = {
+        name
+        for file in RUNBOOKS
+        for name in re.findall(r"saved query `([^`]+)`", file.read_text("utf-8"))
+    }
+    assert asked
+    assert asked <= saved
+
+
+def test_every_runbook_of_an_alarm_names_its_alarms() -> None:
+    pages = {file.stem: file.read_text("utf-8") for file in RUNBOOKS}
+    for alarm in PROD.of("CloudWatch::Alarm"):
+        (page,) = re.findall(r"docs/runbooks/([a-z-]+)\.md", alarm["AlarmDescription"])
+        assert f"`{alarm['AlarmName'].removeprefix('cti-scraper-prod-')}`" in pages[page]
