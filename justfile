@@ -33,6 +33,10 @@ lint: setup
 test *arguments="tests":
     ./ctiscraper test {{ arguments }}
 
+# the infrastructure on AWS: venv, render, table, test, cdk
+infra *arguments="test":
+    ./ctiscraper infra {{ arguments }}
+
 # branch coverage of the program
 cov: setup
     {{ bin }}/python -m pytest -n auto --cov --cov-report=term-missing:skip-covered

@@ -168,6 +168,7 @@ class Data(Layer):
             deletion_protection=wanted.protected,
             monitoring_interval=60,
             monitoring_role_arn=watching.attr_arn,
+            database_insights_mode="standard",
             enable_performance_insights=True,
             performance_insights_kms_key_id=self.key.attr_arn,
             performance_insights_retention_period=7,

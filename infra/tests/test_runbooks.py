@@ -9,6 +9,7 @@ from model import ROOT, load
 
 PROD = load("prod")
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+PAGES = [*RUNBOOKS, ROOT / "docs" / "howto" / "deploy-on-aws.md"]
 # Names that a person chooses while he follows a page.
 CHOSEN = {"cti-scraper-prod-restored"}
 
@@ -31,7 +32,7 @@ def mentioned(text: str) -> Iterator[str]:
     yield from re.findall(r"(?<![\w/])/aws/[a-z]+/[\w/-]+\w", text)
 
 
-@pytest.mark.parametrize("file", RUNBOOKS, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.stem)
 def test_what_a_runbook_names_is_there(file: object) -> None:
     known = names()
     for name in mentioned((ROOT / str(file)).read_text("utf-8")):
