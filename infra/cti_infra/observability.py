@@ -22,6 +22,11 @@ COUNTED = {
     "SchedulerErrors": ("scheduler", '{ $.level = "error" || $.level = "critical" }', "Errors"),
     "RefusedLogins": ("web", '{ $.event = "login.refused" }', "RefusedLogins"),
 }
+# When, what is due, and the page that says how.
+REMINDERS = {
+    "Drill": ("cron(0 9 1 1,4,7,10 ? *)", "Restore the database as a drill", "restore"),
+    "Secrets": ("cron(0 9 15 1,4,7,10 ? *)", "Renew the passwords of the services", "secrets"),
+}
 QUERIES = {
     "slowest-requests": (
         "web",
@@ -94,6 +99,7 @@ class Observability(Layer):
             ),
         )
         self._events()
+        self._reminders()
         self._traces()
         self._queries()
 
@@ -269,6 +275,26 @@ class Observability(Layer):
                 event_pattern=pattern,
                 state="ENABLED",
                 targets=[events.CfnRule.TargetProperty(id=severity, arn=self.topics[severity].ref)],
+            )
+
+    def _reminders(self) -> None:
+        """Have people told each quarter of what they alone can do."""
+        for name, (when, what, page) in REMINDERS.items():
+            told = f"CTIScraper {self.environment_settings.name}: {what}. docs/runbooks/{page}.md"
+            events.CfnRule(
+                self,
+                f"{name}Reminder",
+                description=what,
+                schedule_expression=when,
+                state="ENABLED",
+                targets=[
+                    events.CfnRule.TargetProperty(
+                        id="reminder",
+                        arn=self.topics[Severity.WARNING].ref,
+                        # A text of JSON is what SNS is to send.
+                        input=f'"{told}"',
+                    )
+                ],
             )
 
     def _traces(self) -> None:

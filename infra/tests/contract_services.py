@@ -299,6 +299,10 @@ def cache(system: System) -> Iterator[str]:
 
 
 def schedules(system: System) -> Iterator[str]:
+    for rule in system.of("Events::Rule"):
+        when = rule.get("ScheduleExpression")
+        if when is not None and not CRON.fullmatch(when):
+            yield f"{rule.place}: {when} has not the six fields of AWS"
     for plan in system.of("Backup::BackupPlan"):
         for rule in plan["BackupPlan"]["BackupPlanRule"]:
             if not CRON.fullmatch(rule["ScheduleExpression"]):

@@ -55,8 +55,8 @@ ELSEWHERE = {
         ),
         (
             "Recovery Procedures",
-            "A drill against AWS is not built yet",
-            ("RTO: 4-8 hours for full recovery", "Testing: Quarterly disaster recovery drills"),
+            "To be measured by the first drill: [restore](../runbooks/restore.md)",
+            ("RTO: 4-8 hours for full recovery",),
         ),
         (
             "Next Steps",

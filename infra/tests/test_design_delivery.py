@@ -156,3 +156,17 @@ def test_the_pipeline_migrates_before_it_deploys() -> None:
     assert list(stages()) == order
     assert commands("Release")[-1].startswith("./infra/migrate cti-scraper-prod-migrate ")
     assert "Approval" not in {s["Name"] for s in load("dev")["delivery.Pipeline"]["Stages"]}
+
+
+@line(
+    "Recovery Procedures",
+    "Testing: Quarterly disaster recovery drills",
+    at="observability.DrillReminder",
+)
+def test_people_are_told_of_a_drill_each_quarter() -> None:
+    reminder = PROD["observability.DrillReminder"]
+    assert reminder["ScheduleExpression"] == "cron(0 9 1 1,4,7,10 ? *)"
+    (target,) = reminder["Targets"]
+    assert target["Arn"] == "observability.WarningAlerts"
+    assert "docs/runbooks/restore.md" in json.loads(target["Input"])
+    assert "## Drill" in text("docs/runbooks/restore.md")

@@ -436,6 +436,10 @@ MUTANTS: dict[str, tuple[str, Break]] = {
             value="cron(0 5 * * *)",
         ),
     ),
+    "a reminder has five fields": (
+        "schedules",
+        put("observability", "DrillReminder", "ScheduleExpression", value="cron(0 9 1 */3 *)"),
+    ),
     "copies go to no vault": ("schedules", put("dr", "Vault", "BackupVaultName", value="vault")),
     "lines are kept for ever": ("keeping", drop("app", "WebLogGroup", "RetentionInDays")),
     "a log group has another name": (
