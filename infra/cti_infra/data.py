@@ -14,7 +14,7 @@ from constructs import Construct
 from cti_infra.backups import make_backups
 from cti_infra.config import PROJECT, Environment
 from cti_infra.deployment import Deployment
-from cti_infra.layer import Layer, keep, policy
+from cti_infra.layer import Layer, own_key, policy
 from cti_infra.network import POSTGRESQL, REDIS, Network
 from cti_infra.secrets import Secrets
 from cti_infra.storage import Storage
@@ -82,22 +82,7 @@ class Data(Layer):
         return self.database.attr_master_user_secret_secret_arn
 
     def _key(self) -> kms.CfnKey:
-        key = kms.CfnKey(
-            self,
-            "Key",
-            description=f"CTIScraper {self.environment_settings.name}: database, cache, secrets",
-            enable_key_rotation=True,
-            key_policy=policy(
-                {
-                    "Sid": "RightsAreGivenByRoles",
-                    "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:aws:iam::{self.account}:root"},
-                    "Action": "kms:*",
-                    "Resource": "*",
-                }
-            ),
-        )
-        keep(key)
+        key = own_key(self, "Key", "database, cache, secrets")
         kms.CfnAlias(
             self, "KeyAlias", alias_name=f"alias/{self.named('data')}", target_key_id=key.ref
         )

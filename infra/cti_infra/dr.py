@@ -1,14 +1,13 @@
 """What is kept in another region, for the day when the first one is gone."""
 
 from aws_cdk import aws_backup as backup
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from cti_infra.backups import copies_vault
 from cti_infra.config import Environment
 from cti_infra.deployment import Deployment
-from cti_infra.layer import Layer, keep, policy
+from cti_infra.layer import Layer, keep, own_key, policy
 from cti_infra.storage import (
     closed_bucket,
     only_over_tls,
@@ -45,22 +44,7 @@ class Dr(Layer):
             bucket=replica.ref,
             policy_document=policy(only_over_tls(replica)),
         )
-        key = kms.CfnKey(
-            self,
-            "Key",
-            description=f"CTIScraper {environment.name}: copies of the database",
-            enable_key_rotation=True,
-            key_policy=policy(
-                {
-                    "Sid": "RightsAreGivenByRoles",
-                    "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:aws:iam::{self.account}:root"},
-                    "Action": "kms:*",
-                    "Resource": "*",
-                }
-            ),
-        )
-        keep(key)
+        key = own_key(self, "Key", "copies of the database")
         vault = backup.CfnBackupVault(
             self,
             "Vault",

@@ -5,6 +5,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from cti_infra.config import PROJECT, Environment
@@ -135,3 +136,25 @@ def keep(resource: cdk.CfnResource) -> None:
     """Leave a resource where it is when its stack goes."""
     resource.cfn_options.deletion_policy = cdk.CfnDeletionPolicy.RETAIN
     resource.cfn_options.update_replace_policy = cdk.CfnDeletionPolicy.RETAIN
+
+
+def own_key(stack: Layer, name: str, description: str, *further: Document) -> kms.CfnKey:
+    """Return a key that is renewed each year; who may use it, roles and `further` say."""
+    key = kms.CfnKey(
+        stack,
+        name,
+        description=f"CTIScraper {stack.environment_settings.name}: {description}",
+        enable_key_rotation=True,
+        key_policy=policy(
+            {
+                "Sid": "RightsAreGivenByRoles",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{stack.account}:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            },
+            *further,
+        ),
+    )
+    keep(key)
+    return key

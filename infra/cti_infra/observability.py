@@ -2,7 +2,6 @@
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_xray as xray
@@ -13,7 +12,7 @@ from cti_infra.app import App, Base
 from cti_infra.config import PROJECT, Environment
 from cti_infra.dashboard import body
 from cti_infra.deployment import Deployment
-from cti_infra.layer import Document, Layer, keep, policy
+from cti_infra.layer import Document, Layer, own_key, policy
 
 # Lines that are counted: the service's log, what is looked for, and the metric.
 COUNTED = {
@@ -106,30 +105,19 @@ class Observability(Layer):
     def _topics(self) -> dict[Severity, sns.CfnTopic]:
         # Alarms cannot publish under the key that AWS manages for SNS.
         publishers = ("cloudwatch.amazonaws.com", "events.amazonaws.com")
-        key = kms.CfnKey(
+        key = own_key(
             self,
             "AlertsKey",
-            description=f"CTIScraper {self.environment_settings.name}: alerts",
-            enable_key_rotation=True,
-            key_policy=policy(
-                {
-                    "Sid": "RightsAreGivenByRoles",
-                    "Effect": "Allow",
-                    "Principal": {"AWS": f"arn:aws:iam::{self.account}:root"},
-                    "Action": "kms:*",
-                    "Resource": "*",
-                },
-                {
-                    "Sid": "Publishers",
-                    "Effect": "Allow",
-                    "Principal": {"Service": list(publishers)},
-                    "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                    "Resource": "*",
-                    "Condition": {"StringEquals": {"aws:SourceAccount": self.account}},
-                },
-            ),
+            "alerts",
+            {
+                "Sid": "Publishers",
+                "Effect": "Allow",
+                "Principal": {"Service": list(publishers)},
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": self.account}},
+            },
         )
-        keep(key)
         mail = self.given(
             "AlertsTo",
             "alerts_to",
