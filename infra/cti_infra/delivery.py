@@ -271,6 +271,11 @@ class Delivery(Layer):
                     [f"{self._artifacts.attr_arn}/*"],
                     sid="Artifacts",
                 ),
+                statement(
+                    ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
+                    [self._artifacts.attr_arn],
+                    sid="ArtifactsBucket",
+                ),
             ],
         )
 

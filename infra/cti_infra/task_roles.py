@@ -91,11 +91,13 @@ def raw_pages(data: Data, *actions: str) -> list[Document]:
     bucket = data.storage.data.attr_arn
     return [
         statement([f"s3:{action}" for action in actions], [f"{bucket}/{RAW_PREFIX}/*"], sid="Raw"),
+        # Who may list is told that a page is not there; to others S3 says that they may not ask.
+        # That question names no prefix, hence IfExists.
         statement(
             ["s3:ListBucket"],
             [bucket],
             sid="RawNames",
-            conditions={"StringLike": {"s3:prefix": f"{RAW_PREFIX}/*"}},
+            conditions={"StringLikeIfExists": {"s3:prefix": f"{RAW_PREFIX}/*"}},
         ),
     ]
 

@@ -342,11 +342,22 @@ def rights(system: System) -> Iterator[str]:
     for made in system.of("IAM::Role"):
         for policy in made.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
-                for action in statement["Action"]:
-                    if "*" in action:
-                        yield f"{made.place}: {action}"
-                if "*" in statement["Resource"] and not _needs_any(statement):
-                    yield f"{made.place}: {statement['Action']} on anything"
+                for fault in _too_much(statement):
+                    yield f"{made.place}: {fault}"
+                if made.stack == "app" and _hides_what_is_missing(statement):
+                    yield f"{made.place}: is told that a missing page is forbidden"
+
+
+def _too_much(statement: dict[str, Any]) -> Iterator[str]:
+    yield from (action for action in statement["Action"] if "*" in action)
+    if "*" in statement["Resource"] and not _needs_any(statement):
+        yield f"{statement['Action']} on anything"
+
+
+def _hides_what_is_missing(statement: dict[str, Any]) -> bool:
+    """Whether a request for an object, which names no prefix, is not one that may list."""
+    conditions = list(statement.get("Condition", {}))
+    return "s3:ListBucket" in statement["Action"] and conditions != ["StringLikeIfExists"]
 
 
 def _needs_any(statement: dict[str, Any]) -> bool:

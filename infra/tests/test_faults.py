@@ -458,6 +458,17 @@ MUTANTS: dict[str, tuple[str, Break]] = {
         "rights",
         put("app", "WorkerTaskRole", *RIGHTS, 0, "Resource", value=["*"]),
     ),
+    "a missing page is forbidden": (
+        "rights",
+        put(
+            "app",
+            "WebTaskRole",
+            *RIGHTS,
+            1,
+            "Condition",
+            value={"StringLike": {"s3:prefix": "raw/*"}},
+        ),
+    ),
     "traces go where nobody listens": (
         "traces",
         told(WEB, "web", "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317"),
