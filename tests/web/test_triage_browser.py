@@ -162,6 +162,7 @@ async def test_notes_and_marked_words_in_the_pane(
     await pane.get_by_label("A note for the team").fill("Seen <b>here</b>\ntoo")
     await pane.get_by_role("button", name="Keep the note").click()
     await pane.locator(".notes .words").get_by_text("Seen <b>here</b>").wait_for()
+    assert await desk.evaluate("document.activeElement.id") == "notes-title"
     await desk.evaluate(
         """() => {
             const body = document.querySelector("#pane .body");
@@ -184,6 +185,8 @@ async def test_notes_and_marked_words_in_the_pane(
     )  # fmt: skip
     await pane.get_by_role("button", name="Unmark these words").click()
     await pane.locator("mark.n").wait_for(state="detached")
+    await desk.locator("#toast").get_by_text("Removed.", exact=True).wait_for()
+    assert await desk.evaluate("document.activeElement.id") == "highlights-title"
     await pane.locator(".triage").get_by_role("button", name="In review").click()
     await desk.locator("#a-1.is-review").wait_for()
     assert await pane.locator(".state-choice.on").inner_text() == "In review"
