@@ -152,6 +152,23 @@ async def test_many_are_changed_and_undone(
     assert watch.faults == []
 
 
+async def test_paper_has_the_whole_text_and_nothing_to_press(
+    desk: Page, site: str, shelf: Shelf
+) -> None:
+    shelf.article("n0", html="<p>Seen.</p><details><summary>How</summary><p>In full.</p></details>")
+    shelf.article("n1")
+    watch = Watch(desk, site)
+    await desk.goto("/articles/1")
+    folded = desk.locator(".body details p")
+    assert await desk.locator(".trail").is_visible()
+    assert not await folded.is_visible()
+    await desk.emulate_media(media="print")
+    assert not await desk.locator(".trail").is_visible()
+    assert await folded.is_visible()
+    assert await desk.locator("button:visible, input:visible, textarea:visible").count() == 0
+    assert watch.faults == []
+
+
 async def test_notes_and_marked_words_in_the_pane(
     desk: Page, site: str, database: str, shelf: Shelf
 ) -> None:
