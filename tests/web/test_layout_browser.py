@@ -49,6 +49,21 @@ async def test_a_long_name_leaves_the_other_columns_in_sight(
         assert (path, hidden) == (path, 0)
 
 
+async def test_what_can_be_done_with_users_is_in_sight_on_a_tablet(
+    page: Page,  # noqa: F811 - a fixture
+    database: str,
+) -> None:
+    async with Database(database, size=1) as opened:
+        await Users(opened).add("long" * 20, name=LONG[:100], role=Role.ANALYST)
+    await page.set_viewport_size({"width": 820, "height": 800})
+    await page.goto("/users")
+    hidden = await page.evaluate(
+        "(() => { const one = document.querySelector('.wide');"
+        " return one.scrollWidth - one.clientWidth })()"
+    )
+    assert hidden == 0
+
+
 async def test_the_accounts_are_written_as_a_sum(
     page: Page,  # noqa: F811 - a fixture
     shelf: Shelf,  # noqa: F811 - a fixture
