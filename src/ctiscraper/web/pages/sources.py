@@ -11,7 +11,7 @@ from ctiscraper.types import Health, SourceSettings
 from ctiscraper.views import SourceOverview
 from ctiscraper.web.auditing import tell_of_source
 from ctiscraper.web.deps import (
-    AccountsDep,
+    AccountsSoonDep,
     ActorDep,
     OverviewDep,
     SourcesDep,
@@ -38,7 +38,7 @@ _SHOWN_APART = {"key", "name", "url", "feed_url", "robots", "selectors", "tier",
 async def source_list(
     request: Request,
     overview: OverviewDep,
-    accounts: AccountsDep,
+    accounts: AccountsSoonDep,
     chosen: Annotated[SourcePageFilters, Query()],
 ) -> Response:
     """Every source, those in trouble first."""
