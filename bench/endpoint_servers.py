@@ -31,6 +31,7 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.types import Text
 
+from ctiscraper.config import Settings
 from ctiscraper.db.article_rows import SUMMARY
 from ctiscraper.db.session import Database
 from ctiscraper.loop import run_async
@@ -225,7 +226,9 @@ async def run(name: str, conninfo: str) -> None:
         if name == "ours":
             configure_logs(json=True)
             async with Database(conninfo, size=POOL) as database:
-                await serve(create_app(WebServices(database=database)), listening)
+                await serve(
+                    create_app(WebServices(database=database, keep=Settings().keep())), listening
+                )
             return
         app = await raw(conninfo) if name == "raw" else orm(conninfo)
         logging.disable()

@@ -43,4 +43,5 @@ def test_what_nobody_foresaw_ends_one_round_alone(
         assert store.kept.wait(60)
     assert store.get(digest) == b"a page"
     assert outbox.waiting() == Waiting()
-    assert "outbox_failed" in capsys.readouterr().out
+    # Where logs go depends on who has set them up in this process.
+    assert "outbox_failed" in "".join(capsys.readouterr())

@@ -3,6 +3,7 @@
 import asyncio
 
 from ctiscraper.access.cookies import session_key
+from ctiscraper.db.principals import Principals
 from ctiscraper.db.sessions import Sessions
 from ctiscraper.db.sign_on import LostForms, SessionForms, UsedStates
 from ctiscraper.identity import Role
@@ -78,3 +79,15 @@ async def test_a_form_of_a_session_that_ended_waits_for_its_owner_alone(stage: S
     assert await forms.take(jane) == ""
     await forms.keep(jane + john, "of nobody")
     assert await forms.take(jane + john) == ""
+
+
+async def test_a_session_without_a_password_that_was_just_given_has_no_such_time(
+    stage: Stage,
+) -> None:
+    """A time that is only just over is still to come for whoever's clock is late."""
+    for minutes, has_time in ((0, False), (10, True)):
+        shown = await session_of(stage.database, await person(stage.database, login=f"m{minutes}"),
+                                 sudo_minutes=minutes)  # fmt: skip
+        found = await Principals(stage.database).of_session(session_key(shown))
+        assert found is not None
+        assert (found.sudo_until is not None) is has_time

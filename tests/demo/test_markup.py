@@ -19,6 +19,10 @@ FOLDED = "<details><summary>why</summary>\n<p>text</p>\n</details>\n<p>after</p>
         ("- one\n  more\n- two", "<ul><li>one more</li><li>two</li></ul>"),
         ("> said\n> he", "<blockquote><p>said he</p></blockquote>"),
         ("`a<b` **c**", "<p><code>a&lt;b</code> <strong>c</strong></p>"),
+        (
+            "*d* and 2*3, e*f*g, `*` **h**",
+            "<p><em>d</em> and 2*3, e*f*g, <code>*</code> <strong>h</strong></p>",
+        ),
         ("[d](https://e.example/)", '<p><a href="https://e.example/">d</a></p>'),
         (
             "```sh\na <b>\n\n# c\n```",

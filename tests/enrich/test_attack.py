@@ -222,7 +222,8 @@ def test_hostile_texts_take_time_by_their_length_alone(piece: str) -> None:
 
     seconds(1000)
     short = max(seconds(100_000), 0.01)
-    assert seconds(800_000) < 8 * short * 3
+    # A collection of garbage may fall into one of them.
+    assert min(seconds(800_000) for _ in range(3)) < 8 * short * 3
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ async def heard_by(listener: Listener, bell: RedisBell, tier: Tier) -> None:
     async with asyncio.timeout(PATIENCE):
         while not listener.heard:
             bell.ring(tier)
+            await waiting_are(bell, {tier.value: 0 for tier in Tier})
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(listener.rung.wait(), TICK_SECONDS + 0.2)
     listener.rung.clear()

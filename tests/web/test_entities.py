@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import httpx2
 import msgspec
@@ -23,6 +24,7 @@ from db import claimed
 from db.stage import Stage
 
 OTHER = make.settings("other", "other.example")
+STYLES = re.compile(r'href="(/static/[^"]+\.css[^"]*)"')
 TEXT = "Intro words here.\nIndicators\nThe loader calls evil[.]example.org twice. More words."
 PLACE = (TEXT.index("evil"), TEXT.index(" twice"))
 
@@ -164,6 +166,8 @@ async def test_similar_articles_come_with_what_is_shared(
     page = (await client.get(f"/articles/{first}")).text
     assert "Similar articles" in page
     assert f'<a href="/articles/{second}"' in page
+    beside = (await client.get("/")).text
+    assert set(STYLES.findall(page)) <= set(STYLES.findall(beside)), "it opens beside the list too"
     for wrong, status in (("999/similar", 404), (f"{first}/similar?limit=0", 422)):
         assert (await client.get(f"/api/v1/articles/{wrong}")).status_code == status
 

@@ -98,6 +98,7 @@ async def test_a_verdict_leaves_the_list_and_what_was_unfolded(
     await expect(named.locator(".thing > details[open]")).to_have_count(2)
     await thing.get_by_role("button", name="Undo").click()
     await expect(thing.locator(".decided")).to_have_count(0)
+    await expect(page.locator("#toast")).to_have_text("Undone.")
     assert page.url.partition("#")[0] == f"{site}/"
     assert await page.locator("#a-1").is_visible()
     assert watch.faults == []

@@ -44,6 +44,12 @@ async def enter(page: Page, password: str = PASSWORD) -> None:
     await page.get_by_role("button", name="Log in", exact=True).click()
 
 
+async def forget(page: Page) -> None:
+    """Lose the session with no page open that would still ask with it."""
+    await page.goto("about:blank")
+    await page.context.clear_cookies()
+
+
 async def opened_details(page: Page) -> None:
     """Show all that a page shows on demand."""
     for more in await page.locator("details.more > summary").all():
@@ -94,7 +100,7 @@ async def test_somebody_logs_in_changes_his_password_and_leaves(
     await page.get_by_role("button", name="Change the password").click()
     await page.wait_for_url("**/account?done=password")
     assert watch.faults == []
-    await page.context.clear_cookies()
+    await forget(page)
     await enter(page)
     assert "is wrong" in await page.locator("#wrong").inner_text()
     await enter(page, OTHER)
@@ -116,14 +122,14 @@ async def test_an_app_is_asked_for_its_code(page: Page, site: str, people: Datab
     await page.get_by_role("button", name="Ask for codes from now on").click()
     codes = await page.locator(".recovery code").all_inner_texts()
     assert len(codes) == 10
-    await page.context.clear_cookies()
+    await forget(page)
     await enter(page)
     await page.get_by_label("Code of your app").fill(
         secret.at(people.clock() + timedelta(seconds=30))
     )
     await page.get_by_role("button", name="Log in").click()
     await page.wait_for_url(f"{site}/")
-    await page.context.clear_cookies()
+    await forget(page)
     await enter(page)
     await page.get_by_label("Code of your app").fill(codes[0].upper())
     await page.get_by_role("button", name="Log in").click()
@@ -156,7 +162,7 @@ async def test_a_passkey_is_made_and_lets_in_once_for_each_challenge(
     await page.get_by_role("button", name="Make a passkey").click()
     await page.wait_for_url("**/account?done=passkey")
     assert await page.locator("bdi", has_text="Laptop").is_visible()
-    await context.clear_cookies()
+    await forget(page)
 
     await page.goto("/login?next=/sources")
     async with page.expect_request("**/login/passkey") as sent:
@@ -164,7 +170,7 @@ async def test_a_passkey_is_made_and_lets_in_once_for_each_challenge(
         await page.wait_for_url(f"{named}/sources")
     assert watch.faults == []
     body = (await sent.value).post_data
-    await context.clear_cookies()
+    await forget(page)
     replayed = await page.request.post(
         "/login/passkey",
         data=str(body),

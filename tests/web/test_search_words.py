@@ -47,7 +47,7 @@ async def test_a_mistake_is_shown_under_the_box(
     assert shown.status_code == 422
     assert said in shown.text
     assert typed[position : position + length].strip() in shown.text
-    assert 'aria-describedby="mistake"' in shown.text
+    assert 'aria-describedby="mistake" autofocus' in shown.text, "it can be corrected at once"
     assert '<details class="help" open>' in shown.text
 
 

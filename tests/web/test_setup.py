@@ -46,6 +46,7 @@ async def test_nothing_else_is_answered_before(stranger: httpx2.AsyncClient) -> 
         answer = await stranger.request(method, address, headers=SAME_SITE)
         assert answer.status_code == 503, rule
         assert "Nobody may log in yet" in answer.text
+        assert "<nav" not in answer.text, "what cannot be opened is not offered"
 
 
 async def test_the_first_visit_makes_the_administrator_and_logs_him_in(

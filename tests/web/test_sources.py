@@ -74,6 +74,7 @@ async def test_pages_add_a_source_without_script(database: str, tmp_path: Path) 
         assert (await client.post("/sources/k/check", headers=FORM)).status_code == 303
         removed = await client.post("/sources/k/remove", content="reason=dull", headers=FORM)
         assert removed.status_code == 303
+        assert "its articles stay" in (await client.get(removed.headers["location"])).text
         assert "This source was removed" in (await client.get("/sources/k")).text
 
 

@@ -37,6 +37,7 @@ async def test_techniques_are_counted_over_the_asked_articles(
     assert attribute(tree, ".cell a", "href").startswith("/indicators/")
     tree = await page(client, "/techniques?q=loader&source=bolt&since=&until=")
     assert words(tree, ".head .facts")[0].startswith("2 named in 1 article")
+    assert "1 article" in words(tree, ".matrix .num")
     assert not tree.css(".tagged")
 
 

@@ -152,6 +152,23 @@ async def test_many_are_changed_and_undone(
     assert watch.faults == []
 
 
+async def test_paper_has_the_whole_text_and_nothing_to_press(
+    desk: Page, site: str, shelf: Shelf
+) -> None:
+    shelf.article("n0", html="<p>Seen.</p><details><summary>How</summary><p>In full.</p></details>")
+    shelf.article("n1")
+    watch = Watch(desk, site)
+    await desk.goto("/articles/1")
+    folded = desk.locator(".body details p")
+    assert await desk.locator(".trail").is_visible()
+    assert not await folded.is_visible()
+    await desk.emulate_media(media="print")
+    assert not await desk.locator(".trail").is_visible()
+    assert await folded.is_visible()
+    assert await desk.locator("button:visible, input:visible, textarea:visible").count() == 0
+    assert watch.faults == []
+
+
 async def test_notes_and_marked_words_in_the_pane(
     desk: Page, site: str, database: str, shelf: Shelf
 ) -> None:
@@ -162,6 +179,7 @@ async def test_notes_and_marked_words_in_the_pane(
     await pane.get_by_label("A note for the team").fill("Seen <b>here</b>\ntoo")
     await pane.get_by_role("button", name="Keep the note").click()
     await pane.locator(".notes .words").get_by_text("Seen <b>here</b>").wait_for()
+    assert await desk.evaluate("document.activeElement.id") == "notes-title"
     await desk.evaluate(
         """() => {
             const body = document.querySelector("#pane .body");
@@ -184,6 +202,8 @@ async def test_notes_and_marked_words_in_the_pane(
     )  # fmt: skip
     await pane.get_by_role("button", name="Unmark these words").click()
     await pane.locator("mark.n").wait_for(state="detached")
+    await desk.locator("#toast").get_by_text("Removed.", exact=True).wait_for()
+    assert await desk.evaluate("document.activeElement.id") == "highlights-title"
     await pane.locator(".triage").get_by_role("button", name="In review").click()
     await desk.locator("#a-1.is-review").wait_for()
     assert await pane.locator(".state-choice.on").inner_text() == "In review"

@@ -28,7 +28,7 @@ AND = sql.SQL(" AND ")
 _TRUE = sql.SQL("true")
 _ARTICLES = sql.SQL("article a")
 # Counting is left out where the server's statistics say that there are so many times more.
-_SURELY = 2
+_SURELY = 1.3
 # The bitmap of a common word stays exact: an inexact one would be verified in every text. To
 # compile a statement, or to start processes for it, takes longer than it does.
 _SET_UP = (
@@ -341,7 +341,7 @@ def _all_along(wanted: Wanted, along: Driver) -> int | None:
     # Near-duplicates name it as well, and are left out: there may be as many of them again.
     if len(wanted.filters) > 1 or len(wanted.walked) > 1:
         return None
-    return FOUND_MOST if (along.articles or 0) > FOUND_MOST * _SURELY else None
+    return FOUND_MOST if (along.articles or 0) > FOUND_MOST * 2 else None
 
 
 def _all_of(wanted: Wanted) -> int | None:

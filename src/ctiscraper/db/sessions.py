@@ -29,7 +29,8 @@ class Sessions:
                 INSERT INTO user_session (id, user_id, ip, agent, sudo_until)
                 VALUES (%s, %s, %s, %s, now() + make_interval(mins => %s))
                 """,
-                (key, user_id, ip, agent[:400], sudo_minutes),
+                # Now is not yet past by the clocks of others.
+                (key, user_id, ip, agent[:400], sudo_minutes or None),
             )
 
     async def begin(

@@ -1,8 +1,11 @@
 """What is kept of logins by a provider: which were finished, and forms that wait for one."""
 
 from hashlib import sha256
+from typing import ClassVar, Generic, TypeVar
 
 from ctiscraper.db.session import Database
+
+Owner = TypeVar("Owner", bytes, int)
 
 # How long somebody may take to log in at the provider.
 ON_THE_WAY_SECONDS = 600
@@ -29,68 +32,48 @@ class UsedStates:
             return cursor.rowcount == 1
 
 
-class SessionForms:
-    """What was sent by a session that has to show first who it is: one form each, and sealed."""
+class _Forms(Generic[Owner]):
+    """Forms that wait for a login by a provider: one for each owner, and sealed."""
+
+    _KEEP: ClassVar[str]
+    _DROP: ClassVar[str]
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def keep(self, session: bytes, typed: str) -> None:
-        """Keep a form in place of the one before; empty is none."""
+    async def keep(self, owner: Owner, typed: str) -> None:
+        """Keep a form in place of the one before; empty is none, and nobody is no owner."""
         async with self._database.transaction() as conn:
-            await conn.execute("DELETE FROM session_form WHERE session_id = %s", (session,))
+            await conn.execute(self._DROP, (owner,))
             if typed:
-                await conn.execute(
-                    """
-                    INSERT INTO session_form (session_id, typed)
-                    SELECT id, %s FROM user_session WHERE id = %s
-                    ON CONFLICT (session_id)
-                        DO UPDATE SET typed = excluded.typed, kept_at = now()
-                    """,
-                    (typed, session),
-                )
+                await conn.execute(self._KEEP, (typed, owner))
 
-    async def take(self, session: bytes) -> str:
+    async def take(self, owner: Owner) -> str:
         """Return the form that is kept, once; empty where there is none, or too old a one."""
+        fresh = " RETURNING typed, kept_at > now() - make_interval(secs => %s)"
         async with self._database.connection() as conn:
-            cursor = await conn.execute(
-                """
-                DELETE FROM session_form WHERE session_id = %s
-                RETURNING typed, kept_at > now() - make_interval(secs => %s)
-                """,
-                (session, 2 * ON_THE_WAY_SECONDS),
-            )
+            cursor = await conn.execute(self._DROP + fresh, (owner, 2 * ON_THE_WAY_SECONDS))
             row = await cursor.fetchone()
         return str(row[0]) if row is not None and row[1] else ""
 
 
-class LostForms:
-    """What people sent whose session had ended, until they are back: one form each, and sealed."""
+class SessionForms(_Forms[bytes]):
+    """What was sent by a session that has to show first who it is."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    _DROP = "DELETE FROM session_form WHERE session_id = %s"
+    _KEEP = """
+        INSERT INTO session_form (session_id, typed)
+        SELECT id, %s FROM user_session WHERE id = %s
+        ON CONFLICT (session_id) DO UPDATE SET typed = excluded.typed, kept_at = now()
+    """
 
-    async def keep(self, user_id: int, typed: str) -> None:
-        """Keep a form in place of the one before; nothing for a user who is gone."""
-        async with self._database.connection() as conn:
-            await conn.execute(
-                """
-                INSERT INTO lost_form (user_id, typed)
-                SELECT id, %s FROM app_user WHERE id = %s
-                ON CONFLICT (user_id) DO UPDATE SET typed = excluded.typed, kept_at = now()
-                """,
-                (typed, user_id),
-            )
 
-    async def take(self, user_id: int) -> str:
-        """Return the form that is kept, once; empty where there is none, or too old a one."""
-        async with self._database.connection() as conn:
-            cursor = await conn.execute(
-                """
-                DELETE FROM lost_form WHERE user_id = %s
-                RETURNING typed, kept_at > now() - make_interval(secs => %s)
-                """,
-                (user_id, 2 * ON_THE_WAY_SECONDS),
-            )
-            row = await cursor.fetchone()
-        return str(row[0]) if row is not None and row[1] else ""
+class LostForms(_Forms[int]):
+    """What people sent whose session had ended, until they are back."""
+
+    _DROP = "DELETE FROM lost_form WHERE user_id = %s"
+    _KEEP = """
+        INSERT INTO lost_form (user_id, typed)
+        SELECT id, %s FROM app_user WHERE id = %s
+        ON CONFLICT (user_id) DO UPDATE SET typed = excluded.typed, kept_at = now()
+    """

@@ -8,6 +8,7 @@ from typing import Final
 _INLINE: Final = (
     (re.compile(r"`([^`]+)`"), r"<code>\1</code>"),
     (re.compile(r"\*\*([^*]+)\*\*"), r"<strong>\1</strong>"),
+    (re.compile(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])"), r"<em>\1</em>"),
     (re.compile(r"\[([^\[\]]+)\]\((https?://[^)\s]+)\)"), r'<a href="\2">\1</a>'),
 )
 _FENCE: Final = "```"

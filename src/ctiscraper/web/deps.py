@@ -51,6 +51,7 @@ from ctiscraper.weighing import DEFAULT_WEIGHTS, Weights
 Part = TypeVar("Part")
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+ACCOUNTS_BY_THE_WAY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +189,15 @@ async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     return report
 
 
+async def accounts_soon(request: Request, overview: OverviewDep) -> AccountingReport:
+    """Return the accounts as they were a minute ago at most, for what shows them by the way."""
+    kept = request.app.state.accounts
+    assert isinstance(kept, Recent)
+    report = await kept.get_soon("all", overview.accounting, within=ACCOUNTS_BY_THE_WAY_SECONDS)
+    assert isinstance(report, AccountingReport)
+    return report
+
+
 async def operations(request: Request, given: Services) -> OperationsReport:
     """Return the state of operations, for all who ask within a moment the same."""
     kept, board = request.app.state.operations, request.app.state.board
@@ -236,6 +246,7 @@ StoriesDep = Annotated[Stories, Depends(over(Stories))]
 StoryPagesDep = Annotated[StoryPages, Depends(over(StoryPages))]
 ScoresDep = Annotated[SourceScores, Depends(over(SourceScores))]
 AccountsDep = Annotated[AccountingReport, Depends(accounts)]
+AccountsSoonDep = Annotated[AccountingReport, Depends(accounts_soon)]
 OperationsDep = Annotated[OperationsReport, Depends(operations)]
 SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
 ScoreboardDep = Annotated[Scoreboard, Depends(_scoreboard)]

@@ -95,10 +95,12 @@ def ago(when: datetime | None, now: datetime) -> str:
     if when is None:
         return "never"
     seconds = (now - when).total_seconds()
-    words = _distance(abs(seconds))
-    if words is None:
-        return "now" if seconds >= 0 else "in a moment"
-    return f"{words} ago" if seconds >= 0 else f"in {words}"
+    if seconds >= 0:
+        words = _distance(seconds)
+        return f"{words} ago" if words else "now"
+    # What was just set to 30 days is not 29 days away: the nearest day counts.
+    words = _distance(-seconds + _DAY / 2 if -seconds >= 2 * _DAY else -seconds)
+    return f"in {words}" if words else "in a moment"
 
 
 def _distance(seconds: float) -> str | None:

@@ -27,6 +27,7 @@ _DONE = {
     "checking": "It is asked as soon as its host may be.",
     "mended": "The fix is in place; the source is asked at once. You can undo it below.",
     "paused": "It is paused: nothing is asked of it until somebody resumes it.",
+    "removed": "The source is removed: it is asked no more, and its articles stay.",
     "resumed": "It is collected again, and asked at once.",
     "saved": "The settings are saved; the source is asked at once. You can undo it below.",
     "undone": "The last change is undone.",
@@ -89,7 +90,7 @@ class FixForm(VersionForm):
 
 
 class SourcePageFilters(BaseModel):
-    """What was done on the page of a source before it is shown again."""
+    """What was done with a source before its page, or the list, is shown again."""
 
     model_config = ConfigDict(extra="ignore")
 

@@ -11,7 +11,7 @@ from ctiscraper.types import Health, SourceSettings
 from ctiscraper.views import SourceOverview
 from ctiscraper.web.auditing import tell_of_source
 from ctiscraper.web.deps import (
-    AccountsDep,
+    AccountsSoonDep,
     ActorDep,
     OverviewDep,
     SourcesDep,
@@ -35,13 +35,19 @@ _SHOWN_APART = {"key", "name", "url", "feed_url", "robots", "selectors", "tier",
 
 
 @router.get("")
-async def source_list(request: Request, overview: OverviewDep, accounts: AccountsDep) -> Response:
+async def source_list(
+    request: Request,
+    overview: OverviewDep,
+    accounts: AccountsSoonDep,
+    chosen: Annotated[SourcePageFilters, Query()],
+) -> Response:
     """Every source, those in trouble first."""
     sources = await overview.sources()
     return render(
         "sources.html",
         {
             "pulse": await overview.pulse(),
+            "done": chosen.words,
             "sources": sorted(sources, key=_rank),
             "accounts": {entry.source.key: entry.accounting for entry in accounts.sources},
         },
@@ -118,7 +124,7 @@ async def remove_source(
     source = await sources.get(key)
     await sources.remove(key, actor=actor, reason=form.reason)
     tell_of_source(request, key, source.settings, None, reason=form.reason)
-    return RedirectResponse("/sources", 303)
+    return RedirectResponse("/sources?done=removed", 303)
 
 
 async def _switch(

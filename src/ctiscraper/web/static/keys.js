@@ -3,6 +3,12 @@
 (() => {
   const root = document.documentElement;
   root.classList.add("has-script");
+  // On a phone the way to the pages scrolls: where the reader is stays in sight.
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) {
+    const nav = here.parentElement;
+    nav.scrollLeft = here.offsetLeft - nav.offsetLeft - (nav.clientWidth - here.offsetWidth) / 2;
+  }
 
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const one = (selector) => document.querySelector(selector);

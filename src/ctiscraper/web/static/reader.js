@@ -130,23 +130,34 @@
         location.assign(address);
         return false;
       }
+      const part = form.closest("[data-part]");
+      const isInside = form.contains(document.activeElement) && part && part.dataset.part;
       for (const name of ["body", "named", "notes", "highlights"]) {
         const fresh = one(`[data-part="${name}"]`, page);
         const old = one(`.beside [data-part="${name}"]`);
         if (fresh && old) old.replaceWith(...adopt([fresh]));
       }
       document.dispatchEvent(new Event("marks"));
-      say("Kept.");
+      say(told(action));
       for (const id of unfolded) unfold(document.getElementById(id));
       const entity = fields.get("entity");
       const at = entity && (isCard && one(`mark.m[tabindex][data-e="${CSS.escape(entity)}"]`)
         || one(`#e-${CSS.escape(entity)} summary`));
       if (at) at.focus({ preventScroll: true });
+      else if (isInside) settleIn(isInside);
       return true;
     } catch (error) {
       say(error.message);
       return false;
     }
+  };
+  const told = (action) => action.endsWith("/undo") ? "Undone." : action.endsWith("/remove") ? "Removed." : "Kept.";
+  // The form is gone with what was typed: whoever was in it goes on at its heading, with no key in between.
+  const settleIn = (name) => {
+    const title = one(`.beside [data-part="${name}"] h2`);
+    if (!title) return;
+    title.tabIndex = -1;
+    title.focus({ preventScroll: true });
   };
 
   document.addEventListener("submit", async (event) => {
