@@ -37,7 +37,7 @@ async def site(database: str) -> AsyncIterator[str]:
     with listen("127.0.0.1", 0) as listening:
         async with Database(database, size=4) as opened:
             app = create_app(WebServices(database=opened, matrix=MATRIX))
-            app.state.live = Live(opened, look=0.1)
+            app.state.live = Live(opened, look=0.1, share=1.0)
             serving = asyncio.create_task(serve(app, listening))
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
             serving.cancel()

@@ -27,6 +27,8 @@ async def test_settings_are_shown_to_who_may_read_them(database: str, tmp_path: 
         page = (await desk.client.get("/settings")).text
         assert "CTISCRAPER_MIN_GAP" in page
         assert "me@acme.example" in page
+        assert "<code>worker</code>" in page
+        assert "`" not in page
         rows = (await desk.client.get("/api/v1/settings")).json()
         assert {row["origin"] for row in rows} >= {"default", "command line"}
         viewer = await token_of(desk.walk.database, await person(desk.walk.database, Role.VIEWER))

@@ -166,6 +166,8 @@ async def test_paper_has_the_whole_text_and_nothing_to_press(
     assert not await desk.locator(".trail").is_visible()
     assert await folded.is_visible()
     assert await desk.locator("button:visible, input:visible, textarea:visible").count() == 0
+    for unsaid in ("#notes-title", "#highlights-title", "a[href$='.md']"):
+        assert not await desk.locator(unsaid).first.is_visible(), unsaid
     assert watch.faults == []
 
 

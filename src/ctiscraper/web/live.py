@@ -20,7 +20,7 @@ HEARTBEAT_SECONDS = 15.0
 LISTENERS_MOST = 200
 LISTENERS_OF_ONE = 6
 # Counting what waits may take this share of the time.
-_SHARE = 0.02
+SHARE = 0.02
 # Whoever shows neither session nor token is let in anew now and then.
 _KEYLESS_SECONDS = 300.0
 _RETRY_MILLISECONDS = 3000
@@ -72,10 +72,12 @@ class Live:
         look: float = LOOK_SECONDS,
         heartbeat: float = HEARTBEAT_SECONDS,
         most: int = LISTENERS_MOST,
+        share: float = SHARE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._reader = LiveReader(database)
         self._look, self.heartbeat, self._most, self._clock = look, heartbeat, most, clock
+        self._share = share
         self._listeners: set[Listener] = set()
         self._changed = asyncio.Event()
         self._looking: asyncio.Task[None] | None = None
@@ -178,7 +180,7 @@ class Live:
             except StorageError as error:
                 log.warning("live_look_failed", detail=str(error))
             spent = self._clock() - began
-            await asyncio.sleep(max(self._look, spent / _SHARE))
+            await asyncio.sleep(max(self._look, spent / self._share))
 
     async def _look_once(self) -> None:
         newest, added = self._newest, 0

@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.auditing import tell
-from ctiscraper.web.deps import AccountsDep, ItemsDep, OverviewDep, QueueDep, after_change
+from ctiscraper.web.deps import AccountsSoonDep, ItemsDep, OverviewDep, QueueDep, after_change
 from ctiscraper.web.ended import act
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
@@ -28,7 +28,7 @@ STATES = (
 async def accounting(
     request: Request,
     overview: OverviewDep,
-    accounts: AccountsDep,
+    accounts: AccountsSoonDep,
     items: ItemsDep,
     chosen: Annotated[QueuePageFilters, Query()],
 ) -> Response:
