@@ -67,6 +67,7 @@ async def test_somebody_logs_in_and_comes_to_where_he_wanted(
     cookie = next(c for c in answer.headers.get_list("set-cookie") if c.startswith("ctiscraper="))
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
+    assert "Max-Age=43200" in cookie
     assert (await stranger.get("/stories")).status_code == 200
     entries = (await Audit(opened).page(AuditQuery())).entries
     assert [(one.action, one.actor_name) for one in entries] == [

@@ -12,11 +12,11 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
-from ctiscraper.access.cookies import csrf_token, new_session, session_key
+from ctiscraper.access.cookies import new_session, session_key
 from ctiscraper.access.identity_claims import Identity
 from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.oidc import Provider
-from ctiscraper.admission import SUDO_MINUTES
+from ctiscraper.admission import SUDO_MINUTES, Admitted
 from ctiscraper.audit_views import ActorKind, Deed
 from ctiscraper.db.identities import Identities, SignedOn
 from ctiscraper.db.sessions import Sessions
@@ -27,9 +27,8 @@ from ctiscraper.identity import signature
 from ctiscraper.web import auditing
 from ctiscraper.web.cookie_names import session_cookie
 from ctiscraper.web.deps import Services, WebServices
-from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of, resume
+from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of, enter
 from ctiscraper.web.guarded import GuardedRoute, doorman, principal_of
-from ctiscraper.web.known_browser import remember_browser
 from ctiscraper.web.on_the_way import (
     TARGET_MOST,
     Sent,
@@ -187,8 +186,8 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
         # A role that was given or taken counts at once.
         doorman(request).forget()
     await _note_login(request, user, known_by)
-    sessions, cookie = Sessions(database), session_cookie(request)
-    if former := request.cookies.get(cookie):
+    sessions = Sessions(database)
+    if former := request.cookies.get(session_cookie(request)):
         await sessions.end(session_key(former))
         doorman(request).forget()
     secret = new_session()
@@ -196,14 +195,8 @@ async def _signed_in(request: Request, identity: Identity, target: str) -> Respo
     await sessions.add(session_key(secret), user.user_id, ip=_ip(request), agent=agent)
     # What was sent before, by a session that had ended, waits for him.
     typed = await LostForms(database).take(user.user_id)
-    given, csrf = request.app.state.services, csrf_token(secret)
-    answer = resume(request, given, typed, user_id=user.user_id, csrf=csrf)
-    if answer is None:
-        answer = RedirectResponse(target, 303, {"cache-control": "no-store"})
-    is_secure = request.url.scheme == "https"
-    answer.set_cookie(cookie, secret, secure=is_secure, httponly=True, samesite="lax")
-    remember_browser(request, answer, user.user_id)
-    return answer
+    admitted = Admitted(cookie=secret, user_id=user.user_id, name=user.name)
+    return enter(request, request.app.state.services, admitted, target=target, typed=typed)
 
 
 async def _note_login(request: Request, user: SignedOn, known_by: dict[str, str]) -> None:
