@@ -24,7 +24,7 @@ class Servers:
 
     old: OwnServer
     new: OwnServer
-    count: int = 0
+    filled: bool = False
 
     @property
     def source(self) -> str:
@@ -36,13 +36,16 @@ class Servers:
 
     def fresh(self, rows: int) -> None:
         """Fill a new source, and empty the target."""
-        for server, owner in ((self.old, "cti"), (self.new, "rds")):
-            server.run(
-                "DROP DATABASE IF EXISTS cti WITH (FORCE)", f"CREATE DATABASE cti OWNER {owner}"
-            )
-        upgrade(self.source)
-        with psycopg.connect(self.source) as conn, psycopg.ClientCursor(conn) as cursor:
-            cursor.execute(FILL.replace("%(rows)s", str(rows)).encode())
+        if not self.filled:
+            self.old.run("CREATE DATABASE filled OWNER cti")
+            place = self.old.conninfo("filled", user="cti")
+            upgrade(place)
+            with psycopg.connect(place) as conn, psycopg.ClientCursor(conn) as cursor:
+                cursor.execute(FILL.replace("%(rows)s", str(rows)).encode())
+            self.filled = True
+        gone = "DROP DATABASE IF EXISTS cti WITH (FORCE)"
+        self.old.run(gone, "CREATE DATABASE cti OWNER cti TEMPLATE filled")
+        self.new.run(gone, "CREATE DATABASE cti OWNER rds")
 
     def rows(self, place: str, table: str) -> int:
         with psycopg.connect(place) as conn:

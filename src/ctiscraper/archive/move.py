@@ -11,6 +11,8 @@ from ctiscraper.db.migrate import upgrade
 from ctiscraper.db.move import preflight, source, target
 from ctiscraper.db.move.links import Side, open_side
 from ctiscraper.db.move.tables import (
+    PARTS,
+    Brought,
     Table,
     TablePrint,
     copy_all,
@@ -152,7 +154,8 @@ async def _follow(work: _Work) -> tuple[int, ...]:
     while len(passes) < MOST_PASSES:
         began = time.monotonic()
         async with _one_moment(work.source):
-            changed, _ = await _make_equal(work)
+            brought = await _make_equal(work)
+        changed = sum(one.rows for one in brought.values())
         work.told(f"{changed:,} rows had changed, in {time.monotonic() - began:.1f} s")
         passes.append(changed)
         if changed <= FEW or (len(passes) > 1 and changed >= passes[-2]):
@@ -160,12 +163,11 @@ async def _follow(work: _Work) -> tuple[int, ...]:
     return tuple(passes)
 
 
-async def _make_equal(work: _Work) -> tuple[int, dict[str, TablePrint]]:
-    changed, prints = 0, {}
-    for name, table in work.tables.items():
-        rows, prints[name] = await make_equal(work.source.link, work.target.link, table)
-        changed += rows
-    return changed, prints
+async def _make_equal(work: _Work) -> dict[str, Brought]:
+    return {
+        name: await make_equal(work.source.link, work.target.link, table)
+        for name, table in work.tables.items()
+    }
 
 
 async def _stop(work: _Work, longest: float) -> tuple[dict[str, TablePrint], float]:
@@ -203,34 +205,43 @@ async def _stop(work: _Work, longest: float) -> tuple[dict[str, TablePrint], flo
 async def _bring_rest(work: _Work) -> dict[str, TablePrint]:
     """Return what both sides hold, once they are equal. Raises ArchiveError."""
     async with _one_moment(work.source):
-        changed, prints = await _make_equal(work)
+        brought = await _make_equal(work)
         sequences = await target.read_sequences(work.source.link)
-    work.told(f"{changed:,} rows were left to bring")
+    work.told(f"{sum(one.rows for one in brought.values()):,} rows were left to bring")
     for kind in ("key", "trigger"):
         await target.put_back(work.target.link, kind)
     await target.set_sequences(work.target.link, sequences)
     await asyncio.to_thread(renew_rights, work.target.conninfo)
-    wrong = await differences(work.target, work.tables, prints)
+    wrong = await differences(work.target, work.tables, brought)
     if await target.read_sequences(work.target.link) != sequences:
         wrong.append("the sequences do not stand where they should")
     if wrong:
         raise ArchiveError(
             f"{work.target.place} is not equal to {work.source.place}: {'; '.join(wrong)}; {TRUTH}"
         )
-    return prints
+    return {name: one.wanted for name, one in brought.items()}
 
 
 async def differences(
-    side: Side, tables: Mapping[str, Table], wanted: Mapping[str, TablePrint]
+    side: Side, tables: Mapping[str, Table], brought: Mapping[str, Brought]
 ) -> list[str]:
-    """Return in which tables a database differs from what is wanted."""
+    """Return in which tables what was brought last did not become what it should.
+
+    All else was found equal by reading both sides, while nobody could write.
+    """
     wrong = []
-    for name, table in tables.items():
-        found = await read_print(side.link, table)
-        if found.rows != wanted[name].rows:
-            wrong.append(f"{name} has {found.rows} rows instead of {wanted[name].rows}")
-        elif found.hash != wanted[name].hash:
-            wrong.append(f"the rows of {name} are not those of the source")
+    for name, one in brought.items():
+        if not one.parts:
+            continue
+        found = await read_print(side.link, tables[name], one.parts)
+        parts = one.wanted.differing(found, one.parts)
+        if parts:
+            here = sum(one.wanted.parts.get(part, (0, ""))[0] for part in parts)
+            there = sum(found.parts.get(part, (0, ""))[0] for part in parts)
+            wrong.append(
+                f"{name} differs in {len(parts)} of {PARTS} parts, which have {there} rows "
+                f"in the target and {here} in the source"
+            )
     return wrong
 
 

@@ -35,7 +35,8 @@ SELECT k, h, {_PART} AS part FROM
 """  # noqa: S608 - constants of this module
 _PRINT = """
 SELECT part, count(*), encode(sha256(string_agg(h, ''::bytea ORDER BY k)), 'hex')
-FROM ({}) AS parted GROUP BY part ORDER BY part
+FROM ({}) AS parted WHERE %(parts)s::integer[] IS NULL OR part = ANY(%(parts)s)
+GROUP BY part ORDER BY part
 """
 _MARKS = """
 SELECT keyed.k, sha256(convert_to(ROW({})::text, 'UTF8'))
@@ -70,10 +71,19 @@ class TablePrint:
         told = "\n".join(f"{part} {rows} {of}" for part, (rows, of) in sorted(self.parts.items()))
         return hashlib.sha256(told.encode()).hexdigest()
 
-    def differing(self, other: "TablePrint") -> list[int]:
-        """Return the parts that are not the same in both."""
-        every = sorted(self.parts.keys() | other.parts.keys())
+    def differing(self, other: "TablePrint", among: Sequence[int] | None = None) -> list[int]:
+        """Return the parts, all or those among some, that are not the same in both."""
+        every = sorted(self.parts.keys() | other.parts.keys()) if among is None else among
         return [part for part in every if self.parts.get(part) != other.parts.get(part)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brought:
+    """What the source holds of a table, and what of the target was changed to hold it too."""
+
+    wanted: TablePrint
+    rows: int = 0
+    parts: tuple[int, ...] = ()
 
 
 async def read_tables(link: Link) -> dict[str, Table]:
@@ -90,12 +100,13 @@ async def read_tables(link: Link) -> dict[str, Table]:
     }
 
 
-async def read_print(link: Link, table: Table) -> TablePrint:
-    """Return what a table holds."""
+async def read_print(link: Link, table: Table, parts: Sequence[int] | None = None) -> TablePrint:
+    """Return what a table holds in these parts, by default in all."""
     rows = sql.SQL(_ROWS).format(
         _names(table.key), _names(table.columns), sql.Identifier(table.name)
     )
-    cursor = await link.execute(sql.SQL(_PRINT).format(rows))
+    values = {"parts": None if parts is None else list(parts)}
+    cursor = await link.execute(sql.SQL(_PRINT).format(rows), values)
     return TablePrint({row[0]: (row[1], row[2]) for row in await cursor.fetchall()})
 
 
@@ -111,15 +122,15 @@ async def copy_all(source: Link, target: Link, table: Table) -> int:
         return await _copy(source, target, table, None)
 
 
-async def make_equal(source: Link, target: Link, table: Table) -> tuple[int, TablePrint]:
-    """Return how many rows of the target had to be changed, and what the source holds.
+async def make_equal(source: Link, target: Link, table: Table) -> Brought:
+    """Return what had to be changed in the target, and what the source holds.
 
     The rows that differ are removed and brought anew, in one transaction.
     """
     wanted, found = await asyncio.gather(read_print(source, table), read_print(target, table))
     parts = wanted.differing(found)
     if not parts:
-        return 0, wanted
+        return Brought(wanted=wanted)
     here, there = await asyncio.gather(
         _read_marks(source, table, parts), _read_marks(target, table, parts)
     )
@@ -134,7 +145,7 @@ async def make_equal(source: Link, target: Link, table: Table) -> tuple[int, Tab
             )
         for keys in _chunks(fresh):
             await _copy(source, target, table, keys)
-    return len({*stale, *fresh}), wanted
+    return Brought(wanted=wanted, rows=len({*stale, *fresh}), parts=tuple(parts))
 
 
 async def _read_marks(link: Link, table: Table, parts: Sequence[int]) -> dict[bytes, bytes]:
