@@ -19,11 +19,14 @@ from ctiscraper.archive import move as moving
 from ctiscraper.archive.move import Move, move, undo
 from ctiscraper.db.binaries import PgBinaries, find_binaries
 from ctiscraper.db.migrate import downgrade
+from ctiscraper.db.move import source as holding
+from ctiscraper.db.move import target as opening
 from ctiscraper.db.move.target import MARK, UNFINISHED
 from ctiscraper.db.server import read_server
 from ctiscraper.errors import (
     ArchiveError,
     ConflictError,
+    Reason,
     SettingsError,
     StorageError,
 )
@@ -216,11 +219,11 @@ async def test_a_move_that_ends_between_closing_and_opening_is_finished(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def breaks(*_: object) -> None:
-        raise StorageError(moving.Reason.DATABASE, "gone")
+        raise StorageError(Reason.DATABASE, "gone")
 
     told: list[str] = []
     with monkeypatch.context() as patch:
-        patch.setattr(moving.target, "finish", breaks)
+        patch.setattr(opening, "finish", breaks)
         with pytest.raises(StorageError, match="gone"):
             await move(wanted(servers, told))
     assert told[-1] == moving.AMBIGUOUS
@@ -252,8 +255,8 @@ async def test_a_second_move_at_the_same_time_is_refused(servers: Servers, tmp_p
 async def test_a_writer_who_does_not_let_go_is_named(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(moving.source, "LOCK_WAIT", "100ms")
-    monkeypatch.setattr(moving.source, "PATIENCE", 0.5)
+    monkeypatch.setattr(holding, "LOCK_WAIT", "100ms")
+    monkeypatch.setattr(holding, "PATIENCE", 0.5)
     told: list[str] = []
     with psycopg.connect(servers.source, application_name="the slow one") as writer:
         writer.execute("DELETE FROM verdict")
@@ -277,6 +280,8 @@ def test_a_move_is_taken_back(servers: Servers, tmp_path: Path) -> None:
     assert "tables are equal, by count and by hash" in said.out
     assert "Nobody could write for" in said.out
     assert "s3cret" not in said.out + said.err
+    new = Terminal({**program.environment, "DATABASE_URL": Path(words[-1]).read_text().strip()})
+    assert new.noted()[-1] == "database.move"
     assert "can be written again" in program.run("db", "move", "--undo").out
     servers.old.run("DELETE FROM verdict", dbname="cti")
     assert not asyncio.run(undo(servers.source))

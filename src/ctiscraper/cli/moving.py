@@ -6,11 +6,13 @@ from typing import Annotated
 import typer
 
 from ctiscraper.archive.move import LONGEST_STOP, Move, Moved, move, undo
+from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_engine, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.cli.texts import read_text
 from ctiscraper.db.server import describe_place
+from ctiscraper.db.session import Database
 from ctiscraper.errors import InputError
 from ctiscraper.loop import run_async
 
@@ -75,7 +77,17 @@ def move_database(  # noqa: PLR0913 - one parameter for each option
         _report_undone(run_async(back()), json=json)
         return
     place = _connection_string(to_file)
-    _report(run_async(act(place)), place, json=json, check=check)
+    moved = run_async(act(place))
+    _report(moved, place, json=json, check=check)
+    if moved.stop_seconds is not None:
+        run_async(_note(place, moved, moved.stop_seconds))
+
+
+async def _note(place: str, moved: Moved, seconds: float) -> None:
+    """Tell the audit log, which is in the new database now."""
+    async with Database(place, size=1) as database:
+        detail = {"rows": moved.rows, "stop_seconds": round(seconds, 1)}
+        await note_deed(database, "database.move", describe_place(place), detail=detail)
 
 
 def _connection_string(file: Path) -> str:

@@ -3,9 +3,9 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
-from psycopg import sql
+from psycopg import Error, sql
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
 from ctiscraper.db.move.links import Link
@@ -45,14 +45,26 @@ async def writers_held(
     They wait for locks: when this process ends, whatever way, they go on at once. Readers are not
     kept waiting. Raises StorageError when others do not let go.
     """
+    since = await _lock_in_time(guard, tables, told)
+    try:
+        yield since
+    except BaseException:
+        # A connection that is gone has let go by itself.
+        with suppress(Error):
+            await guard.rollback()
+        raise
+    await guard.commit()
+
+
+async def _lock_in_time(guard: Link, tables: Sequence[str], told: Callable[[str], None]) -> float:
+    """Return since when nobody can write; the transaction that holds the locks is open."""
     deadline = time.monotonic() + PATIENCE
     while True:
         since = time.monotonic()
         try:
-            async with guard.transaction():
-                await _lock(guard, tables)
-                yield since
+            await _lock(guard, tables)
         except (LockNotAvailable, DeadlockDetected) as error:
+            await guard.rollback()
             row = await (await guard.execute(_HOLDERS)).fetchone()
             words = f"{row[0] if row and row[0] else 'another process'} is in the midst of writing"
             if time.monotonic() + PAUSE > deadline:
@@ -61,12 +73,17 @@ async def writers_held(
                     f"{words} for {PATIENCE:.0f} s: end that, then start the move again",
                 ) from error
             told(f"{words}; trying again")
+        except BaseException:
+            with suppress(Error):
+                await guard.rollback()
+            raise
         else:
-            return
+            return since
         await asyncio.sleep(PAUSE)
 
 
 async def _lock(guard: Link, tables: Sequence[str]) -> None:
+    await guard.execute("BEGIN")
     await guard.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_WAIT)))
     names = sql.SQL(", ").join(map(sql.Identifier, tables))
     await guard.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
