@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import pytest_asyncio
 
+import make
 from archive.moving import Servers, two_servers
-from archive.test_make import Writer
 from cli.terminal import Terminal
 from ctiscraper.archive import move as moving
 from ctiscraper.archive.move import Move, move, undo
@@ -23,6 +23,7 @@ from ctiscraper.db.move import source as holding
 from ctiscraper.db.move import target as opening
 from ctiscraper.db.move.target import MARK, UNFINISHED
 from ctiscraper.db.server import read_server
+from ctiscraper.db.session import Database
 from ctiscraper.errors import (
     ArchiveError,
     ConflictError,
@@ -30,6 +31,7 @@ from ctiscraper.errors import (
     SettingsError,
     StorageError,
 )
+from db.stage import Stage
 
 ROWS = 1000
 FIFTEEN = Path("/usr/lib/postgresql/15/bin")
@@ -63,16 +65,26 @@ def wanted(servers: Servers, told: list[str] | None = None, **more: object) -> M
     return Move(**values)  # type: ignore[arg-type]  # a builder
 
 
-class Persistent(Writer):
-    """Writes on until the database refuses it; then what it was told is kept."""
-
-    refusal = ""
-
-    def run(self) -> None:
+async def store_on(place: str, stored: list[int]) -> str:
+    """Announce and store articles as a worker does, until the database refuses; what it said."""
+    settings = make.settings("live", "live.example")
+    async with Database(place, size=2) as database:
+        stage = Stage(database)
+        # What the filling left out of the settings is read by nobody else.
+        await stage.run(
+            'UPDATE source SET settings = settings || \'{"url": "https://a.example/"}\''
+        )
         try:
-            super().run()
-        except psycopg.Error as error:
-            self.refusal = str(error)
+            while True:
+                url = f"https://live.example/{len(stored)}"
+                await stage.announce([make.announced(url, "live.example")], settings)
+                kept = await stage.keep(
+                    await stage.claim("live.example"), make.content(url, url), settings=settings
+                )
+                assert kept is not None
+                stored.append(kept.article_id)
+        except StorageError as refusal:
+            return str(refusal)
 
 
 async def until(place: str, query: str) -> None:
@@ -96,20 +108,19 @@ def terminal(servers: Servers, folder: Path) -> tuple[Terminal, list[str]]:
 
 
 async def test_all_is_elsewhere_while_articles_are_stored(servers: Servers) -> None:
-    writer, told = Persistent(servers.source), list[str]()
-    writer.start()
-    try:
-        await asyncio.to_thread(writer.enough.wait)
-        moved = await move(wanted(servers, told))
-    finally:
-        writer.stopping.set()
-        writer.join()
-    assert "this database was moved to" in writer.refusal
-    assert servers.rows(servers.target, "fetch_job") == ROWS + writer.written
+    stored, told = list[int](), list[str]()
+    storing = asyncio.create_task(store_on(servers.source, stored))
+    await until(servers.source, "SELECT 1 FROM article WHERE url LIKE '%live.example%'")
+    moved = await move(wanted(servers, told))
+    assert "this database was moved to" in await storing
+    assert len(stored) > 10
+    with psycopg.connect(servers.target) as conn:
+        query = "SELECT count(*) FROM article WHERE id = ANY(%s) AND url LIKE '%%live.example%%'"
+        assert conn.execute(query, (stored,)).fetchone() == (len(stored),)
     assert servers.every_row(servers.target) == servers.every_row(servers.source)
     assert servers.structure(servers.target) == servers.structure(servers.source)
     assert moved.rows == sum(map(len, servers.every_row(servers.target).values())) - 1
-    assert moved.tables["fetch_job"].rows == ROWS + writer.written
+    assert moved.tables["article"].rows == ROWS * 9 // 10 + len(stored)
     assert moved.stop_seconds is not None
     assert moved.stop_seconds < 60
     assert "writers are held" in told
