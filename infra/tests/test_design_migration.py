@@ -40,7 +40,8 @@ def test_rds_takes_what_comes_and_the_stop_is_bounded() -> None:
         "test_a_stop_that_takes_too_long_is_given_up",
         "test_a_target_that_goes_away_leaves_the_source",
     } <= product_tests()
-    oldest = re.search(r"^OLDEST_MAJOR = (\d+)$", text("src/ctiscraper/db/binaries.py"), re.M)
+    binaries = text("src/ctiscraper/db/binaries.py")
+    oldest = re.search(r"^OLDEST_MAJOR = (\d+)$", binaries, re.MULTILINE)
     assert oldest
     database = PROD["data.Database"]
     assert int(database["EngineVersion"].partition(".")[0]) >= int(oldest[1])

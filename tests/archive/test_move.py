@@ -293,6 +293,15 @@ def test_a_move_is_taken_back(servers: Servers, tmp_path: Path) -> None:
     assert "s3cret" not in said.out + said.err
     new = Terminal({**program.environment, "DATABASE_URL": Path(words[-1]).read_text().strip()})
     assert new.noted()[-1] == "database.move"
+    # The old one is still there to be read, and says where all went.
+    assert len(program.run("articles", "list", "--json").json["articles"]) == 20
+    refused = program.run("dead", "discard", "1", code=8).err
+    assert f"this database was moved to 127.0.0.1:{servers.new.port}/cti" in refused
+    servers.new.run("CREATE DATABASE other OWNER rds")
+    other = tmp_path / "other"
+    other.write_text(Path(words[-1]).read_text().replace("dbname=cti", "dbname=other"))
+    assert "was moved already" in program.run(*words[:-1], str(other), code=3).err
+    servers.new.run("DROP DATABASE other")
     assert "can be written again" in program.run("db", "move", "--undo").out
     servers.old.run("DELETE FROM verdict", dbname="cti")
     assert not asyncio.run(undo(servers.source))
@@ -398,6 +407,21 @@ async def test_a_target_that_goes_away_leaves_the_source(servers: Servers) -> No
     servers.old.run("DELETE FROM verdict", dbname="cti")
     await move(wanted(servers))
     assert servers.every_row(servers.target) == servers.every_row(servers.source)
+
+
+def test_a_target_that_lets_nobody_in_is_named_as_the_target(
+    servers: Servers, tmp_path: Path
+) -> None:
+    program, words = terminal(servers, tmp_path)
+    place = Path(words[-1])
+    place.write_text(place.read_text().replace("dbname=cti", "dbname=nowhere"))
+    said = program.run(*words, code=3).err
+    assert "the connection string of the target" in said
+    assert "DATABASE_URL" not in said
+    place.write_text("postgresql://nobody:s3cret@[/x")
+    said = program.run(*words, code=7).err
+    assert "holds no connection string" in said
+    assert "s3cret" not in said
 
 
 @pytest.mark.parametrize("words", ["", "one\ntwo\n"])

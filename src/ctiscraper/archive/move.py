@@ -22,7 +22,7 @@ from ctiscraper.db.move.tables import (
     read_tables,
 )
 from ctiscraper.db.roles import renew_rights
-from ctiscraper.db.server import read_server, schema_wanted
+from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
 from ctiscraper.errors import ArchiveError, Reason, SettingsError, StorageError
 
 Told = Callable[[str], None]
@@ -42,8 +42,8 @@ TRUTH = "the source is as it was and goes on, the target is not used"
 class Move:
     """What is to be moved and how far; `told` hears what it is at."""
 
-    source: str
-    target: str
+    source: str = field(repr=False)
+    target: str = field(repr=False)
     told: Told
     copy_only: bool = False
     check_only: bool = False
@@ -79,7 +79,7 @@ async def move(wanted: Move) -> Moved:
 
     Raises SettingsError, ConflictError, StorageError, and ArchiveError for a difference.
     """
-    facts = await read_server(wanted.source), await read_server(wanted.target)
+    facts = await read_server(wanted.source), await _read_target(wanted.target)
     async with open_side(wanted.source) as old, open_side(wanted.target) as new:
         found = await preflight.look(old, new, facts)
         if found.problems:
@@ -101,6 +101,15 @@ async def move(wanted: Move) -> Moved:
         stop_seconds=seconds,
         tables=prints,
     )
+
+
+async def _read_target(conninfo: str) -> ServerFacts:
+    """Return what the new server is. Raises as `read_server`, in the words of a move."""
+    try:
+        return await read_server(conninfo)
+    except SettingsError as error:
+        words = str(error).replace("DATABASE_URL", "the connection string of the target")
+        raise SettingsError(words) from error
 
 
 async def undo(conninfo: str) -> bool:

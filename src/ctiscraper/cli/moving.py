@@ -13,7 +13,7 @@ from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.cli.texts import read_text
 from ctiscraper.db.server import describe_place
 from ctiscraper.db.session import Database
-from ctiscraper.errors import InputError
+from ctiscraper.errors import InputError, SettingsError
 from ctiscraper.loop import run_async
 
 ToFile = Annotated[
@@ -98,7 +98,13 @@ def _connection_string(file: Path) -> str:
         raise InputError(
             f"{file} should hold the connection string of the new database, on one line"
         )
-    describe_place(found[0])
+    try:
+        describe_place(found[0])
+    except SettingsError as error:
+        raise InputError(
+            f"{file} holds no connection string; write "
+            "postgresql://user:password@host:5432/database, or host=… dbname=… user=…"
+        ) from error
     return found[0]
 
 

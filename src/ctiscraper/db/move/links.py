@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg import AsyncConnection, Error
 from psycopg.conninfo import make_conninfo
@@ -32,7 +32,7 @@ _PATIENCE = {
 class Side:
     """A database of a move: `guard` holds locks, `link` reads or writes."""
 
-    conninfo: str
+    conninfo: str = field(repr=False)
     guard: Link
     link: Link
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from ctiscraper.db.move.links import Link, Side
+from ctiscraper.db.move.source import is_closed
 from ctiscraper.db.move.tables import Table
-from ctiscraper.db.move.target import MARK, VERSIONS, held_relations
+from ctiscraper.db.move.target import MARK, VERSIONS, held_relations, is_marked
 from ctiscraper.db.server import ServerFacts, schema_wanted
 
 _NOT_OURS = """
@@ -36,6 +37,11 @@ async def look(source: Side, target: Side, facts: tuple[ServerFacts, ServerFacts
         f"into PostgreSQL {new.version} at {target.place}"
     )
     await _source(source, old, found)
+    if await is_closed(source.link) and not await is_marked(target.link):
+        # What was moved has a successor, which may be in use: a second one would be of the past.
+        found.problems.append(
+            f"{source.place} was moved already: 'ctiscraper db move --undo' lets it be used again"
+        )
     await _target(target, found)
     missing = sorted({*old.extensions} - {*new.extensions} - await _available(target.link))
     if missing:
