@@ -15,7 +15,6 @@ WEB, WORKER, SCHEDULER, OLLAMA = (
 DATABASE, REDIS, BUCKET = "data.Database", "data.Redis", "data.DataBucket"
 COMPONENTS, FEATURES = "Application Components", "Key Features"
 _COSTS = "The budget of the month alarms; a reckoning from the templates is not built yet"
-_MIGRATION = "The product's own archives, [back up and restore](../howto/back-up-and-restore.md)"
 ELSEWHERE = {
     Line(section=section, words=words): why
     for section, why, lines in (
@@ -37,15 +36,6 @@ ELSEWHERE = {
                 "ElastiCache Redis: ~$50-100 (cache.t3.small)",
                 "ALB: ~$20-30",
                 "S3: ~$20-50",
-            ),
-        ),
-        (
-            "Database Migration",
-            _MIGRATION,
-            (
-                "Export existing PostgreSQL data",
-                "Import to RDS with minimal downtime",
-                "Verify data integrity",
             ),
         ),
         (

@@ -44,6 +44,7 @@ from ctiscraper.tracing import describe, span
 from ctiscraper.types import (
     ArticleContent,
     CheckSummary,
+    Extraction,
     ExtractionHints,
     FetchJob,
     Fingerprint,
@@ -305,6 +306,16 @@ class Pipeline:
             job, "dead" if dead else "failed", error.reason, error.detail, number
         )
         return Result((Outcome.DEAD if dead else Outcome.FAILED) if ended else None, error)
+
+    async def take_over(self, job: FetchJob, settings: SourceSettings, note: str) -> Result:
+        """Return what became of an item whose text another program had read; no site is asked."""
+        try:
+            content = await self._read(job, settings, None)
+        except ParseError as error:
+            ended = await self.queue.finish(job, "failed", error.reason, error.detail, None)
+            return Result(Outcome.FAILED if ended else None, error)
+        content = replace(content, method=Extraction.IMPORTED, notes=(*content.notes, note))
+        return Result(await self._keep(job, settings, content, None))
 
     async def put_back(self, job: FetchJob, error: StorageError) -> None:
         """Give an item back unharmed after our own database or disk failed."""

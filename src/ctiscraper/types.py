@@ -81,6 +81,7 @@ class Extraction(StrEnum):
     GENERAL = "general"
     FALLBACK = "fallback"
     FEED = "feed"
+    IMPORTED = "imported"
 
 
 class Discovery(StrEnum):

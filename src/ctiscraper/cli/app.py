@@ -50,6 +50,7 @@ PLACES = {
     "db": "ctiscraper.cli.schema:app",
     "migrate": "ctiscraper.cli.schema:migrate",
     "retention": "ctiscraper.cli.retention:retention",
+    "import": "ctiscraper.cli.importing:app",
     "backup": "ctiscraper.cli.backup:backup",
     "restore": "ctiscraper.cli.backup:restore",
     "doctor": "ctiscraper.cli.doctor:doctor",

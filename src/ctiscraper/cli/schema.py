@@ -11,6 +11,7 @@ from ctiscraper.accounts import Accounts
 from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_engine, open_ready_engine, settings_for
 from ctiscraper.cli.exits import Exit
+from ctiscraper.cli.moving import move_database
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.cli.texts import read_text
@@ -82,6 +83,7 @@ async def _bootstrap(conninfo: str, file: Path | None) -> bool:
 
 
 app.command("upgrade", help="The same as 'migrate'.")(migrate)
+app.command("move")(move_database)
 
 
 @app.command()

@@ -108,7 +108,9 @@ class EntitySummary(Struct, frozen=True, kw_only=True):
     freshness: float
 
 
-Extraction: TypeAlias = Literal["selectors", "structured", "general", "fallback", "feed"]
+Extraction: TypeAlias = Literal[
+    "selectors", "structured", "general", "fallback", "feed", "imported"
+]
 """Which way the text of an article was found."""
 
 

@@ -14,7 +14,7 @@ FETCHED = 1000
 
 # Rows are hashed as text: what it looks like must not hang on anybody's settings. The snapshot
 # stands as long as the dump takes.
-_OPTIONS = " ".join(
+TEXT_OPTIONS = " ".join(
     f"-c {name}={value}"
     for name, value in {
         "timezone": "UTC",
@@ -97,7 +97,7 @@ async def open_moment(conninfo: str) -> AsyncIterator[Moment]:
     """Yield the database as it is now, whatever is written meanwhile. Raises StorageError."""
     try:
         async with await Conn.connect(
-            conninfo, options=_OPTIONS, application_name="ctiscraper archive"
+            conninfo, options=TEXT_OPTIONS, application_name="ctiscraper archive"
         ) as conn:
             await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             row = await (await conn.execute("SELECT pg_export_snapshot(), now()")).fetchone()
