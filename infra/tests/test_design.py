@@ -14,31 +14,10 @@ WEB, WORKER, SCHEDULER, OLLAMA = (
 )
 DATABASE, REDIS, BUCKET = "data.Database", "data.Redis", "data.DataBucket"
 COMPONENTS, FEATURES = "Application Components", "Key Features"
-_COSTS = "The budget of the month alarms; a reckoning from the templates is not built yet"
 _MIGRATION = "The product's own archives, [back up and restore](../howto/back-up-and-restore.md)"
 ELSEWHERE = {
     Line(section=section, words=words): why
     for section, why, lines in (
-        (
-            "Development Environment",
-            _COSTS,
-            (
-                "ECS Fargate: ~$50-100 (low usage)",
-                "ElastiCache Redis: ~$15-25 (cache.t3.micro)",
-                "ALB: ~$20-30",
-                "S3: ~$5-10",
-            ),
-        ),
-        (
-            "Production Environment",
-            _COSTS,
-            (
-                "ECS Fargate: ~$200-500 (higher usage)",
-                "ElastiCache Redis: ~$50-100 (cache.t3.small)",
-                "ALB: ~$20-30",
-                "S3: ~$20-50",
-            ),
-        ),
         (
             "Database Migration",
             _MIGRATION,
