@@ -7,11 +7,10 @@ from cti_cost.figures import Span, span
 from cti_cost.lines import Asked
 from cti_cost.reckoning import Cost, reckon
 from cti_cost.templates import Templates
+from cti_infra.config import ENDPOINTS
 
 # Twelve hours of five days in a week, in a month.
 _WORKING_HOURS = span("260.7")
-# What tasks ask of AWS beside S3.
-ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "secretsmanager", "kms", "xray")
 _ZONES = 2
 # GB that the image of a machine with a driver and a model fits in.
 _MACHINE_DISK = 100

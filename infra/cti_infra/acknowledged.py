@@ -179,8 +179,12 @@ def check(app: cdk.App) -> None:
 def acknowledge(stacks: Sequence[Layer]) -> None:
     """Mark what is meant to be so, on the one construct that it is about."""
     by_name = {type(stack).__name__: stack for stack in stacks}
+    # Where a deployment names the account, so does what is found.
+    deployment = stacks[0].deployment
+    account = deployment.account if deployment else _ACCOUNT
     for name, construct, rule, reason in acknowledged(stacks[0].environment_settings):
         stack = by_name.get(name)
         found: IConstruct | None = stack.node.try_find_child(construct) if stack else None
         if found is not None:
-            cdk.Validations.of(found).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
+            said = rule.replace(_ACCOUNT, account)
+            cdk.Validations.of(found).acknowledge(cdk.Acknowledgment(id=said, reason=reason))
