@@ -19,6 +19,7 @@ from cti_infra.layer import Document, Layer
 from cti_infra.network import FRONT_DOOR, OLLAMA, REDIS, Network
 from cti_infra.registry import Registry
 from cti_infra.release import TAG, Release, product_environment
+from cti_infra.rollout import blue_green, refuse_balancer_login
 from cti_infra.services import Placement, Task, by_backlog, by_cpu, scale, service
 from cti_infra.sign_on import SignOn
 from cti_infra.storage import RAW_PREFIX
@@ -219,9 +220,11 @@ class App(Layer):
             rights=raw_pages(self._data, "GetObject"),
             volumes=["proxy"],
         )
-        running = service(
-            self, task, self._place(self._network.web_sg.attr_group_id), targets=self.edge.targets
-        )
+        turns = blue_green(self, self.edge) if self.environment_settings.blue_green else None
+        if turns:
+            refuse_balancer_login(self)
+        place = self._place(self._network.web_sg.attr_group_id)
+        running = service(self, task, place, targets=self.edge.targets, turns=turns)
         # A service that has a load balancer is refused until a listener leads to its targets.
         running.add_resource_dependency(self.edge.https)
         scale(self, running, task, self._cluster, by_cpu())

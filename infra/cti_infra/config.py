@@ -107,6 +107,8 @@ class Environment:
     monthly_budget: int
     # Doors to the services in ENDPOINTS within the network; without them a NAT gateway is the way.
     interface_endpoints: bool = False
+    # A new web stands beside the old one before it is asked; else its tasks are replaced in turn.
+    blue_green: bool = False
 
     @property
     def production(self) -> bool:

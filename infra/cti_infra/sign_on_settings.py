@@ -37,7 +37,7 @@ def sign_on_faults(deployment: "Deployment", environment: Environment) -> Iterat
         yield f"oidc_unseen_days: {days!r} should be days from 0 to {_MOST_DAYS}, between quotes"
     yield from _role_faults(deployment.oidc_roles)
     yield from _secret_faults(deployment, environment)
-    yield from _balancer_faults(deployment)
+    yield from _balancer_faults(deployment, environment)
 
 
 def _without_issuer(deployment: "Deployment") -> Iterator[str]:
@@ -76,10 +76,15 @@ def _secret_faults(deployment: "Deployment", environment: Environment) -> Iterat
         )
 
 
-def _balancer_faults(deployment: "Deployment") -> Iterator[str]:
+def _balancer_faults(deployment: "Deployment", environment: Environment) -> Iterator[str]:
     missing = [name for name in _ENDPOINTS if not getattr(deployment, name)]
     if len(missing) == len(_ENDPOINTS):
         return
+    if environment.blue_green:
+        yield (
+            "oidc_authorization_endpoint: blue-green deployments move requests of one rule alone; "
+            "set blue_green=False, or remove the three endpoints"
+        )
     for name in missing:
         yield f"{name}: missing; the load balancer needs all three, or none of them"
     if not deployment.oidc_secret_arn:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import product
+from contract_rollout import turns
 from contract_services import SERVICE_CHECKS
 from contract_sign_on import sign_on
 from model import MISSING, Resource, System, attributes, variables
@@ -274,5 +275,6 @@ CHECKS = (
     groups,
     network,
     sign_on,
+    turns,
     *SERVICE_CHECKS,
 )

@@ -41,6 +41,14 @@ def deployed(deployment: Deployment) -> System:
 
 
 @cache
+def in_turns() -> System:
+    """Return production with blue-green deployments of web."""
+    templates, found = synthesize(replace(PROD, blue_green=True), acknowledging=True)
+    assert found == set()
+    return System("prod", templates)
+
+
+@cache
 def with_endpoints() -> System:
     """Return production with doors to services of AWS within its network."""
     environment = replace(PROD, interface_endpoints=True)
