@@ -96,6 +96,14 @@ def test_parameters_take_what_the_file_may_hold() -> None:
             assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"]), name
 
 
+def test_tags_alone_are_given_beside_the_file() -> None:
+    parameters = deployed(AT_BALANCER).stacks["app"]["Parameters"]
+    given = {name for name, parameter in parameters.items() if "Default" not in parameter}
+    assert given == {"ImageTag", "OllamaTag"}
+    page = text("docs/howto/deploy-on-aws.md")
+    assert "(for App `ImageTag` and `OllamaTag`)" in page
+
+
 def test_web_alone_is_told() -> None:
     for task, container in deployed(AT_BALANCER).containers():
         if (task.place, container["Name"]) != (WEB, "web"):
