@@ -9,6 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 from cti_infra.backups import BACKUP_POLICY
 from cti_infra.config import Environment
 from cti_infra.layer import Layer
+from cti_infra.rollout import ROLE_POLICY
 
 if TYPE_CHECKING:
     from constructs import IConstruct
@@ -31,6 +32,7 @@ _PAGES = "Raw pages below one prefix; their names are the hashes of their conten
 _SHOWN = "Nothing secret is in a variable: secrets go to the container that writes them to files"
 _OBJECTS = "Every object of the artifacts, whose names the pipeline chooses"
 _TOOLKIT_WHY = "Roles of the toolkit's bootstrap, which end in the region"
+_TURNS = "The policy that ECS documents for moving requests between groups of targets"
 _ROLLED = (
     "Renewed by the runbook secrets.md with a migration: services read a secret at their start"
 )
@@ -167,6 +169,8 @@ def acknowledged(environment: Environment) -> Iterator[tuple[str, str, str, str]
     if not environment.database.multi_az:
         why = "One zone is enough where nobody works: the plan asks it of production"
         yield "Data", "Database", "AwsSolutions-RDS3", why
+    if environment.blue_green:
+        yield "App", "WebRolloutRole", f"AwsSolutions-IAM4[Policy::{ROLE_POLICY}]", _TURNS
     if not environment.database.protected:
         yield "Data", "Database", "AwsSolutions-RDS10", "Made to be removed and made anew"
 
@@ -179,8 +183,12 @@ def check(app: cdk.App) -> None:
 def acknowledge(stacks: Sequence[Layer]) -> None:
     """Mark what is meant to be so, on the one construct that it is about."""
     by_name = {type(stack).__name__: stack for stack in stacks}
+    # Where a deployment names the account, so does what is found.
+    deployment = stacks[0].deployment
+    account = deployment.account if deployment else _ACCOUNT
     for name, construct, rule, reason in acknowledged(stacks[0].environment_settings):
         stack = by_name.get(name)
         found: IConstruct | None = stack.node.try_find_child(construct) if stack else None
         if found is not None:
-            cdk.Validations.of(found).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))
+            said = rule.replace(_ACCOUNT, account)
+            cdk.Validations.of(found).acknowledge(cdk.Acknowledgment(id=said, reason=reason))

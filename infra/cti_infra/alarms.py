@@ -74,7 +74,8 @@ class Watched:
     database: str
     redis: str
     load_balancer: str
-    targets: str
+    # The groups of targets: requests go to one of them, of which deployments make the other.
+    targets: Mapping[str, str]
     firewall: str
 
     def product(self, name: str, statistic: str = "Average") -> Metric:
@@ -112,12 +113,19 @@ class Watched:
             statistic=statistic,
         )
 
-    def edge(self, name: str, statistic: str, *, group: bool = False) -> Metric:
-        """Return a metric of the load balancer, or of its group of targets."""
+    def edge(self, name: str, statistic: str, *, group: str | None = None) -> Metric:
+        """Return a metric of the load balancer, or of one of its groups of targets."""
         dimensions = {"LoadBalancer": self.load_balancer}
         if group:
-            dimensions["TargetGroup"] = self.targets
+            dimensions["TargetGroup"] = group
         return Metric(namespace=ALB, name=name, dimensions=dimensions, statistic=statistic)
+
+    def healthy(self) -> dict[str, Metric]:
+        """Return how many targets of each group are well."""
+        return {
+            colour: self.edge("HealthyHostCount", "Minimum", group=group)
+            for colour, group in self.targets.items()
+        }
 
     def lines(self, name: str) -> Metric:
         """Return a metric that is counted in the logs."""
@@ -144,12 +152,15 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
 
 
 def _down(watched: Watched) -> Iterator[Alarm]:
+    healthy = watched.healthy()
     yield Alarm(
         name="web-down",
         severity=Severity.CRITICAL,
         runbook="web-down",
         says="No web task answers its health check",
-        metrics={"m": watched.edge("HealthyHostCount", "Minimum", group=True)},
+        metrics=healthy,
+        # One group is empty between deployments, and which one changes.
+        expression="MAX([FILL(blue, 0), FILL(green, 0)])" if len(healthy) > 1 else None,
         below=1,
         minutes=3,
         missing=Missing.BREACHING,

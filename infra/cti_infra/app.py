@@ -19,7 +19,9 @@ from cti_infra.layer import Document, Layer
 from cti_infra.network import FRONT_DOOR, OLLAMA, REDIS, Network
 from cti_infra.registry import Registry
 from cti_infra.release import TAG, Release, product_environment
+from cti_infra.rollout import blue_green, refuse_balancer_login
 from cti_infra.services import Placement, Task, by_backlog, by_cpu, scale, service
+from cti_infra.sign_on import SignOn
 from cti_infra.storage import RAW_PREFIX
 from cti_infra.task_roles import execution_role, own_metrics, raw_pages, task_role
 from cti_infra.waf import make_firewall
@@ -83,6 +85,10 @@ class App(Layer):
             pattern=rf"arn:aws:acm:{environment.region}:{ACCOUNT.pattern}:certificate/[0-9a-f-]+",
         )
         self.edge = Edge(self, base.network, base.data, certificate)
+        self.sign_on = SignOn(self)
+        self.sign_on.log_in_at(
+            self.edge.https, self.edge.targets.ref, base.network.alb_sg.attr_group_id
+        )
         self.firewall = make_firewall(self, self.edge.load_balancer.ref)
         self.web = self._web()
         self.worker = self._worker()
@@ -160,7 +166,7 @@ class App(Layer):
             name.title(),
             repositories=[self._registry.arn(name)],
             log_group=self.log_group_arn(name),
-            secrets=[secret.arn for secret in secrets],
+            secrets=[secret.readable for secret in secrets],
             key=self._data.key.attr_arn,
         )
         return Task(
@@ -180,6 +186,7 @@ class App(Layer):
         secrets = [
             *self._secrets("web"),
             Secret(variable="INSTALLATION_KEY", arn=key, file="secret.key", line=False),
+            self.sign_on.secret,
         ]
         cpu, memory = _BESIDE_WEB
         web = Program(
@@ -195,6 +202,7 @@ class App(Layer):
             },
             health=["ctiscraper", "health", "web"],
             after={"collector": "START"},
+            told=self.sign_on.told(self.edge.load_balancer.ref),
         )
         hops = ",".join(str(block) for block in self.environment_settings.addresses.public)
         door = self._registry.image("web", f"proxy-{self._tag}")
@@ -212,9 +220,11 @@ class App(Layer):
             rights=raw_pages(self._data, "GetObject"),
             volumes=["proxy"],
         )
-        running = service(
-            self, task, self._place(self._network.web_sg.attr_group_id), targets=self.edge.targets
-        )
+        turns = blue_green(self, self.edge) if self.environment_settings.blue_green else None
+        if turns:
+            refuse_balancer_login(self)
+        place = self._place(self._network.web_sg.attr_group_id)
+        running = service(self, task, place, targets=self.edge.targets, turns=turns)
         # A service that has a load balancer is refused until a listener leads to its targets.
         running.add_resource_dependency(self.edge.https)
         scale(self, running, task, self._cluster, by_cpu())

@@ -12,6 +12,8 @@ ZONES = 2
 # RDS keeps automatic backups for so long at most.
 MOST_BACKUP_DAYS = 35
 REGIONS = ("us-east-1", "us-west-2")
+# What tasks ask of AWS all the time, beside S3.
+ENDPOINTS = ("ecr.api", "ecr.dkr", "logs", "monitoring", "secretsmanager", "xray")
 # What a task of Fargate may have: memory in MiB for each CPU, in its units.
 FARGATE = {
     256: range(512, 2049, 512),
@@ -103,6 +105,10 @@ class Environment:
     # CloudTrail, Config, GuardDuty and Security Hub; off where an organisation has them already.
     compliance: bool
     monthly_budget: int
+    # Doors to the services in ENDPOINTS within the network; without them a NAT gateway is the way.
+    interface_endpoints: bool = False
+    # A new web stands beside the old one before it is asked; else its tasks are replaced in turn.
+    blue_green: bool = False
 
     @property
     def production(self) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aws_cdk as cdk
 from aws_cdk import aws_ecs as ecs
 
 from cti_infra.config import Service
@@ -57,11 +58,30 @@ class Secret:
     field: str | None = None
     # Passwords are a line; keys are bytes.
     line: bool = True
+    # The condition that it is given under, where it is not always.
+    under: str | None = None
 
     @property
     def value_from(self) -> str:
         """What the agent is told to fetch."""
         return f"{self.arn}:{self.field}::" if self.field else self.arn
+
+    @property
+    def readable(self) -> str:
+        """The ARN that may be read, under the condition of the secret."""
+        if self.under is None:
+            return self.arn
+        return cdk.Fn.condition_if(self.under, self.arn, cdk.Aws.NO_VALUE).to_string()
+
+    @property
+    def given(self) -> "ecs.CfnTaskDefinition.SecretProperty | cdk.IResolvable":
+        """What a container is given, under the condition of the secret."""
+        if self.under is None:
+            return ecs.CfnTaskDefinition.SecretProperty(
+                name=self.variable, value_from=self.value_from
+            )
+        wanted = {"Name": self.variable, "ValueFrom": self.value_from}
+        return cdk.Fn.condition_if(self.under, wanted, cdk.Aws.NO_VALUE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +119,8 @@ class Program:
     health: Sequence[str] | None = None
     essential: bool = True
     after: Mapping[str, str] = field(default_factory=dict)
+    # Further values, each with the condition that it is told under.
+    told: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def authority(region: str) -> str:
@@ -113,7 +135,9 @@ def script(secrets: Sequence[Secret], *, owner: str = PRODUCT_USER, root: str = 
     lines = ["set -eu", "umask 077"]
     for secret in secrets:
         form = "%s\\n" if secret.line else "%s"
-        lines.append(f"printf '{form}' \"${secret.variable}\" >{folder}/{secret.file}")
+        write = f"printf '{form}' \"${secret.variable}\" >{folder}/{secret.file}"
+        absent = f'[ -z "${{{secret.variable}-}}" ] || ' if secret.under else ""
+        lines.append(f"{absent}{write}")
     lines += [
         f"printf '%s' \"$DATABASE_AUTHORITY\" >{folder}/{AUTHORITY}",
         f"chmod 1777 {root}{TMP}",
@@ -150,10 +174,7 @@ def prepare(
         cpu=32,
         memory=PREPARE_MEMORY,
         environment=[_Pair(name="DATABASE_AUTHORITY", value=authority(region))],
-        secrets=[
-            ecs.CfnTaskDefinition.SecretProperty(name=s.variable, value_from=s.value_from)
-            for s in secrets
-        ],
+        secrets=[secret.given for secret in secrets],
         readonly_root_filesystem=True,
         linux_parameters=ecs.CfnTaskDefinition.LinuxParametersProperty(
             capabilities=ecs.CfnTaskDefinition.KernelCapabilitiesProperty(drop=list(NOT_NEEDED))
@@ -179,7 +200,7 @@ def program(wanted: Program, log: Log) -> _Container:
         essential=wanted.essential,
         cpu=wanted.cpu,
         memory=wanted.memory,
-        environment=pairs(wanted.environment),
+        environment=[*pairs(wanted.environment), *conditional(wanted.told)],
         readonly_root_filesystem=True,
         linux_parameters=unprivileged(),
         mount_points=[
@@ -294,6 +315,14 @@ def _collector_settings(region: str) -> dict[str, object]:
 def pairs(environment: Mapping[str, str]) -> list[_Pair]:
     """Return variables as a task definition has them."""
     return [_Pair(name=name, value=value) for name, value in sorted(environment.items())]
+
+
+def conditional(told: Mapping[str, tuple[str, str]]) -> list[cdk.IResolvable]:
+    """Return variables that a task definition has under their conditions alone."""
+    return [
+        cdk.Fn.condition_if(under, {"Name": name, "Value": value}, cdk.Aws.NO_VALUE)
+        for name, (under, value) in sorted(told.items())
+    ]
 
 
 def depends(after: Mapping[str, str]) -> list[_Depends]:

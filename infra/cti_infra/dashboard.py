@@ -64,7 +64,11 @@ def _graphs(watched: Watched) -> Iterator[tuple[str, Mapping[str, Metric]]]:
     )
     for title, metric in (("CPU", "CPUUtilization"), ("Memory", "MemoryUtilization")):
         yield title, {name: watched.service(name, metric) for name in watched.services()}
-    yield "Healthy web tasks", {"healthy": edge("HealthyHostCount", "Minimum", group=True)}
+    healthy = watched.healthy()
+    yield (
+        "Healthy web tasks",
+        healthy if len(healthy) > 1 else {"healthy": next(iter(healthy.values()))},
+    )
     yield (
         "Database load",
         {

@@ -3,11 +3,12 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 
 from cti_infra.config import ENVIRONMENTS, Environment
 from cti_infra.errors import SettingsError
+from cti_infra.sign_on_settings import sign_on_faults
 
 ACCOUNT = re.compile(r"\d{12}")
 CERTIFICATE = re.compile(
@@ -27,6 +28,18 @@ class Deployment:
     # What the User-Agent tells sources; a web or mail address.
     contact: str
     alerts_to: str
+    # The provider that people log in by; all empty where there is none.
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_roles: str = ""
+    oidc_role_claim: str = "groups"
+    oidc_scopes: str = "openid profile email"
+    oidc_unseen_days: str = "90"
+    oidc_secret_arn: str = ""
+    # Those that let the load balancer have people log in.
+    oidc_authorization_endpoint: str = ""
+    oidc_token_endpoint: str = ""
+    oidc_userinfo_endpoint: str = ""
 
 
 def load_deployment(file: Path, environment: Environment, *, account: str | None) -> Deployment:
@@ -53,8 +66,11 @@ def load_deployment(file: Path, environment: Environment, *, account: str | None
 
 def _shape(table: Mapping[str, object]) -> Iterator[str]:
     wanted = [field.name for field in fields(Deployment)]
+    needed = {field.name for field in fields(Deployment) if field.default is MISSING}
     for name in wanted:
         value = table.get(name)
+        if value is None and name not in needed:
+            continue
         if value is None:
             yield f"{name}: missing; add it"
         elif not isinstance(value, str) or not value.strip():
@@ -91,6 +107,7 @@ def _faults(deployment: Deployment, environment: Environment, account: str | Non
         yield f"alerts_to: {deployment.alerts_to!r} should be a mail address"
     if not (MAIL.fullmatch(deployment.contact) or deployment.contact.startswith("https://")):
         yield f"contact: {deployment.contact!r} should be a mail address or https://…"
+    yield from sign_on_faults(deployment, environment)
 
 
 def _certificate_faults(deployment: Deployment, environment: Environment) -> Iterator[str]:

@@ -37,10 +37,34 @@ class Edge:
                 for key, value in self._attributes(data.storage.logs.ref).items()
             ],
         )
-        self.targets = elb.CfnTargetGroup(
-            stack,
-            "WebTargets",
-            name=f"cti-{environment.name}-web",
+        self.targets = self._group("WebTargets", f"cti-{environment.name}-web", network)
+        self.green = (
+            self._group("GreenTargets", f"cti-{environment.name}-web-green", network)
+            if environment.blue_green
+            else None
+        )
+        self.http = self._listener(
+            "HttpListener",
+            HTTP,
+            elb.CfnListener.ActionProperty(
+                type="redirect",
+                redirect_config=elb.CfnListener.RedirectConfigProperty(
+                    protocol="HTTPS", port=str(HTTPS), status_code="HTTP_301"
+                ),
+            ),
+        )
+        self.https = self._listener(
+            "HttpsListener",
+            HTTPS,
+            elb.CfnListener.ActionProperty(type="forward", target_group_arn=self.targets.ref),
+            certificate=certificate,
+        )
+
+    def _group(self, name: str, full_name: str, network: Network) -> elb.CfnTargetGroup:
+        return elb.CfnTargetGroup(
+            self._stack,
+            name,
+            name=full_name,
             target_type="ip",
             protocol="HTTP",
             protocol_version="HTTP1",
@@ -63,22 +87,6 @@ class Edge:
                     "stickiness.enabled": "false",
                 }.items()
             ],
-        )
-        self.http = self._listener(
-            "HttpListener",
-            HTTP,
-            elb.CfnListener.ActionProperty(
-                type="redirect",
-                redirect_config=elb.CfnListener.RedirectConfigProperty(
-                    protocol="HTTPS", port=str(HTTPS), status_code="HTTP_301"
-                ),
-            ),
-        )
-        self.https = self._listener(
-            "HttpsListener",
-            HTTPS,
-            elb.CfnListener.ActionProperty(type="forward", target_group_arn=self.targets.ref),
-            certificate=certificate,
         )
 
     def _attributes(self, log_bucket: str) -> dict[str, str]:

@@ -56,9 +56,17 @@ class Layer(cdk.Stack):
         """Return the ARN of the log group of a service."""
         return f"arn:aws:logs:{self.region}:{self.account}:log-group:{self.log_name(name)}"
 
-    def given(self, name: str, field: str | None, *, description: str, pattern: str) -> str:
+    def given(
+        self,
+        name: str,
+        field: str | None,
+        *,
+        description: str,
+        pattern: str,
+        default: str | None = None,
+    ) -> str:
         """Return a parameter, which holds that field of the deployment if there is one."""
-        known = getattr(self.deployment, field) if self.deployment and field else None
+        known = getattr(self.deployment, field) if self.deployment and field else default
         parameter = cdk.CfnParameter(
             self,
             name,

@@ -8,7 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cti_infra.config import Environment
+from cti_infra.config import ENDPOINTS, Environment
 from cti_infra.deployment import Deployment
 from cti_infra.layer import Layer, role, statement
 
@@ -46,6 +46,8 @@ class Network(Layer):
         self._guard_databases(here.private)
         self._flow_logs(environment.log_days)
         self._security_groups()
+        if environment.interface_endpoints:
+            self._endpoints()
 
     def _name(self, resource: cdk.CfnResource, name: str) -> None:
         cdk.Tags.of(resource).add("Name", self.named(name))
@@ -227,6 +229,27 @@ class Network(Layer):
             # Sources are read over both; services of AWS are asked over the latter.
             for port in (HTTP, HTTPS):
                 self._let_out(client, group, port)
+
+    def _endpoints(self) -> None:
+        """Let tasks reach services of AWS without leaving the network."""
+        doors = self._group("Endpoints", "Doors to services of AWS")
+        clients = {"Web": self.web_sg, "Worker": self.worker_sg}
+        if self.ollama_sg is not None:
+            clients["Ollama"] = self.ollama_sg
+        for client, group in clients.items():
+            self._let(client, group, "Endpoints", doors, HTTPS)
+        for name in ENDPOINTS:
+            ec2.CfnVPCEndpoint(
+                self,
+                "".join(part.title() for part in name.split(".")) + "Endpoint",
+                vpc_id=self.vpc.ref,
+                service_name=f"com.amazonaws.{self.region}.{name}",
+                vpc_endpoint_type="Interface",
+                # The names that tasks know lead here.
+                private_dns_enabled=True,
+                subnet_ids=[subnet.ref for subnet in self.private],
+                security_group_ids=[doors.attr_group_id],
+            )
 
     def _group(self, name: str, description: str) -> ec2.CfnSecurityGroup:
         # A rule that says nothing takes the place of the one that lets everything out.

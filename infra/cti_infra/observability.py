@@ -85,7 +85,11 @@ class Observability(Layer):
             database=base.data.database.ref,
             redis=base.data.redis.ref,
             load_balancer=app.edge.load_balancer.attr_load_balancer_full_name,
-            targets=app.edge.targets.attr_target_group_full_name,
+            targets={
+                colour: group.attr_target_group_full_name
+                for colour, group in (("blue", app.edge.targets), ("green", app.edge.green))
+                if group is not None
+            },
             firewall=self.named("firewall"),
         )
         made = [self._alarm(alarm) for alarm in alarms(watched)]

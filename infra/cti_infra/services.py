@@ -12,6 +12,7 @@ from cti_infra import containers
 from cti_infra.config import Service
 from cti_infra.layer import Layer
 from cti_infra.network import FRONT_DOOR
+from cti_infra.rollout import BAKE_MINUTES, BlueGreen
 from cti_infra.task_roles import METRICS_NAMESPACE
 
 GRACE_SECONDS = 90
@@ -74,6 +75,7 @@ def service(
     place: Placement,
     *,
     targets: elb.CfnTargetGroup | None = None,
+    turns: BlueGreen | None = None,
     registry: str | None = None,
 ) -> ecs.CfnService:
     """Return a service of such tasks."""
@@ -104,13 +106,7 @@ def service(
         enable_ecs_managed_tags=True,
         enable_execute_command=False,
         availability_zone_rebalancing="DISABLED" if single else "ENABLED",
-        deployment_configuration=ecs.CfnService.DeploymentConfigurationProperty(
-            minimum_healthy_percent=0 if single else 100,
-            maximum_percent=100 if single else 200,
-            deployment_circuit_breaker=ecs.CfnService.DeploymentCircuitBreakerProperty(
-                enable=True, rollback=True
-            ),
-        ),
+        deployment_configuration=_rollout(turns, single=single),
         network_configuration=ecs.CfnService.NetworkConfigurationProperty(
             awsvpc_configuration=ecs.CfnService.AwsVpcConfigurationProperty(
                 subnets=list(place.subnets),
@@ -121,13 +117,36 @@ def service(
         health_check_grace_period_seconds=GRACE_SECONDS if targets else None,
         load_balancers=[
             ecs.CfnService.LoadBalancerProperty(
-                container_name="nginx", container_port=FRONT_DOOR, target_group_arn=targets.ref
+                container_name="nginx",
+                container_port=FRONT_DOOR,
+                target_group_arn=targets.ref,
+                advanced_configuration=turns.advanced if turns else None,
             )
         ]
         if targets
         else None,
         service_registries=[ecs.CfnService.ServiceRegistryProperty(registry_arn=registry)]
         if registry
+        else None,
+    )
+
+
+def _rollout(
+    turns: BlueGreen | None, *, single: bool
+) -> ecs.CfnService.DeploymentConfigurationProperty:
+    """Return how tasks are replaced: with a way back in any case."""
+    return ecs.CfnService.DeploymentConfigurationProperty(
+        minimum_healthy_percent=0 if single else 100,
+        maximum_percent=100 if single else 200,
+        deployment_circuit_breaker=ecs.CfnService.DeploymentCircuitBreakerProperty(
+            enable=True, rollback=True
+        ),
+        strategy="BLUE_GREEN" if turns else None,
+        bake_time_in_minutes=BAKE_MINUTES if turns else None,
+        alarms=ecs.CfnService.DeploymentAlarmsProperty(
+            alarm_names=list(turns.alarms), enable=True, rollback=True
+        )
+        if turns
         else None,
     )
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import product
+from contract_rollout import turns
 from contract_services import SERVICE_CHECKS
+from contract_sign_on import sign_on
 from model import MISSING, Resource, System, attributes, variables
 
 PROGRAMS = {"web": "app.WebTask", "worker": "app.WorkerTask", "scheduler": "app.SchedulerTask"}
@@ -187,6 +189,10 @@ def groups(system: System) -> Iterator[str]:
     }
     if "network.OllamaSecurityGroup" in system:
         wanted |= {("Ollama", 11434, "Web"), ("Ollama", 11434, "Worker")}
+    if "network.EndpointsSecurityGroup" in system:
+        clients = {client for _, _, client in wanted if not client.startswith("0")} - {"Alb"}
+        clients |= {"Ollama"} & {group for group, _, _ in wanted}
+        wanted |= {("Endpoints", 443, client) for client in clients}
     rules = system.of("EC2::SecurityGroupIngress")
     found = {
         (_group(r["GroupId"]), r["FromPort"], r.get("CidrIp") or _group(r["SourceSecurityGroupId"]))
@@ -203,6 +209,8 @@ def groups(system: System) -> Iterator[str]:
         for r in system.of("EC2::SecurityGroupEgress")
         if r.get("CidrIp")
     }
+    if "app.SignOnRule" in system:
+        outward.discard(("Alb", 443))
     allowed = {("Web", 80), ("Web", 443), ("Worker", 80), ("Worker", 443), ("Ollama", 443)}
     if not outward <= allowed:
         yield f"others may go out: {outward - allowed}"
@@ -266,5 +274,7 @@ CHECKS = (
     ports,
     groups,
     network,
+    sign_on,
+    turns,
     *SERVICE_CHECKS,
 )

@@ -130,14 +130,7 @@ def alarms(system: System) -> Iterator[str]:
     for alarm in system.of("CloudWatch::Alarm"):
         for metric in _metrics_of(alarm):
             yield from _metric_faults(system, alarm.place, metric)
-        description = alarm["AlarmDescription"]
-        found = re.fullmatch(
-            r"(critical|warning|info): .+\. Runbook: (docs/runbooks/[a-z-]+\.md)", description
-        )
-        if found is None or not (ROOT / found[2]).exists():
-            yield f"{alarm.place}: names no runbook that is there"
-        elif alarm.get("AlarmActions") != [f"observability.{found[1].title()}Alerts"]:
-            yield f"{alarm.place}: tells others than its severity says"
+        yield from _telling_faults(system, alarm)
         if alarm.get("TreatMissingData") not in {"breaching", "notBreaching"}:
             yield f"{alarm.place}: does not say what missing figures mean"
         if alarm["DatapointsToAlarm"] > alarm["EvaluationPeriods"]:
@@ -145,6 +138,30 @@ def alarms(system: System) -> Iterator[str]:
     for name in ("WebDown", "WorkersDown", "SchedulerDown"):
         if system[f"observability.{name}Alarm"]["TreatMissingData"] != "breaching":
             yield f"{name}: silence is taken for health"
+
+
+def _telling_faults(system: System, alarm: Resource) -> Iterator[str]:
+    found = re.fullmatch(
+        r"(critical|warning|info): .+\. Runbook: (docs/runbooks/[a-z-]+\.md)",
+        alarm["AlarmDescription"],
+    )
+    if found is None or not (ROOT / found[2]).exists():
+        yield f"{alarm.place}: names no runbook that is there"
+        return
+    # By those of deployments ECS goes back; of that people are told.
+    topics = [f"observability.{found[1].title()}Alerts"]
+    wanted = [] if alarm["AlarmName"] in _of_rollouts(system) else topics
+    if alarm.get("AlarmActions", []) != wanted:
+        yield f"{alarm.place}: tells others than its severity says"
+
+
+def _of_rollouts(system: System) -> set[str]:
+    """The alarms that deployments look at."""
+    return {
+        name
+        for service in system.of("ECS::Service")
+        for name in service["DeploymentConfiguration"].get("Alarms", {}).get("AlarmNames", [])
+    }
 
 
 def _metrics_of(alarm: Resource) -> Iterator[dict[str, Any]]:
@@ -175,6 +192,8 @@ def _metric_faults(system: System, place: str, metric: dict[str, Any]) -> Iterat
         return
     known, dimensions = AWS_METRICS.get(space, (set(), set()))
     wanted = dimensions | ({"TargetGroup"} if name in WITH_TARGETS else set())
+    if space == "AWS/ApplicationELB" and place.startswith("app."):
+        wanted = dimensions | {"TargetGroup"}
     if name not in known or set(given) != wanted:
         yield f"{place}: AWS has no {space} {name} with {sorted(given)}"
     elif space in {"AWS/ECS", "ECS/ContainerInsights"}:

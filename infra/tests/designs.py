@@ -1,6 +1,7 @@
 """The modules whose tests show lines of the plan."""
 
 import test_design
+import test_design_cost
 import test_design_delivery
 import test_design_migration
 import test_design_network
@@ -13,6 +14,7 @@ MODULES = (
     test_design_operations,
     test_design_delivery,
     test_design_migration,
+    test_design_cost,
 )
 TESTS = frozenset(
     name

@@ -12,6 +12,7 @@ INFRA = Path(__file__).resolve().parents[1]
 ROOT = INFRA.parent
 RENDERED = INFRA / "rendered"
 MISSING = "MISSING "
+NO_VALUE = "AWS::NoValue"
 
 Document = dict[str, Any]
 
@@ -53,6 +54,7 @@ class System:
             (made := self._resource(stack, name, whole)).place: made
             for stack, template in stacks.items()
             for name, whole in template["Resources"].items()
+            if "Condition" not in whole or self.holds(stack, whole["Condition"])
         }
 
     def _resource(self, stack: str, name: str, whole: Document) -> Resource:
@@ -62,12 +64,20 @@ class System:
     def resolve(self, stack: str, value: Any) -> Any:
         """Return a value with every reference as the place that it leads to."""
         if isinstance(value, list):
-            return [self.resolve(stack, part) for part in value]
+            parts = (self.resolve(stack, part) for part in value)
+            return [part for part in parts if part != NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1 and (known := _FUNCTIONS.get(next(iter(value)))):
             return known(self, stack, next(iter(value.values())))
         return {name: self.resolve(stack, part) for name, part in value.items()}
+
+    def holds(self, stack: str, condition: str) -> bool:
+        """Return whether a condition holds by what parameters are by themselves."""
+        template = self.stacks[stack]
+        ((unset,),) = (template["Conditions"][condition]["Fn::Not"],)
+        parameter, value = unset["Fn::Equals"]
+        return bool(template["Parameters"][parameter["Ref"]]["Default"] != value)
 
     def imported(self, name: str) -> Any:
         """Return what an import leads to."""
@@ -120,6 +130,10 @@ def _import(system: System, _: str, value: str) -> Any:
     return system.imported(value)
 
 
+def _if(system: System, stack: str, value: list[Any]) -> Any:
+    return system.resolve(stack, value[1] if system.holds(stack, value[0]) else value[2])
+
+
 def _select(system: System, stack: str, value: list[Any]) -> str:
     return f"{system.resolve(stack, value[1])}[{value[0]}]"
 
@@ -133,6 +147,7 @@ _FUNCTIONS: Mapping[str, Callable[[System, str, Any], Any]] = {
     "Fn::GetAtt": _attribute,
     "Fn::Join": _join,
     "Fn::ImportValue": _import,
+    "Fn::If": _if,
     "Fn::Select": _select,
     "Fn::GetAZs": _zones,
 }

@@ -14,30 +14,9 @@ WEB, WORKER, SCHEDULER, OLLAMA = (
 )
 DATABASE, REDIS, BUCKET = "data.Database", "data.Redis", "data.DataBucket"
 COMPONENTS, FEATURES = "Application Components", "Key Features"
-_COSTS = "The budget of the month alarms; a reckoning from the templates is not built yet"
 ELSEWHERE = {
     Line(section=section, words=words): why
     for section, why, lines in (
-        (
-            "Development Environment",
-            _COSTS,
-            (
-                "ECS Fargate: ~$50-100 (low usage)",
-                "ElastiCache Redis: ~$15-25 (cache.t3.micro)",
-                "ALB: ~$20-30",
-                "S3: ~$5-10",
-            ),
-        ),
-        (
-            "Production Environment",
-            _COSTS,
-            (
-                "ECS Fargate: ~$200-500 (higher usage)",
-                "ElastiCache Redis: ~$50-100 (cache.t3.small)",
-                "ALB: ~$20-30",
-                "S3: ~$20-50",
-            ),
-        ),
         (
             "Performance Optimization",
             "The product's own: [what was measured](../explanation/measurements.md)",

@@ -73,7 +73,7 @@ def told(task: tuple[str, str], name: str, variable: str, value: str) -> Break:
     def change(stacks: Stacks) -> None:
         for container in of(stacks, *task)["ContainerDefinitions"]:
             if container["Name"] == name:
-                kept = [v for v in container["Environment"] if v["Name"] != variable]
+                kept = [v for v in container["Environment"] if v.get("Name") != variable]
                 container["Environment"] = [*kept, {"Name": variable, "Value": value}]
 
     return change
@@ -102,11 +102,13 @@ def whole(stack: str, name: str, key: str, value: Any) -> Break:
     return change
 
 
-RULES = "Rules"
+RULES, ROLLOUT = "Rules", ("DeploymentConfiguration", "Strategy")
 RIGHTS = ("Policies", 0, "PolicyDocument", "Statement")
 WRITTEN = ("Statement", "AndStatement", "Statements", 1, "NotStatement", "Statement", "OrStatement")
 MUTANTS: dict[str, tuple[str, Break]] = {
     "an export is missing": ("imports", unexport),
+    "nothing to turn to": ("turns", put("app", "WebService", *ROLLOUT, value="BLUE_GREEN")),
+    "a balancer that nobody logs in at": ("sign_on", told(WEB, "web", "CTISCRAPER_ALB_ARN", "x")),
     "containers have more memory than the task": ("tasks", contained(WEB, "web", "Memory", 4096)),
     "containers have more CPU than the task": ("tasks", contained(WORKER, "worker", "Cpu", 2048)),
     "a container waits for one that is not there": (

@@ -11,7 +11,7 @@ PROD = load("prod")
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 PAGES = [*RUNBOOKS, ROOT / "docs" / "howto" / "deploy-on-aws.md"]
 # Names that a person chooses while he follows a page.
-CHOSEN = {"cti-scraper-prod-restored"}
+CHOSEN = {"cti-scraper-prod-restored", "cti-scraper/prod/oidc-client"}
 
 
 def names() -> set[str]:

@@ -153,6 +153,49 @@ def test_wrong_values_are_refused(tmp_path: Path, wrong: dict[str, str], said: s
         load_deployment(write(tmp_path, prod={**GIVEN, **wrong}), PROD, account=ACCOUNT)
 
 
+ISSUER = {
+    "oidc_issuer": "https://id.example.org",
+    "oidc_client_id": "cti",
+    "oidc_roles": "a=analyst",
+}
+SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:x-a1B2c3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"oidc_issuer": "http://id.example.org"}, "oidc_issuer: .* should read https://host"),
+        ({"oidc_client_id": ""}, "oidc_client_id: should be a text"),
+        ({"oidc_scopes": "profile"}, "should have openid among them"),
+        ({"oidc_unseen_days": "never"}, "should be days from 0 to 3650"),
+        ({"oidc_roles": "a=owner"}, "a role of viewer, analyst, curator, admin"),
+        ({"oidc_roles": ","}, "without a role nobody is let in"),
+        ({"oidc_secret_arn": "secret"}, "should read arn:aws:secretsmanager"),
+        ({"oidc_secret_arn": SECRET.replace("east-1", "west-2")}, "it is of us-west-2"),
+        (
+            {"oidc_token_endpoint": "https://id.example.org/token", "oidc_secret_arn": SECRET},
+            "oidc_userinfo_endpoint: missing; the load balancer needs all three",
+        ),
+        ({"oidc_token_endpoint": "https://id.example.org/t"}, "is no public client"),
+    ],
+)
+def test_single_sign_on_that_cannot_hold_is_refused(
+    tmp_path: Path, changes: dict[str, str], said: str
+) -> None:
+    file = write(tmp_path, prod={**GIVEN, **ISSUER, **changes})
+    with pytest.raises(SettingsError, match=said):
+        load_deployment(file, PROD, account=ACCOUNT)
+
+
+def test_single_sign_on_is_read_or_left_out(tmp_path: Path) -> None:
+    made = load_deployment(write(tmp_path, prod={**GIVEN, **ISSUER}), PROD, account=None)
+    assert (made.oidc_issuer, made.oidc_role_claim) == ("https://id.example.org", "groups")
+    with pytest.raises(SettingsError, match="oidc_roles: there is no oidc_issuer beside it"):
+        load_deployment(
+            write(tmp_path, prod={**GIVEN, "oidc_roles": "a=admin"}), PROD, account=None
+        )
+
+
 @pytest.mark.parametrize("name", GIVEN)
 def test_missing_values_are_refused(tmp_path: Path, name: str) -> None:
     table = {key: value for key, value in GIVEN.items() if key != name}
