@@ -1,6 +1,6 @@
 """What a task of the drill runs beside the product: both databases, table by table, as one line.
 
-It stands alone and is given to Python as text; psycopg is in the image.
+It stands alone and is given to Python as text, with nothing but psycopg beside it.
 """
 
 import json
@@ -8,6 +8,9 @@ import os
 import sys
 from typing import Any
 
+import psycopg
+
+Connection = psycopg.Connection[tuple[Any, ...]]
 MARK = "drill-result "
 OPTIONS = (
     "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex "
@@ -30,29 +33,35 @@ LASTING = {
 MARGIN = "5 minutes"
 
 
-def held(connection: Any, table: str, until: str | None) -> list[Any]:  # noqa: ANN401 - of psycopg, which is in the image alone
+def row_of(connection: Connection, statement: str, *values: str) -> tuple[Any, ...]:
+    """Return the one row of an aggregate."""
+    row = connection.execute(statement.encode(), values).fetchone()
+    assert row is not None, "an aggregate has one row"
+    return row
+
+
+def held(connection: Connection, table: str, until: str | None) -> tuple[Any, ...]:
     """Return how many rows a table has up to a time, and the sum of the hashes of what lasts."""
     time, columns = LASTING[table]
     some = f"WHERE {time} <= %s::timestamptz" if until else ""
-    row = connection.execute(
+    statement = (
         f"SELECT count(*), coalesce(sum(('x' || substr(md5(row({columns})::text), 1, 15))"  # noqa: S608 - names above
-        f"::bit(60)::bigint::numeric), 0)::text FROM {table} {some}",
-        [until] if until else [],
-    ).fetchone()
-    return list(row)
+        f"::bit(60)::bigint::numeric), 0)::text FROM {table} {some}"
+    )
+    return row_of(connection, statement, *([until] if until else []))
 
 
-def same(original: Any, restored: Any, table: str) -> bool:  # noqa: ANN401 - of psycopg
+def same(original: Connection, restored: Connection, table: str) -> bool:
     """Whether both hold the same of what lasts, up to shortly before the restored moment."""
     time = LASTING[table][0]
     until = None
     if time is not None:
         newest = f"SELECT (max({time}) - interval '{MARGIN}')::text FROM {table}"  # noqa: S608 - names above
-        until = restored.execute(newest).fetchone()[0]
+        until = row_of(restored, newest)[0]
     return held(original, table, until) == held(restored, table, until)
 
 
-def compared(original: Any, restored: Any) -> dict[str, Any]:  # noqa: ANN401 - of psycopg
+def compared(original: Connection, restored: Connection) -> dict[str, Any]:
     """Return the tables of two databases: rows of both, and whether what lasts is the same."""
     names = [row[0] for row in original.execute(TABLES)]
     there = {row[0] for row in restored.execute(TABLES)}
@@ -62,7 +71,7 @@ def compared(original: Any, restored: Any) -> dict[str, Any]:  # noqa: ANN401 - 
             tables[name] = {"missing": True}
             continue
         rows = [
-            connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]  # noqa: S608 - of the catalogue
+            row_of(connection, f'SELECT count(*) FROM "{name}"')[0]  # noqa: S608 - of the catalogue
             for connection in (original, restored)
         ]
         tables[name] = {"original": rows[0], "restored": rows[1]}
@@ -71,14 +80,12 @@ def compared(original: Any, restored: Any) -> dict[str, Any]:  # noqa: ANN401 - 
     newest = "SELECT max(collected_at)::text FROM article"
     return {
         "tables": tables,
-        "newest": [connection.execute(newest).fetchone()[0] for connection in (original, restored)],
+        "newest": [row_of(connection, newest)[0] for connection in (original, restored)],
     }
 
 
 def main() -> None:
     """Print what was compared."""
-    import psycopg  # type: ignore[import-not-found]  # noqa: PLC0415 - of the image
-
     with open(os.environ["DATABASE_PASSWORD_FILE"], encoding="utf-8") as file:  # noqa: PTH123 - as short as it can be
         password = file.read().strip()
     urls = (os.environ["DATABASE_URL"], os.environ["RESTORED_URL"])

@@ -115,7 +115,9 @@ def _alarms(place: Place) -> Iterator[str]:
         .paginate(AlarmNamePrefix=place.named(""), StateValue="ALARM", AlarmTypes=["MetricAlarm"])
     )
     for page in pages:
-        yield from (alarm["AlarmName"] for alarm in page["MetricAlarms"])
+        for alarm in page["MetricAlarms"]:
+            if alarm["StateValue"] == "ALARM":
+                yield alarm["AlarmName"]
 
 
 def _queue(place: Place, now: datetime) -> Part:

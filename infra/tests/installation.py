@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT
 from moto.ecs.models import ecs_backends
 from moto.elasticache.models import elasticache_backends
 from moto.rds.models import rds_backends
@@ -281,7 +281,7 @@ def _request(place: Place, made: Answer, image: str) -> Answer:
         if isinstance(value, Mapping):
             if any(key == "Ref" or key.startswith("Fn::") for key in value):
                 return _resolved(place, value, name, image)
-            free = name in {"options"}
+            free = name == "options"
             return {
                 (key if free else key[:1].lower() + key[1:]): lower(
                     one, key if free else key[:1].lower() + key[1:]
@@ -368,15 +368,16 @@ class MotoStacks:
         return outputs
 
 
-def managed_secret(place: Place) -> Answer:
-    """The secret of the owner, which RDS has made."""
-    instance: Answer = place.client("rds").describe_db_instances(
-        DBInstanceIdentifier=place.named("database")
-    )["DBInstances"][0]
-    return instance
+def renew_owner(place: Place) -> None:
+    """Renew the owner's password, as RDS does when it is asked to."""
+    arn = place.client("rds").describe_db_instances(DBInstanceIdentifier=place.named("database"))[
+        "DBInstances"
+    ][0]["MasterUserSecret"]["SecretArn"]
+    value = json.dumps({"username": "ctiscraper", "password": OWNER_PASSWORD})
+    place.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=value)
 
 
-def set_database(place: Place, name: str, **values: object) -> None:
+def set_database(name: str, **values: object) -> None:
     """Have a database be in a state, as RDS would."""
     database = rds_backends[ACCOUNT][REGION].databases[name]
     for key, value in values.items():

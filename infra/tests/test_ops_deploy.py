@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
+from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cti_infra.config import DEV, ENVIRONMENTS, PROD
 from cti_ops.cli import main
@@ -100,7 +100,7 @@ def wanted(installed: Installation, source: Source, door: FrontDoor, tmp_path: P
     tag = source.tag()
     file = tmp_path / "prod.toml"
     arn = make_ready(installed, tag)
-    file.write_text(DEPLOYMENT.format(account=ACCOUNT, certificate=arn), "utf-8")
+    file.write_text(DEPLOYMENT.format(account=DEFAULT_ACCOUNT_ID, certificate=arn), "utf-8")
     return Wanted(
         place=installed.place,
         deployer=MotoStacks(installed.place),
@@ -200,7 +200,7 @@ def test_what_does_not_answer_is_rolled_back(
 
 def test_the_foundation_asks_for_no_image(installed: Installation, wanted: Wanted) -> None:
     installed.place.client("ecr").delete_repository(repositoryName="cti-scraper/worker", force=True)
-    with pytest.raises(FaultsError, match="no repository cti-scraper/worker.*--foundation"):
+    with pytest.raises(FaultsError, match=r"no repository cti-scraper/worker.*--foundation"):
         look(wanted)
     first = replace(wanted, foundation=True)
     deploy(first, look(first))

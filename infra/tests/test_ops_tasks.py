@@ -19,12 +19,14 @@ def test_a_command_runs_with_the_releases_image_files_and_rights(installed: Inst
     definition = installed.agent.definitions[-1]
     prepare, admin = definition["containerDefinitions"]
     assert definition["family"] == "cti-scraper-prod-admin"
-    assert definition["executionRoleArn"] and definition["taskRoleArn"]
+    assert definition["executionRoleArn"]
+    assert definition["taskRoleArn"]
     assert (prepare["name"], admin["name"]) == ("prepare", "admin")
     assert admin["image"] == prepare["image"] == "worker:old"
     assert admin["command"] == ["status", "--json"]
     assert admin["dependsOn"] == [{"containerName": "prepare", "condition": "SUCCESS"}]
-    assert admin["essential"] and admin["readonlyRootFilesystem"]
+    assert admin["essential"]
+    assert admin["readonlyRootFilesystem"]
     assert not admin.get("secrets")
     assert "admin: all is well" in installed.said
 
