@@ -12,12 +12,13 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cti_infra.config import DEV, ENVIRONMENTS, PROD
+from cti_ops import cli
 from cti_ops.cli import main
 from cti_ops.deploy import SERVICE_STACKS, Wanted, deploy, foundation_stacks, look, steps
 from cti_ops.errors import FaultsError, OpsError
 from cti_ops.source import Source
 from cti_ops.toolkit import Toolkit
-from front_door import DOMAIN, FrontDoor, front_door, make_certificate
+from front_door import FrontDoor, front_door, make_certificate
 from installation import Installation, MotoStacks
 from model import RENDERED
 
@@ -57,7 +58,7 @@ def door(tmp_path: Path) -> Iterator[FrontDoor]:
         yield made
 
 
-def make_ready(installed: Installation, tag: str) -> str:
+def make_ready(installed: Installation, tag: str, certificate: Path) -> str:
     """Have all that a deployment asks for be there, and return the certificate."""
     place = installed.place
     for region in ("us-east-1", "us-west-2"):
@@ -87,19 +88,16 @@ def make_ready(installed: Installation, tag: str) -> str:
                 imageManifest=json.dumps(manifest),
                 imageTag=one,
             )
-    acm = place.client("acm")
-    arn = str(acm.request_certificate(DomainName=DOMAIN, ValidationMethod="DNS")["CertificateArn"])
-    installed.change(
-        "acm", "DescribeCertificate", lambda a: a["Certificate"].update(Status="ISSUED")
-    )
-    return arn
+    made, mark, key = certificate.read_bytes().partition(b"-----BEGIN PRIVATE KEY-----")
+    imported = place.client("acm").import_certificate(Certificate=made, PrivateKey=mark + key)
+    return str(imported["CertificateArn"])
 
 
 @pytest.fixture
 def wanted(installed: Installation, source: Source, door: FrontDoor, tmp_path: Path) -> Wanted:
     tag = source.tag()
     file = tmp_path / "prod.toml"
-    arn = make_ready(installed, tag)
+    arn = make_ready(installed, tag, door.authority)
     file.write_text(DEPLOYMENT.format(account=DEFAULT_ACCOUNT_ID, certificate=arn), "utf-8")
     return Wanted(
         place=installed.place,
@@ -348,6 +346,30 @@ def test_the_steps_name_all_that_is_done(wanted: Wanted) -> None:
     assert len(told) == 11
     assert len(list(steps(replace(wanted, foundation=True)))) == 5
     assert foundation_stacks(DEV) == ["baseline", "network", "registry", "data"]
+
+
+def test_a_dry_run_shows_the_steps_and_the_question(
+    wanted: Wanted, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "Source", lambda: wanted.source)
+    place = wanted.place
+    arguments = [
+        "deploy",
+        "--env=prod",
+        f"--endpoint-url={place.endpoint_url}",
+        f"--deployment={wanted.file}",
+        "--ollama-tag=llama",
+    ]
+    assert main([*arguments, "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("6. ")] == [
+        f"6. deploy the stack cti-scraper-prod-release ImageTag={wanted.tag}"
+    ]
+    question = f"Deploy {wanted.tag} to prod, account {DEFAULT_ACCOUNT_ID}?"
+    assert f"Would ask: {question} Nothing was changed." in shown
+    # There is nobody here to say yes.
+    assert main(arguments) == 2
+    assert f"{question} There is nobody to ask: add --yes" in capsys.readouterr().err
 
 
 def test_the_toolkit_is_told_once_for_each_stack(tmp_path: Path) -> None:
