@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from botocore.exceptions import ClientError
 
 from cti_ops.clock import wait_for
-from cti_ops.errors import OpsError, is_missing
+from cti_ops.errors import OpsError, aws_errors, is_missing
 from cti_ops.place import Answer, Place
 
 POLL_SECONDS = 10.0
@@ -13,6 +13,7 @@ POLL_SECONDS = 10.0
 MOST_SECONDS = 1200.0
 
 
+@aws_errors()
 def running_definitions(place: Place) -> dict[str, str]:
     """Return the task definition of each service that is there, none on a first deployment."""
     try:
@@ -51,6 +52,7 @@ def failed(service: Answer) -> str | None:
     return None
 
 
+@aws_errors()
 def wait_steady(place: Place, services: Sequence[str], most: float = MOST_SECONDS) -> None:
     """Return when services run what they should, and nothing else. Raises OpsError."""
     if not services:
@@ -77,6 +79,7 @@ def wait_steady(place: Place, services: Sequence[str], most: float = MOST_SECOND
         ) from error
 
 
+@aws_errors()
 def restart(place: Place, services: Sequence[str]) -> None:
     """Replace the tasks of services, and wait until the new ones stand. Raises OpsError."""
     for name in services:
@@ -87,6 +90,7 @@ def restart(place: Place, services: Sequence[str]) -> None:
     wait_steady(place, services)
 
 
+@aws_errors()
 def roll_back(place: Place, before: Mapping[str, str]) -> list[str]:
     """Return what was done to have services run what they ran before. Raises OpsError."""
     if not before:

@@ -94,7 +94,10 @@ def _role(place: Place, name: str) -> None:
     try:
         ended = run_task(place, definition)
     except OpsError as error:
-        raise OpsError(f"{error}\n{_set_back(place, staged)}") from error
+        # Whether it had set the new one is not known.
+        back = _set_back(place, staged)
+        secret_values.drop(place, staged)
+        raise OpsError(f"{error}\n{back}") from error
     finally:
         forget(place, definition)
     if not ended.well:

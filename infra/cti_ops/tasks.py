@@ -7,7 +7,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cti_ops.clock import wait_for
-from cti_ops.errors import Exit, OpsError, error_code, is_missing
+from cti_ops.errors import Exit, OpsError, aws_errors, error_code, is_missing
 from cti_ops.place import Answer, Place
 
 POLL_SECONDS = 5.0
@@ -82,6 +82,7 @@ class _Log:
             self._tokens[stream] = page["nextForwardToken"]
 
 
+@aws_errors()
 def definition_of(place: Place, family: str) -> Answer:
     """Return the newest definition of a task. Raises OpsError when there is none."""
     try:
@@ -97,6 +98,7 @@ def definition_of(place: Place, family: str) -> Answer:
     return made
 
 
+@aws_errors()
 def run_task(
     place: Place, definition: Answer, overrides: Sequence[Answer] = (), most: float = MOST_SECONDS
 ) -> Ended:
@@ -134,6 +136,8 @@ def run_task(
             f"log, or end it with aws ecs stop-task --cluster {place.cluster} --task {task}"
         ),
     )
+    # The last lines come to the log some seconds after the task has ended.
+    place.clock.sleep(POLL_SECONDS)
     log.follow()
     return Ended(task=task, codes=_codes(seen), reason=_reason(seen), lines=tuple(log.lines))
 
@@ -149,6 +153,7 @@ def _reason(task: Answer) -> str:
     return "; ".join(told)
 
 
+@aws_errors()
 def derive(
     place: Place, family: str, programs: Sequence[Answer], stages: Mapping[str, str] | None = None
 ) -> Answer:
@@ -184,6 +189,7 @@ def derive(
     return made
 
 
+@aws_errors()
 def forget(place: Place, definition: Answer) -> None:
     """Let nobody run a definition any more."""
     place.client("ecs").deregister_task_definition(taskDefinition=definition["taskDefinitionArn"])

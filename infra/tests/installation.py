@@ -148,13 +148,14 @@ class Installation:
     def watch(self, service: str, *actions: str) -> None:
         """Note what is asked by actions of a service."""
         for action in actions:
-            self._hook(
+            self.hook(
                 service,
                 f"provide-client-params.{service}.{action}",
                 lambda params, action=action, **_: self.asked.append((action, dict(params))),
             )
 
-    def _hook(self, service: str, event: str, act: Any) -> None:
+    def hook(self, service: str, event: str, act: Any) -> None:
+        """Have something done at an event of a client."""
         self.place.client(service).meta.events.register_first(event, act)
         self.hooks.append((service, event, act))
 
@@ -165,7 +166,7 @@ class Installation:
 
     def change(self, service: str, action: str, change: Callable[[Answer], None]) -> None:
         """Change what AWS answers to an action."""
-        self._hook(service, f"after-call.{service}.{action}", lambda parsed, **_: change(parsed))
+        self.hook(service, f"after-call.{service}.{action}", lambda parsed, **_: change(parsed))
 
     def fail(self, service: str, action: str, code: str, *, after: int = 0) -> None:
         """Have AWS answer an action with an error, after it was asked so often."""
@@ -179,7 +180,7 @@ class Installation:
                 {"Error": {"Code": code, "Message": "injected"}}, action
             )
 
-        self._hook(service, f"before-call.{service}.{action}", answer)
+        self.hook(service, f"before-call.{service}.{action}", answer)
 
     def value(self, name: str, stage: str = "AWSCURRENT") -> str:
         """A secret's value."""

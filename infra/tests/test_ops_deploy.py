@@ -175,6 +175,27 @@ def test_services_that_ecs_gives_up_are_rolled_back(
     assert installed.service("worker")["taskDefinition"].endswith("worker:1")
 
 
+def test_services_that_cannot_be_looked_at_are_rolled_back(
+    installed: Installation, wanted: Wanted
+) -> None:
+    deployment = look(wanted)
+    calls = [0]
+
+    def throttled(**_: object) -> None:
+        calls[0] += 1
+        # The first asks what runs before, four are of the stack, and then services are waited for.
+        if calls[0] == 6:
+            raise wanted.place.client("ecs").exceptions.ClientError(
+                {"Error": {"Code": "ThrottlingException"}}, "DescribeServices"
+            )
+
+    installed.hook("ecs", "before-call.ecs.DescribeServices", throttled)
+    with pytest.raises(OpsError, match=r"AWS is asked too often .DescribeServices.") as caught:
+        deploy(wanted, deployment)
+    assert "rolled back: web is back" in str(caught.value)
+    assert installed.service("web")["taskDefinition"].endswith("web:1")
+
+
 def test_a_stack_that_fails_has_services_rolled_back(
     installed: Installation, wanted: Wanted
 ) -> None:

@@ -116,6 +116,23 @@ def test_where_nothing_was_set_nothing_is_taken_back(watched: Installation) -> N
     assert password(watched, "web-database") == "old-web-database-password"
 
 
+def test_a_task_that_is_lost_from_sight_is_taken_back(watched: Installation) -> None:
+    left = [1]
+
+    def lost(**_: object) -> None:
+        if left.pop() if left else 0:
+            raise watched.place.client("ecs").exceptions.ClientError(
+                {"Error": {"Code": "ServerException", "Message": "injected"}}, "DescribeTasks"
+            )
+
+    watched.hook("ecs", "before-call.ecs.DescribeTasks", lost)
+    with pytest.raises(OpsError, match="DescribeTasks was refused with ServerException") as caught:
+        rotate(watched.place, "web-database", voids_second_factors=False)
+    assert "the old value holds, in the database and in the secret" in str(caught.value)
+    assert password(watched, "web-database") == "old-web-database-password"
+    assert not waiting(watched, "web-database")
+
+
 def test_a_way_back_that_fails_is_told(watched: Installation) -> None:
     watched.agent.codes["rotate", "roles"] = 1
     with pytest.raises(OpsError, match=r"could not be set again.*cti-scraper-prod-migrate"):
