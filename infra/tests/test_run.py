@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model import INFRA, ROOT
 
-VERBS = {"venv", "test", "render", "table", "cost", "cdk", "lock"}
+VERBS = {"venv", "test", "render", "table", "cost", "cdk", "ops", "lock"}
 
 
 def test_without_a_verb_it_lists_them(tmp_path: Path) -> None:

@@ -9,9 +9,14 @@ from model import ROOT, load
 
 PROD = load("prod")
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
-PAGES = [*RUNBOOKS, ROOT / "docs" / "howto" / "deploy-on-aws.md"]
-# Names that a person chooses while he follows a page.
-CHOSEN = {"cti-scraper-prod-restored", "cti-scraper/prod/oidc-client"}
+HOWTO = ROOT / "docs" / "howto"
+PAGES = [*RUNBOOKS, HOWTO / "deploy-on-aws.md", HOWTO / "operate-on-aws.md"]
+# Names that a person chooses while he follows a page, and that of a drill.
+CHOSEN = {
+    "cti-scraper-prod-restored",
+    "cti-scraper-prod-drill",
+    "cti-scraper/prod/oidc-client",
+}
 
 
 def names() -> set[str]:

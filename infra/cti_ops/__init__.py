@@ -1,0 +1,1 @@
+"""Operates an installation on AWS."""
