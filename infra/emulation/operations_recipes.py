@@ -47,7 +47,8 @@ def _topic(task: Task) -> Made:
 
 def _topic_policy(task: Task) -> Made:
     document = json.dumps(task.take("PolicyDocument"))
-    for topic in task.take("Topics"):
+    topics = task.take("Topics")
+    for topic in topics:
         task.call(
             "sns",
             "set_topic_attributes",
@@ -55,12 +56,12 @@ def _topic_policy(task: Task) -> Made:
             AttributeName="Policy",
             AttributeValue=document,
         )
-    return made(task, task.name)
+    return made(task, task.name, Topic=topics[0])
 
 
 def _budget(task: Task) -> Made:
     task.send("budgets", "create_budget", {"AccountId": task.account})
-    return made(task, found(task.properties, "Budget.BudgetName"))
+    return made(task, found(task.properties, "Budget.BudgetName"), Account=task.account)
 
 
 def _trail(task: Task) -> Made:

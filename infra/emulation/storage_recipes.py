@@ -136,8 +136,8 @@ def _bucket_policy(task: Task) -> Made:
         {**one, "Principal": {"AWS": "*"}} if one.get("Principal") == "*" else one
         for one in document["Statement"]
     ]
-    policy = json.dumps({**document, "Statement": statements})
-    task.send("s3", "put_bucket_policy", {"Policy": policy})
+    document["Statement"] = statements
+    task.send("s3", "put_bucket_policy", {"Policy": json.dumps(document)})
     return made(task, task.properties["Bucket"])
 
 
