@@ -184,7 +184,10 @@ class Deployer:
     def _stands(self, stack: str) -> bool:
         return any(
             found["StackName"] == self.stack_name(stack)
-            for page in self.calls(stack).client("cloudformation").get_paginator("list_stacks").paginate()
+            for page in self.calls(stack)
+            .client("cloudformation")
+            .get_paginator("list_stacks")
+            .paginate()
             for found in page["StackSummaries"]
             if not found["StackStatus"].startswith("DELETE")
         )
@@ -197,7 +200,11 @@ class Deployer:
 
     def _register(self, stack: str, template: Document, outputs: Mapping[str, Document]) -> None:
         """Leave the outputs in the emulator, so that others find them as on AWS."""
-        body = {"Description": template.get("Description", stack), "Resources": {}, "Outputs": outputs}
+        body = {
+            "Description": template.get("Description", stack),
+            "Resources": {},
+            "Outputs": outputs,
+        }
         self.calls(stack).client("cloudformation").create_stack(
             StackName=self.stack_name(stack), TemplateBody=json.dumps(body)
         )
@@ -207,8 +214,7 @@ def _values(stack: str, template: Document, given: Mapping[str, str]) -> dict[st
     """Return the parameters of a template. Raises DeploymentError with every fault."""
     wanted: Mapping[str, Document] = template.get("Parameters", {})
     values = {
-        name: str(given.get(name, declared.get("Default", "")))
-        for name, declared in wanted.items()
+        name: str(given.get(name, declared.get("Default", ""))) for name, declared in wanted.items()
     }
     if faults := list(_faults(wanted, values, given)):
         raise DeploymentError(stack, "; ".join(faults))

@@ -51,9 +51,7 @@ class Evaluator:
                 return known(self, argument)
             if name.startswith("Fn::"):
                 raise self.error(f"{name} is not a function that is known here")
-        return {
-            name: made for name, part in value.items() if (made := self(part)) is not NO_VALUE
-        }
+        return {name: made for name, part in value.items() if (made := self(part)) is not NO_VALUE}
 
     def error(self, reason: str) -> DeploymentError:
         """Return what to raise."""

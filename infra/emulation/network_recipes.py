@@ -103,9 +103,7 @@ def _acl_of_subnet(task: Task) -> Made:
         for one in acl["Associations"]
         if one["SubnetId"] == subnet
     )
-    answer = task.send(
-        "ec2", "replace_network_acl_association", {"AssociationId": association}
-    )
+    answer = task.send("ec2", "replace_network_acl_association", {"AssociationId": association})
     return made(task, found(answer, "NewAssociationId"))
 
 
@@ -147,9 +145,7 @@ RECIPES: Mapping[str, Recipe] = {
         "create_internet_gateway", "InternetGateway.InternetGatewayId", "internet-gateway"
     ),
     "EC2::VPCGatewayAttachment": _attachment,
-    "EC2::EIP": _ec2(
-        "allocate_address", "PublicIp", "elastic-ip", AllocationId="AllocationId"
-    ),
+    "EC2::EIP": _ec2("allocate_address", "PublicIp", "elastic-ip", AllocationId="AllocationId"),
     "EC2::NatGateway": _ec2("create_nat_gateway", "NatGateway.NatGatewayId", "natgateway"),
     "EC2::RouteTable": _ec2("create_route_table", "RouteTable.RouteTableId", "route-table"),
     "EC2::Route": _route,
@@ -160,8 +156,6 @@ RECIPES: Mapping[str, Recipe] = {
     "EC2::NetworkAcl": _ec2("create_network_acl", "NetworkAcl.NetworkAclId", "network-acl"),
     "EC2::NetworkAclEntry": _acl_entry,
     "EC2::SubnetNetworkAclAssociation": _acl_of_subnet,
-    "EC2::VPCEndpoint": _ec2(
-        "create_vpc_endpoint", "VpcEndpoint.VpcEndpointId", "vpc-endpoint"
-    ),
+    "EC2::VPCEndpoint": _ec2("create_vpc_endpoint", "VpcEndpoint.VpcEndpointId", "vpc-endpoint"),
     "EC2::FlowLog": _flow_log,
 }

@@ -132,12 +132,8 @@ RECIPES: Mapping[str, Recipe] = {
     "CloudWatch::Dashboard": _dashboard,
     "SNS::Topic": _topic,
     "SNS::TopicPolicy": _topic_policy,
-    "SNS::Subscription": Creation(
-        service="sns", operation="subscribe", identity="SubscriptionArn"
-    ),
-    "XRay::Group": Creation(
-        service="xray", operation="create_group", identity="Group.GroupARN"
-    ),
+    "SNS::Subscription": Creation(service="sns", operation="subscribe", identity="SubscriptionArn"),
+    "XRay::Group": Creation(service="xray", operation="create_group", identity="Group.GroupARN"),
     "Budgets::Budget": _budget,
     "CloudTrail::Trail": _trail,
     "Config::ConfigurationRecorder": _recorder,

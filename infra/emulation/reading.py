@@ -96,14 +96,14 @@ def compare(properties: Document, description: Document, synonyms: Mapping[str, 
     made = Comparison()
     made.add(
         {synonyms.get(name, name): value for name, value in properties.items()},
-        dict(_flat(description, properties)),
+        dict(_flat(description)),
         "",
     )
     return made
 
 
-def _flat(description: Document, properties: Document) -> Iterator[tuple[str, Any]]:
-    """Yield what is described; what stands one level deeper than in the properties as well."""
+def _flat(description: Document) -> Iterator[tuple[str, Any]]:
+    """Yield what is described, and what stands one level deeper than in the properties."""
     for value in description.values():
         if isinstance(value, dict):
             yield from ((k, v) for k, v in value.items() if k not in description)

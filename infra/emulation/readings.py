@@ -101,7 +101,13 @@ READINGS: Mapping[str, Reading] = {
         {"RuleNumber": "=RuleNumber", "Egress": "=Egress"},
     ),
     "EC2::SubnetNetworkAclAssociation": _other(
-        "ec2", "describe_network_acls", _ACL, "NetworkAcls", 0, "Associations", {"SubnetId": "=SubnetId"}
+        "ec2",
+        "describe_network_acls",
+        _ACL,
+        "NetworkAcls",
+        0,
+        "Associations",
+        {"SubnetId": "=SubnetId"},
     ),
     "EC2::VPCEndpoint": _one("ec2", "describe_vpc_endpoints", "VpcEndpointIds", "VpcEndpoints", 0),
     "EC2::FlowLog": _one("ec2", "describe_flow_logs", "FlowLogIds", "FlowLogs", 0),
@@ -156,7 +162,9 @@ READINGS: Mapping[str, Reading] = {
         0,
         ClusterSettings="settings",
     ),
-    "ECS::TaskDefinition": _one("ecs", "describe_task_definition", "taskDefinition", "taskDefinition"),
+    "ECS::TaskDefinition": _one(
+        "ecs", "describe_task_definition", "taskDefinition", "taskDefinition"
+    ),
     "ECS::Service": _other(
         "ecs",
         "describe_services",
@@ -173,7 +181,12 @@ READINGS: Mapping[str, Reading] = {
         Name="LoadBalancerName",
     ),
     "ElasticLoadBalancingV2::TargetGroup": _one(
-        "elbv2", "describe_target_groups", "TargetGroupArns", "TargetGroups", 0, Name="TargetGroupName"
+        "elbv2",
+        "describe_target_groups",
+        "TargetGroupArns",
+        "TargetGroups",
+        0,
+        Name="TargetGroupName",
     ),
     "ElasticLoadBalancingV2::Listener": _one(
         "elbv2", "describe_listeners", "ListenerArns", "Listeners", 0

@@ -20,9 +20,7 @@ def _repository(task: Task) -> Made:
             repositoryName=name,
             lifecyclePolicyText=cycle["LifecyclePolicyText"],
         )
-    return made(
-        task, name, Arn=answer["repositoryArn"], RepositoryUri=answer["repositoryUri"]
-    )
+    return made(task, name, Arn=answer["repositoryArn"], RepositoryUri=answer["repositoryUri"])
 
 
 def _service(task: Task) -> Made:

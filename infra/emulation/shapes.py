@@ -17,9 +17,7 @@ def member_of(shape: StructureShape, name: str, renames: Renames) -> str | None:
     return next((m for m in shape.members if m.lower() == wanted.lower()), None)
 
 
-def shaped(
-    value: Any, shape: Shape, *, renames: Renames, path: str, unplaced: list[str]
-) -> Any:
+def shaped(value: Any, shape: Shape, *, renames: Renames, path: str, unplaced: list[str]) -> Any:
     """Return a value as the API takes it; paths that have no place in it go into `unplaced`."""
     if isinstance(shape, StructureShape):
         return _structure(value, shape, renames, path, unplaced)

@@ -11,9 +11,7 @@ from emulation.recipes import Creation, Recipe, found, made
 
 def _key(task: Task) -> Made:
     tags = [{"TagKey": t["Key"], "TagValue": t["Value"]} for t in task.take("Tags", [])]
-    answer = task.send(
-        "kms", "create_key", {"Tags": tags}, renames={"KeyPolicy": "Policy"}
-    )
+    answer = task.send("kms", "create_key", {"Tags": tags}, renames={"KeyPolicy": "Policy"})
     identity = found(answer, "KeyMetadata.KeyId")
     if task.take("EnableKeyRotation"):
         task.call("kms", "enable_key_rotation", KeyId=identity)
@@ -101,9 +99,9 @@ def _bucket_documents(task: Task, name: str) -> None:
     if tags := task.take("Tags"):
         task.call("s3", "put_bucket_tagging", Bucket=name, Tagging={"TagSet": tags})
     if cycle := task.take("LifecycleConfiguration"):
-        rules = {"Rules": [_lifecycle(rule) for rule in cycle["Rules"]]}
+        kept = {"Rules": [_lifecycle(rule) for rule in cycle["Rules"]]}
         task.call(
-            "s3", "put_bucket_lifecycle_configuration", Bucket=name, LifecycleConfiguration=rules
+            "s3", "put_bucket_lifecycle_configuration", Bucket=name, LifecycleConfiguration=kept
         )
     if log := task.take("LoggingConfiguration"):
         enabled = {
@@ -188,9 +186,12 @@ def _database(task: Task) -> Made:
 def _redis(task: Task) -> Made:
     answer = task.send("elasticache", "create_replication_group")["ReplicationGroup"]
     identity = answer["ReplicationGroupId"]
-    [nodes] = answer.get("NodeGroups") or task.call(
-        "elasticache", "describe_replication_groups", ReplicationGroupId=identity
-    )["ReplicationGroups"][0]["NodeGroups"]
+    [nodes] = (
+        answer.get("NodeGroups")
+        or task.call("elasticache", "describe_replication_groups", ReplicationGroupId=identity)[
+            "ReplicationGroups"
+        ][0]["NodeGroups"]
+    )
     return made(
         task,
         identity,

@@ -79,9 +79,7 @@ def references(resource: Document) -> set[str]:
     return found
 
 
-def _sorted(
-    graph: Mapping[str, set[str]], where: str, rank: Callable[[str], int]
-) -> list[str]:
+def _sorted(graph: Mapping[str, set[str]], where: str, rank: Callable[[str], int]) -> list[str]:
     """Return the names in order; of those that are ready, the lowest rank first."""
     sorter = TopologicalSorter(graph)
     try:
