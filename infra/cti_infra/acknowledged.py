@@ -179,8 +179,11 @@ def check(app: cdk.App) -> None:
 def acknowledge(stacks: Sequence[Layer]) -> None:
     """Mark what is meant to be so, on the one construct that it is about."""
     by_name = {type(stack).__name__: stack for stack in stacks}
-    for name, construct, rule, reason in acknowledged(stacks[0].environment_settings):
+    for name, construct, known, reason in acknowledged(stacks[0].environment_settings):
         stack = by_name.get(name)
         found: IConstruct | None = stack.node.try_find_child(construct) if stack else None
         if found is not None:
+            # An account that is known is written out in what is found.
+            account = stack.deployment.account if stack and stack.deployment else _ACCOUNT
+            rule = known.replace(_ACCOUNT, account)
             cdk.Validations.of(found).acknowledge(cdk.Acknowledgment(id=rule, reason=reason))

@@ -70,7 +70,7 @@ def test_templates_are_small_enough_and_name_no_account(name: str) -> None:
         assert "111122223333" not in content
 
 
-def test_a_deployment_becomes_the_parameters_defaults() -> None:
+def test_a_deployment_is_taken_and_becomes_the_parameters_defaults() -> None:
     account = "111122223333"
     deployment = Deployment(
         account=account,
@@ -79,7 +79,8 @@ def test_a_deployment_becomes_the_parameters_defaults() -> None:
         contact="https://example.org/crawler",
         alerts_to="on-call@example.org",
     )
-    templates, _ = synthesize(PROD, acknowledging=False, deployment=deployment)
+    templates, found = synthesize(PROD, acknowledging=True, deployment=deployment)
+    assert found == set(), "the toolkit refuses to deploy what nobody acknowledged"
     parameters = templates["app"]["Parameters"]
     assert parameters["Domain"]["Default"] == "cti.example.org"
     assert parameters["CertificateArn"]["Default"] == deployment.certificate_arn
