@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from emulation.server import moto_server
+from emulated import certificate, deployer, parameters
+from emulation import Deployer
+from emulation.server import empty, moto_server
 
 
 @pytest.fixture(scope="session")
@@ -12,3 +14,12 @@ def emulator() -> Iterator[str]:
     """The address of moto; each module that deploys empties it first."""
     with moto_server() as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def prod(emulator: str) -> Deployer:
+    """Production, as deployed for the tests that read it."""
+    empty(emulator)
+    made = deployer("prod", emulator)
+    made.deploy(made.templates, parameters("prod", certificate(emulator)))
+    return made

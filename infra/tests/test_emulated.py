@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from cti_infra.config import PROD
-from emulated import DOMAIN, IMAGE_TAG, MAIL, certificate, deployer, parameters
+from emulated import DOMAIN, IMAGE_TAG
 from emulation import Deployer
 from emulation.deployer import RECIPES
 from emulation.reading import compare
 from emulation.readings import READINGS
-from emulation.server import MOTO_LIMITS, empty
+from emulation.server import MOTO_LIMITS
 from emulation.templates import rendered
 
 # Of the resources in the templates, at least so many are created and read back.
@@ -21,14 +21,6 @@ UNPLACED = {"data.Database": ["DeleteAutomatedBackups"]}
 # Single values that are compared with what was asked, at least.
 COMPARED = 2500
 DATABASE = "cti-scraper-prod-database"
-
-
-@pytest.fixture(scope="module")
-def prod(emulator: str) -> Deployer:
-    empty(emulator)
-    made = deployer("prod", emulator)
-    made.deploy(made.templates, parameters("prod", certificate(emulator)))
-    return made
 
 
 @pytest.fixture
@@ -44,11 +36,6 @@ def ecs(prod: Deployer) -> Any:
 @pytest.fixture
 def rds(prod: Deployer) -> Any:
     return prod.calls("data").client("rds")
-
-
-@pytest.fixture
-def s3(prod: Deployer) -> Any:
-    return prod.calls("data").client("s3")
 
 
 def identity(prod: Deployer, place: str) -> str:
@@ -333,10 +320,3 @@ def test_redis_is_one_encrypted_node_with_a_password(prod: Deployer) -> None:
     held = secrets.get_secret_value(SecretId=identity(prod, "data.RedisSecret"))["SecretString"]
     assert asked == json.loads(held)["password"]
     assert len(asked) == 48
-
-
-def test_alerts_reach_people(prod: Deployer) -> None:
-    client = prod.calls("observability").client("sns")
-    found = client.list_subscriptions()["Subscriptions"]
-    reached = {(one["TopicArn"].rpartition("-")[2], one["Endpoint"]) for one in found}
-    assert reached == {(level, MAIL) for level in ("critical", "warning", "info")}
