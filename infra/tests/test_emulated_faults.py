@@ -141,7 +141,7 @@ def test_parameters_are_checked(emptied: str, given: dict[str, str], reason: str
 
 def test_an_unknown_stack_is_named(emulator: str) -> None:
     with pytest.raises(DeploymentError, match="no such stack"):
-        deployer("dev", emulator).deploy(["netwrok"])
+        deployer("dev", emulator).deploy(["nowhere"])
 
 
 def test_stacks_are_ordered_by_what_they_take() -> None:
