@@ -43,6 +43,8 @@ class Toolkit:
             "deploy",
             stack,
             "--exclusively",
+            # Else a stack that stands keeps the values of before, whatever the file says now.
+            "--no-previous-parameters",
             # It was asked once, before anything was changed.
             "--require-approval=never",
             f"--context=environment={self.environment}",

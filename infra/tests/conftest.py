@@ -1,4 +1,4 @@
-"""A server of AWS's interfaces on loopback, empty for each test."""
+"""Servers of AWS's interfaces on loopback: one empty for each test, one with production in it."""
 
 import logging
 import urllib.request
@@ -9,6 +9,9 @@ import pytest
 from moto.moto_api import state_manager
 from moto.server import ThreadedMotoServer
 
+from emulated import certificate, deployer, parameters
+from emulation import Deployer
+from emulation.server import empty, moto_server as running_moto
 from installation import Installation, installation
 
 _IN_MOTO = {
@@ -55,3 +58,19 @@ def clients() -> dict[tuple[str, str], Any]:
 def installed(aws: str, clients: dict[tuple[str, str], Any]) -> Iterator[Installation]:
     with installation(aws, clients) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[str]:
+    """The address of moto; each module that deploys empties it first."""
+    with running_moto() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def prod(emulator: str) -> Deployer:
+    """Production, as deployed for the tests that read it."""
+    empty(emulator)
+    made = deployer("prod", emulator)
+    made.deploy(made.templates, parameters("prod", certificate(emulator)))
+    return made

@@ -70,7 +70,7 @@ def test_templates_are_small_enough_and_name_no_account(name: str) -> None:
         assert "111122223333" not in content
 
 
-def test_a_deployment_becomes_the_parameters_defaults() -> None:
+def test_a_deployment_is_taken_and_becomes_the_parameters_defaults() -> None:
     account = "111122223333"
     deployment = Deployment(
         account=account,
@@ -80,8 +80,7 @@ def test_a_deployment_becomes_the_parameters_defaults() -> None:
         alerts_to="on-call@example.org",
     )
     templates, found = synthesize(PROD, acknowledging=True, deployment=deployment)
-    # The toolkit refuses to deploy what is found, and there the account is known.
-    assert found == set()
+    assert found == set(), "the toolkit refuses to deploy what nobody acknowledged"
     parameters = templates["app"]["Parameters"]
     assert parameters["Domain"]["Default"] == "cti.example.org"
     assert parameters["CertificateArn"]["Default"] == deployment.certificate_arn
