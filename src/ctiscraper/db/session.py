@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Self
 
 from psycopg import AsyncConnection, AsyncCursor, InterfaceError, InternalError, OperationalError
@@ -21,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ctiscraper.db.clock import ServerClock
 from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import Reason, StorageError
+from ctiscraper.setting_texts import password_in
 
 # libpq keeps buffers as large as the largest message that a connection has carried.
 LARGE = 1 << 20
@@ -93,13 +95,25 @@ _OTHER_SCHEMA = (UndefinedTable, UndefinedColumn, UndefinedFunction)
 
 
 class Database:
-    """A pool of connections to one PostgreSQL, made inside a running event loop."""
+    """A pool of connections to one PostgreSQL, made inside a running event loop.
 
-    def __init__(self, conninfo: str, *, size: int = 8, statement_seconds: float = 30.0) -> None:
-        self.conninfo = conninfo
+    With `password_file` each new connection shows what that file holds then, so that a password
+    can be renewed while the process goes on.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        statement_seconds: float = 30.0,
+        password_file: Path | None = None,
+    ) -> None:
+        self._given = conninfo
+        self._password_file = password_file
         self.clock = ServerClock()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
-            conninfo,
+            lambda: self.conninfo,
             min_size=min(2, size),
             max_size=size,
             timeout=10.0,
@@ -113,6 +127,17 @@ class Database:
                 "options": f"{_OPTIONS} -c statement_timeout={int(statement_seconds * 1000)}",
             },
         )
+
+    @property
+    def conninfo(self) -> str:
+        """How a connection is made now."""
+        if self._password_file is None:
+            return self._given
+        try:
+            return make_conninfo(self._given, password=password_in(self._password_file))
+        except (OSError, ValueError):
+            # Whoever renews it may be about to write it: what was known may still do.
+            return self._given
 
     async def open(self) -> Self:
         """Return the database once its first connections stand.
