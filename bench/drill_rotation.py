@@ -91,13 +91,16 @@ async def rotation_drill(
         drill_site(folder, binaries, net=net) as site,
         redis_of(site, redis) as (client, file),
     ):
-        await let_in(site, asked * 3)
+        await let_in(site)
         await add_sources(site, net)
         port = free_port()
         await site.start_web(port)
         site.start("beat")
         worker = await site.start_worker()
-        with edge(folder, port, **WIDE) as door, reading(door.port, site.tokens, threads=1) as readers:
+        with (
+            edge(folder, port, **WIDE) as door,
+            reading(door.port, site.session, threads=1) as readers,
+        ):
             await readers.until(asked // 3)
             began = time.monotonic()
             before = _backends(site)
@@ -107,10 +110,12 @@ async def rotation_drill(
             refused = _refused_by_redis(client)
             _renew_redis(client, file)
             seconds = time.monotonic() - began
-            await _press_on(site, worker, readers, asked)
+            await _press_on(worker, readers, asked)
             await until(site.settled)
+            await until(lambda: _since(site, moment))
+            await until(lambda: _strangers(client))
             heard = len(_strangers(client))
-            report = RotationReport(
+            return RotationReport(
                 asked=readers.asked,
                 failed=readers.failed,
                 kept=site.kept(),
@@ -123,10 +128,9 @@ async def rotation_drill(
                 old_is_refused=_old_is_refused(site, client),
                 seconds=seconds,
             )
-        return report
 
 
-async def _press_on(site: DrillSite, worker: Service, readers: Readers, asked: int) -> None:
+async def _press_on(worker: Service, readers: Readers, asked: int) -> None:
     """Have connections made anew: a worker process ends, and more people read at a time."""
     for child in psutil.Process(worker.process.pid).children():
         os.kill(child.pid, signal.SIGKILL)
@@ -141,7 +145,7 @@ def _renew_database(site: DrillSite) -> None:
 
 
 def _renew_redis(client: Redis, file: Path) -> None:
-    """Both are let in until everybody has the new one; then the old one goes, and all who had it."""
+    """Let both in until everybody has the new one; then the old one goes, and all who had it."""
     client.execute_command("ACL", "SETUSER", "default", f">{SECOND}")
     client.connection_pool.connection_kwargs["password"] = SECOND
     write_password(file, SECOND)

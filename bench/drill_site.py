@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
@@ -27,7 +27,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.types import Tier
 from internet.world import FakeInternet
-from people import person, token_of
+from people import person, session_of
 from servers import OwnServer, own_server
 
 # What a container of ours has from SIGTERM to SIGKILL (compose.yaml and the task definitions).
@@ -38,11 +38,9 @@ RULES = f"""
 local all {SUPERUSER} trust
 host all all 127.0.0.1/32 scram-sha-256
 """
-PAGES = ("/", "/api/v1/articles?limit=5", "/sources", "/api/v1/sources", "/articles/1")
+PAGES = ("/", "/api/v1/articles?limit=5", "/sources", "/api/v1/sources", "/accounting")
 # All readers of a drill come from one address, where Nginx lets an address ask 50 times a second.
 WIDE = {"NGINX_RATE": "5000r/s", "NGINX_BURST": "5000", "NGINX_CONNECTIONS": "1000"}
-# A token may ask 600 times a minute; each is used less often.
-ASKED_A_TOKEN = 400
 
 
 @dataclass
@@ -75,7 +73,7 @@ class DrillSite:
     server: OwnServer
     folder: Path
     password: str
-    tokens: list[str] = field(default_factory=list)
+    session: str = ""
     services: list[Service] = field(default_factory=list)
     more: dict[str, str] = field(default_factory=dict)
 
@@ -124,9 +122,7 @@ class DrillSite:
         """Start a worker command, and return it once its worker has said that it is there."""
         before = self.value("SELECT count(*) FROM worker_heartbeat")
         service = self.start("worker", *arguments, source=source)
-        await until(
-            lambda: self.value("SELECT count(*) FROM worker_heartbeat") > before, service
-        )
+        await until(lambda: self.value("SELECT count(*) FROM worker_heartbeat") > before, service)
         return service
 
     def connect(self, **parts: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -164,10 +160,14 @@ class DrillSite:
 
 
 def _is_ready(host: str, port: int) -> bool:
-    with contextlib.suppress(OSError, http.client.HTTPException):
-        connection = http.client.HTTPConnection(host, port, timeout=5)
+    with (
+        contextlib.suppress(OSError, http.client.HTTPException),
+        contextlib.closing(http.client.HTTPConnection(host, port, timeout=5)) as connection,
+    ):
         connection.request("GET", "/health/ready", headers={"Host": "localhost"})
-        return connection.getresponse().status == HTTPStatus.OK
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status == HTTPStatus.OK
     return False
 
 
@@ -231,12 +231,10 @@ async def add_sources(site: DrillSite, net: FakeInternet) -> None:
         await Sources(database).seed(sources)
 
 
-async def let_in(site: DrillSite, requests: int) -> None:
-    """Make as many tokens as so many requests need."""
+async def let_in(site: DrillSite) -> None:
+    """Let somebody in who reads; a session may ask as often as it likes, unlike a token."""
     async with Database(site.server.conninfo(NAME), size=1) as database:
-        admin = await person(database)
-        for _ in range(requests // ASKED_A_TOKEN + 2):
-            site.tokens.append(await token_of(database, admin))
+        site.session = await session_of(database, await person(database))
 
 
 @dataclass
@@ -244,7 +242,7 @@ class Readers:
     """Threads that ask for pages again and again, and what came of it."""
 
     address: tuple[str, int]
-    tokens: Sequence[str]
+    session: str
     paths: Sequence[str] = PAGES
     answers: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
@@ -260,7 +258,9 @@ class Readers:
     @property
     def failed(self) -> list[str]:
         """What went wrong: no answer, or another than was asked for."""
-        wrong = [f"status {status}" for status in self.answers if status != HTTPStatus.OK]
+        wrong = [
+            f"{n} times {status}" for status, n in self.answers.items() if status != HTTPStatus.OK
+        ]
         return [*self.failures, *wrong]
 
     def more(self, count: int) -> None:
@@ -284,20 +284,18 @@ class Readers:
 
     def _ask_on(self) -> None:
         while not self._over.is_set():
-            turn = next(self._turn)
-            path = self.paths[turn % len(self.paths)]
-            token = self.tokens[turn // ASKED_A_TOKEN % len(self.tokens)]
+            path = self.paths[next(self._turn) % len(self.paths)]
             try:
-                status = self._ask(path, {"Authorization": f"Bearer {token}"})
+                status = self._ask(path)
             except (OSError, http.client.HTTPException) as error:
                 self.failures.append(f"{path}: {error!r}")
             else:
                 self.answers[status] += 1
 
-    def _ask(self, path: str, headers: Mapping[str, str]) -> int:
+    def _ask(self, path: str) -> int:
         connection = http.client.HTTPConnection(*self.address, timeout=60)
         try:
-            connection.request("GET", path, headers=dict(headers))
+            connection.request("GET", path, headers={"Cookie": f"ctiscraper={self.session}"})
             answer = connection.getresponse()
             answer.read()
             return answer.status
@@ -307,10 +305,10 @@ class Readers:
 
 @contextmanager
 def reading(
-    port: int, tokens: Sequence[str], *, threads: int = 4, paths: Sequence[str] = PAGES
+    port: int, session: str, *, threads: int = 4, paths: Sequence[str] = PAGES
 ) -> Iterator[Readers]:
     """Let threads read for as long as the block lasts."""
-    readers = Readers(("127.0.0.1", port), tokens, paths)
+    readers = Readers(("127.0.0.1", port), session, paths)
     readers.more(threads)
     try:
         yield readers

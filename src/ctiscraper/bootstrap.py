@@ -87,9 +87,7 @@ async def open_services(
         if isinstance(raw, OutboxStore):
             stack.enter_context(raw.flushing())
         database = await stack.enter_async_context(
-            Database(
-                conninfo, size=connections, password_file=settings.database_password_file
-            )
+            Database(conninfo, size=connections, password_file=settings.database_password_file)
         )
         client = Client(settings.egress_policy(), clock=database.clock)
         stack.push_async_callback(client.aclose)
