@@ -146,11 +146,11 @@ def _renew_database(site: DrillSite) -> None:
 
 def _renew_redis(client: Redis, file: Path) -> None:
     """Let both in until everybody has the new one; then the old one goes, and all who had it."""
-    client.execute_command("ACL", "SETUSER", "default", f">{SECOND}")
+    client.acl_setuser("default", enabled=True, passwords=[f"+{SECOND}"])
     client.connection_pool.connection_kwargs["password"] = SECOND
     write_password(file, SECOND)
-    client.execute_command("ACL", "SETUSER", "default", f"<{FIRST}")
-    client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    client.acl_setuser("default", enabled=True, passwords=[f"-{FIRST}"])
+    client.client_kill_filter(_type="normal", skipme=True)
 
 
 def _strangers(client: Redis) -> list[object]:

@@ -115,7 +115,7 @@ class DrillSite:
     ) -> Service:
         """Start a web process, and return it once it is ready to serve."""
         service = self.start("web", "--host", host, "--port", str(port), source=source)
-        await until(lambda: _is_ready(host, port), service)
+        await until(lambda: is_ready(host, port), service)
         return service
 
     async def start_worker(self, *arguments: str, source: Path | None = None) -> Service:
@@ -159,7 +159,8 @@ class DrillSite:
         }
 
 
-def _is_ready(host: str, port: int) -> bool:
+def is_ready(host: str, port: int) -> bool:
+    """Return whether a web process serves."""
     with (
         contextlib.suppress(OSError, http.client.HTTPException),
         contextlib.closing(http.client.HTTPConnection(host, port, timeout=5)) as connection,

@@ -109,11 +109,11 @@ class Database:
         statement_seconds: float = 30.0,
         password_file: Path | None = None,
     ) -> None:
-        self._given = conninfo
+        self.conninfo = conninfo
         self._password_file = password_file
         self.clock = ServerClock()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
-            lambda: self.conninfo,
+            self._conninfo_now,
             min_size=min(2, size),
             max_size=size,
             timeout=10.0,
@@ -128,16 +128,15 @@ class Database:
             },
         )
 
-    @property
-    def conninfo(self) -> str:
-        """How a connection is made now."""
+    def _conninfo_now(self) -> str:
+        """Return how a connection is made now."""
         if self._password_file is None:
-            return self._given
+            return self.conninfo
         try:
-            return make_conninfo(self._given, password=password_in(self._password_file))
+            return make_conninfo(self.conninfo, password=password_in(self._password_file))
         except (OSError, ValueError):
             # Whoever renews it may be about to write it: what was known may still do.
-            return self._given
+            return self.conninfo
 
     async def open(self) -> Self:
         """Return the database once its first connections stand.
@@ -149,7 +148,7 @@ class Database:
         except PoolTimeout as error:
             await self._pool.close()
             # The pool does not say why; who asks by himself is told.
-            await read_server(self.conninfo)
+            await read_server(self._conninfo_now())
             raise StorageError(
                 Reason.DATABASE,
                 f"PostgreSQL at {describe_place(self.conninfo)} does not give the "
@@ -202,7 +201,7 @@ class Database:
 
         Raises as `connection`.
         """
-        conninfo = make_conninfo(self.conninfo, options=_OPTIONS, **_PATIENCE)
+        conninfo = make_conninfo(self._conninfo_now(), options=_OPTIONS, **_PATIENCE)
         try:
             async with await Conn.connect(conninfo, autocommit=True) as conn:
                 yield conn

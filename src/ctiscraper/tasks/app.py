@@ -61,7 +61,7 @@ def make_app(settings: Settings, shift: Shift | None = None) -> Celery:
         )
     app = Celery("ctiscraper", broker=settings.redis_url, set_as_current=False)
     if credentials := credentials_of(settings):
-        app.amqp.Connection = partial(Connection, credential_provider=credentials)
+        app.amqp.Connection = partial(Connection, credential_provider=credentials)  # type: ignore[assignment]  # called like the class
         app.conf.redis_credentials = credentials
     app.conf.update(
         # Messages are data of a known shape, never code.
