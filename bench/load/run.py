@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from deploy.edge import free_port
 from drill_site import NAME, DrillSite, Service, add_sources, drill_site, is_ready, let_in, until
 from internet.world import FakeInternet
 from people import person, token_of
-from rig import cpu_of_tree
+from rig import cpu_of_tree, memory_of_tree
 from servers import chosen_binaries, reachable_folder
 
 HERE = Path(__file__).parent
@@ -152,9 +153,11 @@ def _services(stack: Service) -> dict[str, psutil.Process]:
     """Return the processes of the stack by the command that each runs."""
     found = {}
     for child in psutil.Process(stack.process.pid).children(recursive=True):
-        words = child.cmdline()
-        if "ctiscraper.cli" in words:
-            found[words[words.index("ctiscraper.cli") + 1]] = child
+        # A parser may end just now.
+        with suppress(psutil.NoSuchProcess):
+            words = child.cmdline()
+            if "ctiscraper.cli" in words:
+                found[words[words.index("ctiscraper.cli") + 1]] = child
     return found
 
 
@@ -165,8 +168,7 @@ def _cpu(stack: Service) -> dict[str, float]:
 def _memory(stack: Service) -> dict[str, float]:
     """Return the MB of each service, its children included."""
     return {
-        part: sum(each.memory_info().rss for each in (process, *process.children(recursive=True)))
-        / 1e6
+        part: sum(pss for _, pss in memory_of_tree(process.pid))
         for part, process in _services(stack).items()
     }
 
