@@ -60,10 +60,13 @@ class Service:
         return time.monotonic() - began
 
     def end(self) -> None:
-        """Be sure that it is gone."""
-        if self.process.poll() is None:
+        """Be sure that it is gone; asked first, since it ends what it started itself."""
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
 
 @dataclass

@@ -17,8 +17,9 @@ def test_each_connection_shows_what_the_file_holds_then(tmp_path: Path) -> None:
     assert shown.get_credentials() == ("ann", "fir:st")
     file.write_text("second\n", "utf-8")
     assert shown.get_credentials() == ("ann", "second")
-    connection = make_app(settings).connection_for_write()
-    assert connection.credential_provider.get_credentials() == ("ann", "second")
+    told = make_app(settings).connection_for_write().credential_provider
+    assert told is not None
+    assert told.get_credentials() == ("ann", "second")
 
 
 def test_while_the_file_is_away_the_password_of_the_start_is_shown(tmp_path: Path) -> None:
