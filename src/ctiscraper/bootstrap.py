@@ -86,7 +86,9 @@ async def open_services(
         raw = stack.enter_context(open_raw_store(settings))
         if isinstance(raw, OutboxStore):
             stack.enter_context(raw.flushing())
-        database = await stack.enter_async_context(Database(conninfo, size=connections))
+        database = await stack.enter_async_context(
+            Database(conninfo, size=connections, password_file=settings.database_password_file)
+        )
         client = Client(settings.egress_policy(), clock=database.clock)
         stack.push_async_callback(client.aclose)
         sandbox = Sandbox(PARSERS, warm_up=WARM_UP)

@@ -14,7 +14,15 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
-from ctiscraper.setting_texts import to_days, to_pairs, to_part, to_parts, to_tier, to_weight
+from ctiscraper.setting_texts import (
+    password_in,
+    to_days,
+    to_pairs,
+    to_part,
+    to_parts,
+    to_tier,
+    to_weight,
+)
 from ctiscraper.tracing import Collector
 from ctiscraper.types import Keep, Tier
 from ctiscraper.weighing import DEFAULT_WEIGHTS, PartName
@@ -401,11 +409,14 @@ def load_settings(**overrides: object) -> Settings:
         settings = Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
         raise _wrong(error) from error
-    return _with_passwords(settings)
+    return with_passwords(settings)
 
 
-def _with_passwords(settings: Settings) -> Settings:
-    """Return the settings with the passwords of files in their URLs. Raises SettingsError."""
+def with_passwords(settings: Settings) -> Settings:
+    """Return the settings with what the files of passwords hold now in their URLs.
+
+    Raises SettingsError.
+    """
     found: dict[str, str] = {}
     faults: list[str] = []
     for server in ("database", "redis"):
@@ -417,20 +428,12 @@ def _with_passwords(settings: Settings) -> Settings:
             faults.append(f"{server.upper()}_PASSWORD_FILE needs {server.upper()}_URL beside it")
             continue
         try:
-            found[f"{server}_url"] = with_password(url, _password_in(file))
+            found[f"{server}_url"] = with_password(url, password_in(file))
         except (OSError, ValueError) as error:
             faults.append(f"{server.upper()}_PASSWORD_FILE: {error}")
     if faults:
         raise SettingsError("these settings are wrong:\n  " + "\n  ".join(faults))
     return settings.model_copy(update=found)
-
-
-def _password_in(file: Path) -> str:
-    """Return the one line of a file. Raises OSError, and ValueError for any other content."""
-    lines = file.read_text("utf-8").splitlines()
-    if len(lines) != 1 or not lines[0].strip() or "\0" in lines[0]:
-        raise ValueError(f"{file} should hold the password, on one line")
-    return lines[0]
 
 
 def with_password(url: str, password: str) -> str:

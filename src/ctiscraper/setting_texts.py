@@ -1,10 +1,20 @@
-"""Values of settings as a variable of the environment writes them."""
+"""Values of settings as a variable of the environment, or a file that it names, writes them."""
+
+from pathlib import Path
 
 from ctiscraper.types import Tier
 from ctiscraper.weighing import PartName
 
 MOST_DAYS = 36_500
 MOST_WEIGHT = 100
+
+
+def password_in(file: Path) -> str:
+    """Return the one line of a file. Raises OSError, and ValueError for any other content."""
+    lines = file.read_text("utf-8").splitlines()
+    if len(lines) != 1 or not lines[0].strip() or "\0" in lines[0]:
+        raise ValueError(f"{file} should hold the password, on one line")
+    return lines[0]
 
 
 def to_parts(value: str) -> tuple[str, ...]:

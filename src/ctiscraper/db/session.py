@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Self
 
 from psycopg import AsyncConnection, AsyncCursor, InterfaceError, InternalError, OperationalError
@@ -21,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ctiscraper.db.clock import ServerClock
 from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import Reason, StorageError
+from ctiscraper.setting_texts import password_in
 
 # libpq keeps buffers as large as the largest message that a connection has carried.
 LARGE = 1 << 20
@@ -93,13 +95,25 @@ _OTHER_SCHEMA = (UndefinedTable, UndefinedColumn, UndefinedFunction)
 
 
 class Database:
-    """A pool of connections to one PostgreSQL, made inside a running event loop."""
+    """A pool of connections to one PostgreSQL, made inside a running event loop.
 
-    def __init__(self, conninfo: str, *, size: int = 8, statement_seconds: float = 30.0) -> None:
+    With `password_file` each new connection shows what that file holds then, so that a password
+    can be renewed while the process goes on.
+    """
+
+    def __init__(
+        self,
+        conninfo: str,
+        *,
+        size: int = 8,
+        statement_seconds: float = 30.0,
+        password_file: Path | None = None,
+    ) -> None:
         self.conninfo = conninfo
+        self._password_file = password_file
         self.clock = ServerClock()
         self._pool: AsyncConnectionPool[Conn] = AsyncConnectionPool(
-            conninfo,
+            self._conninfo_now,
             min_size=min(2, size),
             max_size=size,
             timeout=10.0,
@@ -114,6 +128,16 @@ class Database:
             },
         )
 
+    def _conninfo_now(self) -> str:
+        """Return how a connection is made now."""
+        if self._password_file is None:
+            return self.conninfo
+        try:
+            return make_conninfo(self.conninfo, password=password_in(self._password_file))
+        except (OSError, ValueError):
+            # Whoever renews it may be about to write it: what was known may still do.
+            return self.conninfo
+
     async def open(self) -> Self:
         """Return the database once its first connections stand.
 
@@ -124,7 +148,7 @@ class Database:
         except PoolTimeout as error:
             await self._pool.close()
             # The pool does not say why; who asks by himself is told.
-            await read_server(self.conninfo)
+            await read_server(self._conninfo_now())
             raise StorageError(
                 Reason.DATABASE,
                 f"PostgreSQL at {describe_place(self.conninfo)} does not give the "
@@ -177,7 +201,7 @@ class Database:
 
         Raises as `connection`.
         """
-        conninfo = make_conninfo(self.conninfo, options=_OPTIONS, **_PATIENCE)
+        conninfo = make_conninfo(self._conninfo_now(), options=_OPTIONS, **_PATIENCE)
         try:
             async with await Conn.connect(conninfo, autocommit=True) as conn:
                 yield conn

@@ -3,13 +3,17 @@
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from urllib.parse import urlsplit
+from functools import partial
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from celery import Celery, Task
-from kombu import Queue
+from kombu import Connection, Queue
+from redis import CredentialProvider
 
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
+from ctiscraper.setting_texts import password_in
 from ctiscraper.types import Tier
 
 COLLECT = "ctiscraper.tasks.app.collect"
@@ -22,6 +26,25 @@ PATIENCE = 3.0
 
 
 Shift = Callable[[Mapping[str, str], str], None]
+
+
+class FileCredentials(CredentialProvider):
+    """User and password for each new connection, the password as its file holds it then."""
+
+    def __init__(self, file: Path, url: str) -> None:
+        parts = urlsplit(url)
+        self._file = file
+        self._user = unquote(parts.username or "")
+        self._known = unquote(parts.password or "")
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Return what is shown to Redis."""
+        try:
+            password = password_in(self._file)
+        except (OSError, ValueError):
+            # Whoever renews it may be about to write it: what was known may still do.
+            password = self._known
+        return (self._user, password) if self._user else (password,)
 
 
 def make_app(settings: Settings, shift: Shift | None = None) -> Celery:
@@ -37,6 +60,9 @@ def make_app(settings: Settings, shift: Shift | None = None) -> Celery:
             "without it 'ctiscraper worker' looks for work by itself"
         )
     app = Celery("ctiscraper", broker=settings.redis_url, set_as_current=False)
+    if credentials := credentials_of(settings):
+        app.amqp.Connection = partial(Connection, credential_provider=credentials)  # type: ignore[assignment]  # called like the class
+        app.conf.redis_credentials = credentials
     app.conf.update(
         # Messages are data of a known shape, never code.
         accept_content=["json"],
@@ -98,6 +124,19 @@ def tls_options(settings: Settings) -> dict[str, object]:
     if settings.redis_ca is not None:
         options["ssl_ca_certs"] = str(settings.redis_ca)
     return options
+
+
+def credentials_of(settings: Settings) -> FileCredentials | None:
+    """Return what shows Redis the password of a file, None where there is no file."""
+    if settings.redis_password_file is None or settings.redis_url is None:
+        return None
+    return FileCredentials(settings.redis_password_file, settings.redis_url)
+
+
+def without_login(url: str) -> str:
+    """Return a URL without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def place_of(settings: Settings) -> str:

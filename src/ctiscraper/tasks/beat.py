@@ -11,7 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
-from ctiscraper.tasks.app import PATIENCE, make_app
+from ctiscraper.tasks.app import PATIENCE, make_app, without_login
 
 STOP_SECONDS = 10.0
 # While nobody listens more rings than these say nothing new, and would fill Redis.
@@ -26,6 +26,8 @@ class Ringer(Scheduler):
         """A connection of its own: the producer's may be closed after any error."""
         tls: dict[str, Any] = self.app.conf.broker_use_ssl or {}
         url: str = self.app.conf.broker_url
+        if credentials := self.app.conf.get("redis_credentials"):
+            url, tls = without_login(url), {**tls, "credential_provider": credentials}
         client: Redis = Redis.from_url(
             url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE, **tls
         )

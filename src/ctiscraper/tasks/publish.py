@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -25,6 +26,7 @@ async def publish(
     *,
     every: float = 30.0,
     alive_seconds: float = 60.0,
+    password_file: Path | None = None,
     write: Write = write_metrics,
 ) -> None:
     """Write the metrics every so many seconds, over a connection of their own, until cancelled.
@@ -33,7 +35,7 @@ async def publish(
     """
     while True:
         try:
-            async with Database(conninfo, size=1) as database:
+            async with Database(conninfo, size=1, password_file=password_file) as database:
                 board = OperationsBoard(database, alive_seconds=alive_seconds)
                 while True:
                     _publish(await board.read(), place, write)

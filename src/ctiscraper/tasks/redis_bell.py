@@ -13,7 +13,16 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
-from ctiscraper.tasks.app import COLLECT, PATIENCE, TICK_SECONDS, make_app, place_of, tls_options
+from ctiscraper.tasks.app import (
+    COLLECT,
+    PATIENCE,
+    TICK_SECONDS,
+    credentials_of,
+    make_app,
+    place_of,
+    tls_options,
+    without_login,
+)
 from ctiscraper.tasks.bell import BellState
 from ctiscraper.tracing import carrier
 from ctiscraper.types import Tier
@@ -90,7 +99,10 @@ def client_of(settings: Settings) -> Redis:
     options: dict[str, Any] = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
     if settings.redis_url.startswith("rediss://"):
         options |= tls_options(settings)
-    client: Redis = Redis.from_url(settings.redis_url, **options)
+    url = settings.redis_url
+    if credentials := credentials_of(settings):
+        url, options["credential_provider"] = without_login(url), credentials
+    client: Redis = Redis.from_url(url, **options)
     return client
 
 

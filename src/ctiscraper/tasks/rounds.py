@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
@@ -39,6 +40,7 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
 
     With `metrics` queue depth and its like go to standard output. Raises SettingsError.
     """
+    opened = partial(Database, conninfo, size=1, password_file=settings.database_password_file)
     place = MetricPlace(namespace=settings.metrics_namespace, environment=settings.environment)
     async with AsyncExitStack() as stack:
         raw = stack.enter_context(open_raw_store(settings))
@@ -47,15 +49,18 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             await remove_outlived(database, raw, settings.keep())
 
         rounds = [
-            _every(HOUR, conninfo, retention),
-            _every(HOUR, conninfo, check_accounts),
-            _every(HOUR, conninfo, queue_missed),
-            _every(WORDS_EVERY, conninfo, count_words),
-            _every(ROLLUP_SECONDS, conninfo, roll_up),
+            _every(HOUR, opened, retention),
+            _every(HOUR, opened, check_accounts),
+            _every(HOUR, opened, queue_missed),
+            _every(WORDS_EVERY, opened, count_words),
+            _every(ROLLUP_SECONDS, opened, roll_up),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds
-            rounds.append(publish(conninfo, place, every=every, alive_seconds=alive))
+            file = settings.database_password_file
+            rounds.append(
+                publish(conninfo, place, every=every, alive_seconds=alive, password_file=file)
+            )
         tasks = [await stack.enter_async_context(alongside(work)) for work in rounds]
         await until_one_ends(*tasks)
 
@@ -69,7 +74,8 @@ async def watch_access(settings: Settings, conninfo: str) -> None:
     async def shut_out(database: Database) -> None:
         await shut_out_unseen(database, settings.oidc_unseen_days)
 
-    await _every(HOUR, conninfo, shut_out)
+    opened = partial(Database, conninfo, size=1, password_file=settings.database_password_file)
+    await _every(HOUR, opened, shut_out)
 
 
 async def check_accounts(database: Database) -> None:
@@ -119,12 +125,12 @@ async def roll_up(database: Database) -> None:
 
 
 async def _every(
-    seconds: float, conninfo: str, step: Callable[[Database], Awaitable[None]]
+    seconds: float, opened: Callable[[], Database], step: Callable[[Database], Awaitable[None]]
 ) -> None:
     while True:
         pause = seconds
         try:
-            async with Database(conninfo, size=1) as database:
+            async with opened() as database:
                 await step(database)
         except CTIScraperError as error:
             log.warning("round_failed", round=step.__name__, detail=str(error))

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import FileIO
 
 import msgspec
@@ -18,7 +18,7 @@ import structlog
 
 from ctiscraper.allocator import give_back_free_pages
 from ctiscraper.bootstrap import open_services
-from ctiscraper.config import Settings
+from ctiscraper.config import Settings, with_passwords
 from ctiscraper.db.server import read_server
 from ctiscraper.errors import CTIScraperError, SettingsError
 from ctiscraper.loop import run_async
@@ -160,6 +160,11 @@ def work_ordered(stream: FileIO) -> Tally:
     order = read_order(stream)
     # All of them, those that are None too: the environment has been read by the parent.
     settings = Settings.model_validate(order.settings)
+    if settings.database_password_file or settings.redis_password_file:
+        # The parent wrote its order when it began: they may have been renewed since.
+        settings = with_passwords(settings)
+    if settings.database_password_file and settings.database_url:
+        order = replace(order, conninfo=settings.database_url)
     configure_logs(json=settings.json_logs, level=settings.log_level or "info")
     _end_with_parent(stream)
     return run_async(_work_on(order, settings))
