@@ -11,7 +11,8 @@ from moto.server import ThreadedMotoServer
 
 from emulated import certificate, deployer, parameters
 from emulation import Deployer
-from emulation.server import empty, moto_server as running_moto
+from emulation.server import empty
+from emulation.server import moto_server as running_moto
 from installation import Installation, installation
 
 _IN_MOTO = {
