@@ -13,8 +13,9 @@ from ctiscraper.cli.app import app
 
 PASSWORD = "seven lanterns hum at noon"
 NOTED = """
-    articles entities | audit export | data update | data use | db upgrade | dead discard
-    | dead retry | enrichment retry | indicator | indicators | lookup | migrate
+    articles entities | audit export | data update | data use | db move | db upgrade
+    | dead discard | dead retry | enrichment retry | import predecessor | indicator | indicators
+    | lookup | migrate
     | quarantine release | reprocess | retention | sources add | sources check | sources edit
     | sources export | sources import | sources preview | sources remove | stories merge
     | stories move | stories split | stories undo | techniques | token create | token revoke

@@ -49,14 +49,32 @@ def container(environment: str, stack: str, task: str, name: str) -> dict[str, A
     return found
 
 
-def prepare(environment: str, stack: str, task: str, root: Path) -> None:
+def given(entries: list[dict[str, Any]], conditions: frozenset[str]) -> list[dict[str, Any]]:
+    """The entries that are there under these conditions."""
+    chosen = []
+    for entry in entries:
+        if "Fn::If" in entry:
+            condition, there, otherwise = entry["Fn::If"]
+            chosen.append(there if condition in conditions else otherwise)
+        else:
+            chosen.append(entry)
+    return [entry for entry in chosen if entry != {"Ref": "AWS::NoValue"}]
+
+
+def prepare(
+    environment: str,
+    stack: str,
+    task: str,
+    root: Path,
+    conditions: frozenset[str] = frozenset(),
+) -> None:
     """Write the files of a task below a folder, by the task's own lines."""
     first = container(environment, stack, task, "prepare")
     for name in ("secrets", "data", "tmp", "proxy"):
         (root / name).mkdir()
     lines = re.sub(r"(?<=[ >])/(?=(?:secrets|data|tmp|proxy)\b)", f"{root}/", first["Command"][0])
     lines = lines.replace("10001:10001", f"{os.getuid()}:{os.getgid()}")
-    values = {secret["Name"]: PASSWORD for secret in first["Secrets"]}
+    values = {secret["Name"]: PASSWORD for secret in given(first["Secrets"], conditions)}
     values |= {"DATABASE_AUTHORITY": "authority"}
     if "INSTALLATION_KEY" in values:
         values["INSTALLATION_KEY"] = PASSWORD[:KEY_BYTES]
@@ -75,7 +93,8 @@ def test_the_product_takes_its_settings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prepare(environment, stack, task, tmp_path)
-    for pair in container(environment, stack, task, name)["Environment"]:
+    entries = container(environment, stack, task, name)["Environment"]
+    for pair in given(entries, frozenset()):
         value = plain(pair["Value"], pair["Name"]).replace("/secrets/", f"{tmp_path}/secrets/")
         monkeypatch.setenv(pair["Name"], value)
 
@@ -94,6 +113,31 @@ def test_the_product_takes_its_settings(
         assert read_key(settings.key_file) == PASSWORD[:KEY_BYTES].encode()
     if name == "migrate":
         assert settings.bootstrap_admin_file == tmp_path / "secrets" / "first-administrator.json"
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_product_takes_a_provider_to_log_in_by(
+    environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = frozenset({"SingleSignOn", "OidcClientSecret"})
+    prepare(environment, "app", "WebTask", tmp_path, there)
+    told = {
+        "CTISCRAPER_OIDC_ISSUER": "https://id.example.org",
+        "CTISCRAPER_OIDC_ROLES": "leads=curator",
+        "CTISCRAPER_OIDC_SCOPES": "openid profile",
+        "CTISCRAPER_OIDC_UNSEEN_DAYS": "30",
+    }
+    for pair in given(container(environment, "app", "WebTask", "web")["Environment"], there):
+        value = told.get(pair["Name"], plain(pair["Value"], pair["Name"]))
+        value = value.replace("/secrets/", f"{tmp_path}/secrets/")
+        monkeypatch.setenv(pair["Name"], value)
+
+    settings = load_settings()
+
+    assert settings.oidc_issuer == "https://id.example.org"
+    assert settings.oidc_unseen_days == 30
+    assert settings.oidc_client_secret_file == tmp_path / "secrets" / "oidc-client"
+    assert settings.oidc_client_secret_file.read_text("utf-8") == f"{PASSWORD}\n"
 
 
 @pytest.mark.parametrize(("stack", "task", "name"), TASKS)
