@@ -43,9 +43,11 @@ class Recent(Generic[T]):
         late = self._clock() - kept.until
         if kept.value is None or late >= within:
             return await self._fresh(kept, make)
-        if late >= 0 and kept.renewal is None:
+        if late < 0:
+            return kept.value
+        if kept.renewal is None:
             kept.renewal = asyncio.create_task(self._fresh(kept, make))
-        elif late >= 0 and kept.renewal is not None and kept.renewal.done():
+        elif kept.renewal.done():
             renewal, kept.renewal = kept.renewal, None
             renewal.result()
             return await self.get_soon(key, make, within=within)
