@@ -21,6 +21,7 @@ from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.tasks.valkey import EmbeddedValkey
+from logs import own_logs
 from servers import VARIABLE, chosen_binaries, reachable_folder
 
 # What the tests start as an operator would has the same server.
@@ -58,6 +59,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def binaries() -> PgBinaries:
     """The PostgreSQL programs that this run tests with."""
     return chosen_binaries()
+
+
+@pytest.fixture(autouse=True)
+def _same_logs() -> Iterator[None]:
+    """A command configures the log of its process, which here is that of all tests."""
+    with own_logs():
+        yield
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A database is in another server whole, or the old one goes on."""
 
 import asyncio
-import shutil
 import signal
 import threading
 import time
@@ -32,21 +31,18 @@ from ctiscraper.errors import (
     StorageError,
 )
 from db.stage import Stage
+from servers import reachable_folder
 
 ROWS = 1000
 FIFTEEN = Path("/usr/lib/postgresql/15/bin")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def both(
-    binaries: PgBinaries, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Servers]:
+async def both(binaries: PgBinaries) -> AsyncIterator[Servers]:
     """The target is of the version that RDS runs, where that is here."""
-    folder = Path("/tmp") / tmp_path_factory.mktemp("move").name
-    folder.mkdir(mode=0o711)
-    async with two_servers(folder, binaries, _fifteen(binaries)) as servers:
-        yield servers
-    shutil.rmtree(folder)
+    with reachable_folder() as folder:
+        async with two_servers(folder, binaries, _fifteen(binaries)) as servers:
+            yield servers
 
 
 def _fifteen(binaries: PgBinaries) -> PgBinaries:

@@ -3,7 +3,6 @@
 import asyncio
 import io
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -17,11 +16,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
-import structlog
 
 from ctiscraper.cli import main
 from ctiscraper.collect.catalog import dump_catalog
 from internet.world import FakeInternet
+from logs import own_logs
 
 PROGRAM = (sys.executable, "-m", "ctiscraper.cli")
 PATIENCE = 60.0
@@ -57,7 +56,7 @@ class Terminal:
         """How a command ends that runs in this process, on pipes."""
         out, err, keyboard = (io.TextIOWrapper(io.BytesIO(body)) for body in (b"", b"", stdin))
         with (
-            _own_logs(),
+            own_logs(),
             mock.patch.dict(os.environ, self.environment),
             mock.patch.object(sys, "argv", ["ctiscraper", *arguments]),
             mock.patch.object(sys, "stdin", keyboard),
@@ -148,22 +147,6 @@ class Background:
         async with self.net:
             self._ready.set()
             await self._over.wait()
-
-
-@contextmanager
-def _own_logs() -> Iterator[None]:
-    """A command configures the log of its process, which here is that of the tests."""
-    root, config = logging.getLogger(), structlog.get_config()
-    level, handlers = root.level, list(root.handlers)
-    hooks = sys.excepthook, threading.excepthook
-    try:
-        yield
-    finally:
-        structlog.configure(**config)
-        root.setLevel(level)
-        root.handlers[:] = handlers
-        sys.excepthook, threading.excepthook = hooks
-        logging.captureWarnings(capture=False)
 
 
 def _written(stream: io.TextIOWrapper) -> str:

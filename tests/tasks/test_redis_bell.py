@@ -204,12 +204,15 @@ async def test_rings_do_not_pile_up_while_nobody_listens(valkey: EmbeddedValkey)
 
 async def test_a_beat_that_finds_no_redis_starts_and_stops_all_the_same() -> None:
     async with Beat(settings_for("redis://127.0.0.1:1/0")):
-        pass
+        [thread] = (one for one in threading.enumerate() if one.name == "beat")
+        await until(lambda: _is_in(thread, "ensure_connection"))
+    assert not thread.is_alive()
 
 
 async def test_a_beat_without_redis_holds_up_no_other(valkey: EmbeddedValkey) -> None:
-    lost = Ringer(make_app(settings_for("redis://127.0.0.1:1/0")))
-    waiting = threading.Thread(target=lambda: lost.producer, name="lost", daemon=True)
+    over = threading.Event()
+    lost = Ringer(make_app(settings_for("redis://127.0.0.1:1/0")), over=over)
+    waiting = threading.Thread(target=_ask_for_producer, args=(lost,), name="lost", daemon=True)
     waiting.start()
     await until(lambda: _is_in(waiting, "ensure_connection"))
     ringer = Ringer(make_app(settings_for(valkey.url)))
@@ -217,6 +220,14 @@ async def test_a_beat_without_redis_holds_up_no_other(valkey: EmbeddedValkey) ->
     assert producer is ringer.producer
     assert waiting.is_alive()
     await asyncio.to_thread(ringer.close)
+    over.set()
+    await asyncio.to_thread(waiting.join, PATIENCE)
+    assert not waiting.is_alive()
+
+
+def _ask_for_producer(ringer: Ringer) -> None:
+    with contextlib.suppress(SystemExit):
+        assert ringer.producer
 
 
 async def _is_in(thread: threading.Thread, function: str) -> bool:

@@ -1,17 +1,21 @@
 """The beat: rings the bell for each tier every few seconds, for as long as the block lasts."""
 
 import asyncio
+import logging
 import threading
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Self
 
+from celery import Celery
 from celery.beat import ScheduleEntry, Scheduler, Service
-from kombu import Producer
+from kombu import Connection, Producer
 from redis import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
 from ctiscraper.tasks.app import PATIENCE, make_app, without_login
+
+_log = logging.getLogger("celery.beat")
 
 STOP_SECONDS = 10.0
 # While nobody listens more rings than these say nothing new, and would fill Redis.
@@ -19,7 +23,14 @@ MOST_UNHEARD = 12
 
 
 class Ringer(Scheduler):
-    """Celery's scheduler, which leaves a queue alone that holds enough rings."""
+    """Celery's scheduler, which leaves a queue alone that holds enough rings.
+
+    Once `over` is set it no longer waits for a Redis that is away: its thread ends.
+    """
+
+    def __init__(self, app: Celery, *, over: threading.Event | None = None, **more: Any) -> None:  # noqa: ANN401 - Celery's own
+        self._over = over or threading.Event()
+        super().__init__(app, **more)
 
     @cached_property
     def _redis(self) -> Redis:
@@ -58,12 +69,27 @@ class Ringer(Scheduler):
         super().close()
         self._redis.close()
 
+    def _ensure_connected(self) -> Connection:
+        """Return the connection once it stands; Celery's own waits on whatever it is told."""
+        return self.connection.ensure_connection(
+            _tell, self.app.conf.broker_connection_max_retries, callback=self._unless_over
+        )
+
+    def _unless_over(self) -> None:
+        if self._over.is_set():
+            # What Celery's beat takes as its end.
+            raise SystemExit
+
     def _unheard(self, queue: str) -> int:
         """Return how many rings a queue holds; none where that cannot be told, and one is tried."""
         try:
             return int(self._redis.llen(queue))
         except (RedisError, OSError):
             return 0
+
+
+def _tell(error: Exception, seconds: float) -> None:
+    _log.error("beat: Connection error: %s. Trying again in %s seconds...", error, seconds)
 
 
 class Beat:
@@ -75,7 +101,9 @@ class Beat:
 
     def __init__(self, settings: Settings) -> None:
         self._app = make_app(settings)
-        self._service = Service(self._app, scheduler_cls=Ringer)
+        self._over = threading.Event()
+        ringer = partial(Ringer, over=self._over)
+        self._service = Service(self._app, scheduler_cls=ringer)  # type: ignore[arg-type]  # called, as a class is
         self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
 
     async def __aenter__(self) -> Self:
@@ -84,6 +112,7 @@ class Beat:
 
     async def __aexit__(self, *_: object) -> None:
         """Ring no more."""
+        self._over.set()
         await asyncio.to_thread(self._service.stop, wait=False)
         await asyncio.to_thread(self._thread.join, STOP_SECONDS)
         await asyncio.to_thread(self._app.close)
