@@ -14,6 +14,7 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
     password_in,
     to_days,
@@ -73,7 +74,7 @@ class LogSettings(BaseSettings):
         return None if self.log_format is None else self.log_format == "json"
 
 
-class Settings(LogSettings, SignOnSettings):
+class Settings(LogSettings, SignOnSettings, ModelSettings):
     """What an operator sets, from variables named CTISCRAPER_… (and DATABASE_URL)."""
 
     data_dir: Path = Field(

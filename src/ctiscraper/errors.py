@@ -188,6 +188,41 @@ class FetchError(CTIScraperError):
         self.requests = 0
 
 
+class ModelFault(StrEnum):
+    """Why a language model gave no answer that can be used: stored beside what was asked."""
+
+    OFF = "off"
+    AWAY = "away"
+    BUSY = "busy"
+    TIMEOUT = "timeout"
+    REFUSED = "refused"
+    MODEL_MISSING = "model_missing"
+    OUT_OF_MEMORY = "out_of_memory"
+    TOO_LONG = "too_long"
+    CUT_OFF = "cut_off"
+    BAD_ANSWER = "bad_answer"
+    WRONG_LANGUAGE = "wrong_language"
+    OVER_BUDGET = "over_budget"
+    TLP = "tlp"
+
+
+class ModelError(CTIScraperError):
+    """A language model that gave no answer that can be used.
+
+    `transient` says whether asking again later may help; `raw` is what it answered, if anything.
+    """
+
+    def __init__(
+        self, fault: ModelFault, detail: str = "", *, transient: bool = True, raw: str = ""
+    ) -> None:
+        """Name the fault and what the queue needs to decide."""
+        super().__init__(f"{fault}: {detail}" if detail else str(fault))
+        self.fault = fault
+        self.detail = detail
+        self.transient = transient
+        self.raw = raw
+
+
 class ParseError(CTIScraperError):
     """Bytes that could not be read as what they should be."""
 
