@@ -1,0 +1,67 @@
+"""What became of an article that a model was asked about."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class TaskName(StrEnum):
+    """What a model can be asked of an article."""
+
+    SUMMARY = "summary"
+    KEY_POINTS = "key_points"
+    RELATIONS = "relations"
+    TECHNIQUES = "techniques"
+    DETECTIONS = "detections"
+    RELEVANCE = "relevance"
+    TITLE = "title"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysedText:
+    """An article as a model is shown it; `text` is what quotations must stand in."""
+
+    title: str
+    text: str
+    language: str = ""
+    watched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Words of the article, and the characters of its text at which they stand."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """One thing that a model says, each with at least one quotation that proves it.
+
+    `fields` are what the task's schema asks for beside the words: a technique's id, an actor.
+    """
+
+    text: str
+    quotes: tuple[Quote, ...]
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """The proved part of an answer; `dropped` claims had no quotation that the text holds.
+
+    `hidden` tells how many characters of the article no reader sees and no model was shown.
+    """
+
+    task: TaskName
+    prompt_version: str
+    model: str
+    claims: tuple[Claim, ...]
+    dropped: int
+    hidden: int
+    repaired: bool
+    prompt_tokens: int
+    answer_tokens: int
+    seconds: float
