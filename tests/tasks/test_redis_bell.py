@@ -23,7 +23,7 @@ from ctiscraper.tasks import redis_bell
 from ctiscraper.tasks.app import TICK_SECONDS, make_app
 from ctiscraper.tasks.beat import MOST_UNHEARD, Beat, Ringer
 from ctiscraper.tasks.bell import SilentBell, bell_of
-from ctiscraper.tasks.ears import Ears
+from ctiscraper.tasks.ears import MOST_REMEMBERED, Ears
 from ctiscraper.tasks.redis_bell import RedisBell
 from ctiscraper.tasks.valkey import EmbeddedValkey
 from ctiscraper.types import Tier
@@ -178,6 +178,15 @@ async def test_ears_that_stopped_leave_celery_able_to_run_another_worker(
         return state.should_stop is None
 
     await until(may_run)
+
+
+async def test_of_rings_that_came_too_late_few_are_remembered(valkey: EmbeddedValkey) -> None:
+    async with bell_at(valkey.url) as bell, listening(valkey.url) as listener:
+        await heard_by(listener, bell, Tier.BASIC)
+        for remembered in (state.revoked, state.successful_requests):
+            for number in range(3 * MOST_REMEMBERED):
+                remembered.add(str(number))
+            assert len(remembered) <= MOST_REMEMBERED
 
 
 async def test_the_beat_rings_for_every_tier(valkey: EmbeddedValkey) -> None:

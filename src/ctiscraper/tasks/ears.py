@@ -21,6 +21,8 @@ log = structlog.get_logger()
 STOP_SECONDS = 3.0
 # How long a message that cannot be served keeps its thread before it looks at the world again.
 _SLACK = 5.0
+# Celery remembers for hours which rings came too late, 50,000 of them; nobody here asks for that.
+MOST_REMEMBERED = 50
 
 Serve = Callable[[float], Coroutine[Any, Any, None]]
 
@@ -44,6 +46,7 @@ class Ears:
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         state.should_stop = None
+        state.revoked.maxlen = state.successful_requests.maxlen = MOST_REMEMBERED
         # Celery's threads look their tasks up in the default application.
         self._app.set_default()
         self._thread.start()
