@@ -117,6 +117,7 @@ def _read(task: Task, text: AnalysedText, techniques: frozenset[str]) -> _Readin
         techniques=techniques,
         watched=watched,
         named=(title.text, article.text),
+        is_english=_is_english(text) and not is_title,
     )
     body = "" if is_title else article.text
     return _Reading(task, article, title_line(title.text), body, watched, found)
@@ -124,11 +125,15 @@ def _read(task: Task, text: AnalysedText, techniques: frozenset[str]) -> _Readin
 
 def _is_worth_asking(task: TaskName, text: AnalysedText, reading: _Reading) -> bool:
     if task is TaskName.TITLE:
-        language = text.language or detect_language(text.text or text.title) or ""
-        return bool(reading.title) and not language.lower().startswith(_ENGLISH)
+        return bool(reading.title) and not _is_english(text)
     if task is TaskName.RELEVANCE and not reading.watched:
         return False
     return bool(reading.body.strip())
+
+
+def _is_english(text: AnalysedText) -> bool:
+    language = text.language or detect_language(text.text or text.title) or ""
+    return language.lower().startswith(_ENGLISH)
 
 
 class _Asking:
