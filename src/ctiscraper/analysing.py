@@ -36,6 +36,8 @@ _MOST_RAW = 20_000
 _LEAST_PART = 100
 # An answer has this share of the context at most.
 _ANSWER_SHARE = 4
+# A server that was asked in time may say a moment before the end that it has none left.
+_CLOSE = 1.0
 _ENGLISH = "en"
 _WORTH_TELLING = 40
 _FUNCTION_WORDS = """
@@ -227,7 +229,7 @@ class _Asking:
 
     def _is_late(self, error: ModelError) -> bool:
         """Whether the time ran out after some parts were read: they are worth keeping."""
-        out = error.fault is ModelFault.TIMEOUT and time.monotonic() >= self._deadline
+        out = error.fault is ModelFault.TIMEOUT and time.monotonic() >= self._deadline - _CLOSE
         return out and self._parts > 0
 
     def _asked(self, text: str) -> Asked:
