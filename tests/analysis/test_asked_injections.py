@@ -131,7 +131,7 @@ async def test_an_article_stays_behind_its_fence(injection: dict[str, Any]) -> N
     assert prompt.schema == task.schema
     question = prompt.messages[1].text
     [fence] = re.findall(r"^=== REPORT ([0-9a-f]{24}) BEGINS ===$", question, re.MULTILINE)
-    assert question.count(fence) == 3
+    assert question.count(fence) == 2
     before, begin, rest = question.partition(f"=== REPORT {fence} BEGINS ===\n")
     inside, end, after = rest.partition(f"\n=== REPORT {fence} ENDS ===\n")
     assert begin

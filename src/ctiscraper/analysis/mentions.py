@@ -51,9 +51,16 @@ _SAME = (
     frozenset(("eu", "european union", "european")), frozenset(("switzerland", "swiss")),
     frozenset(("denmark", "danish")), frozenset(("turkey", "turkish")),
     frozenset(("greece", "greek")), frozenset(("wales", "welsh")), frozenset(("peru", "peruvian")),
+    frozenset(("norway", "norwegian")), frozenset(("sweden", "swedish")),
+    frozenset(("finland", "finnish")), frozenset(("poland", "polish")),
+    frozenset(("ireland", "irish")), frozenset(("scotland", "scottish")),
 )  # fmt: skip
 _STEM = 4
-_ENDING = 2
+_ENDINGS = """
+s es ed d n an ian ean ese i ish ic ing er ers or ors al en a e o y ies ion ions ation ations ment
+ments ly ity ize ized ised able
+"""
+_KNOWN_ENDINGS = frozenset(("", *_ENDINGS.split()))
 _PLAIN_ENDINGS = (
     "ing", "ly", "tion", "tions", "ment", "ments", "ness", "ized", "ised", "able", "ware", "ity",
 )  # fmt: skip
@@ -65,6 +72,10 @@ rce rdp sha siem smb smtp sms soc sql ssh ssl sso tcp tls ttp ttps udp uri url u
 vpn vpns waf wan windows xdr xml xss
 """
 _COMMON = frozenset(_COMMON_WORDS.split())
+
+
+# Between parts of an address: "site.example" stands not in "evil-site.example".
+_JOINTS = ".-_"
 
 
 @cache
@@ -97,7 +108,7 @@ class Vocabulary:
         claim = normal_form(traced(without_unseen(claim))).text
         free = vocabulary(*allowed)
         for name in _spelt(claim):
-            if not _stands(name, self.text) and not _stands(name, free.text):
+            if not any(_stands(name, one, _JOINTS) for one in (self.text, free.text)):
                 return name
         rest = _SPELT.sub(" , ", claim)
         for number in _numbers(rest):
@@ -118,7 +129,7 @@ class Vocabulary:
         parts = [part for part in _PARTS.split(folded) if part]
         if len(parts) > 1:
             return all(map(self.knows, parts))
-        if any(char.isdigit() for char in folded):
+        if _is_odd(word):
             return False
         return any(_is_close(folded, other) for other in self.stems.get(folded[:_STEM], ()))
 
@@ -159,17 +170,23 @@ def _spelt(text: str) -> Iterator[str]:
             yield name
 
 
-def _stands(name: str, text: str) -> bool:
-    """Whether a name stands in a text as a whole, not as a part of a longer one."""
-    at = text.find(name)
+def _stands(name: str, text: str, joints: str = "") -> bool:
+    """Whether a name stands in a text as a whole; no joint ties it to a longer one."""
+    at = text.find(name) if name else -1
     while at >= 0:
         end = at + len(name)
-        before = at == 0 or not (text[at - 1].isalnum() and name[0].isalnum())
-        after = end == len(text) or not (text[end].isalnum() and name[-1].isalnum())
-        if before and after:
+        if not (_is_tied(text[max(0, at - 2) : at][::-1], name[0], joints)
+                or _is_tied(text[end : end + 2], name[-1], joints)):  # fmt: skip
             return True
         at = text.find(name, at + 1)
     return False
+
+
+def _is_tied(around: str, edge: str, joints: str) -> bool:
+    """Whether a name goes on in the two characters beside its edge, the nearest first."""
+    if not around or not edge.isalnum():
+        return False
+    return around[0].isalnum() or (around[0] in joints and around[1:].isalnum())
 
 
 def _numbers(text: str) -> Iterator[str]:
@@ -218,10 +235,10 @@ def _is_plain(word: str) -> bool:
 
 
 def _is_close(one: str, other: str) -> bool:
-    """Whether two words are forms of one: alike but for their endings."""
+    """Whether two words are forms of one: alike but for endings that words have."""
     same = 0
     for a, b in zip(one, other, strict=False):
         if a != b:
             break
         same += 1
-    return same >= max(_STEM, min(len(one), len(other)) - _ENDING)
+    return same >= _STEM and {one[same:], other[same:]} <= _KNOWN_ENDINGS

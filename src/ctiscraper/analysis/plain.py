@@ -14,10 +14,11 @@ _DEFINITION = re.compile(r"^\s{0,3}\[[^\[\]]{1,200}\]:\s*\S+.*$", re.MULTILINE)
 _TAG = re.compile(r"<!--.*?(?:-->|\Z)|</?[A-Za-z!?][^<>]{0,2000}(?:>|\Z)", re.DOTALL)
 _EMPHASIS = re.compile(r"(\*\*|__|~~|`{1,3})(?=\S)(.{1,500}?)(?<=\S)\1", re.DOTALL)
 _LINE_MARK = re.compile(r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,2}[.)]\s+)")
-_URL = re.compile(r"\b(?:https?|ftps?)://[^\s<>\"']+", re.IGNORECASE)
-_OTHER_SCHEME = re.compile(
-    r"\b(javascript|vbscript|data|file|blob|ms-[a-z]+):(?=\S)", re.IGNORECASE
-)
+_URL = re.compile(r"(?:https?|ftps?)://[^\s<>\"']+", re.IGNORECASE)
+_SCHEME = re.compile(r"(ht|f)tp(s?)(?=://)", re.IGNORECASE)
+_OTHER_SCHEME = re.compile(r"(javascript|vbscript|data|file|blob|ms-[a-z]+):(?=\S)", re.IGNORECASE)
+_BANG = re.compile(r"!+\[")
+_SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s)|$)")
 _ROUNDS = 3
 
 
@@ -35,11 +36,20 @@ def plain_line(text: str, most: int) -> str:
         text = _EMPHASIS.sub(r"\2", _TAG.sub("", text))
         if text == before:
             break
-    text = text.replace("![", "[").replace("](", "] (")
-    text = _URL.sub(lambda found: defang("url", found[0]), text)
+    text = _BANG.sub("[", text).replace("](", "] (")
+    text = _SCHEME.sub(_not_followed, _URL.sub(lambda found: defang("url", found[0]), text))
     text = _OTHER_SCHEME.sub(r"\1[:]", text)
     text = " ".join(_LINE_MARK.sub("", text).split())
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}\u2026"
+
+
+def said_once(line: str) -> str:
+    """Return a line without the sentences that it says again: small models repeat themselves."""
+    return " ".join(dict.fromkeys(_SENTENCE.findall(line)))
+
+
+def _not_followed(found: re.Match[str]) -> str:
+    return f"{'hxx' if found[1].lower() == 'ht' else 'fx'}p{found[2]}"
 
 
 def storable(raw: str, most: int) -> str:

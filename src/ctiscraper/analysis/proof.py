@@ -31,7 +31,7 @@ _SPACE = re.compile(r"\s+")
 _JOINT = re.compile(r"\s?[\[({]\s?(\.|dot|@|at)\s?[\])}]\s?", re.IGNORECASE)
 _COLON = re.compile(r"\[:(//)?\]")
 _SLASHES = re.compile(r"\[(://|//)\]")
-_SCHEME = re.compile(r"\b[hf][x*]{1,2}p(s?)(?=:)", re.IGNORECASE)
+_SCHEME = re.compile(r"[hf][x*]{1,2}p(s?)(?=:)", re.IGNORECASE)
 
 # Letters of other scripts that look like Latin ones, in words that have Latin letters as well.
 _ALIKE = str.maketrans(
@@ -53,15 +53,20 @@ _FILLERS = frozenset(_FILLER_WORDS.split())
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """An article in the form that quotations are looked for in."""
+    """An article in the form that quotations are looked for in.
+
+    `unseen` are the longer stretches of it that no reader sees: no quotation reaches over one.
+    """
 
     original: str = field(repr=False)
     normal: Traced = field(repr=False)
+    unseen: tuple[tuple[int, int], ...]
 
     def find(self, quotation: str) -> Quote | None:
         """Return the article's own words for a quotation, None where it has them not, or too few.
 
-        White space, kinds of quotes and dashes, and defanged spellings make no difference. Words
+        White space, kinds of quotes and dashes, defanged spellings and the size of the first letter
+        make no difference. Words
         are not cut at either end, as "able to log in" is no quotation of "unable to log in".
         """
         if len(quotation) > 2 * LONGEST:
@@ -69,7 +74,8 @@ class Evidence:
         wanted = normal_form(traced(without_unseen(quotation))).text.strip(" \"'").strip()
         if not is_telling(wanted):
             return None
-        return self._find(wanted)
+        # A sentence is often quoted from its second word on, and its letter made a capital.
+        return self._find(wanted) or self._find(f"{wanted[0].swapcase()}{wanted[1:]}")
 
     def find_whole(self, quotation: str) -> Quote | None:
         """Return the article's own words where a quotation is the whole of it."""
@@ -84,21 +90,17 @@ class Evidence:
             end = at + len(wanted)
             if not _is_cut(text, at) and not _is_cut(text, end):
                 start, last = self.normal.original(at, end)
-                if self._is_seen(at, end):
+                if not any(start < first and second < last for first, second in self.unseen):
                     return Quote(self.original[start:last], start, last)
             at = text.find(wanted, at + 1)
         return None
 
-    def _is_seen(self, start: int, end: int) -> bool:
-        """Whether nothing that was hidden stands amidst these characters."""
-        starts, ends = self.normal.starts, self.normal.ends
-        between = range(start + 1, end)
-        return all(starts[at] - ends[at - 1] <= _MOST_UNSEEN for at in between)
-
 
 def evidence(original: str, seen: Traced) -> Evidence:
     """Return an article, of which `seen` is what a model was shown, to look quotations up in."""
-    return Evidence(original, normal_form(seen))
+    places = zip(seen.ends, seen.starts[1:], strict=False)
+    unseen = tuple(gap for gap in places if gap[1] - gap[0] > _MOST_UNSEEN)
+    return Evidence(original, normal_form(seen), unseen)
 
 
 def normal_form(text: Traced) -> Traced:
