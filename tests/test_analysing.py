@@ -1,6 +1,8 @@
 """What is kept of answers about an article, and what becomes of those that cannot be used."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -261,7 +263,7 @@ async def test_an_answer_that_is_cut_off_is_a_failure_with_its_raw_kept() -> Non
 async def test_an_answer_in_another_language_is_none() -> None:
     german = claims({
         "quotes": [SENT],
-        "text": "Die Angreifer verschickten Mails mit einem Archiv an Kliniken und stahlen Daten.",
+        "text": "Die Angreifer verschickten Mails mit einer Datei an Kliniken und stahlen Daten.",
     })  # fmt: skip
     done = await asked(saying(german, GOOD))
     assert done.repaired
@@ -363,3 +365,13 @@ async def test_the_time_is_for_the_whole_article() -> None:
     server = saying(GOOD)
     await asked(server, seconds=7)
     assert 6 < server.prompts[0].seconds <= 7
+
+
+def test_what_asks_a_model_reaches_neither_network_nor_database_nor_rules() -> None:
+    code = "import sys, ctiscraper.analysing; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    loaded = set(done.stdout.split())
+    assert "ctiscraper.analysis.proving" in loaded
+    rooms = ("ctiscraper.db", "ctiscraper.enrich", "ctiscraper.http", "ctiscraper.tasks")
+    libraries = ("psycopg", "httpcore2", "httpx2", "redis", "celery")
+    assert [one for one in loaded if one.startswith((*rooms, *libraries))] == []

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctiscraper.analysis.plain import plain_line, said_once, storable
+from ctiscraper.analysis.plain import first_sentence, plain_line, storable
 
 PIECES = st.lists(
     st.sampled_from(
@@ -59,6 +59,9 @@ def test_a_raw_answer_is_kept_so_far_as_a_database_can_hold_it() -> None:
     assert storable("abcdef", 3) == "abc\n[3 more characters]"
 
 
-def test_what_is_said_again_is_said_once() -> None:
-    assert said_once("It ran. It hid. It ran. It ran") == "It ran. It hid. It ran"
-    assert said_once("It ran 1.2 times.") == "It ran 1.2 times."
+def test_of_several_sentences_the_first_is_taken() -> None:
+    said = "The intruders came by mail. They left by sea. Nobody saw them."
+    assert first_sentence(said) == "The intruders came by mail."
+    for one in ("Dr. Smith of St. Anne was hit.", "Version 1.2 ran in U.S. hospitals, e.g. in Ohio.",
+                "It ran calc.exe and cmd.exe twice", ""):  # fmt: skip
+        assert first_sentence(one) == one

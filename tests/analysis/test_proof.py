@@ -102,7 +102,7 @@ def test_other_spellings_are_the_same_words(text: str, quotation: str) -> None:
     ("text", "quotation"),
     [
         ("They were unable to log in again.", "able to log in again"),
-        ("They were able to log in again.", "able to log in agai"),
+        ("They were able to log in again.", "able to log in aga"),
         ("They were able to log in again.", "ABLE to log in again"),
         ("They did not log in to the server again.", "They did log in to the server again"),
         ("They came in, stole files and left.", "They came in ... and left"),

@@ -18,7 +18,9 @@ _URL = re.compile(r"(?:https?|ftps?)://[^\s<>\"']+", re.IGNORECASE)
 _SCHEME = re.compile(r"(ht|f)tp(s?)(?=://)", re.IGNORECASE)
 _OTHER_SCHEME = re.compile(r"(javascript|vbscript|data|file|blob|ms-[a-z]+):(?=\S)", re.IGNORECASE)
 _BANG = re.compile(r"!+\[")
-_SENTENCE = re.compile(r"\S.*?(?:[.!?](?=\s)|$)")
+# Behind so few characters a full stop is of an abbreviation.
+_LEAST_SENTENCE = 20
+_NEXT_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"'\u201c\u2018])")
 _ROUNDS = 3
 
 
@@ -36,16 +38,17 @@ def plain_line(text: str, most: int) -> str:
         text = _EMPHASIS.sub(r"\2", _TAG.sub("", text))
         if text == before:
             break
-    text = _BANG.sub("[", text).replace("](", "] (")
     text = _SCHEME.sub(_not_followed, _URL.sub(lambda found: defang("url", found[0]), text))
     text = _OTHER_SCHEME.sub(r"\1[:]", text)
+    text = _BANG.sub("[", text).replace("](", "] (")
     text = " ".join(_LINE_MARK.sub("", text).split())
     return text if len(text) <= most else f"{text[: most - 1].rstrip()}\u2026"
 
 
-def said_once(line: str) -> str:
-    """Return a line without the sentences that it says again: small models repeat themselves."""
-    return " ".join(dict.fromkeys(_SENTENCE.findall(line)))
+def first_sentence(line: str) -> str:
+    """Return the first sentence of a line: what is said in more is said less and less of proof."""
+    end = _NEXT_SENTENCE.search(line, _LEAST_SENTENCE)
+    return line[: end.start()] if end else line
 
 
 def _not_followed(found: re.Match[str]) -> str:

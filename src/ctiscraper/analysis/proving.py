@@ -9,9 +9,10 @@ from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
 from ctiscraper.analysis.mentions import Vocabulary, hard_names, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
-from ctiscraper.analysis.plain import plain_line, said_once
+from ctiscraper.analysis.plain import first_sentence, plain_line
 from ctiscraper.analysis.proof import Evidence, evidence, telling_words
 from ctiscraper.analysis.shown import Shown
+from ctiscraper.analysis.tasks import task_of
 
 
 class Dropped(StrEnum):
@@ -48,7 +49,9 @@ class Proofs:
         if isinstance(quotes, Dropped):
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
-        words = said_once(plain_line(saying.words(), MOST_SAID))
+        words = plain_line(saying.words(), MOST_SAID)
+        if task_of(self.task).is_prose:
+            words = first_sentence(words)
         fault = self._fault(saying, words, fields, quotes)
         return fault or Claim(text=words, quotes=quotes, fields=fields)
 
