@@ -24,7 +24,7 @@ from ctiscraper.analysis.plain import storable
 from ctiscraper.analysis.proving import Kept, Proofs, proofs
 from ctiscraper.analysis.reply import UnusableError, read_reply
 from ctiscraper.analysis.shown import Shown, shown
-from ctiscraper.analysis.tasks import Task, task_of
+from ctiscraper.analysis.tasks import Task, schema_for, task_of
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.extract.language import detect_language
 from ctiscraper.models.server import Completion, Ending, Message, ModelServer, Prompt, Speaker
@@ -271,7 +271,7 @@ class _Asking:
                 messages=messages,
                 most_tokens=self._answer_tokens,
                 seconds=left,
-                schema=self._reading.task.schema,
+                schema=schema_for(self._reading.task, self._reading.watched),
                 context_tokens=self._context,
             )
         )

@@ -15,7 +15,7 @@ import yaml
 from ctiscraper.analysing import analyse
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, TaskName
 from ctiscraper.analysis.answers import Degree, Entity, Trace, Verb
-from ctiscraper.analysis.tasks import task_of
+from ctiscraper.analysis.tasks import schema_for, task_of
 from ctiscraper.errors import ModelError
 from ctiscraper.models.server import Prompt, Speaker
 from scripted import Scripted
@@ -128,7 +128,8 @@ async def test_an_article_stays_behind_its_fence(injection: dict[str, Any]) -> N
     task = task_of(TaskName(injection.get("task", "summary")))
     assert [one.speaker for one in prompt.messages] == [Speaker.SYSTEM, Speaker.USER]
     assert prompt.messages[0].text == task.rules
-    assert prompt.schema == task.schema
+    watched = ("ports",) if task.name is TaskName.RELEVANCE else ()
+    assert prompt.schema == schema_for(task, watched)
     question = prompt.messages[1].text
     [fence] = re.findall(r"^=== REPORT ([0-9a-f]{24}) BEGINS ===$", question, re.MULTILINE)
     assert question.count(fence) == 2

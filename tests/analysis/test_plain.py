@@ -62,6 +62,6 @@ def test_a_raw_answer_is_kept_so_far_as_a_database_can_hold_it() -> None:
 def test_of_several_sentences_the_first_is_taken() -> None:
     said = "The intruders came by mail. They left by sea. Nobody saw them."
     assert first_sentence(said) == "The intruders came by mail."
-    for one in ("Dr. Smith of St. Anne was hit.", "Version 1.2 ran in U.S. hospitals, e.g. in Ohio.",
+    for one in ("Dr. Smith of St. Anne was hit.", "Version 1.2 ran in U.S. hospitals, e.g. here.",
                 "It ran calc.exe and cmd.exe twice", ""):  # fmt: skip
         assert first_sentence(one) == one

@@ -7,7 +7,7 @@ import pytest
 
 from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.analysis.answers import schema_of
-from ctiscraper.analysis.tasks import task_of
+from ctiscraper.analysis.tasks import schema_for, task_of
 
 # A hash that differs says that a prompt or a schema changed: then give the prompt the next number,
 # as answers are kept by it, and write both here.
@@ -65,3 +65,11 @@ def test_every_prompt_belongs_to_a_task() -> None:
     folder = files("ctiscraper.analysis").joinpath("prompts")
     names = {one.name for one in folder.iterdir()}
     assert names == {f"{name.value}.md" for name in TaskName} | {"rules.md"}
+
+
+def test_what_is_watched_is_a_closed_list_of_its_schema() -> None:
+    task = task_of(TaskName.RELEVANCE)
+    claim = schema_for(task, ["a", "b"])["properties"]["claims"]["items"]
+    assert claim["properties"]["watched"] == {"type": "string", "enum": ["a", "b"]}
+    assert "enum" not in task.schema["properties"]["claims"]["items"]["properties"]["watched"]
+    assert schema_for(task, []) is task.schema

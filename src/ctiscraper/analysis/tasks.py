@@ -1,9 +1,10 @@
 """What a model can be asked of an article: the words, the form of the answer, and its limits."""
 
+import copy
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -54,6 +55,16 @@ _SHAPES = {
     TaskName.RELEVANCE: _Shape(answers.Relevances, 1500),
     TaskName.TITLE: _Shape(answers.Title, 300, most_parts=1, is_prose=False),
 }
+
+
+def schema_for(task: Task, watched: Sequence[str]) -> Mapping[str, Any]:
+    """Return the schema of an answer; of relevance it lists what is watched."""
+    if not watched:
+        return task.schema
+    made = copy.deepcopy(dict(task.schema))
+    claim = made["properties"]["claims"]["items"]
+    claim["properties"]["watched"] = {"type": "string", "enum": list(watched)}
+    return made
 
 
 @cache
