@@ -6,7 +6,7 @@ from ctiscraper.analysis.scored import Scored, labels_of, score, summed
 
 ARTICLE = LabelledArticle(
     name="a",
-    title="Titel",
+    title="Kopf",
     text="First fact. Second fact. Idle words. A trace.",
     language="de",
     facts=("First fact", "Second fact"),
