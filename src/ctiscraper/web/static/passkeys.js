@@ -2,9 +2,10 @@
 "use strict";
 (() => {
   const form = document.querySelector("form[data-passkey]");
-  if (!form || !window.PublicKeyCredential) return;
+  if (!form) return;
+  form.hidden = !window.PublicKeyCredential;
+  if (form.hidden) return;
   const said = form.querySelector("[data-said]");
-  form.hidden = false;
 
   const bytes = (text) => {
     const plain = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
