@@ -153,9 +153,7 @@ def test_the_address_of_the_storage_comes_from_settings_alone() -> None:
 
 
 def test_the_client_is_made_with_the_operators_policy_alone() -> None:
-    """Who collects, the doctor that sees whether sites answer, updates of reference data; and the
-    server of models, under a policy that is for it and for nothing else.
-    """
+    """Who collects, the doctor, updates; the server of models under one for it alone."""
     makers: dict[str, set[str]] = {}
     for module in SOURCE.rglob("*.py"):
         text = module.read_text("utf-8")

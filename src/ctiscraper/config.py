@@ -379,7 +379,7 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         )
 
     def model_key(self) -> str:
-        """Return the key for the server of models, empty where none is set. Raises SettingsError."""
+        """Return the key for the server of models, if one is set. Raises SettingsError."""
         if self.model_key_file is None:
             return ""
         try:
