@@ -81,8 +81,7 @@ async def test_time_between_reads_is_the_readers_and_counts() -> None:
             # Nothing cuts the reader short while it has a piece in hand.
             await asyncio.sleep(SHORT.seconds)
             with pytest.raises(FetchError) as caught:
-                while True:
-                    await anext(pieces)
+                _ = [piece async for piece in pieces]
         assert caught.value.reason is Reason.TIMEOUT
 
 
