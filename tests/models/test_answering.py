@@ -8,6 +8,12 @@ from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.answering import Answer, most_bytes, tokens_of
 
 
+def add_each(answer: Answer, parts: list[str]) -> None:
+    """Piece by piece."""
+    for part in parts:
+        answer.add(part)
+
+
 @given(st.lists(st.text(alphabet="ab \n\0é", max_size=20), max_size=30))
 def test_pieces_are_joined_and_told_as_they_come(parts: list[str]) -> None:
     said: list[str] = []
@@ -23,7 +29,7 @@ def test_white_space_may_stand_between_words_but_not_go_on_for_ever() -> None:
     for _ in range(20):
         answer.add("word" + " " * 300)
     with pytest.raises(ModelError, match="white space") as caught:
-        _ = [answer.add("\n \t   \n\n\n") for _ in range(50)]
+        add_each(answer, ["\n \t   \n\n\n"] * 50)
     assert caught.value.fault is ModelFault.BAD_ANSWER
     assert caught.value.raw.startswith("word")
 
@@ -31,7 +37,7 @@ def test_white_space_may_stand_between_words_but_not_go_on_for_ever() -> None:
 def test_no_answer_is_longer_than_its_tokens_can_be() -> None:
     answer = Answer("it", 2, None)
     with pytest.raises(ModelError, match="more than it was allowed to") as caught:
-        _ = [answer.add("word" * 25) for _ in range(10)]
+        add_each(answer, ["word" * 25] * 10)
     assert len(caught.value.raw) == 400
 
 
