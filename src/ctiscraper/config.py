@@ -14,6 +14,7 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.models.reach import reach
 from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
     password_in,
@@ -362,6 +363,16 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
             user_agent=self.user_agent,
             allow_networks=self.egress_allow_cidrs,
             allow_ports=self.egress_allow_ports,
+            host_map=self.egress_host_map,
+            ca_bundle=self.ca_bundle,
+            proxy=self.proxy,
+        )
+
+    def model_policy(self) -> EgressPolicy:
+        """Return what the client for the server of models may do. Raises SettingsError."""
+        return reach(
+            self.model_url,
+            user_agent=self.user_agent,
             host_map=self.egress_host_map,
             ca_bundle=self.ca_bundle,
             proxy=self.proxy,

@@ -18,12 +18,14 @@ from ctiscraper.tasks.diagnosis import (
     differences,
     examine_database,
     examine_machine,
+    examine_model,
     examine_network,
     examine_raw_store,
 )
 from ctiscraper.tasks.findings import Verdict
 from internet.world import FakeInternet
 from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
+from small_model import SMALL_MODEL
 
 
 class Usage(NamedTuple):
@@ -216,3 +218,22 @@ async def test_counts_are_held_against_the_rows(tmp_path: Path, database: str) -
             assert await found() == (Verdict.FAIL, said)
             await conn.execute("UPDATE rollup_fill SET last = 1")
         assert (await found())[0] is Verdict.WARN
+
+
+async def test_a_language_model_is_looked_at_where_one_is_set(small_model: str) -> None:
+    found = await examine_model(Settings())
+    assert (found.verdict, found.words) == (Verdict.OK, "none is set, and nothing needs one")
+    found = await examine_model(Settings(model_url=small_model, model=SMALL_MODEL))
+    assert found.verdict is Verdict.OK
+    assert "Ollama 0.12.6, 1 models" in found.words
+    found = await examine_model(Settings(model_url=small_model, model="nobody:1b"))
+    assert (found.verdict, found.advice) == (
+        Verdict.WARN,
+        "run 'ctiscraper model pull nobody:1b'",
+    )
+    found = await examine_model(Settings(model_url=small_model))
+    assert (found.verdict, found.advice) == (Verdict.WARN, "set CTISCRAPER_MODEL")
+    found = await examine_model(Settings(model_url="http://127.0.0.1:1"))
+    assert (found.verdict, found.advice) == (Verdict.WARN, "all else works without it")
+    found = await examine_model(Settings(model_url="http://169.254.169.254"))
+    assert found.verdict is Verdict.FAIL

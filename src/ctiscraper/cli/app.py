@@ -44,6 +44,7 @@ PLACES = {
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "observables": "ctiscraper.cli.observables:observables",
     "eval": "ctiscraper.cli.evaluate:app",
+    "model": "ctiscraper.cli.model:app",
     "data": "ctiscraper.cli.reference_data:app",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "status": "ctiscraper.cli.status:status",

@@ -24,12 +24,13 @@ class Streamed:
         self._limits = limits
         self._deadline = asyncio.get_running_loop().time() + limits.seconds
         self._response: httpcore2.Response | None = None
+        self._intake: Intake | None = None
         self.connection: Connection | None = None
         self.status = 0
         self.headers: dict[str, str] = {}
 
     def begin(self, connection: Connection, response: httpcore2.Response) -> None:
-        """Take the head of the answer. Raises FetchError for a redirect."""
+        """Take the head of the answer. Raises FetchError for a redirect, and what is no body."""
         self.connection = connection
         self._response = response
         self.status = response.status
@@ -43,6 +44,7 @@ class Streamed:
                 url=self._target.href,
                 status=response.status,
             )
+        self._intake = Intake(response, self._limits)
 
     @asynccontextmanager
     async def in_time(self) -> AsyncIterator[None]:
@@ -54,16 +56,18 @@ class Streamed:
             detail = f"no whole answer in {self._limits.seconds:g} s"
             raise FetchError(Reason.TIMEOUT, detail, url=self._target.href) from error
         except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise exchange_error(error) from error
+            broken = exchange_error(error)
+            broken.url = self._target.href
+            raise broken from error
         except FetchError as error:
             error.url = error.url or self._target.href
             raise
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the body, decoded, as it comes. Raises FetchError."""
-        response = self._response
+        response, intake = self._response, self._intake
         assert response is not None, "begun"
-        intake = Intake(response, self._limits)
+        assert intake is not None, "begun"
         async with aclosing(response.aiter_stream()) as stream:
             while True:
                 # Each wait by itself: the time between them is the reader's, and is not cut.
