@@ -239,18 +239,27 @@ class Admission:
         )
         return Admitted(cookie, user_id, name)
 
-    async def password_again(self, user_id: int, session: bytes, password: str) -> bool:
-        """Return whether the password was right, which then counts as just given.
+    async def password_again(self, user_id: int, session: bytes, password: str) -> str | None:
+        """Return the cookie that the session goes on by if the password was right.
 
-        Raises TooManyError.
+        It then counts as just given. Raises TooManyError.
         """
         await self._allow(PASSWORD_AGAIN, str(user_id))
         known = await self._users.known_by_id(user_id)
         checked = await self._passwords.check(known.password_hash if known else None, password)
-        if checked.right:
-            await self._attempts.forget(PASSWORD_AGAIN, str(user_id))
-            await self._sessions.renew_sudo(session, SUDO_MINUTES)
-        return checked.right
+        if not checked.right:
+            return None
+        await self._attempts.forget(PASSWORD_AGAIN, str(user_id))
+        return await self.renew(session)
+
+    async def renew(self, session: bytes) -> str:
+        """Return the cookie by which a session goes on whose owner has just shown who he is.
+
+        Whoever had got hold of the old one has nothing any more.
+        """
+        cookie = new_session()
+        await self._sessions.renew(session, session_key(cookie), sudo_minutes=SUDO_MINUTES)
+        return cookie
 
     async def allow_link(self, client: Client) -> None:
         """Raise TooManyError when too many tried to come in by a link from one place.

@@ -95,6 +95,7 @@ async def test_pages_take_nothing_from_elsewhere(client: httpx2.AsyncClient) -> 
     parts = (part.partition(" ") for part in headers["content-security-policy"].split("; "))
     assert {name: value for name, _, value in parts} == {
         "default-src": "'none'",
+        "object-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data:",

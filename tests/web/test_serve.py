@@ -55,7 +55,7 @@ async def test_tls_is_spoken_and_said_for_a_year(
         serving.cancel()
         await asyncio.wait({serving})
     assert answer.status_code == 200
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_half_a_certificate_or_a_wrong_one_is_told(tmp_path: Path) -> None:

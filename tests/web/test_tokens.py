@@ -15,7 +15,7 @@ from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
 from ctiscraper.identity import GRANTS, Permission, Role
 from ctiscraper.telemetry import configure_logs
-from ctiscraper.web.token_making import SCOPE_WORDS
+from ctiscraper.web.permission_words import SCOPE_WORDS
 from ctiscraper.web.token_rate import TokenRate
 from people import person, session_of, token_of
 

@@ -105,6 +105,7 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         shown_settings=shown_settings(services.settings),
         bell=bell,
         allowed_hosts=LOOPBACK_HOSTS | settings.allowed_hosts,
+        require_second_factor=settings.require_second_factor,
         sealer=Sealer(read_key(settings.key_file)),
         hops=settings.behind_proxy,
         lease_seconds=settings.lease_seconds,

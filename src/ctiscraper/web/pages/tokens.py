@@ -15,7 +15,6 @@ from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.token_making import (
-    SCOPE_WORDS,
     asking,
     grantable,
     has_ended,
