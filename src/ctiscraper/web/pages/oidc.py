@@ -70,7 +70,9 @@ class CallbackParameters(BaseModel):
 async def start(
     request: Request, given: Services, chosen: Annotated[StartParameters, Query()]
 ) -> Response:
-    """To the provider."""
+    """To the provider, for whoever asks for it himself: no other site begins a login."""
+    if request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        return RedirectResponse(with_query("/login", {"next": local_path(chosen.next)}), 303)
     return await _sent(request, given, chosen.next)
 
 
