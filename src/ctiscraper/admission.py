@@ -183,6 +183,20 @@ class Admission:
                 "up under: use a recovery code, or let an administrator remove the app"
             ) from error
 
+    async def seal_anew(self) -> tuple[int, int]:
+        """Return how many apps were sealed by the key in use, and how many no key here opens."""
+        done = lost = 0
+        for user_id, sealed in await self._factors.sealed():
+            try:
+                secret = self._sealer.open(_totp_of(user_id), sealed)
+            except SealError:
+                lost += 1
+                continue
+            anew = self._sealer.seal(_totp_of(user_id), secret)
+            await self._factors.seal_anew(user_id, sealed, anew)
+            done += 1
+        return done, lost
+
     async def passkey_options(self, site: Site, client: Client) -> str:
         """Return what a browser logs in with, as JSON. Raises TooManyError."""
         await self._allow(CHALLENGES, _networks(client.ip)[0])
