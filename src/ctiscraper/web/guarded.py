@@ -2,6 +2,7 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from hmac import compare_digest
 from http import HTTPStatus
 from inspect import get_annotations
@@ -17,6 +18,8 @@ from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.db.sign_on import LostForms
+from ctiscraper.db.token_use import TokenUse
+from ctiscraper.errors import StorageError
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web import auditing
 from ctiscraper.web.carried import carry
@@ -97,7 +100,7 @@ async def _refusal(request: Request) -> Response | None:
     if principal is None:
         return await _stranger(request)
     if principal.token_id is not None:
-        _check_rate(request, principal, principal.token_id)
+        await _check_rate(request, principal, principal.token_id)
     if rule not in principal.permissions:
         _tell_refused(request, f"it needs {rule}", principal)
         raise HTTPException(HTTPStatus.FORBIDDEN, not_allowed(principal, rule))
@@ -157,10 +160,17 @@ async def _stranger(request: Request) -> Response:
     return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
 
 
-def _check_rate(request: Request, principal: Principal, token_id: str) -> None:
+async def _check_rate(request: Request, principal: Principal, token_id: str) -> None:
     """Raise HTTPException for a token that asks too often."""
     rate = request.app.state.token_rate
     assert isinstance(rate, TokenRate)
+    told = rate.to_share(token_id)
+    if told is not None:
+        # Without the database each process counts by itself.
+        with suppress(StorageError):
+            shared = await TokenUse(request.app.state.services.database).share(token_id, told)
+            if shared is not None:
+                rate.heard(token_id, told, shared)
     if seconds := rate.wait(token_id):
         _tell_refused(request, "the token asks too often", principal)
         raise HTTPException(
