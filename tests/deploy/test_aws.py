@@ -110,6 +110,7 @@ def test_the_product_takes_its_settings(
         assert settings.collector("x") is not None
     if name == "web":
         assert settings.allowed_hosts == frozenset({"place.example"})
+        assert settings.require_second_factor is True
         assert read_keys(settings.key_file) == (PASSWORD[:KEY_BYTES].encode(),)
     if name == "migrate":
         assert settings.bootstrap_admin_file == tmp_path / "secrets" / "first-administrator.json"
