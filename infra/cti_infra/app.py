@@ -215,6 +215,8 @@ class App(Layer):
             environment={
                 **self._told("ctiscraper_web"),
                 "CTISCRAPER_ALLOWED_HOSTS": self._domain,
+                # It faces the internet: no password alone lets anybody in.
+                "CTISCRAPER_REQUIRE_SECOND_FACTOR": "true",
                 "CTISCRAPER_SECRET_KEY_FILE": f"{SECRETS}/secret.key",
             },
             health=["ctiscraper", "health", "web"],

@@ -214,6 +214,11 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         default=frozenset(),
         description="Names that the pages are asked by beside localhost, comma separated.",
     )
+    require_second_factor: bool = Field(
+        default=False,
+        description="Whoever has a password sets up an app for codes before he may do anything "
+        "else: no password alone lets anybody in.",
+    )
     tls_cert: Path | None = Field(
         default=None, description="PEM file with the certificate of the pages, and its chain."
     )

@@ -97,6 +97,7 @@ class Principal:
 
     `user_id` and `role` are None for a token that belongs to nobody, whose `login` is empty. A
     session has the hash it is kept by and may do what needs a fresh password until `sudo_until`.
+    Whoever `owes_factor` has a password and nothing that is asked for after it.
     """
 
     name: str
@@ -107,6 +108,7 @@ class Principal:
     session: bytes | None = None
     token_id: str | None = None
     sudo_until: datetime | None = None
+    owes_factor: bool = False
 
     @property
     def key(self) -> str:

@@ -8,7 +8,7 @@ import typer
 from ctiscraper import __version__
 from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
-from ctiscraper.access.sealing import Sealer, read_key
+from ctiscraper.access.sealing import Sealer, read_keys
 from ctiscraper.bootstrap import Services, open_services
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey
@@ -105,7 +105,8 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         shown_settings=shown_settings(services.settings),
         bell=bell,
         allowed_hosts=LOOPBACK_HOSTS | settings.allowed_hosts,
-        sealer=Sealer(read_key(settings.key_file)),
+        require_second_factor=settings.require_second_factor,
+        sealer=Sealer(*read_keys(settings.key_file)),
         hops=settings.behind_proxy,
         lease_seconds=settings.lease_seconds,
         weights=settings.score_weights,

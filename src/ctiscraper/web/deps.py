@@ -66,7 +66,7 @@ class WebServices:
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
     in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
     `hops` say of who asks is believed. `provider` is whom people log in by, or `balancer` before
-    whom they did.
+    whom they did. With `require_second_factor` no password alone lets anybody in.
     """
 
     database: Database
@@ -88,6 +88,7 @@ class WebServices:
     hops: tuple[IPv4Network | IPv6Network, ...] = ()
     provider: Provider | None = None
     balancer: LoadBalancer | None = None
+    require_second_factor: bool = False
 
 
 def services_of(request: Request) -> WebServices:

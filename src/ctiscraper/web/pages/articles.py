@@ -48,7 +48,7 @@ from ctiscraper.web.pages.triage import changed_note
 from ctiscraper.web.reader_deps import ChangesDep, ReadingDep, TriageDep
 from ctiscraper.web.reader_list import VIEWS, sections, to_rows
 from ctiscraper.web.readers import EvidenceDep
-from ctiscraper.web.render import BY_COOKIE, render
+from ctiscraper.web.render import BY_CHOICE, choice_of, render
 from ctiscraper.web.saved import as_search, reader_of
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.search_words import HELP
@@ -93,7 +93,7 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
     chosen = filters.chosen()
     numbers = [one.id for one in page.articles]
     standings = await triage.standings(who.user_id, numbers)
-    by_story = request.cookies.get(BY_COOKIE) == "story"
+    by_story = choice_of(request, BY_CHOICE) == "story"
     rows = to_rows(page.articles, standings, by_story=by_story)
     return render(
         "articles.html",
