@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
@@ -70,6 +71,7 @@ class Deployer:
         self.evaluated: dict[str, Document] = {}
         self.unmade: dict[str, str] = {}
         self.unplaced: dict[str, list[str]] = {}
+        self._asked: dict[str, Document] = {}
         # What stands for those that are missing.
         self._missing: dict[str, Made] = {}
         self._calls: dict[str, Calls] = {}
@@ -115,10 +117,10 @@ class Deployer:
         evaluator = self._evaluator(stack, parameters, here)
         for name in self._order(stack, evaluator):
             place, resource = f"{stack}.{name}", template["Resources"][name]
-            if place not in self.evaluated:
+            if place not in self._asked:
                 raise DeploymentError(place, "it is not there; only what stands is changed here")
             properties = evaluator(resource.get("Properties", {}))
-            if properties != self.evaluated[place]:
+            if properties != self._asked[place]:
                 self._change(place, resource["Type"], properties)
                 changed.append(place)
             here[name] = self.made.get(place) or self._missing[place]
@@ -130,7 +132,7 @@ class Deployer:
     def _change(self, place: str, type_: str, properties: Document) -> None:
         """Make a resource anew, or tell it what is new. Raises DeploymentError."""
         stack, _, name = place.partition(".")
-        kind, before = type_.removeprefix("AWS::"), self.evaluated[place]
+        kind, before = type_.removeprefix("AWS::"), self._asked[place]
         differing = {
             key for key in {*properties, *before} if properties.get(key) != before.get(key)
         }
@@ -145,7 +147,7 @@ class Deployer:
         else:
             told = ", ".join(sorted(differing))
             raise DeploymentError(place, f"{kind} cannot be changed here, and {told} differs")
-        self.evaluated[place] = properties
+        self._ask(place, properties)
 
     def _stack(self, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
         template = self.templates[stack]
@@ -195,8 +197,14 @@ class Deployer:
             properties = evaluator(resource.get("Properties", {}))
         except DeploymentError as error:
             raise DeploymentError(place, error.reason) from error
-        self.evaluated[place] = properties
+        self._ask(place, properties)
         return self._made(stack, name, kind, properties)
+
+    def _ask(self, place: str, properties: Document) -> None:
+        """Note what a resource is made of."""
+        self.evaluated[place] = properties
+        # Recipes add what an emulator wants besides.
+        self._asked[place] = deepcopy(properties)
 
     def _made(self, stack: str, name: str, kind: str, properties: Document) -> Made:
         place = f"{stack}.{name}"

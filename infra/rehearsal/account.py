@@ -1,4 +1,4 @@
-"""The account of a rehearsal: an emulator in this process, and what an operator does there first."""
+"""The account of a rehearsal: an emulator here, and what an operator does there first."""
 
 import json
 import logging
@@ -36,7 +36,8 @@ def emulator() -> Iterator[str]:
     os.environ.update({**CREDENTIALS, **_MOTO})
     for name in _UNSET:
         os.environ.pop(name, None)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # What it lacks is told where a stack is deployed, without a trace for each.
+    logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     server = ThreadedMotoServer(ip_address=HERE, port=0, verbose=False)
     server.start()
     # Tasks stay as they are until the agent ends them.

@@ -10,7 +10,7 @@ from typing import Any
 
 from moto.ecs.models import ecs_backends
 
-from cti_ops.place import Answer, Place
+from cti_ops.place import Place
 from rehearsal import metrics
 from rehearsal.containers import LocalTask, Surroundings
 from rehearsal.processes import HERE
@@ -135,14 +135,14 @@ class Agent:
     def _write(self, local: LocalTask, arn: str) -> None:
         """Put what a task wrote where its definition says."""
         logs, written = self._place.client("logs"), local.lines()
-        at = int(datetime.now(UTC).timestamp() * 1000)
+        at, task = int(datetime.now(UTC).timestamp() * 1000), arn.rpartition("/")[2]
         for container in local.definition["containerDefinitions"]:
             lines = [line for line in written.get(container["name"], []) if line.strip()]
             if not lines:
                 continue
             options = container["logConfiguration"]["options"]
             group = options["awslogs-group"]
-            stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{arn.split('/')[-1]}"
+            stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task}"
             logs.create_log_stream(logGroupName=group, logStreamName=stream)
             events = [{"timestamp": at, "message": line} for line in lines]
             logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
@@ -161,7 +161,8 @@ class Agent:
             service.fresh.append(_Run(task, service.wanted, time.monotonic()))
         for run in service.fresh:
             run.task.advance()
-        if all([self._is_ready(run) for run in service.fresh]) and not service.given_up:
+        ready = sum(self._is_ready(run) for run in service.fresh)
+        if ready == len(service.fresh) and not service.given_up:
             self._complete(seen, service)
         seen.running_count = len(service.standing)
         seen.pending_count = len(service.fresh)
