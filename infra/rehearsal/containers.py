@@ -16,6 +16,8 @@ from rehearsal.processes import HERE, Process
 HEALTH_SECONDS = 0.5
 HEALTH_PATIENCE = 30.0
 LAST_LINES = 6
+# Sources are asked by way of a proxy that is not there.
+NO_INTERNET = {"CTISCRAPER_PROXY": f"http://{HERE}:1"}
 # Its image is Amazon's, and no process of this machine.
 _COLLECTOR = "OTEL_EXPORTER_OTLP_ENDPOINT"
 
@@ -148,6 +150,10 @@ class LocalTask:
 
     def _variables(self, one: _Container) -> dict[str, str]:
         given = {pair["name"]: pair["value"] for pair in one.definition.get("environment", [])}
+        if self._around.images[one.definition["image"]].program is not None:
+            given = {**front.image_settings("product"), **given, **NO_INTERNET}
+            # Programs are where this machine has them.
+            del given["PATH"]
         given.pop(_COLLECTOR, None)
         local = {name: self._local(value) for name, value in given.items()}
         if "NGINX_LISTEN" in local:
@@ -188,6 +194,8 @@ class LocalTask:
         return re.sub(r"^chown .*$", ":", text, flags=re.MULTILINE)
 
     def _mapped(self, port: int) -> int:
+        if port == 1:
+            return port
         stores = {here.rstrip("/").rpartition(":")[2] for _, here in self._around.addresses}
         return port if str(port) in stores else self._port(port)
 

@@ -56,64 +56,80 @@ def make_certificate(file: Path, domain: str, now: datetime) -> None:
     )
 
 
+class _Server(ThreadingHTTPServer):
+    """A listener, and where it leads."""
+
+    target: Callable[[], int | None]
+
+
+class _Https(BaseHTTPRequestHandler):
+    """Passes requests on to a target, and says for whom and over what."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def do_GET(self) -> None:
+        self._pass_on()
+
+    def do_POST(self) -> None:
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        port = self.server.target()
+        if port is None:
+            self.send_error(503)
+            return
+        connection = HTTPConnection(HERE, port, timeout=TARGET_SECONDS)
+        try:
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            connection.request(self.command, self.path, body, self._headers())
+            answer = connection.getresponse()
+            self._answer(answer.status, answer.getheaders(), answer.read())
+        except (OSError, HTTPException):
+            self.send_error(502)
+        finally:
+            connection.close()
+
+    def _headers(self) -> dict[str, str]:
+        passed = {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower() not in _OF_ONE_CONNECTION
+        }
+        own = {"X-Forwarded-For": str(self.client_address[0]), "X-Forwarded-Proto": "https"}
+        return {**passed, **own}
+
+    def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.send_response_only(status)
+        for name, value in headers:
+            if name.lower() not in {*_OF_ONE_CONNECTION, "content-length"}:
+                self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the class has it
+        """Say nothing: the front door behind it keeps the log."""
+
+
+class _Plain(_Https):
+    """Leads to HTTPS, as the listener of port 80 does."""
+
+    def do_GET(self) -> None:
+        self.send_response_only(301)
+        self.send_header("location", f"https://{self.headers['Host']}:443{self.path}")
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+
 @contextmanager
 def open_door(certificate: Path, target: Callable[[], int | None]) -> Iterator[Door]:
     """Yield a door that leads to whatever target is there when it is asked."""
-
-    class Https(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._pass_on()
-
-        def do_POST(self) -> None:
-            self._pass_on()
-
-        def _pass_on(self) -> None:
-            port = target()
-            if port is None:
-                self.send_error(503)
-                return
-            length = int(self.headers.get("content-length", "0"))
-            headers = {
-                name: value
-                for name, value in self.headers.items()
-                if name.lower() not in _OF_ONE_CONNECTION
-            }
-            headers |= {"X-Forwarded-For": self.client_address[0], "X-Forwarded-Proto": "https"}
-            connection = HTTPConnection(HERE, port, timeout=TARGET_SECONDS)
-            try:
-                connection.request(self.command, self.path, self.rfile.read(length), headers)
-                answer = connection.getresponse()
-                body = answer.read()
-            except (OSError, HTTPException):
-                self.send_error(502)
-                return
-            finally:
-                connection.close()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in {*_OF_ONE_CONNECTION, "content-length"}:
-                    self.send_header(name, value)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the class has it
-            """Say nothing: the front door behind it keeps the log."""
-
-    class Plain(Https):
-        def do_GET(self) -> None:
-            self.send_response_only(301)
-            self.send_header("location", f"https://{self.headers['Host']}:443{self.path}")
-            self.send_header("content-length", "0")
-            self.end_headers()
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    https = ThreadingHTTPServer((HERE, 0), Https)
+    https, plain = _Server((HERE, 0), _Https), _Server((HERE, 0), _Plain)
+    https.target = plain.target = target
     https.socket = context.wrap_socket(https.socket, server_side=True)
-    plain = ThreadingHTTPServer((HERE, 0), Plain)
     threads = [threading.Thread(target=one.serve_forever, args=(0.05,)) for one in (https, plain)]
     for thread in threads:
         thread.start()

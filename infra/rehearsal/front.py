@@ -21,11 +21,11 @@ def find_nginx() -> str | None:
 
 
 @cache
-def _image_settings() -> Mapping[str, str]:
-    """Return what the stage `proxy` of the Dockerfile sets."""
+def image_settings(stage: str) -> Mapping[str, str]:
+    """Return the variables that a stage of the Dockerfile sets."""
     text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-    stage = re.search(r"^FROM \S+ AS proxy$(.*?)^FROM ", text, re.MULTILINE | re.DOTALL)
-    lines = re.findall(r"^ENV (.+)$", stage[1] if stage else "", re.MULTILINE)
+    found = re.search(rf"^FROM \S+ AS {stage}$(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^ENV (.+)$", found[1] if found else "", re.MULTILINE)
     return dict(word.split("=", 1) for line in lines for word in shlex.split(line))
 
 
@@ -34,7 +34,7 @@ def render(run: Path, given: Mapping[str, str]) -> list[str]:
     nginx = find_nginx()
     assert nginx is not None, "images of the front door are there only with Nginx"
     values = {
-        **_image_settings(),
+        **image_settings("proxy"),
         "NGINX_LOCAL_RESOLVERS": "127.0.0.1",
         "NGINX_ROOT": str(ROOT / "src" / "ctiscraper" / "web"),
         **given,

@@ -1,5 +1,6 @@
 """`rehearse`: a whole deployment on this machine, from an empty account to a way back."""
 
+import json
 import os
 import stat
 import subprocess
@@ -35,7 +36,7 @@ DOMAIN = "cti.example.org"
 MOST_SECONDS = 900.0
 # Beat tells of the queue each minute.
 STATUS_SECONDS = 150.0
-_LONGEST_LINE = 160
+_LONGEST_LINE = 120
 DEPLOYMENT = """
 [{environment}]
 account = "{account}"
@@ -248,8 +249,7 @@ def rehearse(environment: Environment, put_out: Callable[[str], None], *, short:
     clock = RehearsalClock()
 
     def say(line: str) -> None:
-        shown = line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
-        put_out(f"{clock.passed():6.1f}  {shown}")
+        put_out(f"{clock.passed():6.1f}  {shortened(line)}")
 
     with tempfile.TemporaryDirectory(prefix="ctiscraper-rehearsal-") as name:
         folder = Path(name)
@@ -263,6 +263,14 @@ def rehearse(environment: Environment, put_out: Callable[[str], None], *, short:
         put_out(f"{seconds:8.1f} s  {words}")
     put_out(f"{clock.passed():8.1f} s  in all; everything went as it should")
     return Exit.OK
+
+
+def shortened(line: str) -> str:
+    """Return a line for people: of a line of the product's log what happened alone."""
+    who, mark, document = line.partition(': {"timestamp"')
+    if mark:
+        line = f"{who}: {json.loads('{"timestamp"' + document)['event']}"
+    return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
 
 
 def play(stage: Stage, *, short: bool) -> None:
@@ -288,7 +296,7 @@ def play(stage: Stage, *, short: bool) -> None:
             must(stage.wrong() == [], "it does not answer as it should")
 
 
-def must(holds: bool, otherwise: str) -> None:  # noqa: FBT001 - it reads as a sentence
+def must(holds: bool, otherwise: str) -> None:
     """Go on only if it is so. Raises OpsError."""
     if not holds:
         raise OpsError(f"the rehearsal failed: {otherwise}")
