@@ -267,9 +267,9 @@ def rehearse(environment: Environment, put_out: Callable[[str], None], *, short:
 
 def shortened(line: str) -> str:
     """Return a line for people: of a line of the product's log what happened alone."""
-    who, mark, document = line.partition(': {"timestamp"')
-    if mark:
-        line = f"{who}: {json.loads('{"timestamp"' + document)['event']}"
+    who, _, document = line.partition(": ")
+    if document.startswith('{"timestamp"'):
+        line = f"{who}: {json.loads(document)['event']}"
     return line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]} …"
 
 
