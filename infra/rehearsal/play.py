@@ -207,6 +207,10 @@ def prepared(
         # Before the stores end.
         stack.callback(agent.close)
         clock.act = agent.act
+        stacks.on_change = agent.act
+        place.client("ecs").meta.events.register(
+            "after-call.ecs.UpdateService", lambda **_: agent.act() and None
+        )
         make_certificate(folder / "certificate.pem", DOMAIN, clock.now())
         door = stack.enter_context(
             open_door(folder / "certificate.pem", lambda: agent.port_of("web"))

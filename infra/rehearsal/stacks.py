@@ -23,6 +23,8 @@ class EmulatedStacks:
     endpoint: str
     # Called once the databases are there.
     on_data: Callable[[], None]
+    # Called when services were told of new tasks: on AWS a deployment begins at once.
+    on_change: Callable[[], object] = lambda: None
     deployer: Deployer = field(init=False)
     # What was changed by the last call.
     changed: list[str] = field(default_factory=list)
@@ -50,6 +52,7 @@ class EmulatedStacks:
         if name == "data" and name not in self._standing:
             self.on_data()
         self._standing.add(name)
+        self.on_change()
         # The name of an emulated load balancer leads nowhere; its door is on this machine.
         return {**outputs, **({"Address": HERE} if "Address" in outputs else {})}
 
