@@ -37,6 +37,7 @@ def say(line: str) -> None:
 def put_out(text: str) -> None:
     """Write what was asked for."""
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def wanted_of(place: Place, given: Arguments, source: Source, deployer: StackDeployer) -> Wanted:
