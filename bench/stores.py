@@ -9,6 +9,7 @@ superuser. Started by the rehearsal of a deployment (infra/rehearsal).
 
 import asyncio
 import json
+import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from ctiscraper.db.account import choose_account
 from ctiscraper.db.binaries import find_binaries
 from ctiscraper.db.cluster import SUPERUSER, Cluster, last_words
+from ctiscraper.db.socket_dir import make_socket_dir, socket_dir_for
 from ctiscraper.tasks.valkey import EmbeddedValkey
 
 HOST = "127.0.0.1"
@@ -45,12 +47,16 @@ async def postgres(folder: Path, port: int) -> AsyncIterator[str]:
     account = choose_account(folder, folder / "cluster")
     account.hand_over(folder)
     cluster = Cluster(folder / "cluster", account.reachable(find_binaries(None), folder), account)
+    # A socket has a short path, whatever that of the folder is.
+    socket_dir = socket_dir_for(folder, None)
+    make_socket_dir(socket_dir)
+    account.hand_over(socket_dir)
     log = folder / "log"
     await cluster.make(log, durable=False)
     (cluster.folder / "pg_hba.conf").write_text(DOORS, "utf-8")
     options = {"listen_addresses": HOST, "port": str(port), "fsync": "off"}
-    process = await cluster.start(*cluster.server_command(folder, options), log=log)
-    conninfo = make_conninfo(host=str(folder), port=port, user=SUPERUSER, dbname="postgres")
+    process = await cluster.start(*cluster.server_command(socket_dir, options), log=log)
+    conninfo = make_conninfo(host=str(socket_dir), port=port, user=SUPERUSER, dbname="postgres")
     try:
         async with asyncio.timeout(START_SECONDS):
             while not await answers(conninfo):
@@ -67,6 +73,7 @@ async def postgres(folder: Path, port: int) -> AsyncIterator[str]:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+        shutil.rmtree(socket_dir, ignore_errors=True)
 
 
 async def answers(conninfo: str) -> bool:
