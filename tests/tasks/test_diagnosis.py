@@ -7,10 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
 from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
+from ctiscraper.db.move.source import close
 from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
 from ctiscraper.db.session import Database
@@ -112,6 +114,21 @@ async def test_a_server_is_judged(
     )
     findings = await examine_database(Settings(data_dir=tmp_path, workers=4), facts, None)
     assert {f.part for f in findings if f.verdict is not Verdict.OK} == bad
+
+
+async def test_a_database_that_was_moved_is_told_with_its_place(
+    tmp_path: Path, database: str
+) -> None:
+    words = "this database was moved to new.example:5432/cti: name that one in DATABASE_URL"
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await close(connection, ["article"], words)
+    facts = await read_server(database)
+    assert facts.moved == words
+    findings = await examine_database(Settings(data_dir=tmp_path), facts, None)
+    (told,) = [found for found in findings if found.part == "database"]
+    assert told.verdict is Verdict.FAIL
+    assert told.words == "this database was moved to new.example:5432/cti"
+    assert told.advice == "name that one in DATABASE_URL"
 
 
 async def test_the_network_is_tried_without_counting(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
 from ctiscraper.config import load_settings
+from ctiscraper.db.move.source import close, reopen
 from evil_model import evil_server, hang
 
 # How many connections the app of these tests has at most.
@@ -76,6 +77,18 @@ async def test_an_older_schema_is_not_ready(
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(statement.encode())
     assert said in await not_ready(client)
+
+
+async def test_a_database_that_was_moved_is_not_ready_and_says_where_it_went(
+    client: httpx2.AsyncClient, database: str
+) -> None:
+    words = "this database was moved to new.example:5432/cti: name that one in DATABASE_URL"
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await close(connection, ["article"], words)
+    assert await not_ready(client) == words
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await reopen(connection)
+    assert await ready(client)
 
 
 async def test_a_newer_schema_is_ready(client: httpx2.AsyncClient, database: str) -> None:

@@ -55,6 +55,7 @@ async def examine_database(
         _server(facts),
         judge_clock((facts.now - datetime.now(UTC)).total_seconds()),
         _connections(settings, facts),
+        *_moved(facts),
         judge_schema(facts.revision, schema_wanted()),
     ]
     if database is not None:
@@ -261,6 +262,14 @@ def _egress(settings: Settings) -> Finding:
 def _server(facts: ServerFacts) -> Finding:
     extensions = ", ".join(facts.extensions)
     return finding("postgresql", Verdict.OK, f"{facts.version} with {extensions}")
+
+
+def _moved(facts: ServerFacts) -> list[Finding]:
+    """Return what is wrong with a database that has a successor: whatever is written fails."""
+    if facts.moved is None:
+        return []
+    where, _, advice = facts.moved.partition(": ")
+    return [finding("database", Verdict.FAIL, where, advice)]
 
 
 def _connections(settings: Settings, facts: ServerFacts) -> Finding:
