@@ -7,7 +7,13 @@ from ctiscraper.detect.checking import check
 from ctiscraper.detect.converting import convert
 from ctiscraper.detect.drafted import Query
 from ctiscraper.detect.drafting import events_of
-from ctiscraper.detect.messages import CheckMessage, ConvertMessage, DraftMessage
+from ctiscraper.detect.messages import (
+    AnswerMessage,
+    CheckMessage,
+    ConvertMessage,
+    DraftMessage,
+)
+from ctiscraper.detect.modelled import assess_answer
 from ctiscraper.detect.replay import benign_events
 from ctiscraper.errors import InputError
 
@@ -36,6 +42,15 @@ def converted(payload: bytes) -> bytes:
         return _encode(convert(message.yaml, message.target))
     except InputError as error:
         return _encode(Query(target=message.target, failure=str(error)))
+
+
+def answered(payload: bytes) -> bytes:
+    """Return the encoded Drafted of an AnswerMessage."""
+    message = msgspec.msgpack.decode(payload, type=AnswerMessage)
+    found = assess_answer(
+        message.answer, message.material, model=message.model, techniques=message.techniques
+    )
+    return _encode(found)
 
 
 def warm_up(_: bytes) -> bytes:

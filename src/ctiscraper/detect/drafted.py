@@ -1,8 +1,7 @@
 """What a draft of a Sigma rule is made of, and what was found out about it."""
 
+from dataclasses import dataclass
 from enum import StrEnum
-
-import msgspec
 
 
 class Origin(StrEnum):
@@ -37,7 +36,8 @@ class Grade(StrEnum):
     COVERED = "covered"
 
 
-class Trace(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
     """A thing that an article names and a rule may look for: `text[start:end]` are its words."""
 
     kind: str
@@ -47,7 +47,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str = ""
 
 
-class Material(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
     """What drafts are made from; `techniques` are those that the text speaks of, by place."""
 
     text: str
@@ -57,9 +58,11 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     author: str
     traces: tuple[Trace, ...]
     techniques: tuple[tuple[str, int, int], ...] = ()
+    tlp: str = ""
 
 
-class Quotation(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotation:
     """The words of the article that an item of a detection rests on; `text[start:end]`."""
 
     item: str
@@ -68,7 +71,8 @@ class Quotation(msgspec.Struct, frozen=True, kw_only=True):
     end: int
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
     """An event as a log has it: where it would come from, its fields, and what it was made of."""
 
     fields: dict[str, str]
@@ -80,14 +84,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     end: int = 0
 
 
-class Issue(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
     """Something that is wrong with a rule; one that is not `fatal` may stay."""
 
     what: str
     fatal: bool = True
 
 
-class Hit(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
     """An event that a rule was tried on, in words."""
 
     words: str
@@ -96,7 +102,8 @@ class Hit(msgspec.Struct, frozen=True, kw_only=True):
     end: int = 0
 
 
-class Replay(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
     """A rule tried on the article's own events, and on ordinary ones that it must leave alone.
 
     `failure` says why it could not be tried. `false_hits` are the first of the ordinary events
@@ -121,7 +128,8 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
         return self.is_sound and self.matched == len(self.positives)
 
 
-class Query(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
     """A rule in one query language, or why it cannot be; `pipeline` names the fields it is for."""
 
     target: Target
@@ -130,7 +138,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
-class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Neighbour:
     """A known rule that is near to a draft, with its author as its licence asks."""
 
     id: str
@@ -141,7 +150,8 @@ class Neighbour(msgspec.Struct, frozen=True, kw_only=True):
     shared: tuple[str, ...]
 
 
-class Novelty(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Novelty:
     """How a draft stands to the known rules; `basis` says what of them was compared."""
 
     grade: Grade
@@ -151,7 +161,8 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True):
     nearest: tuple[Neighbour, ...] = ()
 
 
-class Rule(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
     """What a rule says of itself; `atoms` are the values that it looks for."""
 
     id: str = ""
@@ -166,7 +177,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     atoms: tuple[str, ...] = ()
 
 
-class Checked(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
     """What was found out about a rule."""
 
     rule: Rule
@@ -181,7 +193,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         return not any(issue.fatal for issue in self.issues)
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
     """A rule as it was drafted, with what it rests on and the events that it has to match."""
 
     rule_id: str
@@ -194,7 +207,8 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str = ""
 
 
-class Refused(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
     """What no draft was made of, and why."""
 
     quote: str
@@ -203,7 +217,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Drafted(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafted:
     """What an article gave: drafts, each with what was found out about it, and what gave none."""
 
     drafts: tuple[tuple[Draft, Checked], ...]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -21,6 +22,7 @@ MOST_DRAFTS = 60
 
 _BESIDE = 240
 _MOST_TAGS = 6
+_MARKINGS = frozenset({"green", "amber", "amber+strict", "red"})
 
 
 def drafts_of(material: Material) -> tuple[list[Draft], list[Refused]]:
@@ -76,7 +78,7 @@ def _of(traces: Iterable[Trace], kind: str) -> list[Trace]:
 
 
 def _draft(made: Made, material: Material) -> Draft:
-    tags = _tags(made.places, material)
+    tags = tags_of(made.places, material)
     parts = msgspec.structs.replace(made.parts, tags=tags)
     number = rule_id(material.url, parts.logsource, parts.detection)
     written = write_rule(
@@ -93,18 +95,18 @@ def _draft(made: Made, material: Material) -> Draft:
 
 def _as_it_stands(one: Quotation, text: str) -> Quotation:
     """Return a quotation with the very words of the text: a value may be spelt otherwise there."""
-    return msgspec.structs.replace(one, quote=text[one.start : one.end])
+    return replace(one, quote=text[one.start : one.end])
 
 
 def _joined(one: Draft, other: Draft) -> Draft:
     """Return a draft that two places of an article give."""
     events = {msgspec.json.encode(event): event for event in (*one.events, *other.events)}
     evidence = dict.fromkeys((*one.evidence, *other.evidence))
-    return msgspec.structs.replace(one, evidence=tuple(evidence), events=tuple(events.values()))
+    return replace(one, evidence=tuple(evidence), events=tuple(events.values()))
 
 
-def _tags(places: Iterable[tuple[int, int]], material: Material) -> tuple[str, ...]:
-    """Return the techniques that the text speaks of in the words, or beside them in a paragraph."""
+def tags_of(places: Iterable[tuple[int, int]], material: Material) -> tuple[str, ...]:
+    """Return the techniques that a text speaks of at some places or beside, and its marking."""
     within: dict[str, int] = {}
     for start, end in places:
         first, last = _paragraph(material.text, start, end)
@@ -113,7 +115,8 @@ def _tags(places: Iterable[tuple[int, int]], material: Material) -> tuple[str, .
                 distance = 0 if start <= at < end else min(abs(at - end), abs(start - until))
                 within[technique] = min(within.get(technique, distance), distance)
     nearest = sorted(within, key=lambda one: (within[one], one))[:_MOST_TAGS]
-    return tuple(f"attack.{one.lower()}" for one in sorted(nearest))
+    marking = (f"tlp.{material.tlp}",) if material.tlp in _MARKINGS else ()
+    return (*(f"attack.{one.lower()}" for one in sorted(nearest)), *marking)
 
 
 def _paragraph(text: str, start: int, end: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ CALLS = {
     "draft": "ctiscraper.detect.calls:draft",
     "check": "ctiscraper.detect.calls:checked",
     "convert": "ctiscraper.detect.calls:converted",
+    "answer": "ctiscraper.detect.calls:answered",
 }
 WARM_UP = "ctiscraper.detect.calls:warm_up"
 
@@ -36,3 +37,12 @@ class ConvertMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     yaml: str
     target: Target
+
+
+class AnswerMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model answered to an article."""
+
+    answer: str
+    material: Material
+    model: str
+    techniques: Techniques | None = None

@@ -39,14 +39,15 @@ _ENDING = re.compile(r"\.(?:exe|com)$", re.IGNORECASE)
 _NAME = re.compile(r"[\w.+-]{2,64}")
 # Words of cmd itself: no process of theirs is ever seen.
 _BUILTINS = frozenset(
-    """
-    call cd chdir cls copy date del dir echo erase exit for if md mkdir mklink move path pause
-    popd prompt pushd rd rem ren rename rmdir set start time title type ver verify vol
-    """.split()  # noqa: SIM905 - read as words
+    (
+        *("call", "cd", "chdir", "cls", "copy", "date", "del", "dir", "echo", "erase", "exit"),
+        *("for", "if", "md", "mkdir", "mklink", "move", "path", "pause", "popd", "prompt", "pushd"),
+        *("rd", "rem", "ren", "rename", "rmdir", "set", "start", "time", "title", "type", "ver"),
+    )
 )
 _SHELL_BUILTINS = frozenset(
     ("alias", "cd", "echo", "exit", "export", "history", "read", "set", "source", "type", "ulimit")
-)  # noqa: SIM905 - as above
+)
 _GENERAL = frozenset(
     """
     arp at attrib base64 bash bcdedit bitsadmin cacls cat certreq certutil chmod chown cmd cmdkey

@@ -40,13 +40,14 @@ _VOLATILE = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _HOST = re.compile(
-    r"(?:[\w-]+\.)+(?:com|net|org|info|biz|ru|cn|top|xyz|io|co|me|site|online)\b", re.I
+    r"(?:[\w-]+\.)+(?:com|net|org|info|biz|ru|cn|top|xyz|io|co|me|site|online)\b", re.IGNORECASE
 )
 _UNIX_PATH = re.compile(r"(?:/[\w.+-]+){2,}/?$|~/")
 _SPECIAL = re.compile(r"[*?]")
 # A file whose name was made up at random: no vowels, or digits among letters.
 _RANDOM = re.compile(
-    r"(?=[^.]*\d)(?=[^.]*[a-z])[a-z0-9]{10,}|[bcdfghjklmnpqrstvwxz]{6,}|tmp[0-9a-f]{3,}|\d+", re.I
+    r"(?=[^.]*\d)(?=[^.]*[a-z])[a-z0-9]{10,}|[bcdfghjklmnpqrstvwxz]{6,}|tmp[0-9a-f]{3,}|\d+",
+    re.IGNORECASE,
 )
 _USERS = re.compile(
     r"(?:^|[\\/])(?:users|documents and settings|home)[\\/]+([^\\/]+)", re.IGNORECASE
