@@ -17,6 +17,7 @@ from ctiscraper.cli.output import (
     print_facts,
     print_json,
     print_lines,
+    print_note,
     print_table,
     print_text,
 )

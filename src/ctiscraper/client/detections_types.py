@@ -17,7 +17,7 @@ Grade: TypeAlias = Literal["new", "extends", "covered"]
 """How much of a draft the known rules have already."""
 
 
-class ctiscraper__detect__drafted__Neighbour(Struct, frozen=True, kw_only=True):
+class KnownRule(Struct, frozen=True, kw_only=True):
     """A known rule that is near to a draft, with its author as its licence asks."""
 
     id: str
@@ -35,7 +35,7 @@ class Novelty(Struct, frozen=True, kw_only=True):
     basis: str
     pack: str = ""
     notice: str = ""
-    nearest: tuple[ctiscraper__detect__drafted__Neighbour, ...] = ()
+    nearest: tuple[KnownRule, ...] = ()
 
 
 Target: TypeAlias = Literal["splunk", "elasticsearch", "esql", "kql"]

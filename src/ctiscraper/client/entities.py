@@ -7,9 +7,9 @@ from ctiscraper.client.entities_types import (
     EntityDetail,
     EntityPage,
     LookupReport,
+    Neighbour,
     SightingPage,
     SimilarArticle,
-    ctiscraper__entity_views__Neighbour,
 )
 from ctiscraper.client.shared_types import Kind, Name, VerdictInput
 from ctiscraper.client.transport import Transport, path_part
@@ -45,7 +45,7 @@ class EntitiesCalls(Transport):
         article_id: int,
         *,
         limit: int | None = None,
-    ) -> tuple[ctiscraper__entity_views__Neighbour, ...]:
+    ) -> tuple[Neighbour, ...]:
         """The articles that name the same rare things.
 
         Those first that share most of what few articles name; `shared` names it.
@@ -55,7 +55,7 @@ class EntitiesCalls(Transport):
         return self.call(
             "GET",
             f"/articles/{path_part(article_id)}/neighbours",
-            tuple[ctiscraper__entity_views__Neighbour, ...],
+            tuple[Neighbour, ...],
             query={"limit": limit},
         )
 

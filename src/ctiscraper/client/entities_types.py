@@ -133,6 +133,13 @@ class LookupReport(Struct, frozen=True, kw_only=True):
     unknown: int
 
 
+class Neighbour(Struct, frozen=True, kw_only=True):
+    """An article that names the same rare things as another."""
+
+    article: ArticleSummary
+    shared: tuple[EntitySummary, ...]
+
+
 class SightingPage(Struct, frozen=True, kw_only=True):
     """A page of articles that name a thing, newest first."""
 
@@ -146,10 +153,3 @@ class SimilarArticle(Struct, frozen=True, kw_only=True):
     article: ArticleSummary
     things: tuple[EntitySummary, ...]
     words: tuple[str, ...]
-
-
-class ctiscraper__entity_views__Neighbour(Struct, frozen=True, kw_only=True):
-    """An article that names the same rare things as another."""
-
-    article: ArticleSummary
-    shared: tuple[EntitySummary, ...]

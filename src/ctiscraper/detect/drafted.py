@@ -139,7 +139,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Neighbour:
+class KnownRule:
     """A known rule that is near to a draft, with its author as its licence asks."""
 
     id: str
@@ -158,7 +158,7 @@ class Novelty:
     basis: str
     pack: str = ""
     notice: str = ""
-    nearest: tuple[Neighbour, ...] = ()
+    nearest: tuple[KnownRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,7 +129,7 @@ def quotations(atoms: tuple[str, ...], text: str) -> tuple[Quotation, ...]:
     lowered = text.lower()
     found = []
     for atom in atoms:
-        wanted = refanged(atom).strip().lower()
+        wanted = refanged(atom).strip(" \\/").lower()
         at = lowered.find(wanted) if len(wanted) >= _TELLING else -1
         if at >= 0 and len(lowered) == len(text):
             end = at + len(wanted)

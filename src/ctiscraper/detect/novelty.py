@@ -6,7 +6,7 @@ With the text of rules their values are compared; with titles alone nothing coun
 import re
 from collections.abc import Iterable, Iterator
 
-from ctiscraper.detect.drafted import Grade, Neighbour, Novelty, Rule
+from ctiscraper.detect.drafted import Grade, KnownRule, Novelty, Rule
 from ctiscraper.packs.sigma import SigmaPack, SigmaRule
 
 MOST_SHOWN = 3
@@ -51,7 +51,7 @@ class Library:
             nearest=tuple(one for _, one in near),
         )
 
-    def _by_values(self, draft: Rule) -> Iterator[tuple[float, Neighbour]]:
+    def _by_values(self, draft: Rule) -> Iterator[tuple[float, KnownRule]]:
         """Yield rules of the same log that look for half of the draft's values, or for all."""
         wanted = {_folded(atom): atom for atom in draft.atoms if atom}
         if not wanted:
@@ -63,9 +63,9 @@ class Library:
             shared = [atom for folded, atom in wanted.items() if folded in body]
             share = len(shared) / len(wanted)
             if share >= _HALF and any(len(atom) >= _TELLING for atom in shared):
-                yield share, _neighbour(rule, shared)
+                yield share, _known_rule(rule, shared)
 
-    def _by_titles(self, draft: Rule) -> Iterator[tuple[float, Neighbour]]:
+    def _by_titles(self, draft: Rule) -> Iterator[tuple[float, KnownRule]]:
         """Yield rules for one of the draft's techniques whose titles name what it looks for."""
         own = _words(draft.title) | _words(" ".join(draft.atoms))
         for rule, _, words in self._rules:
@@ -73,11 +73,11 @@ class Library:
             techniques = set(draft.techniques) & set(rule.techniques)
             weight = len(shared) + 2.0 * bool(techniques)
             if shared and weight > _NEAR:
-                yield weight, _neighbour(rule, [*shared, *sorted(techniques)])
+                yield weight, _known_rule(rule, [*shared, *sorted(techniques)])
 
 
-def _neighbour(rule: SigmaRule, shared: Iterable[str]) -> Neighbour:
-    return Neighbour(
+def _known_rule(rule: SigmaRule, shared: Iterable[str]) -> KnownRule:
+    return KnownRule(
         id=rule.id,
         title=rule.title,
         author=rule.author,
