@@ -226,3 +226,11 @@ def test_no_line_breaks_drafting(line: str) -> None:
     for draft in drafts:
         assert yaml.safe_load(draft.yaml)["id"] == draft.rule_id
     assert all(isinstance(one, Refused) and one.reason for one in refused)
+
+
+def test_accounts_and_their_passwords_stay_out_and_groups_stay_in() -> None:
+    account = yaml.safe_dump(selection('net user svc_backup "Summer 2026" /add'))
+    assert "Summer" not in account
+    assert "svc_backup" not in account
+    assert "/add" in account
+    assert "Domain Admins" in str(selection('net group "Domain Admins" /domain'))

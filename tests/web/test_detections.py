@@ -19,6 +19,7 @@ from detect.material import COMMAND, TEXT
 from people import person, token_of
 from web import claims
 from web.shelf import Shelf
+from web.test_login import PASSWORD, SAME_SITE, hidden, lost_session, post, user
 from web.test_pages import FORM, attribute, page, words
 
 HOSTILE = "<script>alert(1)</script>"
@@ -196,3 +197,22 @@ async def test_what_was_typed_is_checked_saved_or_shown_again(
     assert words(await page(client, "/detections/1"), ".head .dstate") == ["accepted"]
     packed = await client.get(f"/detections/export.zip?article={article}")
     assert len(zipfile.ZipFile(io.BytesIO(packed.content)).namelist()) == 1
+
+
+async def test_a_rule_that_was_typed_outlives_the_session(
+    app: FastAPI, opened: Database, stranger: httpx2.AsyncClient, article: int
+) -> None:
+    detections = app.state.services.detections
+    await detections.draft(article, by="ann")
+    await user(opened)
+    await lost_session(stranger, opened, app)
+    typed = (await detections.drafts.get(1)).yaml + "# what I found <b>\n"
+    lost = await post(stranger, "/detections/1", yaml=typed, version="1", action="save")
+    assert (lost.status_code, "Your session has ended" in lost.text) == (401, True)
+    fields = hidden(lost.text, "/login")
+    resumed = await post(stranger, "/login", login="jane", password=PASSWORD, **fields)
+    kept = hidden(resumed.text, "/detections/1")
+    assert kept["yaml"] == typed
+    done = await stranger.post("/detections/1", data=kept, headers=SAME_SITE)
+    assert done.headers["location"] == "/detections/1?done=saved"
+    assert (await detections.drafts.get(1)).yaml == typed

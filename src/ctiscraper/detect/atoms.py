@@ -75,11 +75,14 @@ def _lacking(command: Command, atoms: tuple[Atom, ...], weight: float) -> str:
 def _atoms(command: Command, tokens: list[Token]) -> list[Atom]:
     found: list[Atom] = []
     own_names = _NAMED.get(command.name.lower(), 0)
+    # Groups stand in quotes for their spaces and are the same everywhere; accounts are not.
+    is_account = bool(tokens) and tokens[0].raw.lower() == "user"
+    chosen = {Part.WORD, Part.QUOTED} if is_account else {Part.WORD}
     before = ""
     for number, token in enumerate(tokens):
         is_value = before in _OWN_VALUE
         before = token.raw.lower() if token.part is Part.OPTION else ""
-        is_name = own_names and number >= own_names - 1 and token.part is Part.WORD
+        is_name = own_names and number >= own_names - 1 and token.part in chosen
         if token.part is Part.VOLATILE or is_value or is_name:
             continue
         found.extend(_atom(token, tokens[number - 1] if number else None, is_first=number == 0))

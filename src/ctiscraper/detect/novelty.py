@@ -72,7 +72,7 @@ class Library:
             shared = sorted(own & words)
             techniques = set(draft.techniques) & set(rule.techniques)
             weight = len(shared) + 2.0 * bool(techniques)
-            if shared and weight > _NEAR:
+            if shared and weight >= _NEAR:
                 yield weight, _known_rule(rule, [*shared, *sorted(techniques)])
 
 

@@ -1,9 +1,13 @@
 """The words of an article that something rests on, with a little of what stands around them."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ctiscraper.detect.drafted import Quotation
+
+_SPACE = re.compile(r"\s+")
+_LINES = re.compile(r"[^\S\n]*\n\s*")
 
 AROUND = 120
 """How many characters before and behind the words are shown."""
@@ -39,19 +43,40 @@ def excerpts(text: str, evidence: Iterable[Quotation]) -> tuple[Excerpt, ...]:
 
 
 def _excerpt(text: str, group: list[Quotation]) -> Excerpt:
-    first = max(0, group[0].start - AROUND)
-    last = min(len(text), max(one.end for one in group) + AROUND)
-    pieces: list[tuple[str, bool]] = []
+    places = _joined([(one.start, one.end) for one in group])
+    first = _word_start(text, max(0, places[0][0] - AROUND), places[0][0])
+    last = _word_end(text, places[-1][1], min(len(text), places[-1][1] + AROUND))
+    pieces: list[tuple[str, bool]] = [("\u2026 " if first else "", False)]
     at = first
-    for start, end in _joined([(one.start, one.end) for one in group]):
-        pieces.append((text[at:start], False))
-        pieces.append((text[start:end], True))
+    for start, end in places:
+        pieces.append((_squeezed(text[at:start]), False))
+        pieces.append((_squeezed(text[start:end]), True))
         at = end
-    pieces.append((text[at:last], False))
+    pieces.append((_squeezed(text[at:last]).rstrip(), False))
+    pieces.append((" \u2026" if last < len(text) else "", False))
     return Excerpt(
         pieces=tuple(piece for piece in pieces if piece[0]),
         items=tuple(dict.fromkeys(one.item for one in group)),
     )
+
+
+def _word_start(text: str, at: int, before: int) -> int:
+    """Return where the first whole word from a place on begins, at most at `before`."""
+    found = _SPACE.search(text, at, before) if at else None
+    return found.end() if found else at
+
+
+def _word_end(text: str, after: int, at: int) -> int:
+    """Return where the last whole word up to a place ends, at least at `after`."""
+    if at == len(text):
+        return at
+    spaces = [found.start() for found in _SPACE.finditer(text, after, at)]
+    return spaces[-1] if spaces else at
+
+
+def _squeezed(words: str) -> str:
+    """Return words without empty lines."""
+    return _LINES.sub("\n", words)
 
 
 def _joined(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
