@@ -24,6 +24,7 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.touched import Touched
+from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.mending import Mending
@@ -68,6 +69,7 @@ class Services:
     mending: Mending
     recognition: Recognition
     scoring: Scoring
+    detections: Detections
 
 
 @asynccontextmanager
@@ -99,6 +101,8 @@ async def open_services(
         stack.push_async_callback(sandbox.aclose)
         if warm:
             await sandbox.start()
+        workshop = open_sandbox()
+        stack.push_async_callback(workshop.aclose)
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
         enrichments, scoring = Enrichments(database), Scoring(database, settings.score_weights)
@@ -150,6 +154,7 @@ async def open_services(
             mending=Mending(finder, past),
             recognition=recognition,
             scoring=scoring,
+            detections=Detections(database, workshop),
         )
 
 

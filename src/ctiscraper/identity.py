@@ -18,6 +18,8 @@ class Permission(StrEnum):
     VERDICT_WRITE = "verdict:write"
     STORY_WRITE = "story:write"
     WATCHLIST_WRITE = "watchlist:write"
+    DETECTION_WRITE = "detection:write"
+    DETECTION_ACCEPT = "detection:accept"
     SOURCE_READ = "source:read"
     SOURCE_WRITE = "source:write"
     OPERATIONS_READ = "operations:read"
@@ -69,8 +71,13 @@ _ANALYST = _VIEWER | {
     Permission.VERDICT_WRITE,
     Permission.STORY_WRITE,
     Permission.WATCHLIST_WRITE,
+    Permission.DETECTION_WRITE,
 }
-_CURATOR = _ANALYST | {Permission.SOURCE_WRITE, Permission.QUEUE_WRITE}
+_CURATOR = _ANALYST | {
+    Permission.SOURCE_WRITE,
+    Permission.QUEUE_WRITE,
+    Permission.DETECTION_ACCEPT,
+}
 
 GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {

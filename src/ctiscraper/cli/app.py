@@ -37,6 +37,7 @@ PLACES = {
     "verdict": "ctiscraper.cli.verdicts:app",
     "enrichment": "ctiscraper.cli.enrichment:app",
     "watchlist": "ctiscraper.cli.watchlist:app",
+    "sigma": "ctiscraper.cli.sigma:app",
     "stories": "ctiscraper.cli.stories:app",
     "scoreboard": "ctiscraper.cli.stories:scoreboard",
     "dead": "ctiscraper.cli.queue:dead",

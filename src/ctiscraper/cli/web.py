@@ -100,6 +100,7 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         sourcing=services.sourcing,
         rehearsals=services.rehearsals,
         mending=services.mending,
+        detections=services.detections,
         min_gap=services.settings.min_gap,
         keep=services.settings.keep(),
         shown_settings=shown_settings(services.settings),

@@ -5,6 +5,7 @@ from ctiscraper.client.accounting import AccountingCalls
 from ctiscraper.client.annotations import AnnotationsCalls
 from ctiscraper.client.articles import ArticlesCalls
 from ctiscraper.client.dashboard import DashboardCalls
+from ctiscraper.client.detections import DetectionsCalls
 from ctiscraper.client.entities import EntitiesCalls
 from ctiscraper.client.events import EventsCalls
 from ctiscraper.client.operations import OperationsCalls
@@ -36,6 +37,7 @@ class Client(
     EventsCalls,
     SourcesCalls,
     WatchlistCalls,
+    DetectionsCalls,
     AccountingCalls,
     OperationsCalls,
     UsersCalls,

@@ -70,6 +70,8 @@ Permission: TypeAlias = Literal[
     "verdict:write",
     "story:write",
     "watchlist:write",
+    "detection:write",
+    "detection:accept",
     "source:read",
     "source:write",
     "operations:read",

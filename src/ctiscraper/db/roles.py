@@ -40,6 +40,8 @@ PRIVATE = frozenset(
         "attempt",
         "audit_entry",
         "database_role",
+        "detection",
+        "detection_version",
         "lost_form",
         "one_time_secret",
         "passkey",

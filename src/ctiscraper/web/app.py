@@ -24,6 +24,7 @@ from ctiscraper.web.api import (
     articles,
     audit,
     dashboard,
+    detections,
     enrichment,
     entities,
     events,
@@ -72,6 +73,7 @@ from ctiscraper.web.pages import annotations as annotation_forms
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import dashboard as dashboard_page
+from ctiscraper.web.pages import detections as detection_pages
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import installation as installation_pages
 from ctiscraper.web.pages import oidc as oidc_page
@@ -110,6 +112,7 @@ _RESOURCES = (
     sources,
     source_work,
     watchlist,
+    detections,
     scoreboard,
     accounting,
     operations,
@@ -136,6 +139,7 @@ _PAGES = (
     source_past,
     source_pages,
     watchlist_page,
+    detection_pages,
     accounting_page,
     installation_pages,
     operations_page,

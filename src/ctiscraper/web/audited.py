@@ -64,6 +64,11 @@ _API: Mapping[str, str] = {
     "POST /users/{user_id}/password": "user.password",
     "DELETE /users/{user_id}/sessions": "user.end_sessions",
     "DELETE /users/{user_id}/access": "user.end_access",
+    "POST /articles/{article_id}/detections": "detection.draft",
+    "GET /detections/export.zip": "detection.export",
+    "GET /detections/{detection_id}.yml": "detection.export",
+    "PUT /detections/{detection_id}": "detection.change",
+    "POST /detections/{detection_id}/decision": "detection.decide",
 }
 _PAGES: Mapping[str, str] = {
     "POST /indicators/lookup.csv": "lookup.export",
@@ -106,6 +111,11 @@ _PAGES: Mapping[str, str] = {
     "POST /users/{user_id}/state": "user.state",
     "POST /users/{user_id}/access/end": "user.end_access",
     "POST /users/{user_id}/password": "user.password",
+    "POST /articles/{article_id}/detection": "detection.draft",
+    "GET /detections/export.zip": "detection.export",
+    "GET /detections/{detection_id}.yml": "detection.export",
+    "POST /detections/{detection_id}": "detection.change",
+    "POST /detections/{detection_id}/decision": "detection.decide",
 }
 
 

@@ -14,6 +14,7 @@ from ctiscraper.access.oidc import Provider
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.detections import DetectionDrafts
 from ctiscraper.db.enrichment_records import EnrichmentRecords
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.entities import Entities
@@ -31,6 +32,7 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
 from ctiscraper.db.verdicts import Verdicts
+from ctiscraper.detecting import Detections
 from ctiscraper.errors import UnavailableError
 from ctiscraper.identity import Principal
 from ctiscraper.mending import Mending
@@ -59,7 +61,8 @@ class WebServices:
     """Everything that the web pages and the API work with.
 
     Without `sourcing`, `rehearsals` and `mending` this process reads only: sources are not
-    added, previewed, tried or mended. `min_gap` is the least time between two requests to a host,
+    added, previewed, tried or mended; without `detections` no rule is drafted or checked.
+    `min_gap` is the least time between two requests to a host,
     `keep` for how long things are kept; `shown_settings` are those of this process.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
@@ -76,6 +79,7 @@ class WebServices:
     sourcing: Sourcing | None = None
     rehearsals: Rehearsals | None = None
     mending: Mending | None = None
+    detections: Detections | None = None
     min_gap: float = 1.0
     keep: Keep | None = None
     shown_settings: tuple[ShownSetting, ...] = ()
@@ -153,6 +157,12 @@ async def _mending(given: Services) -> Mending:
     if given.mending is None:
         raise UnavailableError("this process reads only; mend sources where collection runs")
     return given.mending
+
+
+async def _detections(given: Services) -> Detections:
+    if given.detections is None:
+        raise UnavailableError("this process reads only; work on rules where collection runs")
+    return given.detections
 
 
 async def actor(request: Request) -> str:
@@ -253,6 +263,8 @@ SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
 ScoreboardDep = Annotated[Scoreboard, Depends(_scoreboard)]
 RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]
 MendingDep = Annotated[Mending, Depends(_mending)]
+DetectionsDep = Annotated[Detections, Depends(_detections)]
+DetectionDraftsDep = Annotated[DetectionDrafts, Depends(over(DetectionDrafts))]
 PastDep = Annotated[SourcePast, Depends(over(SourcePast))]
 PacksDep = Annotated[Packs, Depends(over(Packs))]
 ActorDep = Annotated[str, Depends(actor)]

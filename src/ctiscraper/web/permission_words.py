@@ -11,6 +11,8 @@ SCOPE_WORDS: dict[Permission, tuple[str, str]] = {
     Permission.VERDICT_WRITE: ("Judge", "values and domains, for the whole team"),
     Permission.STORY_WRITE: ("Stories", "split, merge and move them"),
     Permission.WATCHLIST_WRITE: ("Watchlist", "change what the team looks for"),
+    Permission.DETECTION_WRITE: ("Detections", "draft Sigma rules and change them"),
+    Permission.DETECTION_ACCEPT: ("Accept", "accept and reject Sigma rules"),
     Permission.SOURCE_READ: ("See sources", "with their settings and past"),
     Permission.SOURCE_WRITE: ("Change sources", "add, edit, check and remove them"),
     Permission.OPERATIONS_READ: ("See operations", "queues, workers, accounts, metrics"),

@@ -28,6 +28,8 @@ _STORY = Permission.STORY_WRITE
 _SOURCES = Permission.SOURCE_READ
 _SOURCE = Permission.SOURCE_WRITE
 _WATCH = Permission.WATCHLIST_WRITE
+_DETECT = Permission.DETECTION_WRITE
+_ACCEPT = Permission.DETECTION_ACCEPT
 _OPERATIONS = Permission.OPERATIONS_READ
 _QUEUE = Permission.QUEUE_WRITE
 _USERS = Permission.USER_READ
@@ -115,6 +117,16 @@ _API: Mapping[str, Rule] = {
     "GET /watchlist/export.csv": _EXPORT,
     "GET /watchlist/{entry_id}": _READ,
     "DELETE /watchlist/{entry_id}": _WATCH,
+    "GET /articles/{article_id}/detections": _READ,
+    "POST /articles/{article_id}/detections": _DETECT,
+    "GET /detections": _READ,
+    "POST /detections/check": _READ,
+    "POST /detections/convert": _READ,
+    "GET /detections/export.zip": _EXPORT,
+    "GET /detections/{detection_id}.yml": _EXPORT,
+    "GET /detections/{detection_id}": _READ,
+    "PUT /detections/{detection_id}": _DETECT,
+    "POST /detections/{detection_id}/decision": _ACCEPT,
     "GET /scoreboard": _SOURCES,
     "GET /accounting": _OPERATIONS,
     "GET /operations": _OPERATIONS,
@@ -200,6 +212,14 @@ _PAGES: Mapping[str, Rule] = {
     "POST /watchlist/add": _WATCH,
     "POST /watchlist/import": _WATCH,
     "POST /watchlist/{entry_id}/remove": _WATCH,
+    "GET /articles/{article_id}/detection": _READ,
+    "POST /articles/{article_id}/detection": _DETECT,
+    "GET /detections": _READ,
+    "GET /detections/export.zip": _EXPORT,
+    "GET /detections/{detection_id}.yml": _EXPORT,
+    "GET /detections/{detection_id}": _READ,
+    "POST /detections/{detection_id}": _DETECT,
+    "POST /detections/{detection_id}/decision": _ACCEPT,
     "GET /accounting": _OPERATIONS,
     "POST /accounting/items": _QUEUE,
     "POST /accounting/all": _QUEUE,
