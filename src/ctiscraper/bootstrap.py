@@ -28,6 +28,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
+from ctiscraper.model_use import model_use
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.recognition import Recognition
@@ -97,6 +98,8 @@ async def open_services(
             await sandbox.start()
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
+        use = model_use(settings)
+        wanted = use.wanted() if use and use.tasks else None
         enrichments, scoring = Enrichments(database), Scoring(database, settings.score_weights)
         fetcher = Fetcher(
             client,
@@ -114,7 +117,7 @@ async def open_services(
             checks=checks,
             queue=queue,
             store=Store(database),
-            links=Links(database),
+            links=Links(database, wanted),
             enrichments=enrichments,
             scoring=scoring,
             stories=Stories(database),
