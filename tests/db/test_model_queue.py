@@ -1,4 +1,4 @@
-"""What models are asked: each text once, each source in its turn, nothing lost, never over budget."""
+"""What models are asked: each text once, each source in its turn, nothing lost or overspent."""
 
 import asyncio
 

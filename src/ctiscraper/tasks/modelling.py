@@ -25,6 +25,8 @@ RENEW_SECONDS = 2.0
 GRACE_SECONDS = 5.0
 # What the server has is asked this often, for the pages.
 LOOK_SECONDS = 60.0
+# What was answered is written within this time.
+KEPT_SECONDS = 1.0
 PROTECT_MINUTES = 60
 _PROTECT_AGAIN = PROTECT_MINUTES * 60 / 2
 
@@ -102,6 +104,7 @@ class ModelWorker:
             task = asyncio.create_task(self._work(claimed))
             self._slots.add(task)
             task.add_done_callback(self._slots.discard)
+            await self._protect_while_busy()
         return found
 
     async def _pause(self) -> None:
@@ -125,7 +128,11 @@ class ModelWorker:
                 )
                 if answer.done():
                     break
-                if leaving.done() or not await self._renewed(claimed, metered):
+                if not leaving.done() and await self._renewed(claimed, metered):
+                    continue
+                # It may be kept at this moment, and is not to be paid for twice.
+                await asyncio.wait({answer}, timeout=0 if leaving.done() else KEPT_SECONDS)
+                if not answer.done():
                     log.info("analysis_broken_off", analysis=claimed.id)
                     return
             answer.result()
