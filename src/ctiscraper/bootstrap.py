@@ -29,6 +29,11 @@ from ctiscraper.http import Client
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.model_use import model_use
+from ctiscraper.models.guarded import Guarded
+from ctiscraper.models.ollama import Ollama
+from ctiscraper.models.openai import OpenAI
+from ctiscraper.models.reach import reach
+from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.recognition import Recognition
@@ -150,6 +155,33 @@ async def open_services(
             recognition=recognition,
             scoring=scoring,
         )
+
+
+def model_server(settings: Settings) -> ModelServer | None:
+    """Return the server of language models, None where there is none; it need not answer yet.
+
+    Whoever asks for it closes it. Raises SettingsError.
+    """
+    if not settings.model_url:
+        return None
+    policy = reach(
+        settings.model_url,
+        user_agent=settings.user_agent,
+        host_map=settings.egress_host_map,
+        ca_bundle=settings.ca_bundle,
+        proxy=settings.proxy,
+    )
+    assert policy.only is not None, "a policy for one server"
+    key = settings.model_key()
+    remote = not policy.only.private
+    if key and remote and policy.only.scheme == "http":
+        raise SettingsError(
+            "CTISCRAPER_MODEL_URL: over http anybody on the way reads the key that "
+            "CTISCRAPER_MODEL_KEY_FILE holds; use https"
+        )
+    kind = OpenAI if settings.model_kind == "openai" else Ollama
+    server = kind(Client(policy), settings.model_url, remote=remote, key=key)
+    return Guarded(server, slots=settings.model_slots)
 
 
 @contextmanager

@@ -367,6 +367,15 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
             proxy=self.proxy,
         )
 
+    def model_key(self) -> str:
+        """Return the key for the server of models, empty where none is set. Raises SettingsError."""
+        if self.model_key_file is None:
+            return ""
+        try:
+            return password_in(self.model_key_file).strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"CTISCRAPER_MODEL_KEY_FILE: {error}") from error
+
     def collector(self, service: str) -> Collector | None:
         """Return where the traces of this process go, under a service's name."""
         if not self.otlp_endpoint:
