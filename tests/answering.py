@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from ctiscraper.analyses import ModelUse
+from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.model_spending import Limits
 from ctiscraper.errors import ModelError
@@ -105,9 +106,16 @@ def use(**changes: object) -> ModelUse:
 
 
 async def first_words(
-    server: ModelServer, task: TaskName, text: AnalysedText, *, model: str, seconds: float
+    server: ModelServer,
+    task: TaskName,
+    text: AnalysedText,
+    *,
+    model: str,
+    seconds: float,
+    within: Within,
 ) -> Analysis:
     """Ask, and claim the first word of the text whatever was answered."""
+    assert within.context_tokens == 8192
     asked = Message(Speaker.USER, text.text)
     answer = await server.chat(
         Prompt(model=model, messages=(asked,), most_tokens=10, seconds=seconds)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import structlog
 
-from ctiscraper.analysing import analyse
+from ctiscraper.analysing import Within, analyse
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, TaskName
 from ctiscraper.analysis.marking import is_beyond, marking
 from ctiscraper.db.analyses import Analyses
@@ -33,8 +33,8 @@ from ctiscraper.types import Tlp
 
 log = structlog.get_logger()
 
-# An article in parts, each with a try to repair its answer, is several answers.
-MOST_ANSWERS = 10
+# What is done beside waiting for the model has this long.
+GRACE_SECONDS = 5.0
 MOST_WATCHED = 200
 
 Version = Callable[[TaskName], str]
@@ -44,7 +44,14 @@ class Analyse(Protocol):
     """What asks a model about a text."""
 
     async def __call__(
-        self, server: ModelServer, task: TaskName, text: AnalysedText, *, model: str, seconds: float
+        self,
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
     ) -> Analysis:
         """Return what it finds. Raises ModelError."""
         ...
@@ -64,6 +71,7 @@ class ModelUse:
     tasks: tuple[TaskName, ...] = ()
     slots: int = 1
     seconds: float = 120.0
+    context: int = 8192
     tlp: Tlp = Tlp.GREEN
     limits: Limits = field(default_factory=Limits)
 
@@ -203,6 +211,7 @@ class Asking:
         self.queue = ModelQueue(database)
         self.use = use
         self.server = server
+        self.grace_seconds = GRACE_SECONDS
         self._watchlist = Watchlist(database)
         self._analyse = analyse_text
 
@@ -260,23 +269,31 @@ class Asking:
         )
         seconds = self.use.seconds
         try:
-            async with asyncio.timeout(seconds * MOST_ANSWERS):
+            async with asyncio.timeout(seconds + self.grace_seconds):
                 return await self._analyse(
-                    metered, claimed.task, text, model=claimed.model, seconds=seconds
+                    metered,
+                    claimed.task,
+                    text,
+                    model=claimed.model,
+                    seconds=seconds,
+                    within=Within(context_tokens=self.use.context),
                 )
         except TimeoutError as error:
-            raise ModelError(
-                ModelFault.TIMEOUT, f"no end within {seconds * MOST_ANSWERS:g} s"
-            ) from error
+            raise ModelError(ModelFault.TIMEOUT, f"no end within {seconds:g} s") from error
 
     async def _keep(self, claimed: Claimed, found: Analysis, metered: Metered) -> None:
-        proved = [claim for claim in found.claims if is_proved(claim, claimed.text)]
+        # Of a title the words that prove it are those of the title.
+        proving = claimed.title if claimed.task is TaskName.TITLE else claimed.text
+        proved = [claim for claim in found.claims if is_proved(claim, proving)]
         kept = Kept(
             claims=to_json(proved),
             prompt_version=found.prompt_version,
             dropped=found.dropped + len(found.claims) - len(proved),
             hidden=found.hidden,
             repaired=found.repaired,
+            unread=found.unread,
+            parts=found.parts,
+            why=json.dumps(dict(found.why)),
             seconds=found.seconds,
         )
         held = await self.queue.finish(

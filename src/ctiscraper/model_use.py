@@ -13,7 +13,7 @@ NOTHING = "none"
 
 def model_use(settings: Settings) -> ModelUse | None:
     """Return what is asked of which model, None where none is configured. Raises SettingsError."""
-    if not (settings.model_url and settings.model):
+    if not settings.has_model:
         return None
     return ModelUse(
         server=settings.model_url,
@@ -22,6 +22,7 @@ def model_use(settings: Settings) -> ModelUse | None:
         tasks=tasks_of(settings.model_tasks),
         slots=settings.model_slots,
         seconds=settings.model_seconds,
+        context=settings.model_context,
         tlp=Tlp(settings.model_tlp),
         limits=Limits(
             article=settings.model_article_tokens,

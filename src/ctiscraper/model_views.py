@@ -57,8 +57,9 @@ class AnalysisView:
     """What one model made of one text by one task.
 
     `current` tells whether the article still has that text. `said` counts the characters that a
-    running model has answered. `again_at` is when it is asked next, `raw` what it answered where
-    that could not be used. `copied_from` is the analysis of the same words that this one repeats.
+    running model has answered. `unread` are characters that no model was shown for want of room,
+    `hidden` those that no reader sees; `why` counts dropped claims by reason. `again_at` is when
+    it is asked next, `raw` what it answered where that could not be used. `copied_from` is the analysis of the same words that this one repeats.
     """
 
     id: int
@@ -83,6 +84,9 @@ class AnalysisView:
     claims: tuple[ClaimView, ...] = ()
     dropped: int = 0
     hidden: int = 0
+    unread: int = 0
+    parts: int = 0
+    why: Mapping[str, int] = field(default_factory=dict)
     repaired: bool = False
     prompt_tokens: int = 0
     answer_tokens: int = 0

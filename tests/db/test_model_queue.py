@@ -159,7 +159,7 @@ async def test_a_source_with_thousands_waits_no_other(stage: Stage, queue: Model
     await modelled.ask(stage, await modelled.article(stage, "q", "Quiet.", quiet))
     await modelled.ask(stage, await modelled.article(stage, "o", "Other.", other))
     order = [(await modelled.claim_one(queue)).source_id for _ in range(6)]
-    keys = dict(await stage.rows("SELECT id, key FROM source"))  # type: ignore[arg-type]  # pairs
+    keys = {row[0]: str(row[1]) for row in await stage.rows("SELECT id, key FROM source")}
     named = [keys[number] for number in order]
     assert sorted(named[:3]) == ["acme", "other", "quiet"]
     assert named[3:] == ["acme"] * 3

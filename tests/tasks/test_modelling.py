@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 import patience
 from answering import SERVER, ScriptedServer, first_words, use
 from ctiscraper.analyses import Analyse, Asking, ModelUse
+from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.model_queue import queue_texts
 from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
@@ -95,7 +97,9 @@ async def test_an_answer_that_drips_is_over_at_the_deadline_of_the_whole(
 
     server.answered = drips
     await queue_all(stage, await modelled.article(stage, "one"))
-    await worker(stage, server, use(seconds=0.02)).run()
+    working = worker(stage, server, use(seconds=0.2))
+    working.asking.grace_seconds = 0.0
+    await working.run()
     [(state, fault, detail)] = await rows(stage, "state, fault, detail")
     assert (state, fault) == ("pending", "timeout")
     assert "no end within 0.2 s" in str(detail)
@@ -168,11 +172,17 @@ async def test_how_far_an_answer_is_can_be_seen(stage: Stage, server: ScriptedSe
     told = asyncio.Event()
 
     async def piece_by_piece(
-        server: ModelServer, task: TaskName, text: AnalysedText, *, model: str, seconds: float
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
     ) -> Analysis:
-        await first_words(server, task, text, model=model, seconds=seconds)
+        await first_words(server, task, text, model=model, seconds=seconds, within=within)
         await told.wait()
-        return await first_words(server, task, text, model=model, seconds=seconds)
+        return await first_words(server, task, text, model=model, seconds=seconds, within=within)
 
     await queue_all(stage, await modelled.article(stage, "one"))
     working = worker(stage, server, analyse=piece_by_piece, once=False)
@@ -190,11 +200,17 @@ async def test_what_nobody_foresaw_costs_one_text_an_attempt(
     stage: Stage, server: ScriptedServer
 ) -> None:
     async def breaks(
-        server: ModelServer, task: TaskName, text: AnalysedText, *, model: str, seconds: float
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
     ) -> Analysis:
         if text.text.startswith("Bad"):
             raise RuntimeError("unforeseen")
-        return await first_words(server, task, text, model=model, seconds=seconds)
+        return await first_words(server, task, text, model=model, seconds=seconds, within=within)
 
     bad = await modelled.article(stage, "bad", "Bad words.")
     good = await modelled.article(stage, "good", "Good words.")
@@ -242,19 +258,22 @@ async def test_a_claim_without_its_words_in_the_text_is_not_kept(
     stage: Stage, server: ScriptedServer
 ) -> None:
     async def invents(
-        server: ModelServer, task: TaskName, text: AnalysedText, *, model: str, seconds: float
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
     ) -> Analysis:
-        found = await first_words(server, task, text, model=model, seconds=seconds)
+        found = await first_words(server, task, text, model=model, seconds=seconds, within=within)
         made_up = (
             Claim(text="no quote", quotes=()),
             Claim(text="elsewhere", quotes=(Quote("The", 1, 4),)),
             Claim(text="nowhere", quotes=(Quote("", 3, 3),)),
             Claim(text="NUL \0 and \ud800", quotes=found.claims[0].quotes),
         )
-        return Analysis(**{
-            name: getattr(found, name) if name != "claims" else (*found.claims, *made_up)
-            for name in found.__slots__
-        })  # fmt: skip
+        return replace(found, claims=(*found.claims, *made_up))
 
     await queue_all(stage, await modelled.article(stage, "one"))
     await worker(stage, server, analyse=invents).run()

@@ -237,6 +237,9 @@ def _row(row: TupleRow, thumbs: Thumbs, *, day_over: bool) -> AnalysisRow:
         claims=tuple(_claim(row[0], n, one, thumbs) for n, one in enumerate(row[17], 1)),
         dropped=row[18],
         hidden=row[19],
+        unread=row[32],
+        parts=row[33],
+        why=row[34],
         repaired=row[20],
         prompt_tokens=row[21],
         answer_tokens=row[22],
@@ -294,7 +297,7 @@ SELECT m.id, m.article_id, m.revision,
         WHERE t.source_id = m.source_id), false),
     coalesce((SELECT v.rest_until > now() OR v.failures >= %(breaks)s FROM model_server v
         WHERE v.name = %(server)s), false),
-    s.settings->>'name'
+    s.settings->>'name', m.unread, m.parts, m.why
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 """
 _CANCEL = """

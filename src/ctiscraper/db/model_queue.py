@@ -60,6 +60,9 @@ class Kept:
     hidden: int
     repaired: bool
     seconds: float
+    unread: int = 0
+    parts: int = 1
+    why: str = "{}"
 
 
 async def queue_texts(
@@ -139,6 +142,9 @@ class ModelQueue:
                     "dropped": kept.dropped,
                     "hidden": kept.hidden,
                     "repaired": kept.repaired,
+                    "unread": kept.unread,
+                    "parts": kept.parts,
+                    "why": kept.why,
                     "seconds": kept.seconds,
                     **_paid(claimed, spent, limits),
                 },
@@ -414,7 +420,8 @@ WHERE id = %s
 """
 _COPY = """
 UPDATE model_analysis m SET state = 'done', claims = o.claims, dropped = o.dropped,
-    hidden = o.hidden, repaired = o.repaired, copied_from = coalesce(o.copied_from, o.id),
+    hidden = o.hidden, repaired = o.repaired, unread = o.unread, parts = o.parts, why = o.why,
+    copied_from = coalesce(o.copied_from, o.id),
     fault = NULL, detail = '', raw = '', started_at = now(), ended_at = now()
 FROM (
     SELECT o.* FROM model_analysis me JOIN model_analysis o USING (text_key, task, model)
@@ -437,6 +444,7 @@ ON CONFLICT (source_id) DO UPDATE SET served_at = excluded.served_at
 _FINISH = """
 UPDATE model_analysis SET state = 'done', claims = %(claims)s::jsonb, dropped = %(dropped)s,
     hidden = %(hidden)s, repaired = %(repaired)s, seconds = %(seconds)s,
+    unread = %(unread)s, parts = %(parts)s, why = %(why)s::jsonb,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
     fault = NULL, detail = '', raw = '', copied_from = NULL, again = false,
