@@ -374,7 +374,7 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         )
 
     def model_key(self) -> str:
-        """Return the key for the server of models, empty where none is set. Raises SettingsError."""
+        """Return the key for the server of models, empty without one. Raises SettingsError."""
         if self.model_key_file is None:
             return ""
         try:

@@ -59,7 +59,8 @@ class AnalysisView:
     `current` tells whether the article still has that text. `said` counts the characters that a
     running model has answered. `unread` are characters that no model was shown for want of room,
     `hidden` those that no reader sees; `why` counts dropped claims by reason. `again_at` is when
-    it is asked next, `raw` what it answered where that could not be used. `copied_from` is the analysis of the same words that this one repeats.
+    it is asked next, `raw` what it answered where that could not be used. `copied_from` is the
+    analysis of the same words that this one repeats.
     """
 
     id: int
