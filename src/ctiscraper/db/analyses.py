@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg.rows import TupleRow
 
+from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.db.model_queue import BREAKS_AFTER, Wanted, queue_texts
 from ctiscraper.db.model_spending import Limits, Spending
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
@@ -41,7 +42,7 @@ class Analyses:
         self._limits = limits or Limits()
 
     async def of_article(self, article_id: int, *, actor: str = "") -> tuple[AnalysisView, ...]:
-        """Return what was ever asked about an article, the newest text and the latest first.
+        """Return what was ever asked about an article: of its present text first, by task.
 
         Raises NotFoundError.
         """
@@ -50,7 +51,7 @@ class Analyses:
             where = "m.article_id = %(article)s"
             rows = await self._rows(conn, where, {"article": article_id, "actor": actor})
         views = [row.analysis for row in rows]
-        return tuple(sorted(views, key=lambda one: (not one.current, -one.id)))
+        return tuple(sorted(views, key=_order))
 
     async def get(self, analysis_id: int, *, actor: str = "") -> AnalysisRow:
         """Return one, with what the model answered where that could not be used.
@@ -179,6 +180,14 @@ class Analyses:
         thumbs = await _thumbs(conn, [row[0] for row in rows], str(values["actor"]))
         day_over = await Spending(self._database).day_is_over(conn, self._limits)
         return [_row(row, thumbs, day_over=day_over) for row in rows]
+
+
+_TASKS = tuple(task.value for task in TaskName)
+
+
+def _order(one: AnalysisView) -> tuple[bool, int, str, int]:
+    place = _TASKS.index(one.task) if one.task in _TASKS else len(_TASKS)
+    return not one.current, place, one.model, -one.id
 
 
 Thumbs = Mapping[tuple[int, bytes], tuple[int, int, bool | None]]
