@@ -99,6 +99,10 @@ def test_the_model_runs_in_the_same_network() -> None:
     model = PROD.container(OLLAMA, "ollama")
     assert model["Image"] == "registry.OllamaRepository.RepositoryUri:app.OllamaTag"
     assert PROD["app.OllamaName"]["NamespaceId"] == "app.Names.Id"
+    for task, name in ((WEB, "web"), (WORKER, "worker")):
+        told = variables(PROD.container(task, name))
+        assert told["CTISCRAPER_MODEL_URL"] == "http://ollama.cti-scraper.internal:11434"
+        assert told["CTISCRAPER_MODEL"] == "app.Model"
 
 
 @line(COMPONENTS, "Nginx Reverse Proxy - Load balancing and SSL termination", at=WEB)

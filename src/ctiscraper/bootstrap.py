@@ -32,7 +32,6 @@ from ctiscraper.model_use import model_use
 from ctiscraper.models.guarded import Guarded
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
-from ctiscraper.models.reach import reach
 from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
@@ -164,23 +163,17 @@ def model_server(settings: Settings) -> ModelServer | None:
     """
     if not settings.model_url:
         return None
-    policy = reach(
-        settings.model_url,
-        user_agent=settings.user_agent,
-        host_map=settings.egress_host_map,
-        ca_bundle=settings.ca_bundle,
-        proxy=settings.proxy,
-    )
-    assert policy.only is not None, "a policy for one server"
+    only = settings.model_policy().only
+    assert only is not None, "a policy for one server"
     key = settings.model_key()
-    remote = not policy.only.private
-    if key and remote and policy.only.scheme == "http":
+    remote = not only.private
+    if key and remote and only.scheme == "http":
         raise SettingsError(
             "CTISCRAPER_MODEL_URL: over http anybody on the way reads the key that "
             "CTISCRAPER_MODEL_KEY_FILE holds; use https"
         )
     kind = OpenAI if settings.model_kind == "openai" else Ollama
-    server = kind(Client(policy), settings.model_url, remote=remote, key=key)
+    server = kind(Client(settings.model_policy()), settings.model_url, remote=remote, key=key)
     return Guarded(server, slots=settings.model_slots)
 
 

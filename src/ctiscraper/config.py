@@ -14,6 +14,7 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.models.reach import reach
 from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
     password_in,
@@ -161,7 +162,9 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
     )
     ecs_agent_uri: str = Field(
         default="",
-        validation_alias=AliasChoices("ECS_AGENT_URI", "CTISCRAPER_ECS_AGENT_URI", "ecs_agent_uri"),
+        validation_alias=AliasChoices(
+            "ECS_AGENT_URI", "CTISCRAPER_ECS_AGENT_URI", "ecs_agent_uri"
+        ),
         description="Agent of ECS, which sets it: a model worker asks it not to end a task "
         "that has an answer in hand.",
     )
@@ -373,8 +376,18 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
             proxy=self.proxy,
         )
 
+    def model_policy(self) -> EgressPolicy:
+        """Return what the client for the server of models may do. Raises SettingsError."""
+        return reach(
+            self.model_url,
+            user_agent=self.user_agent,
+            host_map=self.egress_host_map,
+            ca_bundle=self.ca_bundle,
+            proxy=self.proxy,
+        )
+
     def model_key(self) -> str:
-        """Return the key for the server of models, empty without one. Raises SettingsError."""
+        """Return the key for the server of models, if one is set. Raises SettingsError."""
         if self.model_key_file is None:
             return ""
         try:

@@ -46,6 +46,7 @@ PLACES = {
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "observables": "ctiscraper.cli.observables:observables",
     "eval": "ctiscraper.cli.evaluate:evaluation",
+    "model": "ctiscraper.cli.model:app",
     "data": "ctiscraper.cli.reference_data:app",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "status": "ctiscraper.cli.status:status",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ctiscraper.bootstrap import open_raw_store
+from ctiscraper.bootstrap import model_server, open_raw_store
 from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
@@ -17,8 +17,9 @@ from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
-from ctiscraper.errors import FetchError, Scope, SettingsError, StorageError
+from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
+from ctiscraper.models.probe import among
 from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
 
 LEAST_DISK = 1 << 30
@@ -64,6 +65,31 @@ async def examine_database(
             await _counts(database),
         ]
     return findings
+
+
+async def examine_model(settings: Settings) -> Finding:
+    """Return whether the server of language models answers and has the model, if one is set."""
+    part = "language model"
+    try:
+        server = model_server(settings)
+    except SettingsError as error:
+        return finding(part, Verdict.FAIL, str(error), "as it says")
+    if server is None:
+        return finding(part, Verdict.OK, "none is set, and nothing needs one")
+    try:
+        version = await server.version()
+        models = await server.models()
+    except ModelError as error:
+        return finding(part, Verdict.WARN, error.detail, "all else works without it")
+    finally:
+        await server.close()
+    words = f"{server.name}: {version}, {len(models)} models"
+    if not settings.model:
+        return finding(part, Verdict.WARN, f"{words}, none named", "set CTISCRAPER_MODEL")
+    if among(models, settings.model) is None:
+        advice = f"run 'ctiscraper model pull {settings.model}'"
+        return finding(part, Verdict.WARN, f"{words}, not {settings.model!r}", advice)
+    return finding(part, Verdict.OK, f"{words}, {settings.model!r} among them")
 
 
 async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding:
