@@ -1,7 +1,7 @@
 """A server of models whose answers are written beforehand; it speaks no protocol."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ctiscraper.errors import ModelError
@@ -78,6 +78,6 @@ def saying(*answers: str | ModelError | Completion) -> Scripted:
     return Scripted(lambda _: left.pop(0) if len(left) > 1 else left[0])
 
 
-def claims(*made: dict[str, object]) -> str:
+def claims(*made: Mapping[str, object]) -> str:
     """An answer that makes these claims."""
     return json.dumps({"claims": list(made)})

@@ -17,6 +17,7 @@ On 12 March 2025 the loader stole cookies of 1,200 users through CVE-2025-11111.
 """
 ARTICLE = AnalysedText(title="Velvet Harrier hits hospitals", text=TEXT, language="en")
 SENT = "sent mails with a ZIP archive to hospitals in Austria"
+LOST = "the loader stole cookies of 1,200 users through CVE-2025-11111"
 RAN = "Opening it ran powershell.exe -enc"
 GOOD = claims({"quotes": [SENT], "text": "Velvet Harrier mailed archives to Austrian hospitals."})
 
@@ -91,8 +92,16 @@ async def test_a_claim_that_names_what_the_article_does_not_is_dropped(text: str
     ],
 )
 async def test_a_claim_in_other_words_is_kept(text: str) -> None:
-    done = await kept({"quotes": [SENT], "text": text})
+    done = await kept({"quotes": [SENT, RAN, LOST], "text": text})
     assert done.why == {}
+
+
+async def test_a_claim_has_words_of_its_quotations() -> None:
+    done = await kept(
+        {"quotes": [RAN], "text": "Cookies were stolen from browsers."},
+        {"quotes": [LOST], "text": "Cookies were stolen from browsers."},
+    )
+    assert (len(done.claims), done.why) == (1, {"unsupported": 1})
 
 
 async def test_a_technique_must_be_one_that_attack_has() -> None:

@@ -36,6 +36,8 @@ _MOST_RAW = 20_000
 _LEAST_PART = 100
 # An answer has this share of the context at most.
 _ANSWER_SHARE = 4
+# A server that was asked in time may say a moment before the end that it has none left.
+_CLOSE = 1.0
 _ENGLISH = "en"
 _WORTH_TELLING = 40
 _FUNCTION_WORDS = """
@@ -117,6 +119,7 @@ def _read(task: Task, text: AnalysedText, techniques: frozenset[str]) -> _Readin
         techniques=techniques,
         watched=watched,
         named=(title.text, article.text),
+        is_english=_is_english(text) and not is_title,
     )
     body = "" if is_title else article.text
     return _Reading(task, article, title_line(title.text), body, watched, found)
@@ -124,11 +127,15 @@ def _read(task: Task, text: AnalysedText, techniques: frozenset[str]) -> _Readin
 
 def _is_worth_asking(task: TaskName, text: AnalysedText, reading: _Reading) -> bool:
     if task is TaskName.TITLE:
-        language = text.language or detect_language(text.text or text.title) or ""
-        return bool(reading.title) and not language.lower().startswith(_ENGLISH)
+        return bool(reading.title) and not _is_english(text)
     if task is TaskName.RELEVANCE and not reading.watched:
         return False
     return bool(reading.body.strip())
+
+
+def _is_english(text: AnalysedText) -> bool:
+    language = text.language or detect_language(text.text or text.title) or ""
+    return language.lower().startswith(_ENGLISH)
 
 
 class _Asking:
@@ -222,7 +229,7 @@ class _Asking:
 
     def _is_late(self, error: ModelError) -> bool:
         """Whether the time ran out after some parts were read: they are worth keeping."""
-        out = error.fault is ModelFault.TIMEOUT and time.monotonic() >= self._deadline
+        out = error.fault is ModelFault.TIMEOUT and time.monotonic() >= self._deadline - _CLOSE
         return out and self._parts > 0
 
     def _asked(self, text: str) -> Asked:

@@ -27,7 +27,8 @@ NOTED = """
 NOT_NOTED = """
     accounting | articles list | articles search | articles show | articles similar | audit list
     | audit verify | backup | beat | collect | data export | data info | data list | db check
-    | db roles | dead list | demo | doctor | eval | enrichment failed | health | observables
+    | db roles | dead list | demo | doctor | eval llm | eval texts | enrichment failed | health
+    | observables
     | quarantine list | restore | scoreboard | search | secrets make | sources changes
     | sources list | sources show | stack | status | stories list | stories show | technique
     | token list | up | user list | verdict list | watchlist list | watchlist rescore | web | worker

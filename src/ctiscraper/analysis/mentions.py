@@ -84,12 +84,9 @@ class Vocabulary:
     numbers: frozenset[str] = field(repr=False)
 
     def has(self, name: str) -> bool:
-        """Whether a name of one word or more stands here, in this spelling or one that is close."""
+        """Whether a name stands here; one of a single word may do so in another form of it."""
         wanted = _folded(name)
-        if _stands(wanted, self.text):
-            return True
-        words = [found[0] for found in _WORD.finditer(wanted)]
-        return bool(words) and all(map(self.knows, words))
+        return _stands(wanted, self.text) or (wanted.isalpha() and self.knows(wanted))
 
     def invented(self, claim: str, allowed: Iterable[str] = ()) -> str | None:
         """Return the first thing that a claim names and this text does not, None if there is none.

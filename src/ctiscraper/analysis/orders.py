@@ -1,8 +1,6 @@
-"""Sentences of an article that speak to a model: what is claimed by them proves nothing."""
+"""Sentences of an article that speak to a model: they prove nothing."""
 
 import re
-
-from ctiscraper.analysis.traced import Traced
 
 # What people write to a model and hardly ever to each other. Not all of it can be known: this
 # makes the plainest orders worthless, while the fence and the proofs hold for all of them.
@@ -54,10 +52,27 @@ _ORDERS = re.compile(
 _SENTENCE = re.compile(r"[^.!?\n\u3002]+(?:[.!?\u3002]+|\n|\Z)")
 
 
-def orders_in(text: Traced) -> tuple[tuple[int, int], ...]:
-    """Return where in the original the sentences stand that speak to a model."""
-    return tuple(
-        text.original(found.start(), found.end())
-        for found in _SENTENCE.finditer(text.text)
-        if _ORDERS.search(found[0])
-    )
+# What is ordered is often said in the sentences behind the one that gives the order.
+_FOLLOWING = 2
+_REACH = 300
+
+
+def orders_in(text: str) -> tuple[tuple[int, int], ...]:
+    """Return where the sentences stand that speak to a model, with those that follow them."""
+    sentences = [found.span() for found in _SENTENCE.finditer(text)]
+    spans = []
+    for at, (start, end) in enumerate(sentences):
+        if _ORDERS.search(text[start:end]):
+            after = sentences[at + 1 : at + 1 + _FOLLOWING]
+            spans.append((start, max([end, *(e for s, e in after if s - end < _REACH)])))
+    return tuple(spans)
+
+
+def without_orders(text: str) -> str:
+    """Return a text without what is said to a model in it."""
+    kept = []
+    at = 0
+    for start, end in orders_in(text):
+        kept.append(text[at : max(at, start)])
+        at = max(at, end)
+    return "\n".join([*kept, text[at:]])

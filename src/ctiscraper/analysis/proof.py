@@ -44,9 +44,9 @@ _MIXED = re.compile(r"(?=\w*[A-Za-z])(?=\w*[\u0370-\u052f])\w+")
 
 # Words that stand in every text: they alone prove nothing.
 _FILLER_WORDS = """
-a an and are as at be been but by for from had has have he her his if in into is it its may
-more not of on or she so such than that the their them then there these they this those to was
-were when which who will with would
+a all an and any anything are as at be been but by every everything for from had has have he her
+his if in into is it its may more no not nothing of on or she so such than that the their them
+then there these they this those to was were when which who will with would
 """
 _FILLERS = frozenset(_FILLER_WORDS.split())
 
@@ -124,6 +124,12 @@ def is_telling(quotation: str) -> bool:
     signs = sum(not char.isspace() for char in quotation)
     enough = len(words) >= _FEWEST_WORDS or any(map(_is_spelt, words))
     return enough and signs >= _FEWEST_SIGNS and not _FILLERS.issuperset(words)
+
+
+def telling_words(text: str) -> list[str]:
+    """Return the words of a text that not every text has."""
+    words = (found[0].casefold() for found in _WORD.finditer(text))
+    return [word for word in words if word not in _FILLERS]
 
 
 def _is_spelt(word: str) -> bool:

@@ -8,9 +8,9 @@ from enum import StrEnum
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
 from ctiscraper.analysis.mentions import Vocabulary, hard_names, vocabulary
-from ctiscraper.analysis.orders import orders_in
+from ctiscraper.analysis.orders import orders_in, without_orders
 from ctiscraper.analysis.plain import plain_line
-from ctiscraper.analysis.proof import Evidence, evidence
+from ctiscraper.analysis.proof import Evidence, evidence, telling_words
 from ctiscraper.analysis.shown import Shown
 
 
@@ -18,6 +18,7 @@ class Dropped(StrEnum):
     """Why a claim was dropped."""
 
     UNQUOTED = "unquoted"
+    UNSUPPORTED = "unsupported"
     INVENTED = "invented"
     UNKNOWN = "unknown"
     ORDERED = "ordered"
@@ -28,7 +29,8 @@ class Dropped(StrEnum):
 class Proofs:
     """All that claims about one article are held against.
 
-    `techniques` are the ids that ATT&CK has, `watched` what the reader watches.
+    `techniques` are the ids that ATT&CK has, `watched` what the reader watches. The words of a
+    claim can be compared with those of its quotations where both are in English.
     """
 
     task: TaskName
@@ -38,6 +40,7 @@ class Proofs:
     title: str
     techniques: frozenset[str] = field(repr=False)
     watched: tuple[str, ...]
+    is_english: bool
 
     def judged(self, saying: Saying) -> Claim | Dropped:
         """Return a claim as it is kept, or why it is not."""
@@ -45,16 +48,23 @@ class Proofs:
         if isinstance(quotes, Dropped):
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
-        if not all(fields.values()):
+        words = plain_line(saying.words(), MOST_SAID)
+        fault = self._fault(saying, words, fields, quotes)
+        return fault or Claim(text=words, quotes=quotes, fields=fields)
+
+    def _fault(
+        self, saying: Saying, words: str, fields: dict[str, str], quotes: tuple[Quote, ...]
+    ) -> Dropped | None:
+        """What is wrong with a claim that is quoted."""
+        if not (all(fields.values()) and any(map(str.isalpha, words))):
             return Dropped.EMPTY
         if not self._is_known(fields):
             return Dropped.UNKNOWN
         if self._invented(saying, fields, quotes):
             return Dropped.INVENTED
-        words = plain_line(saying.words(), MOST_SAID)
-        if not any(map(str.isalpha, words)):
-            return Dropped.EMPTY
-        return Claim(text=words, quotes=quotes, fields=fields)
+        if self.is_english and not _shares_words(words, quotes):
+            return Dropped.UNSUPPORTED
+        return None
 
     def _proved(self, quotations: Iterable[str]) -> tuple[Quote, ...] | Dropped:
         """Those quotations that stand in the article, each once and in its order."""
@@ -89,7 +99,13 @@ class Proofs:
         return self.names.invented(saying.words(), allowed) is not None
 
 
-def proofs(
+def _shares_words(words: str, quotes: Iterable[Quote]) -> bool:
+    """Whether a claim has a word of its quotations that not every text has, in some form."""
+    proved = vocabulary(*(quote.text for quote in quotes))
+    return any(map(proved.knows, telling_words(words)))
+
+
+def proofs(  # noqa: PLR0913 - the text, and what else it is held against
     task: TaskName,
     text: str,
     seen: Shown,
@@ -97,13 +113,15 @@ def proofs(
     named: tuple[str, ...],
     techniques: frozenset[str],
     watched: tuple[str, ...],
+    is_english: bool,
 ) -> Proofs:
     """Return what claims are held against: quotations stand in `text`, names in all of `named`."""
     return Proofs(
         task=task,
         evidence=evidence(text, seen.traced),
-        names=vocabulary(*named),
-        orders=orders_in(seen.traced),
+        names=vocabulary(*map(without_orders, named)),
+        orders=tuple(seen.traced.original(*span) for span in orders_in(seen.text)),
+        is_english=is_english,
         title=seen.text,
         techniques=techniques,
         watched=watched,

@@ -57,7 +57,11 @@ def shown(text: str) -> Shown:
     seen = found.replaced(_DOUBTFUL, _visible)
     seen = seen.replaced(_COMMENT, lambda _: "").replaced(_UNDRAWN, lambda _: "")
     hidden = len(found.text) - len(seen.text)
-    return Shown(seen.replaced(_MARKS, lambda mark: f"{mark[0]} "), hidden)
+    return Shown(seen.replaced(_MARKS, _unmarked), hidden)
+
+
+def _unmarked(mark: re.Match[str]) -> str:
+    return " >" if mark[0] == ">" else f"{mark[0]} "
 
 
 def without_unseen(text: str) -> str:

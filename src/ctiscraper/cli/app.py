@@ -45,7 +45,7 @@ PLACES = {
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "observables": "ctiscraper.cli.observables:observables",
-    "eval": "ctiscraper.cli.evaluate:evaluation",
+    "eval": "ctiscraper.cli.evaluate:app",
     "model": "ctiscraper.cli.model:app",
     "data": "ctiscraper.cli.reference_data:app",
     "accounting": "ctiscraper.cli.accounting:accounting",
