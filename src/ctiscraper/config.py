@@ -162,9 +162,7 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
     )
     ecs_agent_uri: str = Field(
         default="",
-        validation_alias=AliasChoices(
-            "ECS_AGENT_URI", "CTISCRAPER_ECS_AGENT_URI", "ecs_agent_uri"
-        ),
+        validation_alias=AliasChoices("ECS_AGENT_URI", "CTISCRAPER_ECS_AGENT_URI", "ecs_agent_uri"),
         description="Agent of ECS, which sets it: a model worker asks it not to end a task "
         "that has an answer in hand.",
     )

@@ -1,7 +1,7 @@
 """What language models said of articles, and what waits for them: read models, as frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -46,7 +46,7 @@ class ClaimView:
     number: int
     text: str
     quotes: tuple[QuoteView, ...]
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str]
     good: int = 0
     bad: int = 0
     mine: bool | None = None
@@ -87,7 +87,7 @@ class AnalysisView:
     hidden: int = 0
     unread: int = 0
     parts: int = 0
-    why: Mapping[str, int] = field(default_factory=dict)
+    why: Mapping[str, int]
     repaired: bool = False
     prompt_tokens: int = 0
     answer_tokens: int = 0
@@ -212,7 +212,7 @@ class ModelCounts:
     failed: int
     cancelled: int
     oldest_seconds: float
-    faults: Mapping[str, int] = field(default_factory=dict)
+    faults: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

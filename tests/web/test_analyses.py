@@ -225,8 +225,8 @@ async def test_the_list_goes_on_where_it_ended(client: httpx2.AsyncClient, shelf
     seen: list[int] = []
     cursor: str | None = None
     while True:
-        params = {"limit": 2, **({"cursor": cursor} if cursor else {})}
-        page = (await client.get("/api/v1/analyses", params=params)).json()
+        more = f"&cursor={cursor}" if cursor else ""
+        page = (await client.get(f"/api/v1/analyses?limit=2{more}")).json()
         seen += [row["analysis"]["id"] for row in page["analyses"]]
         cursor = page["next"]
         if cursor is None:

@@ -1,4 +1,4 @@
-"""What models said, in a real browser: plain text whatever they wrote, and places that are led to."""
+"""What models said, in a real browser: plain text whatever they wrote, led to its place."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ def filled(shelf: Shelf) -> int:
     markup = "".join(_MARKUP[:12])
     say(
         shelf, number,
-        claim(f"![x](http://evil.example/a.png) [go](http://evil.example) {markup}", TEXT, "loader"),
+        claim(f"![x](http://evil.example/a.png) [go](http://a.example) {markup}", TEXT, "loader"),
         task=TaskName.KEY_POINTS, model=LONG,
     )  # fmt: skip
     say(shelf, number, task=TaskName.TECHNIQUES, state="running", said=1234)
@@ -81,7 +81,7 @@ async def test_a_quotation_leads_to_its_place_in_the_text(
 
 
 async def test_thumbs_and_questions_answer_in_place(
-    browser: Browser, signed_in: SignedIn, site: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
 ) -> None:
     number = filled(shelf)
     shelf.run("DELETE FROM model_analysis WHERE state IN ('pending', 'running')")
@@ -109,7 +109,7 @@ async def test_thumbs_and_questions_answer_in_place(
 
 
 async def test_all_works_without_scripts(
-    browser: Browser, signed_in: SignedIn, site: str, shelf: Shelf
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
 ) -> None:
     number = filled(shelf)
     context = await browser.new_context(**signed_in, java_script_enabled=False)

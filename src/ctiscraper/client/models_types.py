@@ -26,7 +26,7 @@ class ClaimView(Struct, frozen=True, kw_only=True):
     number: int
     text: str
     quotes: tuple[QuoteView, ...]
-    fields: dict[str, str] = None
+    fields: dict[str, str]
     good: int = 0
     bad: int = 0
     mine: bool | None = None
@@ -89,7 +89,7 @@ class AnalysisView(Struct, frozen=True, kw_only=True):
     hidden: int = 0
     unread: int = 0
     parts: int = 0
-    why: dict[str, int] = None
+    why: dict[str, int]
     repaired: bool = False
     prompt_tokens: int = 0
     answer_tokens: int = 0
@@ -195,7 +195,7 @@ class ModelCounts(Struct, frozen=True, kw_only=True):
     failed: int
     cancelled: int
     oldest_seconds: float
-    faults: dict[str, int] = None
+    faults: dict[str, int]
 
 
 class ServerView(Struct, frozen=True, kw_only=True):

@@ -76,26 +76,40 @@ def quoted_places(models: ArticleAnalyses) -> frozenset[tuple[int, int]]:
 
 
 HEADS = (
+    ("asked", "Articles"),
+    ("valid", "Valid answers"),
     ("faithful", "Quotes proved"),
-    ("valid", "Schema valid"),
-    ("techniques_f1", "F1 techniques"),
-    ("names_f1", "F1 names"),
-    ("seconds", "Median answer"),
-    ("tokens", "Tokens"),
+    ("precision", "Precision"),
+    ("recall", "Recall"),
+    ("f1", "F1"),
+    ("median_seconds", "Median answer"),
+    ("prompt_tokens", "Tokens given"),
+    ("answer_tokens", "Tokens answered"),
 )
 """The figures of an evaluation that its table shows, each with its head."""
 
+_SHARES = frozenset({"valid", "faithful"})
 
-def figure_of(evaluation: EvaluationView, name: str) -> str:
-    """Return a figure of an evaluation as it is read, a dash where it was not measured."""
-    value = evaluation.result.get(name)
-    if not isinstance(value, int | float):
+
+def evaluated_tasks(evaluation: EvaluationView) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each task of an evaluation with its figures, a dash where one was not measured."""
+    tasks = evaluation.result.get("tasks")
+    found = [one for one in tasks if isinstance(one, Mapping)] if isinstance(tasks, list) else []
+    return tuple(
+        (task_words(str(one.get("task", ""))), tuple(_figure(one, name) for name, _ in HEADS))
+        for one in found
+    )
+
+
+def _figure(task: Mapping[str, object], name: str) -> str:
+    value = task.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return "\u2013"
-    if name == "seconds":
+    if name in _SHARES:
+        return f"{value:.0%}"
+    if name == "median_seconds":
         return f"{value:.1f} s"
-    if name == "tokens":
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if name.endswith("_f1") else f"{value:.0%}"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
 
 
 WORDS: Mapping[str, object] = MappingProxyType(

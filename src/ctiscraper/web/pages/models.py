@@ -13,7 +13,7 @@ from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import ActorDep, ArticlesDep, DeskDep, OverviewDep, after_change
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.model_words import HEADS, WORDS, figure_of
+from ctiscraper.web.model_words import HEADS, WORDS, evaluated_tasks
 from ctiscraper.web.render import render
 
 router = APIRouter(route_class=GuardedRoute)
@@ -119,7 +119,7 @@ async def models(request: Request, desk: DeskDep, overview: OverviewDep) -> Resp
             "faults": {fault.value: words for fault, words in FAULTS.items()},
             "off": FAULTS[ModelFault.OFF],
             "heads": HEADS,
-            "figures": figure_of,
+            "evaluated": evaluated_tasks,
             **WORDS,
         },
         scope=request.scope,
