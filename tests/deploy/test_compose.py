@@ -246,6 +246,7 @@ def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> No
         "roles": {"migrate": done},
         "web": ready,
         "worker": ready,
+        "model-worker": ready,
         "beat": ready,
         "nginx": {"web": healthy},
     }

@@ -1,4 +1,4 @@
-"""Processes that ask models: killed in the middle, stopped in order, two at once, none configured."""
+"""Processes that ask models: killed in the middle, stopped in order, two at once, without one."""
 
 import json
 import os
