@@ -98,29 +98,32 @@ async def one(options: argparse.Namespace, address: str, server: Silent | None) 
         }
     expected = options.hosts * options.items
     before_asked = server.asked if server else 0
-    async with rig.installation(environment) as made, Database(made.conninfo) as database:
-        async with model_worker(made, server is not None):
-            await made.start_workers(database, options.workers)
-            workers, postgres = made.worker_cpu(), made.postgres_cpu()
-            async with database.connection() as conn:
-                cursor = await conn.execute("SELECT clock_timestamp()")
-                [began] = await cursor.fetchone() or [None]
-            await Sources(database).seed(tuple(rig.sources(options.hosts)))
-            await rig.until_idle(database, expected=expected, seconds=600)
-            spent = made.worker_cpu() - workers, made.postgres_cpu() - postgres
-            async with database.connection() as conn:
-                cursor = await conn.execute(
-                    """
-                    SELECT extract(epoch FROM max(finished_at) - %s)::float8,
-                        (SELECT count(*) FROM model_analysis WHERE state IN ('pending', 'running')),
-                        (SELECT count(*) FROM model_analysis WHERE state = 'done')
-                    FROM fetch_job
-                    """,
-                    (began,),
-                )
-                row = await cursor.fetchone()
-            assert row is not None
-            counted = await rig.counts(database)
+    async with (
+        rig.installation(environment) as made,
+        Database(made.conninfo) as database,
+        model_worker(made, server is not None),
+    ):
+        await made.start_workers(database, options.workers)
+        workers, postgres = made.worker_cpu(), made.postgres_cpu()
+        async with database.connection() as conn:
+            cursor = await conn.execute("SELECT clock_timestamp()")
+            [began] = await cursor.fetchone() or [None]
+        await Sources(database).seed(tuple(rig.sources(options.hosts)))
+        await rig.until_idle(database, expected=expected, seconds=600)
+        spent = made.worker_cpu() - workers, made.postgres_cpu() - postgres
+        async with database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT extract(epoch FROM max(finished_at) - %s)::float8,
+                    (SELECT count(*) FROM model_analysis WHERE state IN ('pending', 'running')),
+                    (SELECT count(*) FROM model_analysis WHERE state = 'done')
+                FROM fetch_job
+                """,
+                (began,),
+            )
+            row = await cursor.fetchone()
+        assert row is not None
+        counted = await rig.counts(database)
     return Round(
         stored=counted["stored"] + counted["duplicate"],
         seconds=float(row[0]),
@@ -134,7 +137,8 @@ async def one(options: argparse.Namespace, address: str, server: Silent | None) 
 
 def told(name: str, done: Round, expected: int) -> None:
     print(
-        f"{name:8} {done.stored} stored in {done.seconds:.1f} s, {done.stored / done.seconds:.1f}/s;"
+        f"{name:8} {done.stored} stored in {done.seconds:.1f} s,"
+        f" {done.stored / done.seconds:.1f}/s;"
         f" CPU ms an article: workers {done.workers / expected * 1e3:.2f},"
         f" PostgreSQL {done.postgres / expected * 1e3:.2f};"
         f" asked {done.asked}, waiting {done.waiting}, answered {done.answered}",

@@ -78,7 +78,7 @@ def work(**changes: object) -> Work:
             oldest_seconds=0.0,
             tokens_today=0,
             cost_today=0.0,
-            faults={},
+            faults={"timeout": 1},
         ),
         traffic=Traffic(
             requests=0,
