@@ -29,6 +29,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
+from ctiscraper.model_use import model_use
 from ctiscraper.models.guarded import Guarded
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
@@ -105,6 +106,8 @@ async def open_services(
         stack.push_async_callback(workshop.aclose)
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
+        use = model_use(settings)
+        wanted = use.wanted() if use and use.tasks else None
         enrichments, scoring = Enrichments(database), Scoring(database, settings.score_weights)
         fetcher = Fetcher(
             client,
@@ -122,7 +125,7 @@ async def open_services(
             checks=checks,
             queue=queue,
             store=Store(database),
-            links=Links(database),
+            links=Links(database, wanted),
             enrichments=enrichments,
             scoring=scoring,
             stories=Stories(database),

@@ -160,6 +160,12 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         default=None,
         description="File that `worker` and `beat` renew while they are well; `health` reads it.",
     )
+    ecs_agent_uri: str = Field(
+        default="",
+        validation_alias=AliasChoices("ECS_AGENT_URI", "CTISCRAPER_ECS_AGENT_URI", "ecs_agent_uri"),
+        description="Agent of ECS, which sets it: a model worker asks it not to end a task "
+        "that has an answer in hand.",
+    )
     raw_store: str = Field(
         default="",
         description="Where raw bytes are kept: s3://bucket/prefix, or empty for the data folder.",

@@ -15,6 +15,7 @@ class Permission(StrEnum):
     ARTICLE_ANNOTATE = "article:annotate"
     ARTICLE_SUBMIT = "article:submit"
     ARTICLE_REPROCESS = "article:reprocess"
+    ANALYSIS_WRITE = "analysis:write"
     VERDICT_WRITE = "verdict:write"
     STORY_WRITE = "story:write"
     WATCHLIST_WRITE = "watchlist:write"
@@ -68,6 +69,7 @@ _ANALYST = _VIEWER | {
     Permission.ARTICLE_ANNOTATE,
     Permission.ARTICLE_SUBMIT,
     Permission.ARTICLE_REPROCESS,
+    Permission.ANALYSIS_WRITE,
     Permission.VERDICT_WRITE,
     Permission.STORY_WRITE,
     Permission.WATCHLIST_WRITE,

@@ -24,6 +24,7 @@ PLACES = {
     "collect": "ctiscraper.cli.collect:collect",
     "web": "ctiscraper.cli.web:web",
     "worker": "ctiscraper.cli.worker:worker",
+    "model-worker": "ctiscraper.cli.model_worker:model_worker",
     "beat": "ctiscraper.cli.beat:beat",
     "stack": "ctiscraper.cli.stack:stack",
     "sources": "ctiscraper.cli.sources:app",
@@ -35,6 +36,7 @@ PLACES = {
     "technique": "ctiscraper.cli.techniques:technique",
     "lookup": "ctiscraper.cli.lookup:lookup",
     "verdict": "ctiscraper.cli.verdicts:app",
+    "analysis": "ctiscraper.cli.analyses:app",
     "enrichment": "ctiscraper.cli.enrichment:app",
     "watchlist": "ctiscraper.cli.watchlist:app",
     "sigma": "ctiscraper.cli.sigma:app",
@@ -63,7 +65,7 @@ PLACES = {
     "audit": "ctiscraper.cli.audit:app",
 }
 # What runs for long without a person before it says what it does.
-SERVICES = frozenset({"web", "worker", "beat"})
+SERVICES = frozenset({"web", "worker", "model-worker", "beat"})
 
 
 class Commands(TyperGroup):

@@ -1,7 +1,7 @@
 """`eval llm`: how well a language model does what it is asked of articles."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +14,14 @@ from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.analysis.labelled import LabelledSet, bundled_set
 from ctiscraper.analysis.scored import ModelScore, Scored, TaskScore
 from ctiscraper.bootstrap import model_server
-from ctiscraper.cli.engine import settings_for
+from ctiscraper.cli.actor import command_actor
+from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note, print_table
 from ctiscraper.config import Settings
+from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.errors import InputError, SettingsError
 from ctiscraper.evaluating import Evaluation
+from ctiscraper.loop import run_async
 
 _HEADS = [
     "task", "asked", "valid at once", "valid", "claims", "dropped", "faithful", "precision",
@@ -27,6 +30,7 @@ _HEADS = [
 
 
 def evaluation_of_models(
+    *,
     model: Annotated[
         list[str] | None,
         typer.Option("--model", help="A model at the server, again for another; else the set one."),
@@ -41,6 +45,9 @@ def evaluation_of_models(
     write: Annotated[
         Path | None, typer.Option("--write", help="Write the results to this file, as JSON.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the results, for the page of models.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """How well a language model does what it is asked of articles."""
@@ -53,6 +60,8 @@ def evaluation_of_models(
     labelled = _chosen(bundled_set(), article or ())
     scores = asyncio.run(_scores(settings, models, task or list(TaskName), labelled, quiet=json))
     documents = [score.document() for score in scores]
+    if keep:
+        run_async(_keep(settings, documents))
     if write is not None:
         write.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=2) + b"\n")
     if json:
@@ -100,6 +109,13 @@ async def _scores(
         ]
     finally:
         await server.close()
+
+
+async def _keep(settings: Settings, documents: Sequence[Mapping[str, object]]) -> None:
+    async with open_database(settings) as database:
+        for one in documents:
+            actor = command_actor().name
+            await ModelBoard(database).keep_evaluation(str(one["model"]), one, actor=actor)
 
 
 def _print(score: ModelScore) -> None:

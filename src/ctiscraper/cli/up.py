@@ -27,6 +27,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
+from ctiscraper.tasks.model_run import model_crew
 from ctiscraper.tasks.rounds import go_round, watch_access
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings
@@ -39,6 +40,7 @@ _EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with
 # Nothing of the operator's is used by the demo.
 _DEMO_HAS_NO = {
     "database_url": None,
+    "model_url": "",
     "proxy": None,
     "raw_store": "",
     "tls_cert": None,
@@ -181,6 +183,8 @@ async def _everything(start: Start) -> int:
             settings.data_dir / "worker.log",
         )
         await stack.enter_async_context(crew)
+        if settings.has_model and start.collect:
+            await stack.enter_async_context(model_crew(settings, engine.conninfo))
         address, bound = listener.getsockname()[:2]
         url = url_of(entrance, HOST if address in _EVERY_ADDRESS else address, bound)
         setup = await setup_address(services.database, url)
@@ -238,6 +242,7 @@ def _announce(
             ("Sources", f"{total}, {added} of them new from {start.catalog_name}"),
             ("Contact", contact),
             ("Collecting", doing),
+            *([("Models", settings.model)] if settings.has_model else []),
             ("Reading", url),
         ]
     )

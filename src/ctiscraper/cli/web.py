@@ -16,6 +16,7 @@ from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.loop import alongside, run_async, until_one_ends
+from ctiscraper.model_use import model_use
 from ctiscraper.shown_settings import shown_settings
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.rounds import watch_access
@@ -113,4 +114,5 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         weights=settings.score_weights,
         provider=provider,
         balancer=balancer,
+        models=model_use(settings),
     )

@@ -8,6 +8,7 @@ from ctiscraper.client.dashboard import DashboardCalls
 from ctiscraper.client.detections import DetectionsCalls
 from ctiscraper.client.entities import EntitiesCalls
 from ctiscraper.client.events import EventsCalls
+from ctiscraper.client.models import ModelsCalls
 from ctiscraper.client.operations import OperationsCalls
 from ctiscraper.client.queue import QueueCalls
 from ctiscraper.client.searches import SearchesCalls
@@ -27,6 +28,7 @@ class Client(
     ArticlesCalls,
     AnnotationsCalls,
     TriageCalls,
+    ModelsCalls,
     SearchesCalls,
     EntitiesCalls,
     TechniquesCalls,

@@ -67,6 +67,7 @@ Permission: TypeAlias = Literal[
     "article:annotate",
     "article:submit",
     "article:reprocess",
+    "analysis:write",
     "verdict:write",
     "story:write",
     "watchlist:write",

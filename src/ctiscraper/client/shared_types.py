@@ -77,6 +77,12 @@ class ArticleSummary(Struct, frozen=True, kw_only=True):
     snippet: Snippet | None = None
 
 
+class Counted(Struct, frozen=True, kw_only=True):
+    """How many were changed."""
+
+    count: int
+
+
 class EntityRef(Struct, frozen=True, kw_only=True):
     """A thing that articles name; `articles` counts all that do."""
 

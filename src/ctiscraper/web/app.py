@@ -19,6 +19,7 @@ from ctiscraper.web import describing, health, metrics, problems, sudo
 from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.api import (
     accounting,
+    analyses,
     annotations,
     article_entities,
     articles,
@@ -76,6 +77,7 @@ from ctiscraper.web.pages import dashboard as dashboard_page
 from ctiscraper.web.pages import detections as detection_pages
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import installation as installation_pages
+from ctiscraper.web.pages import models as model_pages
 from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
 from ctiscraper.web.pages import scoreboard as scoreboard_page
@@ -98,6 +100,7 @@ from ctiscraper.web.token_rate import TokenRate
 _RESOURCES = (
     annotations,
     reading,
+    analyses,
     articles,
     searches,
     article_entities,
@@ -128,6 +131,7 @@ _PAGES = (
     search_pages,
     feeds,
     annotation_forms,
+    model_pages,
     triage_forms,
     indicator_pages,
     technique_pages,

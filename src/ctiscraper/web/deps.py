@@ -13,6 +13,7 @@ from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
+from ctiscraper.analyses import ModelDesk, ModelUse
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.detections import DetectionDrafts
 from ctiscraper.db.enrichment_records import EnrichmentRecords
@@ -69,7 +70,8 @@ class WebServices:
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
     in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
     `hops` say of who asks is believed. `provider` is whom people log in by, or `balancer` before
-    whom they did. With `require_second_factor` no password alone lets anybody in.
+    whom they did. With `require_second_factor` no password alone lets anybody in. `models` says
+    which language model is asked, None where there is none.
     """
 
     database: Database
@@ -93,6 +95,7 @@ class WebServices:
     provider: Provider | None = None
     balancer: LoadBalancer | None = None
     require_second_factor: bool = False
+    models: ModelUse | None = None
 
 
 def services_of(request: Request) -> WebServices:
@@ -191,6 +194,10 @@ async def _scoring(given: Services) -> Scoring:
     return Scoring(given.database, given.weights)
 
 
+async def _desk(given: Services) -> ModelDesk:
+    return ModelDesk(given.database, given.models)
+
+
 async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
     """Return the accounts, counted over every row and so kept for a few seconds."""
     kept = request.app.state.accounts
@@ -268,4 +275,5 @@ DetectionDraftsDep = Annotated[DetectionDrafts, Depends(over(DetectionDrafts))]
 PastDep = Annotated[SourcePast, Depends(over(SourcePast))]
 PacksDep = Annotated[Packs, Depends(over(Packs))]
 ActorDep = Annotated[str, Depends(actor)]
+DeskDep = Annotated[ModelDesk, Depends(_desk)]
 ScoringDep = Annotated[Scoring, Depends(_scoring)]

@@ -8,6 +8,7 @@ SCOPE_WORDS: dict[Permission, tuple[str, str]] = {
     Permission.ARTICLE_ANNOTATE: ("Annotate", "tags, notes, states and assignees"),
     Permission.ARTICLE_SUBMIT: ("Submit", "addresses to be collected"),
     Permission.ARTICLE_REPROCESS: ("Read again", "stored articles, and what they name"),
+    Permission.ANALYSIS_WRITE: ("Ask models", "about articles, and judge what they say"),
     Permission.VERDICT_WRITE: ("Judge", "values and domains, for the whole team"),
     Permission.STORY_WRITE: ("Stories", "split, merge and move them"),
     Permission.WATCHLIST_WRITE: ("Watchlist", "change what the team looks for"),

@@ -23,6 +23,7 @@ _READ = Permission.ARTICLE_READ
 _EXPORT = Permission.ARTICLE_EXPORT
 _ANNOTATE = Permission.ARTICLE_ANNOTATE
 _SELF = Permission.SELF_WRITE
+_ANALYSIS = Permission.ANALYSIS_WRITE
 _VERDICT = Permission.VERDICT_WRITE
 _STORY = Permission.STORY_WRITE
 _SOURCES = Permission.SOURCE_READ
@@ -50,6 +51,16 @@ _API: Mapping[str, Rule] = {
     "GET /articles/{article_id}/neighbours": _READ,
     "GET /articles/{article_id}/similar": _READ,
     "GET /articles/{article_id}/stories": _READ,
+    "GET /articles/{article_id}/analyses": _READ,
+    "POST /articles/{article_id}/analyses": _ANALYSIS,
+    "GET /articles/{article_id}/analyses/compare": _READ,
+    "GET /analyses": _READ,
+    "POST /analyses/cancel": _QUEUE,
+    "GET /analyses/{analysis_id}": _READ,
+    "POST /analyses/{analysis_id}/cancel": _ANALYSIS,
+    "POST /analyses/{analysis_id}/retry": _ANALYSIS,
+    "POST /analyses/{analysis_id}/feedback": _ANALYSIS,
+    "GET /models": _OPERATIONS,
     "GET /searches": _READ,
     "POST /searches": _OWN,
     "GET /searches/{search_id}": _READ,
@@ -163,6 +174,11 @@ _PAGES: Mapping[str, Rule] = {
     "GET /dashboard": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/changes": _READ,
+    "GET /articles/{article_id}/compare": _READ,
+    "POST /articles/{article_id}/analyses": _ANALYSIS,
+    "POST /articles/{article_id}/analyses/{analysis_id}/cancel": _ANALYSIS,
+    "POST /articles/{article_id}/analyses/{analysis_id}/retry": _ANALYSIS,
+    "POST /articles/{article_id}/analyses/{analysis_id}/feedback": _ANALYSIS,
     "GET /searches": _READ,
     "POST /searches": _OWN,
     "GET /searches/{search_id}": _READ,
@@ -260,6 +276,8 @@ _PAGES: Mapping[str, Rule] = {
     "GET /oidc/again": _SELF,
     "GET /oidc/callback": _ANYONE,
     "GET /oidc/balancer": _ANYONE,
+    "GET /operations/models": _OPERATIONS,
+    "POST /operations/models/cancel": _QUEUE,
     "GET /operations/packs": _OPERATIONS,
     "GET /operations/retention": _OPERATIONS,
     "GET /settings": Permission.SETTINGS_READ,

@@ -32,6 +32,7 @@ from ctiscraper.web.annotated import AnnotatedDep
 from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import (
     ArticlesDep,
+    DeskDep,
     EntitiesDep,
     OverviewDep,
     RecordsDep,
@@ -43,6 +44,7 @@ from ctiscraper.web.deps import (
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.markdown import markdown_of
+from ctiscraper.web.model_words import WORDS, quoted_places
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.pages.triage import changed_note
 from ctiscraper.web.reader_deps import ChangesDep, ReadingDep, TriageDep
@@ -173,6 +175,7 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     overview: OverviewDep,
     annotated: AnnotatedDep,
     changes: ChangesDep,
+    desk: DeskDep,
     who: Who,
     article_id: ArticleId,
     filters: Filters,
@@ -184,12 +187,18 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     looked = await records.of_article(article_id, most_named=_MOST_NAMED)
     newer, older = await _neighbours(articles, filters, found, who)
     beside = await annotated.of_article(found, who, is_opened=_is_opened(request))
+    models = await desk.of_article(article_id, actor=who.signature)
+    quotes = quoted_places(models)
+    body = await asyncio.to_thread(marked_body, found, mentions, beside.placed, quotes)
     return render(
         "article.html",
         {
             "pulse": await overview.pulse(),
             "article": found,
-            "body": await asyncio.to_thread(marked_body, found, mentions, beside.placed),
+            "body": body,
+            "models": models,
+            "quoted": body.quoted,
+            **WORDS,
             "named": named(mentions, await evidence.decisions(article_id)),
             "looked": looked if looked and looked.revision == found.revision else None,
             "stories": await stories.stories_of(article_id),
