@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from tokenizers import Tokenizer
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 VERSION = "1"
 """Of how texts are cut; vectors of passages cut otherwise are made anew."""
@@ -29,7 +31,7 @@ class Passage:
     end: int
 
 
-def passages_of(tokenizer: Tokenizer, text: str, *, most: int = MOST_TOKENS) -> list[Passage]:
+def passages_of(tokenizer: "Tokenizer", text: str, *, most: int = MOST_TOKENS) -> list[Passage]:
     """Return a text in passages that follow each other without a gap, none where it says nothing.
 
     The tokenizer must not truncate.
