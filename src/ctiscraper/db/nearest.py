@@ -97,6 +97,8 @@ def best_of(near: Iterable[Near]) -> list[Near]:
 async def _wanted(conn: Conn, wanted: Wanted, near: list[Near]) -> list[Near]:
     if not near or wanted.nothing:
         return []
+    # For hundreds of articles the planner would rather read them all.
+    await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
     statement = sql.SQL("SELECT a.id FROM article a WHERE a.id = ANY(%(near)s) AND {}").format(
         AND.join(wanted.conditions or [sql.SQL("true")])
     )
