@@ -28,6 +28,10 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
+from ctiscraper.models.guarded import Guarded
+from ctiscraper.models.ollama import Ollama
+from ctiscraper.models.openai import OpenAI
+from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.recognition import Recognition
@@ -147,6 +151,27 @@ async def open_services(
             recognition=recognition,
             scoring=scoring,
         )
+
+
+def model_server(settings: Settings) -> ModelServer | None:
+    """Return the server of language models, None where there is none; it need not answer yet.
+
+    Whoever asks for it closes it. Raises SettingsError.
+    """
+    if not settings.model_url:
+        return None
+    only = settings.model_policy().only
+    assert only is not None, "a policy for one server"
+    key = settings.model_key()
+    remote = not only.private
+    if key and remote and only.scheme == "http":
+        raise SettingsError(
+            "CTISCRAPER_MODEL_URL: over http anybody on the way reads the key that "
+            "CTISCRAPER_MODEL_KEY_FILE holds; use https"
+        )
+    kind = OpenAI if settings.model_kind == "openai" else Ollama
+    server = kind(Client(settings.model_policy()), settings.model_url, remote=remote, key=key)
+    return Guarded(server, slots=settings.model_slots)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.models.reach import reach
 from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
     password_in,
@@ -366,6 +367,25 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
             ca_bundle=self.ca_bundle,
             proxy=self.proxy,
         )
+
+    def model_policy(self) -> EgressPolicy:
+        """Return what the client for the server of models may do. Raises SettingsError."""
+        return reach(
+            self.model_url,
+            user_agent=self.user_agent,
+            host_map=self.egress_host_map,
+            ca_bundle=self.ca_bundle,
+            proxy=self.proxy,
+        )
+
+    def model_key(self) -> str:
+        """Return the key for the server of models, empty where none is set. Raises SettingsError."""
+        if self.model_key_file is None:
+            return ""
+        try:
+            return password_in(self.model_key_file).strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"CTISCRAPER_MODEL_KEY_FILE: {error}") from error
 
     def collector(self, service: str) -> Collector | None:
         """Return where the traces of this process go, under a service's name."""
