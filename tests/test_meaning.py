@@ -40,7 +40,8 @@ def filled(request: pytest.FixtureRequest, database: str) -> str:
 def shelf_of(database: str) -> Shelf:
     """The shelf that was filled before, to go on with."""
     with psycopg.connect(database) as connection:
-        sources = dict(connection.execute("SELECT key, id FROM source").fetchall())
+        rows = connection.execute("SELECT key, id FROM source").fetchall()
+        sources = {str(row[0]): int(row[1]) for row in rows}
     return Shelf(database, count=100, sources=sources)
 
 

@@ -5,21 +5,10 @@ https://www.first.org/tlp/ (version 2.0), and the WHITE of version 1.0, which is
 
 import re
 import unicodedata
-from enum import StrEnum
 
+from ctiscraper.types import Tlp
 
-class Tlp(StrEnum):
-    """A marking; the later ones are more guarded."""
-
-    CLEAR = "clear"
-    GREEN = "green"
-    AMBER = "amber"
-    AMBER_STRICT = "amber+strict"
-    RED = "red"
-
-    def exceeds(self, ceiling: "Tlp") -> bool:
-        """Whether a text of this marking must stay where only a lower one may go."""
-        return _RANK[self] > _RANK[ceiling]
+__all__ = ["Tlp", "tlp_of"]
 
 
 _RANK = {marking: rank for rank, marking in enumerate(Tlp)}

@@ -27,8 +27,8 @@ _MOST_ASKED = 40
 class RetrievedPassage:
     """A passage and the article that it is of; `start` and `end` are its place in the text.
 
-    `closeness` is the cosine, None where it was found by words alone. `tlp` is the marking that
-    the whole article carries.
+    `closeness` is the cosine, None where it was found by words alone. `tlp` is the
+    strictest marking that the article carries or its source has.
     """
 
     article: ArticleSummary
@@ -159,10 +159,17 @@ async def _read(
 ) -> tuple[RetrievedPassage, ...]:
     ids = list(dict.fromkeys(place.article for place in places))
     articles = {one.id: one for one in await articles_by_ids(conn, ids)}
-    cursor = await conn.execute("SELECT id, title, text FROM article WHERE id = ANY(%s)", (ids,))
-    texts = {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
-    conn.carried(sum(len(text) for _, text in texts.values()))
-    marked = {number: tlp_of(f"{title}\n{text}") for number, (title, text) in texts.items()}
+    cursor = await conn.execute(
+        "SELECT a.id, a.title, a.text, coalesce(s.settings->>'tlp', '')"
+        " FROM article a JOIN source s ON s.id = a.source_id WHERE a.id = ANY(%s)",
+        (ids,),
+    )
+    texts = {row[0]: (row[1], row[2], row[3]) for row in await cursor.fetchall()}
+    conn.carried(sum(len(row[1]) for row in texts.values()))
+    marked = {
+        number: tlp_of(f"TLP:{of_source}\n{title}\n{text}")
+        for number, (title, text, of_source) in texts.items()
+    }
     return tuple(
         RetrievedPassage(
             article=articles[place.article],

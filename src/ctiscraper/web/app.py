@@ -30,6 +30,7 @@ from ctiscraper.web.api import (
     installation,
     lookup,
     operations,
+    questions,
     queue,
     reading,
     scoreboard,
@@ -43,6 +44,7 @@ from ctiscraper.web.api import (
     verdicts,
     watchlist,
 )
+from ctiscraper.web.asked import QUESTIONS_A_MINUTE
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.compression import Compression
 from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
@@ -76,6 +78,7 @@ from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import installation as installation_pages
 from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import questions as question_pages
 from ctiscraper.web.pages import scoreboard as scoreboard_page
 from ctiscraper.web.pages import searches as search_pages
 from ctiscraper.web.pages import sources as source_pages
@@ -114,6 +117,7 @@ _RESOURCES = (
     accounting,
     operations,
     queue,
+    questions,
     installation,
     users,
     tokens,
@@ -126,6 +130,7 @@ _PAGES = (
     feeds,
     annotation_forms,
     triage_forms,
+    question_pages,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -217,6 +222,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
+    app.state.questions = Allowance(QUESTIONS_A_MINUTE, 60.0)
     app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
     app.state.retention = Recent[RetentionReport](SCORES_SECONDS)
     app.state.scores = Recent[Scoreboard](SCORES_SECONDS)

@@ -33,7 +33,9 @@ from ctiscraper.db.story_pages import StoryPages
 from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.errors import UnavailableError
 from ctiscraper.identity import Principal
+from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
+from ctiscraper.questions import Questions
 from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.scoring import Scoring
 from ctiscraper.shown_settings import ShownSetting
@@ -66,7 +68,7 @@ class WebServices:
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
     in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
     `hops` say of who asks is believed. `provider` is whom people log in by, or `balancer` before
-    whom they did.
+    whom they did. Without `meaning` and `questions` words are all that is searched by.
     """
 
     database: Database
@@ -88,6 +90,8 @@ class WebServices:
     hops: tuple[IPv4Network | IPv6Network, ...] = ()
     provider: Provider | None = None
     balancer: LoadBalancer | None = None
+    meaning: Meaning | None = None
+    questions: Questions | None = None
 
 
 def services_of(request: Request) -> WebServices:
