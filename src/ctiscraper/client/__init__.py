@@ -8,6 +8,7 @@ from ctiscraper.client.dashboard import DashboardCalls
 from ctiscraper.client.entities import EntitiesCalls
 from ctiscraper.client.events import EventsCalls
 from ctiscraper.client.operations import OperationsCalls
+from ctiscraper.client.questions import QuestionsCalls
 from ctiscraper.client.queue import QueueCalls
 from ctiscraper.client.searches import SearchesCalls
 from ctiscraper.client.sources import SourcesCalls
@@ -38,6 +39,7 @@ class Client(
     WatchlistCalls,
     AccountingCalls,
     OperationsCalls,
+    QuestionsCalls,
     UsersCalls,
     AccessCalls,
 ):

@@ -16,6 +16,7 @@ from ctiscraper.wording import stems_of
 
 MOST_NEAR, MOST_WORDED = 40, 20
 _OF_ONE_ARTICLE = 3
+_FEWEST_WORDS = 2
 _LONGEST_TEXT = 400_000
 _TOKENS = re.compile(r"\S+")
 # Chains of a technical word stay together: addresses, versions, paths.
@@ -138,7 +139,9 @@ async def _worded(conn: Conn, query: ArticleQuery, question: Question) -> list[_
             for one in cut(text, [token.start() for token in _TOKENS.finditer(text)])
         ]
         scored = [(len(stems & stems_of(text[one.start : one.end])), one) for one in places]
-        if scored and (top := max(scored, key=lambda one: (one[0], -one[1].start)))[0]:
+        top = max(scored, key=lambda one: (one[0], -one[1].start), default=None)
+        # One word of several is had by chance.
+        if top is not None and top[0] >= min(_FEWEST_WORDS, len(stems)):
             best.append(top)
     best.sort(key=lambda one: -one[0])
     return [place for _, place in best]

@@ -120,8 +120,8 @@ class ArticleParameters(ArticleFilters, FormParameters):
 
     cursor: Cursor | None = None
     limit: Limit = 50
-    mode: Mode = Field(
-        Mode.WORDS,
+    mode: Literal["words", "meaning", "both"] = Field(
+        "words",
         description="what `q` goes by: its words, its meaning (at most 200 articles, nearest "
         "first), or both ranks fused; its fields narrow either way",
     )

@@ -54,7 +54,7 @@ async def list_articles(request: Request) -> Response:
     parameters, who = read_parameters(request, ArticleParameters), who_asks(request)
     query = of_reader(parameters.query(), who)
     articles = Articles(services_of(request).database)
-    if parameters.mode is not Mode.WORDS:
+    if parameters.mode != "words":
         return await _by_meaning(request, query, parameters)
     form = parameters.form(request)
     if form is not Format.JSON:
@@ -81,19 +81,17 @@ async def _by_meaning(
 ) -> Response:
     """What is near in meaning, in any form. Raises UnavailableError, QueryError and ModelError."""
     meaning = await meaning_of(services_of(request))
-    form = parameters.form(request)
+    form, mode = parameters.form(request), Mode(parameters.mode)
 
     async def ask(cursor: str | None, limit: int) -> tuple[Sequence[ArticleSummary], str | None]:
-        page = await meaning.page(query, parameters.mode, cursor=cursor, limit=limit)
+        page = await meaning.page(query, mode, cursor=cursor, limit=limit)
         return page.articles, page.next
 
     if form is not Format.JSON:
         most = parameters.limit if "limit" in parameters.model_fields_set else None
         export = Export.of(parameters, form, "articles")
         return await streamed(ARTICLES, ask, export, cursor=parameters.cursor, most=most)
-    page = await meaning.page(
-        query, parameters.mode, cursor=parameters.cursor, limit=parameters.limit
-    )
+    page = await meaning.page(query, mode, cursor=parameters.cursor, limit=parameters.limit)
     return tagged(request, encoded(page))
 
 
