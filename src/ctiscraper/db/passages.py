@@ -134,6 +134,16 @@ class Passages:
         async with self._database.connection() as conn:
             return await _known(conn, name, version)
 
+    async def is_waited_for(self, model: VectorModel | None) -> bool:
+        """Whether any text has no passages by a model; None is one that has made none yet."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                f"SELECT EXISTS (SELECT 1 {_MISSING})",  # type: ignore[arg-type]  # a constant
+                {"model": model.id if model else 0, "from": 0, "to": 2**63 - 1},
+            )
+            row = await cursor.fetchone()
+        return row == (True,)
+
     async def claim(
         self, model: VectorModel, owner: UUID, walk: Walk, *, limit: int
     ) -> list[WaitingText]:

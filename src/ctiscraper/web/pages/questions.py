@@ -77,6 +77,7 @@ async def _page(
             "asked": asked,
             "answer": answer,
             "passages": shown(answer.passages) if answer else (),
+            "sentences": answer.sentences if answer else (),
             "said": said_of(answer) if answer else (),
             "progress": progress,
             "by_meaning": meaning.embedding is not None,
