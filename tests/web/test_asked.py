@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ from test_questions import PLUM, QUESTION, QUOTE, Model, sentences
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
+FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
 UGLY = "<script>alert(1)</script> & \u202ereversed"
 
 
@@ -39,20 +41,24 @@ async def served(app: FastAPI) -> FastAPI:
 async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> None:
     empty = (await client.get("/ask")).text
     assert "Ask the collection" in empty
-    answer = await client.post("/ask", data={"question": QUESTION, "source": "", "tier": ""})
+    answer = await client.post(
+        "/ask", content=urlencode({"question": QUESTION, "source": "", "tier": ""}), headers=FORM
+    )
     assert answer.status_code == 200, answer.text
     assert "Plum steals session cookies." in answer.text
     assert "Invented." not in answer.text
     assert "One sentence of the model had no proof" in answer.text
     assert "<script>alert" not in answer.text
-    nothing = await client.post("/ask", data={"question": "Best lasagne recipe?"})
+    nothing = await client.post(
+        "/ask", content=urlencode({"question": "Best lasagne recipe?"}), headers=FORM
+    )
     assert "Nothing in the collection answers this." in nothing.text
 
 
 @pytest.mark.usefixtures("served")
 async def test_the_answer_streams(client: httpx2.AsyncClient) -> None:
     for address, form in (
-        ("/ask/stream", {"data": {"question": QUESTION}}),
+        ("/ask/stream", {"content": urlencode({"question": QUESTION}), "headers": FORM}),
         ("/api/v1/questions/stream", {"json": {"question": QUESTION}}),
     ):
         answer = await client.post(address, **form)  # type: ignore[arg-type]  # a form or JSON
