@@ -14,7 +14,9 @@ from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.links import Links
+from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.packs import Packs
+from ctiscraper.db.passages import Passages
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import FolderStore
 from ctiscraper.db.raw_outbox import OutboxStore
@@ -25,8 +27,10 @@ from ctiscraper.db.store import Store
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.touched import Touched
 from ctiscraper.detecting import Detections, open_sandbox
+from ctiscraper.embedding import BuiltinEmbedder, Embedding, ServedEmbedder
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
+from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
 from ctiscraper.model_use import model_use
@@ -36,6 +40,7 @@ from ctiscraper.models.openai import OpenAI
 from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
+from ctiscraper.questions import Questions
 from ctiscraper.recognition import Recognition
 from ctiscraper.reference import Reference
 from ctiscraper.rehearsal import Rehearsals
@@ -43,10 +48,12 @@ from ctiscraper.sandbox import Sandbox
 from ctiscraper.scoring import Scoring
 from ctiscraper.scouting import Scout
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.tlp import Tlp
 from ctiscraper.tracing import exporting
 
 if TYPE_CHECKING:
     from ctiscraper.db.raw_s3 import S3Store
+    from ctiscraper.embed.embedder import Embedder
 
 
 # Some hours of collecting; what does not fit is refunded and tried again.
@@ -211,3 +218,60 @@ def _s3_store(settings: Settings, bucket: str, prefix: str) -> "S3Store":
         kms_key=settings.s3_kms_key,
     )
     return store
+
+
+@asynccontextmanager
+async def open_meaning(
+    settings: Settings, database: Database, *, threads: int = 1
+) -> AsyncIterator[Meaning]:
+    """Yield what searches by meaning, or by words alone where no model of vectors is set.
+
+    Nothing of a model is loaded before it is needed. Raises SettingsError.
+    """
+    folder = settings.models_dir
+    if settings.embedding == "none":
+        yield Meaning(database, None, Nearest())
+        return
+    if settings.embedding == "builtin":
+        embedder: Embedder = BuiltinEmbedder(folder, threads=threads)
+        yield Meaning(database, Embedding(Passages(database), embedder), Nearest())
+        return
+    server = model_server(settings)
+    if server is None:
+        raise SettingsError(
+            f"CTISCRAPER_EMBEDDING names the model {settings.embedding}, and no server has it: "
+            "set CTISCRAPER_MODEL_URL too, or leave it at builtin"
+        )
+    async with _closing(server):
+        embedder = ServedEmbedder(server, settings.embedding)
+        yield Meaning(database, Embedding(Passages(database), embedder), Nearest())
+
+
+@asynccontextmanager
+async def open_questions(settings: Settings, meaning: Meaning) -> AsyncIterator[Questions]:
+    """Yield what answers questions, by passages alone where no model is set.
+
+    Raises SettingsError.
+    """
+    server = model_server(settings) if settings.model else None
+    if server is None:
+        yield Questions(meaning=meaning)
+        return
+    async with _closing(server):
+        yield Questions(
+            meaning=meaning,
+            server=server,
+            model=settings.model,
+            seconds=settings.model_seconds,
+            context_tokens=settings.model_context,
+            ceiling=Tlp(settings.model_tlp),
+        )
+
+
+@asynccontextmanager
+async def _closing(server: ModelServer) -> AsyncIterator[None]:
+    """Close a server's connections in the end."""
+    try:
+        yield
+    finally:
+        await server.close()

@@ -337,6 +337,11 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         return f"{AGENT}/{__version__} ({contact})"
 
     @property
+    def models_dir(self) -> Path:
+        """The folder of what was made of the model of vectors that comes along."""
+        return self.data_dir / "models"
+
+    @property
     def raw_dir(self) -> Path:
         """The folder of the raw store."""
         return self.data_dir / "raw"
@@ -390,7 +395,7 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         )
 
     def model_key(self) -> str:
-        """Return the key for the server of models, if one is set. Raises SettingsError."""
+        """Return the key for the server of models, empty for none. Raises SettingsError."""
         if self.model_key_file is None:
             return ""
         try:

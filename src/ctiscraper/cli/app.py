@@ -30,6 +30,8 @@ PLACES = {
     "sources": "ctiscraper.cli.sources:app",
     "articles": "ctiscraper.cli.articles:app",
     "search": "ctiscraper.cli.articles:search",
+    "ask": "ctiscraper.cli.ask:ask",
+    "embed": "ctiscraper.cli.embed:embed",
     "indicators": "ctiscraper.cli.entities:indicators",
     "indicator": "ctiscraper.cli.entities:indicator",
     "techniques": "ctiscraper.cli.techniques:techniques",

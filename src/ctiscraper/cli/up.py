@@ -18,7 +18,7 @@ from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey, Wor
 from ctiscraper.cli.output import counted, print_facts, print_json, print_lines
 from ctiscraper.cli.setting_up import print_setup, setup_address
 from ctiscraper.cli.stopping import until_signal
-from ctiscraper.cli.web import Host, entrance_of, url_of, web_services
+from ctiscraper.cli.web import Host, entrance_of, url_of, web_services, with_meaning
 from ctiscraper.collect.catalog import default_catalog, load_catalog
 from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
@@ -173,7 +173,8 @@ async def _everything(start: Start) -> int:
         )
         added = await services.sources.seed(tuple(start.catalog))
         since = await ProgressBoard(services.database).now()
-        app = create_app(web_services(services, SilentBell()))
+        served = web_services(services, SilentBell())
+        app = create_app(await with_meaning(stack, served, settings))
         serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         size = settings.workers if start.collect else 0
         crew = Crew(

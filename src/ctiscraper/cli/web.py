@@ -1,6 +1,7 @@
 """`web`: the pages and the API alone, for a machine where others collect."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from ctiscraper import __version__
 from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
 from ctiscraper.access.sealing import Sealer, read_keys
-from ctiscraper.bootstrap import Services, open_services
+from ctiscraper.bootstrap import Services, open_meaning, open_questions, open_services
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey
 from ctiscraper.cli.output import print_facts, print_json
@@ -67,11 +68,21 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
             print_json({"event": "ready", "url": url, "postgresql": engine.facts.version})
         else:
             print_facts([("CTIScraper", __version__), ("Reading", url)])
-        app = create_app(web_services(services, bell))
+        served = await with_meaning(stack, web_services(services, bell), settings)
+        app = create_app(served)
         serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         access = await stack.enter_async_context(alongside(watch_access(settings, engine.conninfo)))
         await until_one_ends(serving, access)
     return 0
+
+
+async def with_meaning(
+    stack: AsyncExitStack, served: WebServices, settings: Settings
+) -> WebServices:
+    """Return the same with what searches by meaning and answers. Raises SettingsError."""
+    meaning = await stack.enter_async_context(open_meaning(settings, served.database))
+    questions = await stack.enter_async_context(open_questions(settings, meaning))
+    return replace(served, meaning=meaning, questions=questions)
 
 
 def entrance_of(settings: Settings) -> Entrance:

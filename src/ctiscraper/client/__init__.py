@@ -10,6 +10,7 @@ from ctiscraper.client.entities import EntitiesCalls
 from ctiscraper.client.events import EventsCalls
 from ctiscraper.client.models import ModelsCalls
 from ctiscraper.client.operations import OperationsCalls
+from ctiscraper.client.questions import QuestionsCalls
 from ctiscraper.client.queue import QueueCalls
 from ctiscraper.client.searches import SearchesCalls
 from ctiscraper.client.sources import SourcesCalls
@@ -42,6 +43,7 @@ class Client(
     DetectionsCalls,
     AccountingCalls,
     OperationsCalls,
+    QuestionsCalls,
     UsersCalls,
     AccessCalls,
 ):

@@ -199,5 +199,9 @@ Tier: TypeAlias = Literal["premium", "standard", "basic"]
 """How much a source matters; sets interval bounds, order, budget and weight."""
 
 
+Tlp: TypeAlias = Literal["clear", "green", "amber", "amber+strict", "red"]
+"""Traffic Light Protocol 2.0 marking (FIRST); the later ones are more guarded."""
+
+
 VerdictInput: TypeAlias = Literal["malicious", "suspicious", "mentioned", "benign"]
 """What a value that stands in a text is held to be; nothing is ever left out for it."""

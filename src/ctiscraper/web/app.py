@@ -32,6 +32,7 @@ from ctiscraper.web.api import (
     installation,
     lookup,
     operations,
+    questions,
     queue,
     reading,
     scoreboard,
@@ -45,6 +46,7 @@ from ctiscraper.web.api import (
     verdicts,
     watchlist,
 )
+from ctiscraper.web.asked import QUESTIONS_A_MINUTE
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.compression import Compression
 from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
@@ -80,6 +82,7 @@ from ctiscraper.web.pages import installation as installation_pages
 from ctiscraper.web.pages import models as model_pages
 from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import questions as question_pages
 from ctiscraper.web.pages import scoreboard as scoreboard_page
 from ctiscraper.web.pages import searches as search_pages
 from ctiscraper.web.pages import sources as source_pages
@@ -120,6 +123,7 @@ _RESOURCES = (
     accounting,
     operations,
     queue,
+    questions,
     installation,
     users,
     tokens,
@@ -133,6 +137,7 @@ _PAGES = (
     annotation_forms,
     model_pages,
     triage_forms,
+    question_pages,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -225,6 +230,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
+    app.state.questions = Allowance(QUESTIONS_A_MINUTE, 60.0)
     app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
     app.state.retention = Recent[RetentionReport](SCORES_SECONDS)
     app.state.scores = Recent[Scoreboard](SCORES_SECONDS)

@@ -36,7 +36,9 @@ from ctiscraper.db.verdicts import Verdicts
 from ctiscraper.detecting import Detections
 from ctiscraper.errors import UnavailableError
 from ctiscraper.identity import Principal
+from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
+from ctiscraper.questions import Questions
 from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.scoring import Scoring
 from ctiscraper.shown_settings import ShownSetting
@@ -71,7 +73,8 @@ class WebServices:
     in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
     `hops` say of who asks is believed. `provider` is whom people log in by, or `balancer` before
     whom they did. With `require_second_factor` no password alone lets anybody in. `models` says
-    which language model is asked, None where there is none.
+    which language model is asked, None where there is none; without `meaning` and `questions`
+    words are all that is searched by.
     """
 
     database: Database
@@ -96,6 +99,8 @@ class WebServices:
     balancer: LoadBalancer | None = None
     require_second_factor: bool = False
     models: ModelUse | None = None
+    meaning: Meaning | None = None
+    questions: Questions | None = None
 
 
 def services_of(request: Request) -> WebServices:

@@ -92,6 +92,8 @@ _API: Mapping[str, Rule] = {
     "GET /techniques": _READ,
     "GET /techniques/layer": _EXPORT,
     "POST /lookup": _READ,
+    "POST /questions": _READ,
+    "POST /questions/stream": _READ,
     "GET /verdicts": _READ,
     "POST /verdicts": _VERDICT,
     "DELETE /verdicts/{verdict_id}": _VERDICT,
@@ -190,6 +192,9 @@ _PAGES: Mapping[str, Rule] = {
     # The token in their address decides.
     "GET /feeds/{token}.atom": _ANYONE,
     "GET /feeds/{token}.json": _ANYONE,
+    "GET /ask": _READ,
+    "POST /ask": _READ,
+    "POST /ask/stream": _READ,
     "GET /indicators": _READ,
     "GET /indicators/{entity_id}": _READ,
     "POST /indicators/lookup": _READ,

@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261127_1010"
-down_revision = "20261127_0430"
+down_revision = "20261127_1000"
 branch_labels = None
 depends_on = None
 
