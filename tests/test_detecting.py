@@ -133,8 +133,8 @@ async def test_drafts_that_a_new_text_does_not_give_go_unless_somebody_touched_t
 
 async def test_lists_are_narrowed_and_paged(detections: Detections) -> None:
     made = (await detections.draft(1, by="ann")).detections
-    seen = []
-    cursor = None
+    seen: list[int] = []
+    cursor: str | None = None
     for _ in range(len(made)):
         page = await detections.drafts.page(DetectionQuery(), cursor=cursor, limit=1)
         seen.extend(one.id for one in page.detections)

@@ -54,5 +54,5 @@ def report(**changes: object) -> Material:
         trace("registry_key", "HKLM\\SOFTWARE\\AclHost\\Config\\Beacon"),
         trace("domain", "evil.example", verdict="malicious"),
         trace("file_path", "C:\\ProgramData\\AclHost\\AclNums.dll"),
-        **changes,
+        **changes,  # type: ignore[arg-type]  # a builder
     )

@@ -19,7 +19,8 @@ from detect.material import COMMAND, TEXT
 from people import person, token_of
 from web import claims
 from web.shelf import Shelf
-from web.test_login import PASSWORD, SAME_SITE, hidden, lost_session, post, user
+from web.signing import PASSWORD, SAME_SITE, hidden, post, user
+from web.test_login import lost_session
 from web.test_pages import FORM, attribute, page, words
 
 HOSTILE = "<script>alert(1)</script>"

@@ -73,7 +73,7 @@ async def test_axe_finds_nothing_and_nothing_hangs_over(
     scheme: str,
 ) -> None:
     look = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
-    context = await browser.new_context(**{**signed_in, **look})  # type: ignore[arg-type]  # options
+    context = await browser.new_context(**{**signed_in, **look})
     page = await context.new_page()
     watch = Watch(page, site)
     await page.goto(drafted)
