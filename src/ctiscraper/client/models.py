@@ -7,10 +7,10 @@ from ctiscraper.client.models_types import (
     AnalysisRow,
     AnalysisState,
     ArticleAnalyses,
-    AskIn,
     Compared,
     JudgementIn,
     ModelReport,
+    QuestionIn,
     TaskName,
 )
 from ctiscraper.client.shared_types import Counted
@@ -50,7 +50,7 @@ class ModelsCalls(Transport):
             "POST",
             f"/articles/{path_part(article_id)}/analyses",
             ArticleAnalyses,
-            body=AskIn(tasks=tasks, model=model, again=again),
+            body=QuestionIn(tasks=tasks, model=model, again=again),
         )
 
     def compare_models(
