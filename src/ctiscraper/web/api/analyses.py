@@ -14,9 +14,9 @@ from ctiscraper.model_views import (
 )
 from ctiscraper.web.analysis_schemas import (
     AnalysisParameters,
-    QuestionIn,
     CompareParameters,
     JudgementIn,
+    QuestionIn,
 )
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
