@@ -137,8 +137,10 @@ async def test_pages_of_models_are_whole_and_accessible(
     shelf.run(
         "INSERT INTO model_evaluation (model, result) VALUES ('small', %s)",
         (
-            '{"set": "1", "tasks": [{"task": "summary", "asked": 9, "valid": 0.9,'
-            ' "faithful": 1.0, "f1": 0.31, "median_seconds": 2.4}]}',
+            (
+                '{"set": "1", "tasks": [{"task": "summary", "asked": 9, "valid": 0.9,'
+                ' "faithful": 1.0, "f1": 0.31, "median_seconds": 2.4}]}'
+            ),
         ),
     )
     context = await browser.new_context(
