@@ -282,6 +282,7 @@ def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> N
         "roles": "db",
         "web": "web",
         "worker": "worker",
+        "model-worker": "model-worker",
         "beat": "beat",
     }
     assert set(commands.values()) <= set(PLACES)

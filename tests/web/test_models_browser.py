@@ -135,8 +135,13 @@ async def test_pages_of_models_are_whole_and_accessible(
         " SELECT current_date, source_id, 'small', 2, 100, 20, 0.5 FROM article"
     )
     shelf.run(
-        "INSERT INTO model_evaluation (model, result) VALUES ('small', "
-        '\'{"faithful": 1, "valid": 0.9, "techniques_f1": 0.31, "seconds": 2.4}\')'
+        "INSERT INTO model_evaluation (model, result) VALUES ('small', %s)",
+        (
+            (
+                '{"set": "1", "tasks": [{"task": "summary", "asked": 9, "valid": 0.9,'
+                ' "faithful": 1.0, "f1": 0.31, "median_seconds": 2.4}]}'
+            ),
+        ),
     )
     context = await browser.new_context(
         **signed_in,

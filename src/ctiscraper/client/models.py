@@ -7,11 +7,11 @@ from ctiscraper.client.models_types import (
     AnalysisRow,
     AnalysisState,
     ArticleAnalyses,
-    AskIn,
     Compared,
     JudgementIn,
     ModelReport,
     TaskName,
+    ctiscraper__web__analysis_schemas__QuestionIn,
 )
 from ctiscraper.client.shared_types import Counted
 from ctiscraper.client.transport import Transport, path_part
@@ -50,7 +50,9 @@ class ModelsCalls(Transport):
             "POST",
             f"/articles/{path_part(article_id)}/analyses",
             ArticleAnalyses,
-            body=AskIn(tasks=tasks, model=model, again=again),
+            body=ctiscraper__web__analysis_schemas__QuestionIn(
+                tasks=tasks, model=model, again=again
+            ),
         )
 
     def compare_models(

@@ -128,20 +128,6 @@ class ArticleAnalyses(Struct, frozen=True, kw_only=True):
     analyses: tuple[AnalysisView, ...]
 
 
-TaskName: TypeAlias = Literal[
-    "summary", "key_points", "relations", "techniques", "detections", "relevance", "title"
-]
-"""What a model can be asked of an article."""
-
-
-class AskIn(Struct, frozen=True, kw_only=True):
-    """What a model is to do; without a model it is the one that is configured."""
-
-    tasks: tuple[TaskName, ...]
-    model: str | UnsetType = UNSET
-    again: bool | UnsetType = UNSET
-
-
 class ComparedTask(Struct, frozen=True, kw_only=True):
     """What two models made of an article by one task; None where one was not asked."""
 
@@ -249,3 +235,17 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     evaluations: tuple[EvaluationView, ...]
     good: int
     bad: int
+
+
+TaskName: TypeAlias = Literal[
+    "summary", "key_points", "relations", "techniques", "detections", "relevance", "title"
+]
+"""What a model can be asked of an article."""
+
+
+class ctiscraper__web__analysis_schemas__QuestionIn(Struct, frozen=True, kw_only=True):
+    """What a model is to do; without a model it is the one that is configured."""
+
+    tasks: tuple[TaskName, ...]
+    model: str | UnsetType = UNSET
+    again: bool | UnsetType = UNSET

@@ -14,9 +14,9 @@ from ctiscraper.model_views import (
 )
 from ctiscraper.web.analysis_schemas import (
     AnalysisParameters,
-    AskIn,
     CompareParameters,
     JudgementIn,
+    QuestionIn,
 )
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
@@ -52,7 +52,7 @@ async def list_article_analyses(
     summary="Have a model asked about an article",
 )
 async def ask_model(
-    request: Request, desk: DeskDep, actor: ActorDep, article_id: ArticleId, given: AskIn
+    request: Request, desk: DeskDep, actor: ActorDep, article_id: ArticleId, given: QuestionIn
 ) -> Response:
     """It is asked before what waits by itself; what was asked before is not asked twice."""
     numbers = await desk.ask(
