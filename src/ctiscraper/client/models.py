@@ -3,6 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from ctiscraper.client.models_types import (
+    AnalysisAsked,
     AnalysisPage,
     AnalysisRow,
     AnalysisState,
@@ -11,7 +12,6 @@ from ctiscraper.client.models_types import (
     JudgementIn,
     ModelReport,
     TaskName,
-    ctiscraper__web__analysis_schemas__QuestionIn,
 )
 from ctiscraper.client.shared_types import Counted
 from ctiscraper.client.transport import Transport, path_part
@@ -50,9 +50,7 @@ class ModelsCalls(Transport):
             "POST",
             f"/articles/{path_part(article_id)}/analyses",
             ArticleAnalyses,
-            body=ctiscraper__web__analysis_schemas__QuestionIn(
-                tasks=tasks, model=model, again=again
-            ),
+            body=AnalysisAsked(tasks=tasks, model=model, again=again),
         )
 
     def compare_models(

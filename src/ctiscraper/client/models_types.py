@@ -5,6 +5,20 @@ from typing import Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
+TaskName: TypeAlias = Literal[
+    "summary", "key_points", "relations", "techniques", "detections", "relevance", "title"
+]
+"""What a model can be asked of an article."""
+
+
+class AnalysisAsked(Struct, frozen=True, kw_only=True):
+    """What a model is to do; without a model it is the one that is configured."""
+
+    tasks: tuple[TaskName, ...]
+    model: str | UnsetType = UNSET
+    again: bool | UnsetType = UNSET
+
+
 AnalysisState: TypeAlias = Literal["pending", "running", "done", "failed", "cancelled"]
 """Where an analysis stands."""
 
@@ -235,17 +249,3 @@ class ModelReport(Struct, frozen=True, kw_only=True):
     evaluations: tuple[EvaluationView, ...]
     good: int
     bad: int
-
-
-TaskName: TypeAlias = Literal[
-    "summary", "key_points", "relations", "techniques", "detections", "relevance", "title"
-]
-"""What a model can be asked of an article."""
-
-
-class ctiscraper__web__analysis_schemas__QuestionIn(Struct, frozen=True, kw_only=True):
-    """What a model is to do; without a model it is the one that is configured."""
-
-    tasks: tuple[TaskName, ...]
-    model: str | UnsetType = UNSET
-    again: bool | UnsetType = UNSET

@@ -15,7 +15,7 @@ ClaimNumber = Annotated[int, Field(ge=1, le=1000)]
 Note = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
-class QuestionIn(BaseModel):
+class AnalysisAsked(BaseModel):
     """What a model is to do; without a model it is the one that is configured."""
 
     model_config = ConfigDict(extra="forbid")

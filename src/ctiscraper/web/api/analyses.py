@@ -13,10 +13,10 @@ from ctiscraper.model_views import (
     ModelReport,
 )
 from ctiscraper.web.analysis_schemas import (
+    AnalysisAsked,
     AnalysisParameters,
     CompareParameters,
     JudgementIn,
-    QuestionIn,
 )
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
@@ -52,7 +52,7 @@ async def list_article_analyses(
     summary="Have a model asked about an article",
 )
 async def ask_model(
-    request: Request, desk: DeskDep, actor: ActorDep, article_id: ArticleId, given: QuestionIn
+    request: Request, desk: DeskDep, actor: ActorDep, article_id: ArticleId, given: AnalysisAsked
 ) -> Response:
     """It is asked before what waits by itself; what was asked before is not asked twice."""
     numbers = await desk.ask(
