@@ -61,7 +61,7 @@ async def test_the_answer_streams(client: httpx2.AsyncClient) -> None:
         ("/ask/stream", {"content": urlencode({"question": QUESTION}), "headers": FORM}),
         ("/api/v1/questions/stream", {"json": {"question": QUESTION}}),
     ):
-        answer = await client.post(address, **form)  # type: ignore[arg-type]  # a form or JSON
+        answer = await client.post(address, **form)
         assert answer.headers["content-type"].startswith("text/event-stream")
         events = [one.split("\n", 1) for one in answer.text.split("\n\n") if one]
         assert [name for name, _ in events] == [

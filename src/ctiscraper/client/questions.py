@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import UNSET, UnsetType
 
-from ctiscraper.client.questions_types import Answer, QuestionIn
+from ctiscraper.client.questions_types import Answer, QuestionAsked
 from ctiscraper.client.shared_types import Tier
 from ctiscraper.client.transport import Transport
 
@@ -35,7 +35,7 @@ class QuestionsCalls(Transport):
             "POST",
             "/questions",
             Answer,
-            body=QuestionIn(
+            body=QuestionAsked(
                 question=question,
                 source=source,
                 tier=tier,
@@ -67,7 +67,7 @@ class QuestionsCalls(Transport):
             "POST",
             "/questions/stream",
             bytes,
-            body=QuestionIn(
+            body=QuestionAsked(
                 question=question,
                 source=source,
                 tier=tier,

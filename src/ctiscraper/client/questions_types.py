@@ -56,7 +56,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
-class QuestionIn(Struct, frozen=True, kw_only=True):
+class QuestionAsked(Struct, frozen=True, kw_only=True):
     """A question, and which articles may answer it."""
 
     question: str

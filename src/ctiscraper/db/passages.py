@@ -138,7 +138,7 @@ class Passages:
         """Whether any text has no passages by a model; None is one that has made none yet."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                f"SELECT EXISTS (SELECT 1 {_MISSING})",  # type: ignore[arg-type]  # a constant
+                f"SELECT EXISTS (SELECT 1 {_MISSING})",
                 {"model": model.id if model else 0, "from": 0, "to": 2**63 - 1},
             )
             row = await cursor.fetchone()

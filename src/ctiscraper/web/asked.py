@@ -38,7 +38,7 @@ _encoder = msgspec.json.Encoder()
 log = structlog.get_logger()
 
 
-class QuestionIn(BaseModel):
+class QuestionAsked(BaseModel):
     """A question, and which articles may answer it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -109,14 +109,14 @@ async def asking_allowed(request: Request) -> None:
         )
 
 
-def streamed_answer(questions: Questions, asked: QuestionIn) -> StreamingResponse:
+def streamed_answer(questions: Questions, asked: QuestionAsked) -> StreamingResponse:
     """Return an answer as server-sent events: `passages`, each `sentence`, then `answer`."""
     return StreamingResponse(
         _events(questions, asked), headers=_HEADERS, media_type="text/event-stream"
     )
 
 
-async def _events(questions: Questions, asked: QuestionIn) -> AsyncIterator[bytes]:
+async def _events(questions: Questions, asked: QuestionAsked) -> AsyncIterator[bytes]:
     queue: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def passages(found: tuple[RetrievedPassage, ...]) -> None:

@@ -7,7 +7,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ctiscraper.questions import Answer
 from ctiscraper.web.answers import JsonAnswer
-from ctiscraper.web.asked import QuestionIn, QuestionsDep, asking_allowed, streamed_answer
+from ctiscraper.web.asked import QuestionAsked, QuestionsDep, asking_allowed, streamed_answer
 from ctiscraper.web.guarded import GuardedRoute
 
 router = APIRouter(prefix="/questions", tags=["questions"], route_class=GuardedRoute)
@@ -23,7 +23,7 @@ _BUSY: dict[int | str, dict[str, Any]] = {429: {"description": "Too many questio
     dependencies=_ALLOWED,
     summary="Ask the collection",
 )
-async def ask_question(questions: QuestionsDep, asked: QuestionIn) -> Response:
+async def ask_question(questions: QuestionsDep, asked: QuestionAsked) -> Response:
     """Each sentence cites one of `passages`, counted from 1, and quotes it literally.
 
     `state` is `answered`; `refused` where nothing in the collection answers; `passages` where no
@@ -43,7 +43,7 @@ async def ask_question(questions: QuestionsDep, asked: QuestionIn) -> Response:
     dependencies=_ALLOWED,
     summary="Ask the collection, and be answered while the answer comes",
 )
-async def stream_answer(questions: QuestionsDep, asked: QuestionIn) -> Response:
+async def stream_answer(questions: QuestionsDep, asked: QuestionAsked) -> Response:
     """Server-sent events: `passages`, each `sentence` once it is proved, then `answer`.
 
     `fault` comes in place of `answer` where there is none.

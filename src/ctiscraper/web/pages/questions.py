@@ -10,7 +10,7 @@ from ctiscraper.questions import LONGEST_QUESTION, Answer
 from ctiscraper.types import Tier
 from ctiscraper.web.asked import (
     MeaningDep,
-    QuestionIn,
+    QuestionAsked,
     QuestionsDep,
     asking_allowed,
     said_of,
@@ -50,7 +50,7 @@ async def answer_page(
     request: Request, questions: QuestionsDep, meaning: MeaningDep, overview: OverviewDep
 ) -> Response:
     """The page with its answer, for browsers without scripts."""
-    asked = await read_form(request, QuestionIn)
+    asked = await read_form(request, QuestionAsked)
     answer = await questions.ask(asked.question, asked.query(), passages_only=asked.passages_only)
     return await _page(request, questions, meaning, overview, asked, answer)
 
@@ -58,7 +58,7 @@ async def answer_page(
 @router.post("/stream", dependencies=_ALLOWED)
 async def answer_events(request: Request, questions: QuestionsDep) -> Response:
     """The answer while it comes."""
-    return streamed_answer(questions, await read_form(request, QuestionIn))
+    return streamed_answer(questions, await read_form(request, QuestionAsked))
 
 
 async def _page(
@@ -66,7 +66,7 @@ async def _page(
     questions: QuestionsDep,
     meaning: MeaningDep,
     overview: OverviewDep,
-    asked: QuestionIn | None,
+    asked: QuestionAsked | None,
     answer: Answer | None,
 ) -> Response:
     progress = await meaning.embedding.progress() if meaning.embedding is not None else None
