@@ -23,6 +23,7 @@ from ctiscraper.db.migrate import upgrade
 from ctiscraper.tasks.valkey import EmbeddedValkey
 from logs import own_logs
 from servers import VARIABLE, chosen_binaries, reachable_folder
+from small_model import running_model
 
 # What the tests start as an operator would has the same server.
 if VARIABLE in os.environ:
@@ -150,6 +151,13 @@ async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
     """A Redis of this test's own."""
     async with EmbeddedValkey(tmp_path / "valkey") as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def small_model(shared_tmp: Path) -> Iterator[str]:
+    """The address of a real small model that speaks Ollama's API and OpenAI's routes."""
+    with running_model(shared_tmp) as address:
+        yield address
 
 
 def _administer(conninfo: str, statement: sql.Composed) -> None:

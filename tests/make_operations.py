@@ -8,6 +8,7 @@ from ctiscraper.operations import (
     Enriching,
     Flow,
     HostsState,
+    Modelling,
     Operations,
     Standing,
     TierWork,
@@ -70,6 +71,15 @@ def work(**changes: object) -> Work:
         flow=flow(),
         standing=Standing(dead=0, failed=0, filtered=0),
         enriching=Enriching(waiting=0, failed=0, oldest_seconds=0.0),
+        modelling=Modelling(
+            waiting=0,
+            running=0,
+            failed=0,
+            oldest_seconds=0.0,
+            tokens_today=0,
+            cost_today=0.0,
+            faults={"timeout": 1},
+        ),
         traffic=Traffic(
             requests=0,
             requests_day=0,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "reference" / "behaviours.md"
-NUMBERS = [*range(1, 77), 86]
+NUMBERS = [*range(1, 87)]
 
 ROW = re.compile(r"^\| (\d+) \| (.+?) \| (.+?) \|$", re.MULTILINE)
 NAMED = re.compile(r"`([^`]+)`")

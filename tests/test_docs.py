@@ -99,7 +99,7 @@ def test_links_of_the_front_documents_lead_somewhere() -> None:
 
 def test_every_exit_code_and_command_is_documented() -> None:
     codes = re.findall(r"^\| (\d+) \|", read("reference/exit-codes.md"), flags=re.MULTILINE)
-    commands = set(re.findall(r"^\| `(\w+)", read("reference/cli.md"), flags=re.MULTILINE))
+    commands = set(re.findall(r"^\| `([\w-]+)", read("reference/cli.md"), flags=re.MULTILINE))
 
     assert [int(code) for code in codes] == [code.value for code in Exit]
     assert set(PLACES) <= commands

@@ -153,19 +153,24 @@ def test_the_address_of_the_storage_comes_from_settings_alone() -> None:
 
 
 def test_the_client_is_made_with_the_operators_policy_alone() -> None:
-    """Who collects, the doctor that sees whether sites answer, and updates of reference data."""
-    makers = {
-        str(module.relative_to(SOURCE)): ast.unparse(node.args[0])
-        for module in SOURCE.rglob("*.py")
-        for node in ast.walk(ast.parse(module.read_text("utf-8")))
-        if isinstance(node, ast.Call)
-        and dotted(node.func).rpartition(".")[2] == "Client"
-        and "ctiscraper.http" in module.read_text("utf-8")
+    """Who collects, the doctor, updates; the server of models under one for it alone."""
+    makers: dict[str, set[str]] = {}
+    for module in SOURCE.rglob("*.py"):
+        text = module.read_text("utf-8")
+        if "ctiscraper.http" not in text:
+            continue
+        found = {
+            ast.unparse(node.args[0])
+            for node in ast.walk(ast.parse(text))
+            if isinstance(node, ast.Call) and dotted(node.func).rpartition(".")[2] == "Client"
+        }
+        if found:
+            makers[str(module.relative_to(SOURCE))] = found
+    assert makers == {
+        "bootstrap.py": {"settings.egress_policy()", "settings.model_policy()"},
+        "cli/reference_data.py": {"settings.egress_policy()"},
+        "tasks/diagnosis.py": {"settings.egress_policy()"},
     }
-    assert makers == dict.fromkeys(
-        ("bootstrap.py", "cli/reference_data.py", "tasks/diagnosis.py"),
-        "settings.egress_policy()",
-    )
 
 
 @pytest.mark.parametrize(

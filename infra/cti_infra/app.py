@@ -35,6 +35,7 @@ OLLAMA_STORAGE = 50
 # Five dollars for each million of traces: one in ten tells enough.
 TRACE_RATIO = "0.1"
 NAMESPACE = "cti-scraper.internal"
+OLLAMA_NAME = "ollama"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ class App(Layer):
             self.edge.https, self.edge.targets.ref, base.network.alb_sg.attr_group_id
         )
         self.firewall = make_firewall(self, self.edge.load_balancer.ref)
+        self._model = self._about_the_model() if environment.ollama else {}
         self.web = self._web()
         self.worker = self._worker()
         self.scheduler = self._scheduler()
@@ -124,6 +126,21 @@ class App(Layer):
             "CTISCRAPER_S3_REGION": self.region,
             "CTISCRAPER_TRACE_RATIO": TRACE_RATIO,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{containers.OTLP_PORT}",
+            **self._model,
+        }
+
+    def _about_the_model(self) -> dict[str, str]:
+        """Return what the product is told of the model; unnamed, it is asked nothing."""
+        name = self.given(
+            "Model",
+            "model",
+            description="The name of the model in the image of Ollama",
+            pattern=r"[0-9A-Za-z_./:-]{0,200}",
+            default="",
+        )
+        return {
+            "CTISCRAPER_MODEL_URL": f"http://{OLLAMA_NAME}.{NAMESPACE}:{OLLAMA}",
+            "CTISCRAPER_MODEL": name,
         }
 
     def _secrets(self, part: str) -> list[Secret]:
@@ -198,6 +215,8 @@ class App(Layer):
             environment={
                 **self._told("ctiscraper_web"),
                 "CTISCRAPER_ALLOWED_HOSTS": self._domain,
+                # It faces the internet: no password alone lets anybody in.
+                "CTISCRAPER_REQUIRE_SECOND_FACTOR": "true",
                 "CTISCRAPER_SECRET_KEY_FILE": f"{SECRETS}/secret.key",
             },
             health=["ctiscraper", "health", "web"],
@@ -314,7 +333,7 @@ class App(Layer):
         return discovery.CfnService(
             self,
             "OllamaName",
-            name="ollama",
+            name=OLLAMA_NAME,
             namespace_id=names.attr_id,
             dns_config=discovery.CfnService.DnsConfigProperty(
                 dns_records=[discovery.CfnService.DnsRecordProperty(type="A", ttl=10)],

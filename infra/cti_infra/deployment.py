@@ -28,6 +28,8 @@ class Deployment:
     # What the User-Agent tells sources; a web or mail address.
     contact: str
     alerts_to: str
+    # The model that the image of Ollama holds; none is asked where it is empty.
+    model: str = ""
     # The provider that people log in by; all empty where there is none.
     oidc_issuer: str = ""
     oidc_client_id: str = ""

@@ -8,6 +8,8 @@ from cti_infra.network import FRONT_DOOR, HTTP, HTTPS, Network
 
 TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 HEALTH_PATH = "/health"
+# As Nginx has them where it speaks TLS itself.
+PROGRAM_PATHS = ("/api/*", "/feeds/*", "/metrics")
 # The path asks the database as well, and a target that fails is replaced: not before a fail-over of
 # the database, one or two minutes, is over. A web process that hangs is found by its own check.
 HEALTH_INTERVAL = 30
@@ -18,7 +20,7 @@ DEREGISTRATION_SECONDS = 30
 
 
 class Edge:
-    """The load balancer: plain HTTP leads to HTTPS, and that to the front doors of web tasks."""
+    """The load balancer: plain HTTP leads people to HTTPS, and that to the front doors of web."""
 
     def __init__(self, stack: Layer, network: Network, data: Data, certificate: str) -> None:
         self._stack = stack
@@ -52,6 +54,32 @@ class Edge:
                     protocol="HTTPS", port=str(HTTPS), status_code="HTTP_301"
                 ),
             ),
+        )
+        # Led on, a program with a wrong address would go on sending its token in the clear.
+        elb.CfnListenerRule(
+            stack,
+            "HttpPrograms",
+            listener_arn=self.http.ref,
+            priority=1,
+            conditions=[
+                elb.CfnListenerRule.RuleConditionProperty(
+                    field="path-pattern",
+                    path_pattern_config=elb.CfnListenerRule.PathPatternConfigProperty(
+                        values=list(PROGRAM_PATHS)
+                    ),
+                )
+            ],
+            actions=[
+                elb.CfnListenerRule.ActionProperty(
+                    type="fixed-response",
+                    fixed_response_config=elb.CfnListenerRule.FixedResponseConfigProperty(
+                        status_code="403",
+                        content_type="text/plain",
+                        message_body="Ask over https. A token that was sent over http may have "
+                        "been read: revoke it.",
+                    ),
+                )
+            ],
         )
         self.https = self._listener(
             "HttpsListener",

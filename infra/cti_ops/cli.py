@@ -1,6 +1,7 @@
 """The command line: `./ctiscraper ops VERB`."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -36,6 +37,7 @@ def say(line: str) -> None:
 def put_out(text: str) -> None:
     """Write what was asked for."""
     sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def wanted_of(place: Place, given: Arguments, source: Source, deployer: StackDeployer) -> Wanted:
@@ -149,6 +151,14 @@ def _smoke(given: Arguments, clock: Clock) -> int:
     return Exit.DEGRADED if wrong else Exit.OK
 
 
+def _rehearse(given: Arguments) -> int:
+    # Emulators take a second to import, and no other command needs them.
+    code: int = importlib.import_module("rehearsal.play").rehearse(
+        environment_of(given.env), put_out, short=given.short
+    )
+    return code
+
+
 VERBS: dict[str, Verb] = {
     "deploy": _deploy,
     "run-task": _run_task,
@@ -203,6 +213,7 @@ def make_parser() -> argparse.ArgumentParser:
     of.add_argument("--at", metavar="TIME", type=_moment, help="a moment; the latest by default")
     made.add_argument("--json", action="store_true", help="one document for programs")
     _add_smoke(verbs)
+    _add_rehearse(verbs)
     return parser
 
 
@@ -235,6 +246,13 @@ def _add_files(made: argparse.ArgumentParser) -> None:
     get.add_argument("--version", metavar="ID", help="the latest by default")
     get.add_argument("--to", type=Path, default=Path(), metavar="PATH", help="here by default")
     get.add_argument("--force", action="store_true", help="overwrite a file that differs")
+
+
+def _add_rehearse(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    about = "Deploy on this machine, in an emulated account, and show what happens when it fails."
+    made = verbs.add_parser("rehearse", help=about, description=about)
+    made.add_argument("--env", required=True, choices=list(ENVIRONMENTS), help="the environment")
+    made.add_argument("--short", action="store_true", help="the first deployment and one way back")
 
 
 def _add_smoke(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -273,6 +291,8 @@ def main(arguments: Sequence[str], clock: Clock | None = None) -> int:
 def _run(given: Arguments, clock: Clock) -> int:
     if given.verb == "smoke":
         return _smoke(given, clock)
+    if given.verb == "rehearse":
+        return _rehearse(given)
     place = Place(
         environment=environment_of(given.env),
         say=say,

@@ -11,7 +11,7 @@ from cti_ops import checks
 from cti_ops.checks import Images
 from cti_ops.errors import FaultsError, OpsError
 from cti_ops.place import Place
-from cti_ops.rollout import roll_back, running_definitions, wait_steady
+from cti_ops.rollout import roll_back, running_definitions, see_newest, wait_steady
 from cti_ops.smoke import smoke, target_of, wrong_lines
 from cti_ops.source import Source
 from cti_ops.tasks import definition_of, run_task
@@ -121,6 +121,7 @@ def deploy(wanted: Wanted, deployment: Deployment) -> None:
     try:
         outputs = deploy_stacks(*SERVICE_STACKS)
         wait_steady(place, place.services)
+        see_newest(place)
         _look_from_outside(wanted, deployment, outputs)
     except OpsError as error:
         raise _gone_back(place, before, error) from error

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from botocore.exceptions import ClientError
 
+from cti_infra.config import PROJECT
 from cti_ops.clock import wait_for
 from cti_ops.errors import OpsError, aws_errors, is_missing
 from cti_ops.place import Answer, Place
@@ -77,6 +78,26 @@ def wait_steady(place: Place, services: Sequence[str], most: float = MOST_SECOND
             f"aws ecs describe-services --cluster {place.cluster} --services {services[0]} "
             "--query 'services[0].events[:10]'"
         ) from error
+
+
+@aws_errors()
+def see_newest(place: Place) -> None:
+    """See that services run what was deployed last: ECS goes back by itself, and is steady then.
+
+    Raises OpsError.
+    """
+    client, put_back = place.client("ecs"), list[str]()
+    for name, definition in running_definitions(place).items():
+        newest = client.describe_task_definition(taskDefinition=place.named(name))
+        if newest["taskDefinition"]["taskDefinitionArn"] != definition:
+            put_back.append(f"{name} to {definition.rsplit('/')[-1]}")
+    if put_back:
+        raise OpsError(
+            f"ECS went back by itself, since new tasks did not stay: {', '.join(put_back)}. Why, "
+            f"the log groups /aws/ecs/{PROJECT}/… say, and the events of a service: "
+            f"aws ecs describe-services --cluster {place.cluster} "
+            f"--services {put_back[0].partition(' ')[0]} --query 'services[0].events[:10]'"
+        )
 
 
 @aws_errors()

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
@@ -70,6 +71,9 @@ class Deployer:
         self.evaluated: dict[str, Document] = {}
         self.unmade: dict[str, str] = {}
         self.unplaced: dict[str, list[str]] = {}
+        self._asked: dict[str, Document] = {}
+        # What stands for those that are missing.
+        self._missing: dict[str, Made] = {}
         self._calls: dict[str, Calls] = {}
 
     def region(self, stack: str) -> str:
@@ -103,12 +107,79 @@ class Deployer:
             for name in stack_order(self.templates, names)
         }
 
+    def update(self, stack: str, parameters: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+        """Return the outputs of a stack that this deployer made, and what was changed in it.
+
+        Tasks are made anew and services told of them, as a release does; whatever else differs
+        cannot be changed here. Raises DeploymentError.
+        """
+        template, here, changed = self.templates[stack], dict[str, Made](), list[str]()
+        evaluator = self._evaluator(stack, parameters, here)
+        for name in self._order(stack, evaluator):
+            place, resource = f"{stack}.{name}", template["Resources"][name]
+            if place not in self._asked:
+                raise DeploymentError(place, "it is not there; only what stands is changed here")
+            properties = evaluator(resource.get("Properties", {}))
+            if properties != self._asked[place]:
+                self._change(place, resource["Type"], properties)
+                changed.append(place)
+            here[name] = self.made.get(place) or self._missing[place]
+        outputs = self._outputs(template, evaluator)
+        if changed:
+            self._register(stack, template, outputs, operation="update_stack")
+        return {name: output["Value"] for name, output in outputs.items()}, changed
+
+    def _change(self, place: str, type_: str, properties: Document) -> None:
+        """Make a resource anew, or tell it what is new. Raises DeploymentError."""
+        stack, _, name = place.partition(".")
+        kind, before = type_.removeprefix("AWS::"), self._asked[place]
+        differing = {
+            key for key in {*properties, *before} if properties.get(key) != before.get(key)
+        }
+        if kind == "ECS::TaskDefinition":
+            self.made[place] = self._made(stack, name, kind, properties)
+        elif kind == "ECS::Service" and differing == {"TaskDefinition"}:
+            self.calls(stack).client("ecs").update_service(
+                cluster=properties["Cluster"],
+                service=properties["ServiceName"],
+                taskDefinition=properties["TaskDefinition"],
+            )
+        else:
+            told = ", ".join(sorted(differing))
+            raise DeploymentError(place, f"{kind} cannot be changed here, and {told} differs")
+        self._ask(place, properties)
+
     def _stack(self, stack: str, parameters: Mapping[str, str]) -> dict[str, str]:
         template = self.templates[stack]
         if self._stands(stack):
             raise DeploymentError(stack, "it stands already; an emulated stack is made once")
         here: dict[str, Made] = {}
-        evaluator = Evaluator(
+        evaluator = self._evaluator(stack, parameters, here)
+        for name in self._order(stack, evaluator):
+            here[name] = self._resource(stack, name, template["Resources"][name], evaluator)
+        outputs = self._outputs(template, evaluator)
+        self._register(stack, template, outputs)
+        return {name: output["Value"] for name, output in outputs.items()}
+
+    def _order(self, stack: str, evaluator: Evaluator) -> Iterator[str]:
+        """Yield the resources that are there under the conditions of a template."""
+        template = self.templates[stack]
+        for name in resource_order(stack, template, backwards=self.backwards):
+            resource = template["Resources"][name]
+            if "Condition" not in resource or evaluator.condition(resource["Condition"]):
+                yield name
+
+    def _outputs(self, template: Document, evaluator: Evaluator) -> dict[str, Document]:
+        return {
+            name: {**output, "Value": str(evaluator(output["Value"]))}
+            for name, output in template.get("Outputs", {}).items()
+        }
+
+    def _evaluator(
+        self, stack: str, parameters: Mapping[str, str], here: Mapping[str, Made]
+    ) -> Evaluator:
+        template = self.templates[stack]
+        return Evaluator(
             stack=stack,
             values={**self._pseudo(stack), **_values(stack, template, parameters)},
             template=template,
@@ -117,17 +188,6 @@ class Deployer:
             zones=self._zones,
             secret=lambda arn, key: self._secret(stack, arn, key),
         )
-        for name in resource_order(stack, template, backwards=self.backwards):
-            resource = template["Resources"][name]
-            if "Condition" in resource and not evaluator.condition(resource["Condition"]):
-                continue
-            here[name] = self._resource(stack, name, resource, evaluator)
-        outputs = {
-            name: {**output, "Value": str(evaluator(output["Value"]))}
-            for name, output in template.get("Outputs", {}).items()
-        }
-        self._register(stack, template, outputs)
-        return {name: output["Value"] for name, output in outputs.items()}
 
     def _resource(self, stack: str, name: str, resource: Document, evaluator: Evaluator) -> Made:
         place, kind = f"{stack}.{name}", resource["Type"].removeprefix("AWS::")
@@ -137,6 +197,17 @@ class Deployer:
             properties = evaluator(resource.get("Properties", {}))
         except DeploymentError as error:
             raise DeploymentError(place, error.reason) from error
+        self._ask(place, properties)
+        return self._made(stack, name, kind, properties)
+
+    def _ask(self, place: str, properties: Document) -> None:
+        """Note what a resource is made of."""
+        self.evaluated[place] = properties
+        # Recipes add what an emulator wants besides.
+        self._asked[place] = deepcopy(properties)
+
+    def _made(self, stack: str, name: str, kind: str, properties: Document) -> Made:
+        place = f"{stack}.{name}"
         task = Task(
             place=f"{self.stack_name(stack)}.{name}",
             type=kind,
@@ -144,7 +215,6 @@ class Deployer:
             account=self.account,
             properties=properties,
         )
-        self.evaluated[place] = properties
         try:
             made = RECIPES[kind](task)
         except FAILURES as error:
@@ -152,7 +222,8 @@ class Deployer:
             if kind not in self.without:
                 raise DeploymentError(place, reason) from error
             self.unmade[place] = reason
-            return Made(place=place, type=kind, identity=task.name)
+            self._missing[place] = Made(place=place, type=kind, identity=task.name)
+            return self._missing[place]
         if task.unplaced:
             self.unplaced[place] = task.unplaced
         self.made[place] = Made(place, kind, made.identity, made.attributes)
@@ -198,16 +269,21 @@ class Deployer:
         pages = client.get_paginator("list_exports").paginate()
         return {found["Name"]: found["Value"] for page in pages for found in page["Exports"]}
 
-    def _register(self, stack: str, template: Document, outputs: Mapping[str, Document]) -> None:
+    def _register(
+        self,
+        stack: str,
+        template: Document,
+        outputs: Mapping[str, Document],
+        operation: str = "create_stack",
+    ) -> None:
         """Leave the outputs in the emulator, so that others find them as on AWS."""
         body = {
             "Description": template.get("Description", stack),
             "Resources": {},
             "Outputs": outputs,
         }
-        self.calls(stack).client("cloudformation").create_stack(
-            StackName=self.stack_name(stack), TemplateBody=json.dumps(body)
-        )
+        ask = getattr(self.calls(stack).client("cloudformation"), operation)
+        ask(StackName=self.stack_name(stack), TemplateBody=json.dumps(body))
 
 
 def _values(stack: str, template: Document, given: Mapping[str, str]) -> dict[str, str]:

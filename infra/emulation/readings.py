@@ -191,6 +191,7 @@ READINGS: Mapping[str, Reading] = {
     "ElasticLoadBalancingV2::Listener": _one(
         "elbv2", "describe_listeners", "ListenerArns", "Listeners", 0
     ),
+    "ElasticLoadBalancingV2::ListenerRule": _one("elbv2", "describe_rules", "RuleArns", "Rules", 0),
     "ApplicationAutoScaling::ScalableTarget": _other(
         "application-autoscaling",
         "describe_scalable_targets",

@@ -137,6 +137,9 @@ RECIPES: Mapping[str, Recipe] = {
     "ElasticLoadBalancingV2::Listener": Creation(
         service="elbv2", operation="create_listener", identity="Listeners.0.ListenerArn"
     ),
+    "ElasticLoadBalancingV2::ListenerRule": Creation(
+        service="elbv2", operation="create_rule", identity="Rules.0.RuleArn"
+    ),
     "ApplicationAutoScaling::ScalableTarget": _scalable,
     "ApplicationAutoScaling::ScalingPolicy": _scaling,
     "WAFv2::WebACL": _firewall,

@@ -127,9 +127,31 @@ def settings(system: System) -> Iterator[str]:
             yield f"{task.place}: does not log what is counted in its lines"
         if not variables(container).get("REDIS_URL", "rediss://").startswith("rediss://"):
             yield f"{task.place}: speaks to Redis in the clear"
+    yield from _model(system)
     door = set(variables(system.container("app.WebTask", "nginx"))) - product.nginx_variables()
     if door:
         yield f"the front door knows no {door}"
+
+
+def _model(system: System) -> Iterator[str]:
+    wanted = _where_the_model_is(system)
+    for task, container in system.containers():
+        given = variables(container)
+        if "REDIS_URL" in given and given.get("CTISCRAPER_MODEL_URL") != wanted:
+            yield f"{task.place}: seeks the model at {given.get('CTISCRAPER_MODEL_URL')}"
+
+
+def _where_the_model_is(system: System) -> str | None:
+    """Return the address that the network's own names and rules give the model."""
+    if "app.OllamaName" not in system:
+        return None
+    name, zone = system["app.OllamaName"]["Name"], system["app.Names"]["Name"]
+    [port] = {
+        rule["FromPort"]
+        for rule in system.of("EC2::SecurityGroupIngress")
+        if rule["GroupId"] == "network.OllamaSecurityGroup.GroupId"
+    }
+    return f"http://{name}.{zone}:{port}"
 
 
 def commands(system: System) -> Iterator[str]:

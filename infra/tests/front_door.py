@@ -24,7 +24,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "accelerometer=(), camera=()",
     "x-request-id": "5f",
-    "strict-transport-security": "max-age=31536000",
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
 }
 LOGIN = '<form method="post" action="/login"><input type="password" name="password"></form>'
 

@@ -84,8 +84,8 @@ def plain(text: str) -> str:
     return re.sub(r"\*\*|`", "", text).strip()
 
 
-def table(registry: Mapping[Line, Shown], open_lines: Mapping[Line, str]) -> str:
-    """Return the page: lines that are shown, then those that are not yet."""
+def table(registry: Mapping[Line, Shown]) -> str:
+    """Return the page of the lines, each with what shows it."""
     rows = [HEAD.rstrip()]
     for section in dict.fromkeys(key.section for key in registry):
         rows.append(f"\n## {section}\n\n| Line | Carried out by | Test |\n|---|---|---|")
@@ -94,8 +94,6 @@ def table(registry: Mapping[Line, Shown], open_lines: Mapping[Line, str]) -> str
             for key, shown in registry.items()
             if key.section == section
         ]
-    rows.append("\n## Not here\n\n| Line | Where it stands |\n|---|---|")
-    rows += [f"| {_cell(k.section)}: {_cell(k.words)} | {why} |" for k, why in open_lines.items()]
     return "\n".join(rows) + "\n"
 
 

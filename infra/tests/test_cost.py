@@ -19,7 +19,7 @@ from cti_cost.plan import PLAN, comparisons
 from cti_cost.reckoning import FREE, RULES, Cost, reckon
 from cti_cost.templates import environments
 from cti_cost.variants import variants
-from model import INFRA, ROOT
+from model import INFRA, ROOT, load
 
 NAMES = environments()
 Change = Callable[[Resources], object]
@@ -350,3 +350,15 @@ def test_an_unknown_environment_is_refused() -> None:
     done = run("--env", "production")
     assert done.returncode == 2
     assert "invalid choice: 'production'" in done.stderr
+
+
+@pytest.mark.parametrize("environment", NAMES)
+def test_a_budget_rings_in_no_month_that_costs_the_least_and_before_the_most(
+    environment: str,
+) -> None:
+    budget = load(environment)["baseline.Budget"]
+    limit = budget["Budget"]["BudgetLimit"]["Amount"]
+    first = min(one["Notification"]["Threshold"] for one in budget["NotificationsWithSubscribers"])
+    total = cost(environment).total
+    assert total.low < limit * first / 100
+    assert limit < total.high

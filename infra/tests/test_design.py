@@ -3,7 +3,7 @@
 import re
 
 from model import attributes, load, text, variables
-from planned import Line, line
+from planned import line
 
 PROD = load("prod")
 WEB, WORKER, SCHEDULER, OLLAMA = (
@@ -14,27 +14,6 @@ WEB, WORKER, SCHEDULER, OLLAMA = (
 )
 DATABASE, REDIS, BUCKET = "data.Database", "data.Redis", "data.DataBucket"
 COMPONENTS, FEATURES = "Application Components", "Key Features"
-ELSEWHERE = {
-    Line(section=section, words=words): why
-    for section, why, lines in (
-        (
-            "Performance Optimization",
-            "The product's own: [what was measured](../explanation/measurements.md)",
-            ("Optimize database queries", "Configure caching strategies"),
-        ),
-        (
-            "Recovery Procedures",
-            "To be measured by the first drill: [restore](../runbooks/restore.md)",
-            ("RTO: 4-8 hours for full recovery",),
-        ),
-        (
-            "Next Steps",
-            "Load tests against AWS are not built yet",
-            ("Performance Testing: Load testing and optimization",),
-        ),
-    )
-    for words in lines
-}
 
 
 def size(task: str) -> tuple[str, str]:
@@ -99,6 +78,10 @@ def test_the_model_runs_in_the_same_network() -> None:
     model = PROD.container(OLLAMA, "ollama")
     assert model["Image"] == "registry.OllamaRepository.RepositoryUri:app.OllamaTag"
     assert PROD["app.OllamaName"]["NamespaceId"] == "app.Names.Id"
+    for task, name in ((WEB, "web"), (WORKER, "worker")):
+        told = variables(PROD.container(task, name))
+        assert told["CTISCRAPER_MODEL_URL"] == "http://ollama.cti-scraper.internal:11434"
+        assert told["CTISCRAPER_MODEL"] == "app.Model"
 
 
 @line(COMPONENTS, "Nginx Reverse Proxy - Load balancing and SSL termination", at=WEB)

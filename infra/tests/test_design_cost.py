@@ -7,6 +7,7 @@ from cti_cost.figures import Span
 from cti_cost.lines import ALB, FARGATE, REDIS, S3
 from cti_cost.plan import PLAN
 from cti_cost.reckoning import reckon
+from model import load
 from planned import line
 
 
@@ -14,6 +15,15 @@ from planned import line
 def least(environment: str, group: str) -> float:
     """Return what a group costs with as few tasks as scaling allows."""
     return float(reckon(asked(environment)).of(group).low)
+
+
+@line("Development Environment", "Total: ~$120-215/month", at="baseline.Budget")
+@line("Production Environment", "Total: ~$390-880/month", at="baseline.Budget")
+def test_the_least_cost_is_within_the_plan_and_the_budget_of_production_its_bound() -> None:
+    for environment, low, high in (("dev", 120, 215), ("prod", 390, 880)):
+        assert low < reckon(asked(environment)).total.low < high
+    budget = load("prod")["baseline.Budget"]["Budget"]
+    assert budget["BudgetLimit"] == {"Amount": 880, "Unit": "USD"}
 
 
 def figures(environment: str, group: str) -> Span:

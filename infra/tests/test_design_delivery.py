@@ -16,14 +16,6 @@ PROGRAMS = (
 RELEASE = "release.Migrate"
 
 
-@line("Development Environment", "Total: ~$120-215/month", at="baseline.Budget")
-@line("Production Environment", "Total: ~$390-880/month", at="baseline.Budget")
-def test_the_plans_costs_are_the_budget() -> None:
-    for environment, dollars in (("prod", 880), ("dev", 215)):
-        budget = load(environment)["baseline.Budget"]["Budget"]
-        assert budget["BudgetLimit"] == {"Amount": dollars, "Unit": "USD"}
-
-
 @line("Configuration Migration", "Test configuration changes", at="delivery.TestProject")
 def test_the_pipeline_tests_first() -> None:
     assert list(stages())[:2] == ["Source", "Test"]

@@ -147,3 +147,10 @@ def test_the_certificate_is_of_acm() -> None:
     pattern = PROD.stacks["app"]["Parameters"]["CertificateArn"]["AllowedPattern"]
     assert pattern.startswith("arn:aws:acm:us-east-1:")
     assert PROD["app.HttpListener"]["DefaultActions"][0]["RedirectConfig"]["Protocol"] == "HTTPS"
+    # People are led on; a program would go on sending its token in the clear.
+    programs = PROD["app.HttpPrograms"]
+    assert programs["ListenerArn"] == "app.HttpListener"
+    assert programs["Conditions"][0]["PathPatternConfig"]["Values"] == [
+        "/api/*", "/feeds/*", "/metrics",
+    ]  # fmt: skip
+    assert programs["Actions"][0]["FixedResponseConfig"]["StatusCode"] == "403"

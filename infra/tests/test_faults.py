@@ -173,6 +173,7 @@ MUTANTS: dict[str, tuple[str, Break]] = {
         "settings",
         told(WORKER, "worker", "REDIS_URL", "redis://redis:6379/0"),
     ),
+    "the model is elsewhere": ("settings", told(WEB, "web", "CTISCRAPER_MODEL_URL", "http://x")),
     "the front door is told nonsense": ("settings", told(WEB, "nginx", "NGINX_UPSTREAMS", "x")),
     "the scheduler works": ("commands", contained(SCHEDULER, "scheduler", "Command", ["worker"])),
     "the health of another is asked": (

@@ -175,6 +175,20 @@ def test_services_that_ecs_gives_up_are_rolled_back(
     assert installed.service("worker")["taskDefinition"].endswith("worker:1")
 
 
+def test_services_that_ecs_put_back_are_no_success(installed: Installation, wanted: Wanted) -> None:
+    before = installed.service("web")["taskDefinition"]
+
+    def put_back() -> None:
+        for service in installed.agent.backend.services.values():
+            if service.name == "web":
+                service.task_definition = before
+
+    installed.clock.acts.append(put_back)
+    with pytest.raises(OpsError, match=r"ECS went back by itself.*: web to cti-scraper-prod-web:1"):
+        deploy(wanted, look(wanted))
+    assert installed.service("worker")["taskDefinition"].endswith("worker:1")
+
+
 def test_services_that_cannot_be_looked_at_are_rolled_back(
     installed: Installation, wanted: Wanted
 ) -> None:

@@ -132,5 +132,5 @@ def test_an_address_that_is_none_is_refused(url: str, said: str) -> None:
 def test_the_headers_are_those_of_the_product() -> None:
     text = (ROOT / "src/ctiscraper/web/security.py").read_text("utf-8")
     assert all(f'"{name}"' in text for name in HEADERS)
-    assert 'TRANSPORT_SECURITY = "max-age=31536000"' in text
+    assert 'TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"' in text
     assert list(OVER_TLS) == ["strict-transport-security"]

@@ -15,6 +15,9 @@ PAGES = [*RUNBOOKS, HOWTO / "deploy-on-aws.md", HOWTO / "operate-on-aws.md"]
 CHOSEN = {
     "cti-scraper-prod-restored",
     "cti-scraper-prod-drill",
+    "cti-scraper-prod-incident",
+    # Made for one command, and gone after it.
+    "cti-scraper-prod-admin",
     "cti-scraper/prod/oidc-client",
 }
 
@@ -60,3 +63,29 @@ def test_every_runbook_of_an_alarm_names_its_alarms() -> None:
     for alarm in PROD.of("CloudWatch::Alarm"):
         (page,) = re.findall(r"docs/runbooks/([a-z-]+)\.md", alarm["AlarmDescription"])
         assert f"`{alarm['AlarmName'].removeprefix('cti-scraper-prod-')}`" in pages[page]
+
+
+# What the plan of operation asks for, beside what alarms ask for.
+@pytest.mark.parametrize(
+    "name", ["deploy", "rollback", "restore", "failover", "secrets", "incident"]
+)
+def test_there_is_a_runbook_with_commands(name: str) -> None:
+    (page,) = [file.read_text("utf-8") for file in RUNBOOKS if file.stem == name]
+    assert "./ctiscraper ops " in page
+    assert f"runbooks/{name}.md" in (ROOT / "mkdocs.yml").read_text("utf-8")
+
+
+def test_the_drill_of_each_quarter_has_a_reminder_and_a_checklist() -> None:
+    page = (ROOT / "docs/runbooks/restore.md").read_text("utf-8")
+    assert "docs/runbooks/restore.md" in PROD["observability.DrillReminder"]["Targets"][0]["Input"]
+    assert PROD["observability.DrillReminder"]["ScheduleExpression"] == "cron(0 9 1 1,4,7,10 ? *)"
+    assert page.count("- [ ] ") >= 8
+
+
+def test_alarms_and_stages_of_runbooks_are_there() -> None:
+    text = "".join(file.read_text("utf-8") for file in RUNBOOKS)
+    (pipeline,) = PROD.of("CodePipeline::Pipeline")
+    stages = {stage["Name"] for stage in pipeline["Stages"]}
+    asked = set(re.findall(r"--stage-name (\S+)", text))
+    assert asked
+    assert asked <= stages

@@ -2,8 +2,8 @@
 
 import sys
 
-from designs import ELSEWHERE
-from planned import REGISTRY, TABLE, table
+from designs import shown_lines
+from planned import TABLE, table
 
-TABLE.write_text(table(REGISTRY, ELSEWHERE), "utf-8")
+TABLE.write_text(table(shown_lines()), "utf-8")
 sys.stdout.write(f"{TABLE}\n")

@@ -183,6 +183,20 @@ class Admission:
                 "up under: use a recovery code, or let an administrator remove the app"
             ) from error
 
+    async def seal_anew(self) -> tuple[int, int]:
+        """Return how many apps were sealed by the key in use, and how many no key here opens."""
+        done = lost = 0
+        for user_id, sealed in await self._factors.sealed():
+            try:
+                secret = self._sealer.open(_totp_of(user_id), sealed)
+            except SealError:
+                lost += 1
+                continue
+            anew = self._sealer.seal(_totp_of(user_id), secret)
+            await self._factors.seal_anew(user_id, sealed, anew)
+            done += 1
+        return done, lost
+
     async def passkey_options(self, site: Site, client: Client) -> str:
         """Return what a browser logs in with, as JSON. Raises TooManyError."""
         await self._allow(CHALLENGES, _networks(client.ip)[0])
@@ -239,18 +253,27 @@ class Admission:
         )
         return Admitted(cookie, user_id, name)
 
-    async def password_again(self, user_id: int, session: bytes, password: str) -> bool:
-        """Return whether the password was right, which then counts as just given.
+    async def password_again(self, user_id: int, session: bytes, password: str) -> str | None:
+        """Return the cookie that the session goes on by if the password was right.
 
-        Raises TooManyError.
+        It then counts as just given. Raises TooManyError.
         """
         await self._allow(PASSWORD_AGAIN, str(user_id))
         known = await self._users.known_by_id(user_id)
         checked = await self._passwords.check(known.password_hash if known else None, password)
-        if checked.right:
-            await self._attempts.forget(PASSWORD_AGAIN, str(user_id))
-            await self._sessions.renew_sudo(session, SUDO_MINUTES)
-        return checked.right
+        if not checked.right:
+            return None
+        await self._attempts.forget(PASSWORD_AGAIN, str(user_id))
+        return await self.renew(session)
+
+    async def renew(self, session: bytes) -> str:
+        """Return the cookie by which a session goes on whose owner has just shown who he is.
+
+        Whoever had got hold of the old one has nothing any more.
+        """
+        cookie = new_session()
+        await self._sessions.renew(session, session_key(cookie), sudo_minutes=SUDO_MINUTES)
+        return cookie
 
     async def allow_link(self, client: Client) -> None:
         """Raise TooManyError when too many tried to come in by a link from one place.

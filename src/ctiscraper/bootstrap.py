@@ -14,7 +14,9 @@ from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.links import Links
+from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.packs import Packs
+from ctiscraper.db.passages import Passages
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import FolderStore
 from ctiscraper.db.raw_outbox import OutboxStore
@@ -24,12 +26,21 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import Store
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.touched import Touched
+from ctiscraper.detecting import Detections, open_sandbox
+from ctiscraper.embedding import BuiltinEmbedder, Embedding, ServedEmbedder
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import Client
+from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
+from ctiscraper.model_use import model_use
+from ctiscraper.models.guarded import Guarded
+from ctiscraper.models.ollama import Ollama
+from ctiscraper.models.openai import OpenAI
+from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.pipeline import Pipeline
+from ctiscraper.questions import Questions
 from ctiscraper.recognition import Recognition
 from ctiscraper.reference import Reference
 from ctiscraper.rehearsal import Rehearsals
@@ -37,10 +48,12 @@ from ctiscraper.sandbox import Sandbox
 from ctiscraper.scoring import Scoring
 from ctiscraper.scouting import Scout
 from ctiscraper.sourcing import Sourcing
+from ctiscraper.tlp import Tlp
 from ctiscraper.tracing import exporting
 
 if TYPE_CHECKING:
     from ctiscraper.db.raw_s3 import S3Store
+    from ctiscraper.embed.embedder import Embedder
 
 
 # Some hours of collecting; what does not fit is refunded and tried again.
@@ -64,6 +77,7 @@ class Services:
     mending: Mending
     recognition: Recognition
     scoring: Scoring
+    detections: Detections
 
 
 @asynccontextmanager
@@ -95,8 +109,12 @@ async def open_services(
         stack.push_async_callback(sandbox.aclose)
         if warm:
             await sandbox.start()
+        workshop = open_sandbox()
+        stack.push_async_callback(workshop.aclose)
         hosts, sources = Hosts(database), Sources(database)
         queue, checks = Queue(database), Checks(database)
+        use = model_use(settings)
+        wanted = use.wanted() if use and use.tasks else None
         enrichments, scoring = Enrichments(database), Scoring(database, settings.score_weights)
         fetcher = Fetcher(
             client,
@@ -114,7 +132,7 @@ async def open_services(
             checks=checks,
             queue=queue,
             store=Store(database),
-            links=Links(database),
+            links=Links(database, wanted),
             enrichments=enrichments,
             scoring=scoring,
             stories=Stories(database),
@@ -146,7 +164,29 @@ async def open_services(
             mending=Mending(finder, past),
             recognition=recognition,
             scoring=scoring,
+            detections=Detections(database, workshop),
         )
+
+
+def model_server(settings: Settings) -> ModelServer | None:
+    """Return the server of language models, None where there is none; it need not answer yet.
+
+    Whoever asks for it closes it. Raises SettingsError.
+    """
+    if not settings.model_url:
+        return None
+    only = settings.model_policy().only
+    assert only is not None, "a policy for one server"
+    key = settings.model_key()
+    remote = not only.private
+    if key and remote and only.scheme == "http":
+        raise SettingsError(
+            "CTISCRAPER_MODEL_URL: over http anybody on the way reads the key that "
+            "CTISCRAPER_MODEL_KEY_FILE holds; use https"
+        )
+    kind = OpenAI if settings.model_kind == "openai" else Ollama
+    server = kind(Client(settings.model_policy()), settings.model_url, remote=remote, key=key)
+    return Guarded(server, slots=settings.model_slots)
 
 
 @contextmanager
@@ -178,3 +218,60 @@ def _s3_store(settings: Settings, bucket: str, prefix: str) -> "S3Store":
         kms_key=settings.s3_kms_key,
     )
     return store
+
+
+@asynccontextmanager
+async def open_meaning(
+    settings: Settings, database: Database, *, threads: int = 1
+) -> AsyncIterator[Meaning]:
+    """Yield what searches by meaning, or by words alone where no model of vectors is set.
+
+    Nothing of a model is loaded before it is needed. Raises SettingsError.
+    """
+    folder = settings.models_dir
+    if settings.embedding == "none":
+        yield Meaning(database, None, Nearest())
+        return
+    if settings.embedding == "builtin":
+        embedder: Embedder = BuiltinEmbedder(folder, threads=threads)
+        yield Meaning(database, Embedding(Passages(database), embedder), Nearest())
+        return
+    server = model_server(settings)
+    if server is None:
+        raise SettingsError(
+            f"CTISCRAPER_EMBEDDING names the model {settings.embedding}, and no server has it: "
+            "set CTISCRAPER_MODEL_URL too, or leave it at builtin"
+        )
+    async with _closing(server):
+        embedder = ServedEmbedder(server, settings.embedding)
+        yield Meaning(database, Embedding(Passages(database), embedder), Nearest())
+
+
+@asynccontextmanager
+async def open_questions(settings: Settings, meaning: Meaning) -> AsyncIterator[Questions]:
+    """Yield what answers questions, by passages alone where no model is set.
+
+    Raises SettingsError.
+    """
+    server = model_server(settings) if settings.model else None
+    if server is None:
+        yield Questions(meaning=meaning)
+        return
+    async with _closing(server):
+        yield Questions(
+            meaning=meaning,
+            server=server,
+            model=settings.model,
+            seconds=settings.model_seconds,
+            context_tokens=settings.model_context,
+            ceiling=Tlp(settings.model_tlp),
+        )
+
+
+@asynccontextmanager
+async def _closing(server: ModelServer) -> AsyncIterator[None]:
+    """Close a server's connections in the end."""
+    try:
+        yield
+    finally:
+        await server.close()

@@ -14,6 +14,7 @@ from ctiscraper import __version__
 from ctiscraper.access.settings import SignOnSettings
 from ctiscraper.errors import SettingsError
 from ctiscraper.http import EgressPolicy
+from ctiscraper.models.reach import reach
 from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
     password_in,
@@ -159,6 +160,12 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         default=None,
         description="File that `worker` and `beat` renew while they are well; `health` reads it.",
     )
+    ecs_agent_uri: str = Field(
+        default="",
+        validation_alias=AliasChoices("ECS_AGENT_URI", "CTISCRAPER_ECS_AGENT_URI", "ecs_agent_uri"),
+        description="Agent of ECS, which sets it: a model worker asks it not to end a task "
+        "that has an answer in hand.",
+    )
     raw_store: str = Field(
         default="",
         description="Where raw bytes are kept: s3://bucket/prefix, or empty for the data folder.",
@@ -212,6 +219,11 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
     allowed_hosts: Annotated[frozenset[str], NoDecode] = Field(
         default=frozenset(),
         description="Names that the pages are asked by beside localhost, comma separated.",
+    )
+    require_second_factor: bool = Field(
+        default=False,
+        description="Whoever has a password sets up an app for codes before he may do anything "
+        "else: no password alone lets anybody in.",
     )
     tls_cert: Path | None = Field(
         default=None, description="PEM file with the certificate of the pages, and its chain."
@@ -325,6 +337,11 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         return f"{AGENT}/{__version__} ({contact})"
 
     @property
+    def models_dir(self) -> Path:
+        """The folder of what was made of the model of vectors that comes along."""
+        return self.data_dir / "models"
+
+    @property
     def raw_dir(self) -> Path:
         """The folder of the raw store."""
         return self.data_dir / "raw"
@@ -366,6 +383,25 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
             ca_bundle=self.ca_bundle,
             proxy=self.proxy,
         )
+
+    def model_policy(self) -> EgressPolicy:
+        """Return what the client for the server of models may do. Raises SettingsError."""
+        return reach(
+            self.model_url,
+            user_agent=self.user_agent,
+            host_map=self.egress_host_map,
+            ca_bundle=self.ca_bundle,
+            proxy=self.proxy,
+        )
+
+    def model_key(self) -> str:
+        """Return the key for the server of models, empty for none. Raises SettingsError."""
+        if self.model_key_file is None:
+            return ""
+        try:
+            return password_in(self.model_key_file).strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(f"CTISCRAPER_MODEL_KEY_FILE: {error}") from error
 
     def collector(self, service: str) -> Collector | None:
         """Return where the traces of this process go, under a service's name."""

@@ -156,11 +156,15 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimilarArticle:
-    """An article that has to do with another: the rare things and words that both have."""
+    """An article that has to do with another: the rare things and words that both have.
+
+    `closeness` is how near both are in meaning, from 0 to 1; None where that is not known or far.
+    """
 
     article: ArticleSummary
     things: tuple[EntitySummary, ...]
     words: tuple[str, ...]
+    closeness: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

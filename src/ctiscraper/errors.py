@@ -204,6 +204,7 @@ class ModelFault(StrEnum):
     WRONG_LANGUAGE = "wrong_language"
     OVER_BUDGET = "over_budget"
     TLP = "tlp"
+    LOST = "lost"
 
 
 class ModelError(CTIScraperError):

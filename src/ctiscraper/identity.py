@@ -15,9 +15,12 @@ class Permission(StrEnum):
     ARTICLE_ANNOTATE = "article:annotate"
     ARTICLE_SUBMIT = "article:submit"
     ARTICLE_REPROCESS = "article:reprocess"
+    ANALYSIS_WRITE = "analysis:write"
     VERDICT_WRITE = "verdict:write"
     STORY_WRITE = "story:write"
     WATCHLIST_WRITE = "watchlist:write"
+    DETECTION_WRITE = "detection:write"
+    DETECTION_ACCEPT = "detection:accept"
     SOURCE_READ = "source:read"
     SOURCE_WRITE = "source:write"
     OPERATIONS_READ = "operations:read"
@@ -66,11 +69,17 @@ _ANALYST = _VIEWER | {
     Permission.ARTICLE_ANNOTATE,
     Permission.ARTICLE_SUBMIT,
     Permission.ARTICLE_REPROCESS,
+    Permission.ANALYSIS_WRITE,
     Permission.VERDICT_WRITE,
     Permission.STORY_WRITE,
     Permission.WATCHLIST_WRITE,
+    Permission.DETECTION_WRITE,
 }
-_CURATOR = _ANALYST | {Permission.SOURCE_WRITE, Permission.QUEUE_WRITE}
+_CURATOR = _ANALYST | {
+    Permission.SOURCE_WRITE,
+    Permission.QUEUE_WRITE,
+    Permission.DETECTION_ACCEPT,
+}
 
 GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
@@ -97,6 +106,7 @@ class Principal:
 
     `user_id` and `role` are None for a token that belongs to nobody, whose `login` is empty. A
     session has the hash it is kept by and may do what needs a fresh password until `sudo_until`.
+    Whoever `owes_factor` has a password and nothing that is asked for after it.
     """
 
     name: str
@@ -107,6 +117,7 @@ class Principal:
     session: bytes | None = None
     token_id: str | None = None
     sudo_until: datetime | None = None
+    owes_factor: bool = False
 
     @property
     def key(self) -> str:

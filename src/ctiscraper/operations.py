@@ -1,5 +1,6 @@
 """What there is to do, who does it and how it goes: read models of operations, as frozen values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -93,6 +94,22 @@ class Enriching:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Modelling:
+    """What models are asked: texts that wait, are answered and failed, and today's cost.
+
+    Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed.
+    """
+
+    waiting: int
+    running: int
+    failed: int
+    oldest_seconds: float
+    tokens_today: int
+    cost_today: float
+    faults: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What was asked of sites: `requests` since counting began, the rest in the last 24 hours.
 
@@ -183,6 +200,7 @@ class Work:
     flow: Flow
     standing: Standing
     enriching: Enriching
+    modelling: Modelling
     traffic: Traffic
     workers: tuple[WorkerState, ...]
     hosts: HostsState

@@ -41,13 +41,18 @@ class Keep:
 
 
 class Tlp(StrEnum):
-    """Traffic Light Protocol 2.0 marking (FIRST)."""
+    """Traffic Light Protocol 2.0 marking (FIRST); the later ones are more guarded."""
 
     CLEAR = "clear"
     GREEN = "green"
     AMBER = "amber"
     AMBER_STRICT = "amber+strict"
     RED = "red"
+
+    def exceeds(self, ceiling: "Tlp") -> bool:
+        """Return whether a text of this marking must stay where only a lower one may go."""
+        order = list(Tlp)
+        return order.index(self) > order.index(ceiling)
 
 
 class Health(StrEnum):

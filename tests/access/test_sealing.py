@@ -6,7 +6,14 @@ from threading import Thread
 
 import pytest
 
-from ctiscraper.access.sealing import Sealer, SealError, read_key
+from ctiscraper.access.sealing import (
+    KEYS_MOST,
+    Sealer,
+    SealError,
+    add_key,
+    keep_newest,
+    read_keys,
+)
 from ctiscraper.errors import SettingsError
 
 
@@ -37,16 +44,17 @@ def test_what_is_sealed_as_text_can_stand_in_a_cookie_and_opens_for_its_purpose(
 
 def test_a_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "data" / "secret.key"
-    key = read_key(file)
+    [key] = read_keys(file)
     assert len(key) == 32
     assert file.stat().st_mode & 0o777 == 0o600
-    assert read_key(file) == key
+    assert read_keys(file) == (key,)
     assert [path.name for path in file.parent.iterdir()] == ["secret.key"]
 
 
 def test_processes_that_begin_at_once_have_the_same_key(tmp_path: Path) -> None:
-    file, found = tmp_path / "secret.key", []
-    threads = [Thread(target=lambda: found.append(read_key(file))) for _ in range(8)]
+    file = tmp_path / "secret.key"
+    found: list[bytes] = []
+    threads = [Thread(target=lambda: found.extend(read_keys(file))) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -58,10 +66,10 @@ def test_processes_that_begin_at_once_have_the_same_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644])
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "secret.key"
-    read_key(file)
+    read_keys(file)
     file.chmod(mode)
     with pytest.raises(SettingsError, match="chmod 600"):
-        read_key(file)
+        read_keys(file)
 
 
 def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
@@ -69,6 +77,35 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"short")
     file.chmod(0o600)
     with pytest.raises(SettingsError, match="32 bytes"):
-        read_key(file)
+        read_keys(file)
     with pytest.raises(SettingsError, match="cannot be kept"):
-        read_key(tmp_path)
+        read_keys(tmp_path)
+
+
+def test_a_new_key_seals_and_the_one_before_still_opens(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    [first] = read_keys(file)
+    before = Sealer(first).seal("totp 1", b"secret")
+    assert add_key(file) == 2
+    second, older = read_keys(file)
+    assert older == first != second
+    assert file.stat().st_mode & 0o777 == 0o600
+    both = Sealer(second, first)
+    assert both.open("totp 1", before) == b"secret"
+    assert Sealer(second).open("totp 1", both.seal("totp 1", b"secret")) == b"secret"
+    with pytest.raises(SealError):
+        both.open("totp 2", before)
+    assert keep_newest(file) == 1
+    assert read_keys(file) == (second,)
+    assert keep_newest(file) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]
+
+
+def test_keys_do_not_pile_up(tmp_path: Path) -> None:
+    file = tmp_path / "secret.key"
+    for count in range(2, KEYS_MOST + 1):
+        read_keys(file)
+        assert add_key(file) == count
+    with pytest.raises(SettingsError, match="seal anew"):
+        add_key(file)
+    assert len(read_keys(file)) == KEYS_MOST

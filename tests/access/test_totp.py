@@ -1,5 +1,6 @@
 """Codes of an app, and those for the day it is lost."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -53,5 +54,13 @@ def test_recovery_codes_are_read_as_people_type_them() -> None:
     assert key is not None
     assert recovery_key(codes[0].upper().replace("-", " ")) == key
     assert codes[0].encode() not in key
-    for wrong in ("", "123456", codes[0][:-1], codes[0] + "a", "l" * 16):
+    for wrong in ("", "123456", codes[0][:-1], codes[0] + "a", "l" * 28):
         assert recovery_key(wrong) is None
+    assert recovery_key("abcd-efgh-jkmn-pqrs"), "one that was made when they were shorter"
+
+
+def test_a_recovery_code_is_as_hard_to_guess_as_a_key() -> None:
+    code = new_recovery_codes()[0].replace("-", "")
+    assert set(code) <= set("abcdefghjkmnpqrstuvwxyz23456789")
+    # By so much a hash without salt is enough (NIST SP 800-63B, 5.1.2.2).
+    assert len(code) * math.log2(31) > 128

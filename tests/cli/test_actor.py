@@ -13,24 +13,27 @@ from ctiscraper.cli.app import app
 
 PASSWORD = "seven lanterns hum at noon"
 NOTED = """
-    articles entities | audit export | data update | data use | db move | db upgrade
-    | dead discard | dead retry | enrichment retry | import predecessor | indicator | indicators
-    | lookup | migrate
-    | quarantine release | reprocess | retention | sources add | sources check | sources edit
-    | sources export | sources import | sources preview | sources remove | stories merge
-    | stories move | stories split | stories undo | techniques | token create | token revoke
-    | user create | user disable | user enable | user end-access | user password | user role
-    | user sessions | verdict make | verdict undo | watchlist add | watchlist export
+    analysis cancel | analysis retry | analysis run | articles entities | audit export
+    | data update | data use | db move | db upgrade | dead discard | dead retry | enrichment retry
+    | import predecessor | indicator | indicators | lookup | migrate | quarantine release
+    | reprocess | retention | sigma draft | sigma export | sources add | sources check
+    | sources edit | sources export | sources import | sources preview | sources remove
+    | stories merge | stories move | stories split | stories undo | techniques | token create
+    | token revoke | user create | user disable | user enable | user end-access | user password
+    | user role | user sessions | verdict make | verdict undo | watchlist add | watchlist export
     | watchlist import | watchlist remove
 """
 # They only look, run what works by itself, or are about files of this machine.
 NOT_NOTED = """
-    accounting | articles list | articles search | articles show | articles similar | audit list
-    | audit verify | backup | beat | collect | data export | data info | data list | db check
-    | db roles | dead list | demo | doctor | eval | enrichment failed | health | observables
-    | quarantine list | restore | scoreboard | search | secrets make | sources changes
-    | sources list | sources show | stack | status | stories list | stories show | technique
-    | token list | up | user list | verdict list | watchlist list | watchlist rescore | web | worker
+    accounting | analysis cost | analysis judged | analysis list | analysis show | articles list
+    | articles search | articles show | articles similar | ask | audit list | audit verify
+    | backup | beat | collect | data export | data info | data list | db check | db roles
+    | dead list | demo | doctor | embed | enrichment failed | eval llm | eval texts | health
+    | model check | model list | model pull | model-worker | observables | quarantine list
+    | restore | scoreboard | search | secrets make | secrets renew-key | secrets seal-anew
+    | sigma check | sigma convert | sigma list | sigma show | sources changes | sources list
+    | sources show | stack | status | stories list | stories show | technique | token list | up
+    | user list | verdict list | watchlist list | watchlist rescore | web | worker
 """
 
 

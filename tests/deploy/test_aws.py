@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import make_operations as made
-from ctiscraper.access.sealing import KEY_BYTES, read_key
+from ctiscraper.access.sealing import KEY_BYTES, read_keys
 from ctiscraper.cli.app import app
 from ctiscraper.config import load_settings
 from ctiscraper.emf import MetricPlace, metric_documents
@@ -110,7 +110,8 @@ def test_the_product_takes_its_settings(
         assert settings.collector("x") is not None
     if name == "web":
         assert settings.allowed_hosts == frozenset({"place.example"})
-        assert read_key(settings.key_file) == PASSWORD[:KEY_BYTES].encode()
+        assert settings.require_second_factor is True
+        assert read_keys(settings.key_file) == (PASSWORD[:KEY_BYTES].encode(),)
     if name == "migrate":
         assert settings.bootstrap_admin_file == tmp_path / "secrets" / "first-administrator.json"
 

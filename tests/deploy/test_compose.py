@@ -23,7 +23,8 @@ from ctiscraper.config import Settings
 from deploy.dockerfile import ROOT, product_stages
 
 FILES = ("compose.yaml", "deploy/compose.tls.yaml")
-OURS = ("secrets", "migrate", "roles", "web", "worker", "beat", "nginx")
+OURS = ("secrets", "migrate", "roles", "web", "worker", "model-worker", "beat", "nginx")
+OF_MODELS = ["model-worker", "ollama"]
 CREDENTIAL = re.compile(r"(?i)(password|secret|token|key)")
 
 
@@ -67,8 +68,8 @@ def test_what_is_started(services: dict[str, dict[str, Any]]) -> None:
     assert set(services) == {*OURS, "db", "redis", "ollama"}
     assert services["db"]["image"] == "pgvector/pgvector:pg15"
     assert services["redis"]["image"] == "redis:7-alpine"
-    assert services["ollama"]["profiles"] == ["llm"]
-    assert [name for name in services if "profiles" in services[name]] == ["ollama"]
+    assert [services[name]["profiles"] for name in OF_MODELS] == [["llm"], ["llm"]]
+    assert sorted(name for name in services if "profiles" in services[name]) == OF_MODELS
     assert [name for name in services if "container_name" in services[name]] == []
 
 
@@ -121,8 +122,8 @@ def test_the_networks_are_the_way(services: dict[str, dict[str, Any]]) -> None:
         for network in networks
     }
     assert members == {
-        "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", "ollama"},
-        "egress": {"web", "worker", "ollama"},
+        "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", *OF_MODELS},
+        "egress": {"web", "worker", *OF_MODELS},
     }
     assert services["secrets"]["network_mode"] == "none"
 
@@ -161,6 +162,7 @@ def test_secrets_are_read_by_those_who_need_them(services: dict[str, dict[str, A
         "roles": ["secrets:/secrets:ro"],
         "web": ["secrets-web:/secrets:ro"],
         "worker": ["secrets-worker:/secrets:ro"],
+        "model-worker": ["secrets-worker:/secrets:ro"],
         "beat": ["secrets-worker:/secrets:ro"],
         "redis": ["secrets-redis:/secrets:ro"],
     }
@@ -192,6 +194,7 @@ def test_each_part_has_a_role_of_its_own_in_the_database(
         "roles": owner,
         "web": web,
         "worker": worker,
+        "model-worker": worker,
         "beat": worker,
     }
 
@@ -243,6 +246,7 @@ def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> No
         "roles": {"migrate": done},
         "web": ready,
         "worker": ready,
+        "model-worker": ready,
         "beat": ready,
         "nginx": {"web": healthy},
     }
@@ -278,6 +282,7 @@ def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> N
         "roles": "db",
         "web": "web",
         "worker": "worker",
+        "model-worker": "model-worker",
         "beat": "beat",
     }
     assert set(commands.values()) <= set(PLACES)

@@ -17,6 +17,7 @@ from ctiscraper.http import (
     admissible,
     check_url,
     is_allowed_address,
+    only_server,
 )
 from loopback import LOOPBACK, USER_AGENT, Origin, open_client, origin_server, reply
 
@@ -288,6 +289,14 @@ def test_url_is_refused(vector: str) -> None:
     policy = EgressPolicy(user_agent=USER_AGENT, allow_ports=frozenset({80, 443, 8123}))
 
     assert not admissible(vector.replace("{port}", "8123"), lookup, policy)
+
+
+@pytest.mark.parametrize("vector", VECTORS)
+def test_no_vector_is_asked_by_the_way_to_a_model(vector: str) -> None:
+    only = only_server("http://model.test:11434", {})
+    policy = EgressPolicy(user_agent=USER_AGENT, only=only)
+    with pytest.raises(FetchError):
+        check_url(vector, policy)
 
 
 async def test_no_vector_reaches_a_listener_on_this_machine() -> None:

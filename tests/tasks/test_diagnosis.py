@@ -7,10 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
 from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.config import Settings
+from ctiscraper.db.move.source import close
 from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
 from ctiscraper.db.session import Database
@@ -18,12 +20,14 @@ from ctiscraper.tasks.diagnosis import (
     differences,
     examine_database,
     examine_machine,
+    examine_model,
     examine_network,
     examine_raw_store,
 )
 from ctiscraper.tasks.findings import Verdict
 from internet.world import FakeInternet
 from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
+from small_model import SMALL_MODEL
 
 
 class Usage(NamedTuple):
@@ -110,6 +114,21 @@ async def test_a_server_is_judged(
     )
     findings = await examine_database(Settings(data_dir=tmp_path, workers=4), facts, None)
     assert {f.part for f in findings if f.verdict is not Verdict.OK} == bad
+
+
+async def test_a_database_that_was_moved_is_told_with_its_place(
+    tmp_path: Path, database: str
+) -> None:
+    words = "this database was moved to new.example:5432/cti: name that one in DATABASE_URL"
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await close(connection, ["article"], words)
+    facts = await read_server(database)
+    assert facts.moved == words
+    findings = await examine_database(Settings(data_dir=tmp_path), facts, None)
+    (told,) = [found for found in findings if found.part == "database"]
+    assert told.verdict is Verdict.FAIL
+    assert told.words == "this database was moved to new.example:5432/cti"
+    assert told.advice == "name that one in DATABASE_URL"
 
 
 async def test_the_network_is_tried_without_counting(tmp_path: Path) -> None:
@@ -216,3 +235,22 @@ async def test_counts_are_held_against_the_rows(tmp_path: Path, database: str) -
             assert await found() == (Verdict.FAIL, said)
             await conn.execute("UPDATE rollup_fill SET last = 1")
         assert (await found())[0] is Verdict.WARN
+
+
+async def test_a_language_model_is_looked_at_where_one_is_set(small_model: str) -> None:
+    found = await examine_model(Settings())
+    assert (found.verdict, found.words) == (Verdict.OK, "none is set, and nothing needs one")
+    found = await examine_model(Settings(model_url=small_model, model=SMALL_MODEL))
+    assert found.verdict is Verdict.OK
+    assert "Ollama 0.12.6, 1 models" in found.words
+    found = await examine_model(Settings(model_url=small_model, model="nobody:1b"))
+    assert (found.verdict, found.advice) == (
+        Verdict.WARN,
+        "run 'ctiscraper model pull nobody:1b'",
+    )
+    found = await examine_model(Settings(model_url=small_model))
+    assert (found.verdict, found.advice) == (Verdict.WARN, "set CTISCRAPER_MODEL")
+    found = await examine_model(Settings(model_url="http://127.0.0.1:1"))
+    assert (found.verdict, found.advice) == (Verdict.WARN, "all else works without it")
+    found = await examine_model(Settings(model_url="http://169.254.169.254"))
+    assert found.verdict is Verdict.FAIL

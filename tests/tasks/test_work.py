@@ -32,6 +32,7 @@ from patience import until
 from web.shelf import Shelf
 
 if TYPE_CHECKING:
+    from ctiscraper.detecting import Detections
     from ctiscraper.http import Client
     from ctiscraper.mending import Mending
     from ctiscraper.recognition import Recognition
@@ -143,6 +144,7 @@ class Yard(Stage):
             sourcing=_unused(),
             recognition=cast("Recognition", Ready()),
             scoring=Scoring(self.database),
+            detections=cast("Detections", _unused()),
         )
 
     async def hold(self, host: str, items: int, tier: Tier = Tier.STANDARD) -> None:

@@ -44,9 +44,12 @@ async def test_a_new_password_ends_the_other_sessions(
         answer = await post(stranger, "/account/password", **fields)
         assert (answer.status_code, words) == (422, words)
         assert words in answer.text
+    before = stranger.cookies["ctiscraper"]
     answer = await post(
         stranger, "/account/password", current=PASSWORD, password=OTHER, again=OTHER
     )
+    assert stranger.cookies["ctiscraper"] != before
+    assert await Principals(opened).of_session(session_key(before)) is None
     assert answer.headers["location"] == "/account?done=password"
     assert (await stranger.get("/account")).status_code == 200
     assert await Principals(opened).of_session(session_key(elsewhere)) is None
@@ -90,7 +93,7 @@ async def test_an_app_is_set_up_and_removed(stranger: httpx2.AsyncClient, opened
     assert found[1] in wrong.text
     assert not (await Users(opened).get(user_id)).has_totp
     done = await post(stranger, "/account/totp/confirm", code=secret.at(opened.clock()))
-    codes = re.findall(r"<code>([a-z2-9]{4}(?:-[a-z2-9]{4}){3})</code>", done.text)
+    codes = re.findall(r"<code>([a-z2-9]{4}(?:-[a-z2-9]{4}){6})</code>", done.text)
     assert len(set(codes)) == 10
     assert (await Users(opened).get(user_id)).has_totp
     page = await stranger.get("/account")
@@ -114,6 +117,7 @@ async def test_what_guards_an_account_needs_a_fresh_password(
         "/account/totp/remove",
         "/account/passkeys/add",
         "/account/passkeys/remove",
+        "/account/sessions/end",
         "/tokens/make",
         "/searches/1/feed",
         "/users/add",

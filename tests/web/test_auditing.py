@@ -22,6 +22,7 @@ from internet.world import FakeInternet
 from people import person, session_of, token_of
 from web.shelf import Shelf
 from web.signing import OTHER, PASSWORD, log_in, post, user
+from web.test_guarded import ENDLESS, asked
 from web.test_sources import reading
 
 SAME_SITE = {"sec-fetch-site": "same-origin"}
@@ -152,6 +153,17 @@ async def test_what_was_refused_or_only_read_is_not_noted(
     assert (await stranger.get("/audit", headers=headers)).status_code == 403
     assert (await stranger.post("/api/v1/watchlist", json=WATCHED, headers=headers)).status_code
     assert await entries(opened) == ()
+
+
+async def test_whoever_only_asks_changes_nothing_for_others(
+    client: httpx2.AsyncClient, opened: Database
+) -> None:
+    for rule in sorted(RULES):
+        if rule.startswith("GET ") and rule != ENDLESS:
+            _, path = asked(rule)
+            assert (await client.get(path, headers=SAME_SITE)).status_code != 500, rule
+    done = {entry.action.partition(".")[2] for entry in await entries(opened)}
+    assert done <= {"export"}
 
 
 async def test_an_answer_that_is_given_again_is_not_noted_again(

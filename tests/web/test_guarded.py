@@ -4,8 +4,10 @@ import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from structlog.testing import capture_logs
 
 from ctiscraper.access.cookies import csrf_token
+from ctiscraper.access.tokens import new_token, read_token
 from ctiscraper.db.session import Database
 from ctiscraper.identity import GRANTS, Role
 from ctiscraper.web.guarded import GuardedRoute, check_rules
@@ -269,3 +271,30 @@ async def test_an_ended_session_lets_nobody_in(  # noqa: PLR0913, PLR0917 - fixt
             (begun, seen),
         )
     assert (await stranger.get("/")).status_code == status
+
+
+async def test_what_is_kept_from_somebody_is_told_in_the_log(
+    client: httpx2.AsyncClient, stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    user_id = await person(opened, Role.VIEWER)
+    token = await token_of(opened, user_id)
+    known = read_token(token)
+    assert known is not None
+    stranger.cookies.set("ctiscraper", await session_of(opened, user_id))
+    with capture_logs() as lines:
+        await client.get("/audit", headers={"authorization": f"Bearer {token}"})
+        await stranger.post("/logout", headers=SAME_SITE)
+        await client.get("/api/v1/articles", headers={"authorization": f"Bearer {token[:-1]}0"})
+        await client.get("/api/v1/articles", headers={"authorization": f"Bearer {new_token()[0]}"})
+    refused = [line for line in lines if line["event"] == "access.refused"]
+    assert [(line["cause"], line["user_id"]) for line in refused] == [
+        ("it needs audit:read", user_id),
+        ("the form is of another session", user_id),
+        ("no token, or none that lets anybody in", None),
+        ("no token, or none that lets anybody in", None),
+    ]
+    assert refused[0]["token_id"] == known.id
+    assert refused[0]["route"] == "/audit"
+    assert refused[3]["token_id"]
+    assert {line["ip"] for line in refused} == {"127.0.0.1"}
+    assert token not in str(lines)

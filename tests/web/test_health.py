@@ -7,6 +7,10 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from structlog.testing import capture_logs
 
+from ctiscraper.config import load_settings
+from ctiscraper.db.move.source import close, reopen
+from evil_model import evil_server, hang
+
 # How many connections the app of these tests has at most.
 POOL = 4
 
@@ -75,7 +79,30 @@ async def test_an_older_schema_is_not_ready(
     assert said in await not_ready(client)
 
 
+async def test_a_database_that_was_moved_is_not_ready_and_says_where_it_went(
+    client: httpx2.AsyncClient, database: str
+) -> None:
+    words = "this database was moved to new.example:5432/cti: name that one in DATABASE_URL"
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await close(connection, ["article"], words)
+    assert await not_ready(client) == words
+    async with await psycopg.AsyncConnection.connect(database) as connection:
+        await reopen(connection)
+    assert await ready(client)
+
+
 async def test_a_newer_schema_is_ready(client: httpx2.AsyncClient, database: str) -> None:
     with psycopg.connect(make_conninfo(database), autocommit=True) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '29991231_2359'")
     assert await ready(client)
+
+
+async def test_it_is_ready_whatever_the_language_model_does(
+    client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with evil_server() as evil:
+        evil.answer = hang
+        monkeypatch.setenv("CTISCRAPER_MODEL_URL", evil.url)
+        assert load_settings().model_url == evil.url
+        assert await ready(client)
+        assert evil.asked == []

@@ -1,6 +1,7 @@
 """Logging in and out, and what was typed when a session ended."""
 
 import asyncio
+import re
 from base64 import urlsafe_b64encode
 from datetime import timedelta
 
@@ -9,10 +10,11 @@ import pyotp
 import pytest
 from fastapi import FastAPI
 
-from ctiscraper.access.cookies import session_key
+from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
 from ctiscraper.admission import Admission
+from ctiscraper.db.principals import Principals
 from ctiscraper.db.session import Database
 from ctiscraper.db.sessions import Sessions
 from ctiscraper.identity import Role
@@ -41,8 +43,38 @@ async def test_somebody_logs_in_and_out(stranger: httpx2.AsyncClient, opened: Da
     secret = stranger.cookies["ctiscraper"]
     answer = await post(stranger, "/logout")
     assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert answer.headers["clear-site-data"] == '"cache", "storage"'
     stranger.cookies.set("ctiscraper", secret)
     assert (await stranger.get("/")).status_code == 303
+
+
+async def test_passwords_are_hidden_and_managers_may_fill_them_in(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    await user(opened)
+    pages = [await stranger.get(path) for path in ("/login", "/password")]
+    await log_in(stranger)
+    pages += [await stranger.get(path) for path in ("/account", "/sudo")]
+    app = create_app(WebServices(database=opened))
+    async with opened.connection() as conn:
+        await conn.execute("UPDATE user_session SET sudo_until = NULL")
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1", cookies=dict(stranger.cookies)
+    ) as later:
+        pages.append(await later.get("/sudo"))
+    fields = [
+        field
+        for page in pages
+        for field in re.findall(r"<input[^>]*>", page.text)
+        if re.search(r'name="(?:password|again|current)"', field)
+    ]
+    assert len(fields) >= 7
+    for field in fields:
+        assert 'type="password"' in field
+        assert re.search(r'autocomplete="(?:current|new)-password"', field), field
+        assert "onpaste" not in field
+        assert "readonly" not in field
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil", "x"])
@@ -301,7 +333,8 @@ async def test_the_password_is_asked_for_again_after_a_while(
 ) -> None:
     user_id = await user(opened)
     await user(opened, "john", Role.VIEWER)
-    stranger.cookies.set("ctiscraper", await session_of(opened, user_id))
+    secret = await session_of(opened, user_id)
+    stranger.cookies.set("ctiscraper", secret, domain="127.0.0.1")
     asked = await post(stranger, "/users/add", login="new", name="", role="viewer")
     assert asked.status_code == 403
     fields = hidden(asked.text, "/sudo")
@@ -311,6 +344,11 @@ async def test_the_password_is_asked_for_again_after_a_while(
     fields = hidden(wrong.text, "/sudo")
     page = await stranger.post("/sudo", data={**fields, "password": PASSWORD}, headers=SAME_SITE)
     assert page.status_code == 200
+    # Whoever had the cookie of before has nothing any more.
+    renewed = stranger.cookies["ctiscraper"]
+    assert renewed != secret
+    assert await Principals(opened).of_session(session_key(secret)) is None
+    assert len(await Sessions(opened).of_user(user_id)) == 1
     again = hidden(page.text, "/users/add")
     done = await stranger.post("/users/add", data=again, headers=SAME_SITE)
     assert done.status_code == 200
@@ -322,7 +360,7 @@ async def test_the_password_is_asked_for_again_after_a_while(
     api = await stranger.post(
         "/api/v1/users",
         json={"login": "x", "role": "viewer"},
-        headers={**SAME_SITE, "x-csrf-token": fields["csrf"]},
+        headers={**SAME_SITE, "x-csrf-token": csrf_token(renewed)},
     )
     assert api.status_code == 403
     assert "/sudo" in api.json()["detail"]

@@ -276,7 +276,7 @@ async def test_somebody_without_a_password_confirms_by_his_provider_that_it_is_h
     fake.claims = {"auth_time": int(time.time())}
     answer = await asked_again(stranger, fake)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sudo?next=%2F")
-    assert stranger.cookies["ctiscraper"] == session
+    assert stranger.cookies["ctiscraper"] != session
     # What he had sent waits for him.
     resumed = hidden((await stranger.get("/sudo?next=/")).text, "/tokens/make")
     assert {name: resumed[name] for name in MAKING} == MAKING
@@ -334,6 +334,20 @@ async def test_a_confirmation_is_for_the_session_that_asked(
 async def test_only_somebody_who_is_logged_in_is_asked_again(stranger: httpx2.AsyncClient) -> None:
     answer = await stranger.get("/oidc/again")
     assert answer.headers["location"].startswith("/login?")
+
+
+async def test_a_login_that_another_site_begins_waits_for_somebody_to_want_it(
+    stranger: httpx2.AsyncClient, fake: FakeProvider
+) -> None:
+    del fake
+    answer = await stranger.get(
+        "/oidc/start?next=/sources", headers={"sec-fetch-site": "cross-site"}
+    )
+    assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2Fsources")
+    assert "set-cookie" not in answer.headers
+    answer = await stranger.get("/oidc/start", headers={"sec-fetch-site": "same-origin"})
+    assert "/login" not in answer.headers["location"].partition("?")[0]
+    assert "set-cookie" in answer.headers
 
 
 @pytest.mark.parametrize("to", ["https://evil.example", "//evil.example", "/\\evil", "x", "/\n"])

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from ctiscraper.access.tokens import new_token
 from ctiscraper.db.session import Database
+from ctiscraper.identity import Role
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.pages import (
@@ -31,7 +32,9 @@ from ctiscraper.web.pages import (
 from ctiscraper.web.redirects import local_path
 from ctiscraper.web.rules import RULES
 from ctiscraper.web.security import BODY_MOST, HEADERS, is_same_origin
+from people import token_of
 from web.shelf import Shelf
+from web.signing import log_in, post, user
 from web.test_guarded import ENDLESS, SAME_SITE, asked
 
 OWN = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
@@ -90,11 +93,56 @@ async def test_every_route_carries_them_and_lets_no_cache_keep_it(
         assert answer.headers["cache-control"] in {"no-store", "private, no-cache"}, rule
 
 
+async def test_no_other_site_may_read_an_answer_and_no_request_is_echoed(
+    client: httpx2.AsyncClient,
+) -> None:
+    for path in ASKED:
+        answer = await client.get(path, headers={"origin": "https://evil.example"})
+        assert not [name for name in answer.headers if name.startswith("access-control-")], path
+        asked_before = {"origin": "https://evil.example", "access-control-request-method": "GET"}
+        answer = await client.options(path, headers=asked_before)
+        assert answer.status_code in {404, 405}, path
+        assert not [name for name in answer.headers if name.startswith("access-control-")], path
+        echo = await client.request("TRACE", path, headers={**SAME_SITE, "x-said": "canary"})
+        assert echo.status_code in {404, 405}, path
+        assert "canary" not in echo.text
+
+
+async def test_no_folder_is_listed(client: httpx2.AsyncClient) -> None:
+    for path in ("/static", "/static/", "/static/.", "/static/./"):
+        answer = await client.get(path)
+        assert answer.status_code in {307, 404}, path
+        assert ".css" not in answer.text.partition("<main")[2], path
+
+
+async def test_every_answer_says_what_it_is(client: httpx2.AsyncClient, shelf: Shelf) -> None:
+    shelf.article("one")
+    for rule in sorted(RULES):
+        if rule == ENDLESS:
+            continue
+        method, path = asked(rule)
+        answer = await client.request(method, path, headers=SAME_SITE)
+        if not answer.content:
+            continue
+        media_type, _, parameters = answer.headers["content-type"].partition(";")
+        assert media_type in {
+            "application/atom+xml", "application/feed+json", "application/json",
+            "application/openmetrics-text", "application/problem+json", "application/x-ndjson",
+            "application/yaml", "text/csv", "text/html", "text/markdown", "text/plain",
+            "text/x-opml", "text/yaml",
+        }, (rule, media_type)  # fmt: skip
+        if media_type.startswith("text/") or media_type.endswith("xml"):
+            assert parameters.strip().lower().startswith("charset=utf-8") or "charset=utf-8" in (
+                parameters
+            ), rule
+
+
 async def test_pages_take_nothing_from_elsewhere(client: httpx2.AsyncClient) -> None:
     headers = (await client.get("/")).headers
     parts = (part.partition(" ") for part in headers["content-security-policy"].split("; "))
     assert {name: value for name, _, value in parts} == {
         "default-src": "'none'",
+        "object-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data:",
@@ -234,6 +282,72 @@ async def test_choice_of_colours_is_kept(client: httpx2.AsyncClient) -> None:
     assert 'data-theme="dark"' in page.text
     page = await client.get("/sources", headers={"cookie": 'theme="><script>'})
     assert "data-theme" not in page.text
+
+
+async def test_every_cookie_is_bound_to_this_host_over_tls(app: FastAPI, opened: Database) -> None:
+    """That of the session and its kin is shown by the tests of logging in."""
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="https://127.0.0.1") as asking:
+        for path, body in (("/theme", "theme=dark"), ("/view", "density=compact&by=story")):
+            answer = await asking.post(path, content=body, headers=OWN)
+            given = answer.headers.get_list("set-cookie")
+            assert given
+            for cookie in given:
+                assert cookie.startswith("__Host-")
+                for word in ("Secure", "HttpOnly", "SameSite=strict", "Path=/"):
+                    assert word in cookie
+                assert "Domain" not in cookie
+        await user(opened)
+        await log_in(asking)
+        assert 'data-theme="dark"' in (await asking.get("/account")).text
+        assert set(asking.cookies) == {
+            "__Host-theme", "__Host-density", "__Host-by", "__Host-ctiscraper",
+            "__Host-ctiscraper_known",
+        }  # fmt: skip
+
+
+async def test_what_is_refused_before_any_route_is_told_in_the_log(
+    client: httpx2.AsyncClient,
+) -> None:
+    with capture_logs() as lines:
+        await client.get("/", headers={"host": "evil.example"})
+        await client.post("/theme", content="theme=dark", headers={"sec-fetch-site": "cross-site"})
+        await client.post("/theme", content=b"x" * (BODY_MOST + 1), headers=OWN)
+    refused = [line for line in lines if line["event"] == "web.refused"]
+    assert [line["cause"] for line in refused] == [
+        "a name that is not served here",
+        "a change that another site asks for",
+        "a body that is too large",
+    ]
+    assert {line["ip"] for line in refused} == {"127.0.0.1"}
+
+
+async def test_the_page_of_an_address_that_is_none_has_the_readers_menu(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    assert "/logout" not in (await stranger.get("/nothing")).text
+    await user(opened, role=Role.VIEWER)
+    await log_in(stranger)
+    page = await stranger.get("/nothing")
+    assert page.status_code == 404
+    for shown in ('action="/logout"', "<bdi>Jane</bdi>", 'href="/account"'):
+        assert shown in page.text
+    assert 'href="/users"' not in page.text
+    assert (await post(stranger, "/logout")).status_code == 303
+
+
+async def test_a_page_that_is_refused_says_what_is_missing_in_words(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    user_id = await user(opened, role=Role.VIEWER)
+    await log_in(stranger)
+    page = await stranger.get("/sources/add")
+    assert page.status_code == 403
+    for shown in ("Your role, viewer,", "Change sources", "source:write", "the role curator has"):
+        assert shown in page.text
+    token = await token_of(opened, user_id)
+    told = await stranger.get("/api/v1/audit", headers={"authorization": f"Bearer {token}"})
+    assert "which the role admin has" in told.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import warnings
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -55,7 +56,43 @@ async def test_tls_is_spoken_and_said_for_a_year(
         serving.cancel()
         await asyncio.wait({serving})
     assert answer.status_code == 200
-    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+@pytest.mark.parametrize(
+    ("version", "ciphers", "spoken"),
+    [
+        ("TLSv1_2", "ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("TLSv1_2", "ECDHE-ECDSA-AES128-SHA256", False),
+        ("TLSv1_2", "ECDHE-ECDSA-AES256-SHA", False),
+        ("TLSv1_1", "DEFAULT", False),
+        ("TLSv1_3", "DEFAULT", True),
+    ],
+)
+async def test_old_versions_and_ciphers_are_not_spoken(
+    tmp_path: Path, opened: Database, version: str, ciphers: str, *, spoken: bool
+) -> None:
+    cert, key, authority = files_of(tmp_path)
+    entrance = Entrance(cert=cert, key=key)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_ciphers(f"{ciphers}:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
+    with listen("127.0.0.1", 0, entrance) as listening:
+        app = create_app(WebServices(database=opened))
+        serving = asyncio.create_task(serve(app, listening, entrance))
+        port = listening.getsockname()[1]
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        except OSError:
+            assert not spoken
+        else:
+            assert spoken
+            writer.close()
+        serving.cancel()
+        await asyncio.wait({serving})
 
 
 def test_half_a_certificate_or_a_wrong_one_is_told(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ctiscraper.web.token_rate import SECONDS, TOKENS_MOST, TokenRate
+from ctiscraper.db.token_use import Shared
+from ctiscraper.web.token_rate import SECONDS, SHARED_SECONDS, TOKENS_MOST, TokenRate
 
 
 class Clock:
@@ -55,3 +56,29 @@ def test_tokens_that_were_silent_longest_are_forgotten(clock: Clock) -> None:
         assert rate.wait(str(number)) == 0
     assert rate.wait(str(TOKENS_MOST)) > 0
     assert rate.wait("0") == 0
+
+
+def test_what_others_have_let_in_counts_here(clock: Clock) -> None:
+    rate = TokenRate(10, clock)
+    assert rate.to_share("a") == 0
+    rate.heard("a", 0, Shared(slot=100, asked=7))
+    assert [rate.wait("a") for _ in range(4)] == [0, 0, 0, 60]
+    assert rate.to_share("a") is None
+    clock.now += SHARED_SECONDS
+    # Told since, and not taken for another's.
+    assert rate.to_share("a") == 3
+    rate.heard("a", 3, Shared(slot=100, asked=7))
+    clock.now += SHARED_SECONDS
+    assert rate.to_share("a") == 0
+    rate.heard("a", 0, Shared(slot=101, asked=10))
+    assert rate.wait("a") == 58
+    # Where others leave nothing, the time of a slot is told.
+    clock.now += SHARED_SECONDS
+    assert rate.to_share("a") == 0
+    rate.heard("a", 0, Shared(slot=101, asked=13))
+    assert rate.wait("a") == 5
+    # A minute later what was told is nobody's any more.
+    clock.now += SECONDS
+    assert rate.to_share("a") == 0
+    rate.heard("a", 0, Shared(slot=114, asked=0))
+    assert rate.wait("a") == 0

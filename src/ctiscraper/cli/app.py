@@ -24,26 +24,32 @@ PLACES = {
     "collect": "ctiscraper.cli.collect:collect",
     "web": "ctiscraper.cli.web:web",
     "worker": "ctiscraper.cli.worker:worker",
+    "model-worker": "ctiscraper.cli.model_worker:model_worker",
     "beat": "ctiscraper.cli.beat:beat",
     "stack": "ctiscraper.cli.stack:stack",
     "sources": "ctiscraper.cli.sources:app",
     "articles": "ctiscraper.cli.articles:app",
     "search": "ctiscraper.cli.articles:search",
+    "ask": "ctiscraper.cli.ask:ask",
+    "embed": "ctiscraper.cli.embed:embed",
     "indicators": "ctiscraper.cli.entities:indicators",
     "indicator": "ctiscraper.cli.entities:indicator",
     "techniques": "ctiscraper.cli.techniques:techniques",
     "technique": "ctiscraper.cli.techniques:technique",
     "lookup": "ctiscraper.cli.lookup:lookup",
     "verdict": "ctiscraper.cli.verdicts:app",
+    "analysis": "ctiscraper.cli.analyses:app",
     "enrichment": "ctiscraper.cli.enrichment:app",
     "watchlist": "ctiscraper.cli.watchlist:app",
+    "sigma": "ctiscraper.cli.sigma:app",
     "stories": "ctiscraper.cli.stories:app",
     "scoreboard": "ctiscraper.cli.stories:scoreboard",
     "dead": "ctiscraper.cli.queue:dead",
     "quarantine": "ctiscraper.cli.queue:quarantine",
     "reprocess": "ctiscraper.cli.queue:reprocess",
     "observables": "ctiscraper.cli.observables:observables",
-    "eval": "ctiscraper.cli.evaluate:evaluation",
+    "eval": "ctiscraper.cli.evaluate:app",
+    "model": "ctiscraper.cli.model:app",
     "data": "ctiscraper.cli.reference_data:app",
     "accounting": "ctiscraper.cli.accounting:accounting",
     "status": "ctiscraper.cli.status:status",
@@ -61,7 +67,7 @@ PLACES = {
     "audit": "ctiscraper.cli.audit:app",
 }
 # What runs for long without a person before it says what it does.
-SERVICES = frozenset({"web", "worker", "beat"})
+SERVICES = frozenset({"web", "worker", "model-worker", "beat"})
 
 
 class Commands(TyperGroup):

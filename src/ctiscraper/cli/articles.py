@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from ctiscraper.asking import understand
+from ctiscraper.bootstrap import open_meaning
 from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.found import print_found
@@ -21,10 +22,12 @@ from ctiscraper.cli.output import (
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.entities import Entities
+from ctiscraper.db.meaning import Mode
 from ctiscraper.db.searched import Shown
-from ctiscraper.db.similar import MOST, Similar
+from ctiscraper.db.similar import MOST
 from ctiscraper.defang import defang
 from ctiscraper.entity_views import ArticleEvidence, EntitySummary, Neighbour, SimilarArticle
+from ctiscraper.errors import InputError
 from ctiscraper.evidence import evidence_of
 from ctiscraper.loop import run_async
 from ctiscraper.share.tabular import EVIDENCE
@@ -100,6 +103,10 @@ def search(  # noqa: PLR0913 - one parameter for each option
     relevance: Annotated[
         bool, typer.Option("--relevance", help="The most relevant of the newest 1,000 first.")
     ] = False,
+    meaning: Annotated[
+        bool, typer.Option("--meaning", help="What means the same, whatever its words.")
+    ] = False,
+    both: Annotated[bool, typer.Option("--both", help="By words and by meaning together.")] = False,
     facets: Annotated[
         bool, typer.Option("--facets", help="And what the matches have in common.")
     ] = False,
@@ -118,8 +125,16 @@ def search(  # noqa: PLR0913 - one parameter for each option
         until=utc(until),
     )
 
+    if (meaning or both) and (relevance or facets):
+        raise InputError("--meaning and --both have an order of their own, and no facets")
+    settings = settings_for(data)
+
     async def read() -> ArticlePage:
-        async with open_database(settings_for(data)) as database:
+        async with open_database(settings) as database:
+            if meaning or both:
+                mode = Mode.BOTH if both else Mode.MEANING
+                async with open_meaning(settings, database) as found:
+                    return await found.page(query, mode, cursor=cursor, limit=limit)
             shown = Shown(facets=facets, snippets=True)
             return await Articles(database).page(query, cursor=cursor, limit=limit, shown=shown)
 
@@ -203,10 +218,14 @@ def similar(
     json: Json = False,
 ) -> None:
     """Articles that have to do with one, and the rare things and words that both have."""
+    settings = settings_for(data)
 
     async def read() -> tuple[SimilarArticle, ...]:
-        async with open_database(settings_for(data)) as database:
-            return await Similar(database).to_article(number, limit=limit)
+        async with (
+            open_database(settings) as database,
+            open_meaning(settings, database) as meaning,
+        ):
+            return await meaning.similar(number, limit=limit)
 
     found = run_async(read())
     if json:

@@ -20,6 +20,7 @@ from ctiscraper.loop import run_async
 from ctiscraper.tasks.diagnosis import (
     examine_database,
     examine_machine,
+    examine_model,
     examine_network,
     examine_raw_store,
 )
@@ -67,6 +68,7 @@ async def _examine(settings: Settings, *, network: bool) -> list[Finding]:
         )
     if network:
         findings.append(await examine_network(settings, origins))
+        findings.append(await examine_model(settings))
     return findings
 
 

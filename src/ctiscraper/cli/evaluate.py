@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 from ctiscraper.cli.evaluate_attack import print_attack
+from ctiscraper.cli.evaluate_llm import evaluation_of_models
 from ctiscraper.cli.judging import print_verdicts
 from ctiscraper.cli.output import counted, print_json, print_lines, print_table
 from ctiscraper.cli.shares import numbers, shares_of
@@ -18,6 +20,25 @@ from ctiscraper.packs.galaxies import build_default
 _HEADS = ["kind", "right", "extra", "missed", "precision", "recall", "F1"]
 
 
+_BY_ITSELF = "texts"
+
+
+class Evaluations(TyperGroup):
+    """The evaluations; without a name it is that of extractors."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer carries its own click
+        """Return what is left of the arguments, with the name of a command put before them."""
+        if not args or args[0] not in {*self.commands, "--help"}:
+            args = [_BY_ITSELF, *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=Evaluations, help="How well extractors and language models do on labelled texts."
+)
+app.command("llm")(evaluation_of_models)
+
+
 class Evaluated(StrEnum):
     """What there are labelled texts for."""
 
@@ -27,6 +48,7 @@ class Evaluated(StrEnum):
     NAMES = "names"
 
 
+@app.command(_BY_ITSELF)
 def evaluation(
     folder: Annotated[
         Path | None,

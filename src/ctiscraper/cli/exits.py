@@ -9,6 +9,7 @@ from ctiscraper.errors import (
     CTIScraperError,
     FetchError,
     InputError,
+    ModelError,
     NotFoundError,
     PackError,
     ParseError,
@@ -31,6 +32,7 @@ class Exit(IntEnum):
     BAD_FILE = 7  # a catalogue, import file, value, archive or data pack has faults; all are listed
     STORAGE = 8  # the database or the disk cannot be used
     DEGRADED = 9  # something is not as it should be; what it is and what to do was said
+    MODEL = 10  # the language model gave no answer that can be used; why and what to do was said
     INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
 
 
@@ -46,6 +48,7 @@ _BY_ERROR: dict[type[CTIScraperError], Exit] = {
     ArchiveError: Exit.BAD_FILE,
     PackError: Exit.BAD_FILE,
     StorageError: Exit.STORAGE,
+    ModelError: Exit.MODEL,
 }
 
 

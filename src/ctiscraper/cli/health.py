@@ -24,20 +24,21 @@ class Role(StrEnum):
 
     WEB = "web"
     WORKER = "worker"
+    MODEL_WORKER = "model-worker"
     BEAT = "beat"
 
 
 Asked = Annotated[Role, typer.Argument(help="What the process does.")]
 Port = Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port of the web process.")]
 Within = Annotated[
-    float, typer.Option("--within", min=1, help="Seconds for which worker or beat may be silent.")
+    float, typer.Option("--within", min=1, help="Seconds for which workers or beat may be silent.")
 ]
 
 
 def health(
     role: Asked = Role.WEB, port: Port = 8000, within: Within = 60.0, json: Json = False
 ) -> None:
-    """Say whether web, worker or beat on this machine is well: exit code 0, or 1."""
+    """Say whether web, worker, model-worker or beat on this machine is well: exit code 0, or 1."""
     if role is Role.WEB:
         fault = _web_fault(port, over_tls=load_settings().tls_cert is not None)
     else:

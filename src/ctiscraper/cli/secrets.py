@@ -10,9 +10,14 @@ from typing import Annotated
 
 import typer
 
-from ctiscraper.cli.options import Json
-from ctiscraper.cli.output import print_json, print_lines
+from ctiscraper.access.passwords import Passwords
+from ctiscraper.access.sealing import Sealer, add_key, keep_newest, read_keys
+from ctiscraper.admission import Admission
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.options import Data, Json
+from ctiscraper.cli.output import counted, print_json, print_lines
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import run_async
 
 BYTES = 32
 DATABASE = "database-password"
@@ -23,12 +28,7 @@ REDIS = "redis-password"
 # Redis reads its password from its own settings only.
 REDIS_SETTINGS = "redis.conf"
 
-app = typer.Typer(no_args_is_help=True, help="The passwords of this installation.")
-
-
-@app.callback()
-def group() -> None:
-    """Keep `make` a command of its own while it is the only one."""
+app = typer.Typer(no_args_is_help=True, help="The passwords and the key of this installation.")
 
 
 Folder = Annotated[Path, typer.Argument(help="Where the files are; made when there is none.")]
@@ -73,6 +73,47 @@ def make(
         print_json({"folder": str(folder), "made": made})
     else:
         print_lines([f"Made {', '.join(made)} in {folder}." if made else "Nothing to make."])
+
+
+@app.command("renew-key")
+def renew_key(data: Data = None, json: Json = False) -> None:
+    """Have a new key for what is sealed; the one before opens what it has sealed until then."""
+    file = settings_for(data).key_file
+    count = add_key(file)
+    if json:
+        print_json({"file": str(file), "keys": count})
+        return
+    print_lines(
+        [
+            f"{file} has a new key, and {counted(count - 1, 'older one')}.",
+            "Start 'web' or 'up' anew wherever it is read, then 'ctiscraper secrets seal-anew'.",
+        ]
+    )
+
+
+@app.command("seal-anew")
+def seal_anew(data: Data = None, json: Json = False) -> None:
+    """Seal the secrets of apps by the newest key, and forget the older ones."""
+    settings = settings_for(data)
+    sealer = Sealer(*read_keys(settings.key_file))
+
+    async def sealed() -> tuple[int, int]:
+        async with open_database(settings) as database:
+            return await Admission(database, passwords=Passwords(), sealer=sealer).seal_anew()
+
+    done, lost = run_async(sealed())
+    # Whose app no key here opens may have a key that is kept elsewhere.
+    forgotten = 0 if lost else keep_newest(settings.key_file)
+    if json:
+        print_json({"sealed": done, "lost": lost, "forgotten": forgotten})
+        return
+    lines = [f"Sealed {counted(done, 'app')} anew, forgot {counted(forgotten, 'older key')}."]
+    if lost:
+        lines.append(
+            f"{counted(lost, 'app')} opened by no key here: their owners need a recovery code, or "
+            "'ctiscraper user end-access LOGIN --only app'. Until then the older keys stay."
+        )
+    print_lines(lines)
 
 
 def _make_all(folder: Path, mode: int) -> list[str]:

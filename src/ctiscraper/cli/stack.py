@@ -92,11 +92,17 @@ def _services(settings: Settings, layout: Layout) -> list[Crew]:
             environment=environment,
         )
 
-    return [
+    services = [
         service("web", "web", "--host", HOST, "--port", str(layout.port)),
         service("workers", "worker", "--workers", str(settings.workers)),
         service("beat", "beat", size=layout.beats),
     ]
+    return [*services, service("models", "model-worker")] if settings.has_model else services
+
+
+def _named(settings: Settings, layout: Layout) -> str:
+    models = f", models ({settings.model})" if settings.has_model else ""
+    return f"web, {settings.workers} workers, {layout.beats} beat{models}"
 
 
 def _log_of(settings: Settings, name: str) -> Path:
@@ -120,12 +126,13 @@ def _announce(
         ready = {"event": "ready", "url": _url(layout), "setup": setup, "workers": settings.workers}
         print_json({**ready, "postgresql": engine.facts.version, "added": added})
         return
-    logs = ", ".join(f"{name}.log" for name in ("web", "workers", "beat"))
+    names = ("web", "workers", "beat", *(["models"] if settings.has_model else []))
+    logs = ", ".join(f"{name}.log" for name in names)
     print_facts(
         [
             ("CTIScraper", __version__),
             ("Data", f"{settings.data_dir} (PostgreSQL {engine.facts.version})"),
-            ("Services", f"web, {settings.workers} workers, {layout.beats} beat"),
+            ("Services", _named(settings, layout)),
             ("Logs", f"{logs} in {settings.data_dir}"),
             ("Reading", _url(layout)),
         ]

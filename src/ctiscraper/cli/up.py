@@ -18,7 +18,7 @@ from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey, Wor
 from ctiscraper.cli.output import counted, print_facts, print_json, print_lines
 from ctiscraper.cli.setting_up import print_setup, setup_address
 from ctiscraper.cli.stopping import until_signal
-from ctiscraper.cli.web import Host, entrance_of, url_of, web_services
+from ctiscraper.cli.web import Host, entrance_of, url_of, web_services, with_meaning
 from ctiscraper.collect.catalog import default_catalog, load_catalog
 from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
@@ -27,6 +27,7 @@ from ctiscraper.errors import SettingsError
 from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
+from ctiscraper.tasks.model_run import model_crew
 from ctiscraper.tasks.rounds import go_round, watch_access
 from ctiscraper.tasks.run import COMMAND, write_order
 from ctiscraper.types import SourceSettings
@@ -39,6 +40,7 @@ _EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - compared with
 # Nothing of the operator's is used by the demo.
 _DEMO_HAS_NO = {
     "database_url": None,
+    "model_url": "",
     "proxy": None,
     "raw_store": "",
     "tls_cert": None,
@@ -171,7 +173,8 @@ async def _everything(start: Start) -> int:
         )
         added = await services.sources.seed(tuple(start.catalog))
         since = await ProgressBoard(services.database).now()
-        app = create_app(web_services(services, SilentBell()))
+        served = web_services(services, SilentBell())
+        app = create_app(await with_meaning(stack, served, settings))
         serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         size = settings.workers if start.collect else 0
         crew = Crew(
@@ -181,6 +184,8 @@ async def _everything(start: Start) -> int:
             settings.data_dir / "worker.log",
         )
         await stack.enter_async_context(crew)
+        if settings.has_model and start.collect:
+            await stack.enter_async_context(model_crew(settings, engine.conninfo))
         address, bound = listener.getsockname()[:2]
         url = url_of(entrance, HOST if address in _EVERY_ADDRESS else address, bound)
         setup = await setup_address(services.database, url)
@@ -238,6 +243,7 @@ def _announce(
             ("Sources", f"{total}, {added} of them new from {start.catalog_name}"),
             ("Contact", contact),
             ("Collecting", doing),
+            *([("Models", settings.model)] if settings.has_model else []),
             ("Reading", url),
         ]
     )

@@ -1,6 +1,7 @@
 """`web`: the pages and the API alone, for a machine where others collect."""
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -8,14 +9,15 @@ import typer
 from ctiscraper import __version__
 from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
-from ctiscraper.access.sealing import Sealer, read_key
-from ctiscraper.bootstrap import Services, open_services
+from ctiscraper.access.sealing import Sealer, read_keys
+from ctiscraper.bootstrap import Services, open_meaning, open_questions, open_services
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
 from ctiscraper.loop import alongside, run_async, until_one_ends
+from ctiscraper.model_use import model_use
 from ctiscraper.shown_settings import shown_settings
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.rounds import watch_access
@@ -66,11 +68,21 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
             print_json({"event": "ready", "url": url, "postgresql": engine.facts.version})
         else:
             print_facts([("CTIScraper", __version__), ("Reading", url)])
-        app = create_app(web_services(services, bell))
+        served = await with_meaning(stack, web_services(services, bell), settings)
+        app = create_app(served)
         serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         access = await stack.enter_async_context(alongside(watch_access(settings, engine.conninfo)))
         await until_one_ends(serving, access)
     return 0
+
+
+async def with_meaning(
+    stack: AsyncExitStack, served: WebServices, settings: Settings
+) -> WebServices:
+    """Return the same with what searches by meaning and answers. Raises SettingsError."""
+    meaning = await stack.enter_async_context(open_meaning(settings, served.database))
+    questions = await stack.enter_async_context(open_questions(settings, meaning))
+    return replace(served, meaning=meaning, questions=questions)
 
 
 def entrance_of(settings: Settings) -> Entrance:
@@ -100,15 +112,18 @@ def web_services(services: Services, bell: Bell) -> WebServices:
         sourcing=services.sourcing,
         rehearsals=services.rehearsals,
         mending=services.mending,
+        detections=services.detections,
         min_gap=services.settings.min_gap,
         keep=services.settings.keep(),
         shown_settings=shown_settings(services.settings),
         bell=bell,
         allowed_hosts=LOOPBACK_HOSTS | settings.allowed_hosts,
-        sealer=Sealer(read_key(settings.key_file)),
+        require_second_factor=settings.require_second_factor,
+        sealer=Sealer(*read_keys(settings.key_file)),
         hops=settings.behind_proxy,
         lease_seconds=settings.lease_seconds,
         weights=settings.score_weights,
         provider=provider,
         balancer=balancer,
+        models=model_use(settings),
     )

@@ -5,9 +5,12 @@ from ctiscraper.client.accounting import AccountingCalls
 from ctiscraper.client.annotations import AnnotationsCalls
 from ctiscraper.client.articles import ArticlesCalls
 from ctiscraper.client.dashboard import DashboardCalls
+from ctiscraper.client.detections import DetectionsCalls
 from ctiscraper.client.entities import EntitiesCalls
 from ctiscraper.client.events import EventsCalls
+from ctiscraper.client.models import ModelsCalls
 from ctiscraper.client.operations import OperationsCalls
+from ctiscraper.client.questions import QuestionsCalls
 from ctiscraper.client.queue import QueueCalls
 from ctiscraper.client.searches import SearchesCalls
 from ctiscraper.client.sources import SourcesCalls
@@ -26,6 +29,7 @@ class Client(
     ArticlesCalls,
     AnnotationsCalls,
     TriageCalls,
+    ModelsCalls,
     SearchesCalls,
     EntitiesCalls,
     TechniquesCalls,
@@ -36,8 +40,10 @@ class Client(
     EventsCalls,
     SourcesCalls,
     WatchlistCalls,
+    DetectionsCalls,
     AccountingCalls,
     OperationsCalls,
+    QuestionsCalls,
     UsersCalls,
     AccessCalls,
 ):

@@ -35,6 +35,7 @@ class ArticlesCalls(Transport):
         entity: int | None = None,
         cursor: str | None = None,
         limit: int | None = None,
+        mode: Literal["words", "meaning", "both"] | None = None,
         facets: bool | None = None,
     ) -> ArticlePage:
         """Articles, newest or best first.
@@ -69,6 +70,7 @@ class ArticlesCalls(Transport):
                 "entity": entity,
                 "cursor": cursor,
                 "limit": limit,
+                "mode": mode,
                 "facets": facets,
             },
         )

@@ -70,6 +70,7 @@ class EntitiesCalls(Transport):
         By the rare things and words that both have, named in `things` and `words`, rarest
         first.
 
+        Where texts have vectors, also by what both mean: `closeness` tells how near they are.
         Its near-duplicates and the articles of its own story are left out.
 
         Needs `article:read`.

@@ -118,6 +118,21 @@ class KeptAmount(Struct, frozen=True, kw_only=True):
     snapshots_bytes: int
 
 
+class Modelling(Struct, frozen=True, kw_only=True):
+    """What models are asked: texts that wait, are answered and failed, and today's cost.
+
+    Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed.
+    """
+
+    waiting: int
+    running: int
+    failed: int
+    oldest_seconds: float
+    tokens_today: int
+    cost_today: float
+    faults: dict[str, int]
+
+
 class Standing(Struct, frozen=True, kw_only=True):
     """Items that stand where they ended, each counted up to `COUNTED_MOST`."""
 
@@ -183,6 +198,7 @@ class Work(Struct, frozen=True, kw_only=True):
     flow: Flow
     standing: Standing
     enriching: Enriching
+    modelling: Modelling
     traffic: Traffic
     workers: tuple[WorkerState, ...]
     hosts: HostsState

@@ -7,7 +7,6 @@ from msgspec import UNSET, UnsetType
 
 from ctiscraper.client.queue_types import (
     AllItems,
-    Counted,
     Extractor,
     FailedNumbers,
     FailedPage,
@@ -16,6 +15,7 @@ from ctiscraper.client.queue_types import (
     ReasonCount,
     ReprocessIn,
 )
+from ctiscraper.client.shared_types import Counted
 from ctiscraper.client.transport import Transport
 
 

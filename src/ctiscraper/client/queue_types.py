@@ -17,12 +17,6 @@ class AllItems(Struct, frozen=True, kw_only=True):
     reason: str | UnsetType | None = UNSET
 
 
-class Counted(Struct, frozen=True, kw_only=True):
-    """How many were changed."""
-
-    count: int
-
-
 Extractor: TypeAlias = Literal["observables", "attack", "names", "score"]
 """What finds claims; each has a version of its own and is run again by itself."""
 

@@ -77,6 +77,12 @@ class ArticleSummary(Struct, frozen=True, kw_only=True):
     snippet: Snippet | None = None
 
 
+class Counted(Struct, frozen=True, kw_only=True):
+    """How many were changed."""
+
+    count: int
+
+
 class EntityRef(Struct, frozen=True, kw_only=True):
     """A thing that articles name; `articles` counts all that do."""
 
@@ -191,6 +197,10 @@ class TeamVerdict(Struct, frozen=True, kw_only=True):
 
 Tier: TypeAlias = Literal["premium", "standard", "basic"]
 """How much a source matters; sets interval bounds, order, budget and weight."""
+
+
+Tlp: TypeAlias = Literal["clear", "green", "amber", "amber+strict", "red"]
+"""Traffic Light Protocol 2.0 marking (FIRST); the later ones are more guarded."""
 
 
 VerdictInput: TypeAlias = Literal["malicious", "suspicious", "mentioned", "benign"]

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType, field
 
-from ctiscraper.client.shared_types import Accounting, Health, SourceRef, Tier
+from ctiscraper.client.shared_types import Accounting, Health, SourceRef, Tier, Tlp
 
 
 class Alike(Struct, frozen=True, kw_only=True):
@@ -200,10 +200,6 @@ class Selectors(Struct, frozen=True, kw_only=True):
     author: str = ""
     date: str = ""
     remove: tuple[str, ...] = ()
-
-
-Tlp: TypeAlias = Literal["clear", "green", "amber", "amber+strict", "red"]
-"""Traffic Light Protocol 2.0 marking (FIRST)."""
 
 
 class SourceSettings(Struct, frozen=True, kw_only=True):

@@ -38,7 +38,7 @@ _FILTERS: dict[str, Sql] = {
         " WHERE r.article_id = a.id AND r.score >= %(min_score)s::real)"
     ),
 }
-_FOLDED = sql.SQL("a.duplicate_of IS NULL")
+FOLDED = sql.SQL("a.duplicate_of IS NULL")
 AND = sql.SQL(" AND ")
 
 
@@ -66,7 +66,7 @@ def to_wanted(
                 conditions.append(condition)
                 wanted.values[name] = real(value) if isinstance(value, float) else value
     if query.source is None and not of_source(resolved):
-        wanted.walked.append(_FOLDED)
+        wanted.walked.append(FOLDED)
     if query.tag is not None:
         tagged = _FILTERS["tag"]
         wanted.drivers.append(Driver(condition=tagged, estimated=(tagged,), answers=tagged))

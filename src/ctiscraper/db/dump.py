@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctiscraper.db.account import Account
 from ctiscraper.db.binaries import candidate_folders
+from ctiscraper.db.vector_index import SCHEMA
 from ctiscraper.errors import ArchiveError, Reason, SettingsError, StorageError
 
 LOCK_WAIT = "30s"
@@ -39,6 +40,8 @@ class DumpPrograms:
             said = await self._run(
                 "pg_dump",
                 *("--format=custom", "--no-owner", "--no-acl", "--no-publications"),
+                # Made of what is dumped, by a server that has pgvector; another needs no extension.
+                *(f"--exclude-schema={SCHEMA}", "--extension=plpgsql"),
                 f"--snapshot={snapshot}",
                 f"--lock-wait-timeout={LOCK_WAIT}",
                 f"--file={file}",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from psycopg.rows import TupleRow
 
+from ctiscraper.db.model_queue import Wanted, queue_texts
 from ctiscraper.db.rescoring import touch
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.store import TOPIC
@@ -68,10 +69,14 @@ class _Verdict:
 
 
 class Links:
-    """The stage that links near-duplicates, fed by the outbox."""
+    """The stage that links near-duplicates, fed by the outbox.
 
-    def __init__(self, database: Database) -> None:
+    With `wanted` a model is asked about each text that was compared, when its turn comes.
+    """
+
+    def __init__(self, database: Database, wanted: Wanted | None = None) -> None:
         self._database = database
+        self._wanted = wanted
 
     async def link_next(self, similarity: Similarity, *, limit: int = 50) -> int:
         """Compare up to `limit` stored texts with all before them; return how many.
@@ -90,6 +95,8 @@ class Links:
                 await conn.execute(PLAN)
                 candidates = await _candidates(conn, texts)
                 await _write(conn, _judge(texts, candidates, similarity))
+                if self._wanted is not None:
+                    await queue_texts(conn, [text.article_id for text in texts], self._wanted)
         return len(texts)
 
     async def waiting(self) -> int:

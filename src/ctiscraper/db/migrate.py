@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool
 
 from ctiscraper.db.roles import renew_rights
 from ctiscraper.db.server import describe_place
+from ctiscraper.db.vector_index import prepare_vectors
 from ctiscraper.errors import CTIScraperError, Reason, SettingsError, StorageError
 
 # Any number of processes may start at once: the first migrates, the others wait and find it done.
@@ -84,6 +85,7 @@ def upgrade(
     migration cannot be applied in time.
     """
     _step(conninfo, command.upgrade, revision, patience or Patience(), scripts)
+    prepare_vectors(conninfo)
     renew_rights(conninfo)
 
 

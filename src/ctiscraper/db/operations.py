@@ -19,6 +19,7 @@ from ctiscraper.operations import (
     Flow,
     HostsState,
     HostState,
+    Modelling,
     Operations,
     Standing,
     TierWork,
@@ -97,6 +98,23 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM enrichment_job LIMIT %(most)s) w),
     (SELECT count(*) FROM (SELECT 1 FROM enrichment_failure LIMIT %(most)s) f),
     coalesce((SELECT extract(epoch FROM now() - min(queued_at))::float8 FROM (SELECT queued_at
         FROM enrichment_job WHERE rank = 0 ORDER BY article_id LIMIT %(looked_at)s) o), 0.0)
+"""
+# The states that have an index; what failed is looked at from its latest.
+_MODELLING = """
+SELECT (SELECT count(*) FROM (SELECT 1 FROM model_analysis WHERE state = 'pending'
+        LIMIT %(most)s) w),
+    (SELECT count(*) FROM model_analysis WHERE state = 'running'),
+    (SELECT count(*) FROM (SELECT 1 FROM model_analysis WHERE state = 'failed'
+        LIMIT %(most)s) f),
+    coalesce((SELECT extract(epoch FROM now() - min(asked_at))::float8 FROM (SELECT asked_at
+        FROM model_analysis WHERE state = 'pending' ORDER BY source_id, rank, id
+        LIMIT %(looked_at)s) o), 0.0),
+    coalesce((SELECT sum(prompt_tokens + answer_tokens + estimated) FROM model_spent
+        WHERE day = current_date), 0)::bigint,
+    coalesce((SELECT sum(cost) FROM model_spent WHERE day = current_date), 0)::float8,
+    (SELECT coalesce(jsonb_object_agg(fault, n), '{}') FROM (SELECT fault, count(*) AS n
+        FROM (SELECT coalesce(fault, 'lost') AS fault FROM model_analysis
+            WHERE state = 'failed' ORDER BY id DESC LIMIT %(looked_at)s) l GROUP BY fault) g)
 """
 _RECENT = "date_trunc('minute', now() - interval '5 minutes')"
 _HOUR = "date_trunc('minute', now() - interval '1 hour')"
@@ -227,11 +245,13 @@ class OperationsBoard:
         flow = (await _rows(conn, _FLOW))[0]
         requests = sum(int(row[4]) for row in hosts)
         texts = (await _rows(conn, _ENRICHING, most=COUNTED_MOST, looked_at=LOOKED_AT))[0]
+        models = (await _rows(conn, _MODELLING, most=COUNTED_MOST, looked_at=LOOKED_AT))[0]
         return Work(
             tiers=await _tiers(conn, {row[0]: row[5] for row in hosts}),
             flow=_flow(flow),
             standing=Standing(dead=0, failed=0, filtered=0),
             enriching=Enriching(waiting=texts[0], failed=texts[1], oldest_seconds=texts[2]),
+            modelling=_modelling(models),
             traffic=Traffic(
                 requests=requests,
                 requests_day=max(0, requests - int((await _rows(conn, _MARK))[0][0])),
@@ -396,6 +416,18 @@ def _flow(row: tuple[Any, ...]) -> Flow:
         dead_hour=row[10],
         refunds_hour=row[11],
         burnt_hour=row[12],
+    )
+
+
+def _modelling(row: tuple[Any, ...]) -> Modelling:
+    return Modelling(
+        waiting=row[0],
+        running=row[1],
+        failed=row[2],
+        oldest_seconds=row[3],
+        tokens_today=row[4],
+        cost_today=row[5],
+        faults=row[6],
     )
 
 

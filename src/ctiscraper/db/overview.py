@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 from psycopg import sql
 
+from ctiscraper.db.fence import words_of_move
 from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.source_past import latest_changes, latest_checks
@@ -146,6 +147,8 @@ class Overview:
             assert row is not None
             if row[0]:
                 return "the database is read-only"
+            if (moved := await words_of_move(conn)) is not None:
+                return moved
             revision = None
             if row[1]:
                 cursor = await conn.execute("SELECT version_num FROM alembic_version")

@@ -27,7 +27,11 @@ TOKEN_HOLDS = """
 """What a token `t`, of a user `u` where it has one, must be to let anybody in."""
 
 _SESSION = f"""
-    SELECT u.id, u.login, u.name, u.role, s.sudo_until, s.seen_at < now() - interval '{SEEN}'
+    SELECT u.id, u.login, u.name, u.role, s.sudo_until,
+        u.password_hash IS NOT NULL AND NOT EXISTS (
+            SELECT FROM user_totp f WHERE f.user_id = u.id AND f.confirmed_at IS NOT NULL
+        ),
+        s.seen_at < now() - interval '{SEEN}'
     FROM user_session s JOIN app_user u ON u.id = s.user_id
     WHERE s.id = %(id)s AND {SESSION_HOLDS}
 """  # noqa: S608 - constants
@@ -52,7 +56,7 @@ class Principals:
         row = await self._row(_SESSION, _SESSION_SEEN, {"id": key})
         if row is None:
             return None
-        user_id, login, name, role_name, sudo_until, _ = row
+        user_id, login, name, role_name, sudo_until, owes_factor, _ = row
         assert isinstance(user_id, int)
         assert sudo_until is None or isinstance(sudo_until, datetime)
         role = Role(str(role_name))
@@ -64,6 +68,7 @@ class Principals:
             role=role,
             session=key,
             sudo_until=sudo_until,
+            owes_factor=bool(owes_factor),
         )
 
     async def of_token(self, key: TokenKey) -> Principal | None:

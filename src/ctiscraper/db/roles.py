@@ -10,6 +10,7 @@ from psycopg import Connection, Error, connect, sql
 from psycopg.errors import InsufficientPrivilege
 
 from ctiscraper.db.server import describe_place
+from ctiscraper.db.vector_index import SCHEMA
 from ctiscraper.errors import InputError, Reason, SettingsError, StorageError
 
 # "role"; it is held to the end of a transaction that gives rights.
@@ -40,6 +41,8 @@ PRIVATE = frozenset(
         "attempt",
         "audit_entry",
         "database_role",
+        "detection",
+        "detection_version",
         "lost_form",
         "one_time_secret",
         "passkey",
@@ -218,8 +221,22 @@ def _grant(conn: _Conn, name: str, part: Part, tables: Iterable[str]) -> None:
                     role,
                 )
             )
+    _open_vectors(conn, role)
     _open_database(conn, name, place)
     _check(conn, name, {table: limited[table] for table in tables if table in limited})
+
+
+def _open_vectors(conn: _Conn, role: sql.Identifier) -> None:
+    """Let a role use the copy of vectors, where there is one."""
+    found = conn.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{SCHEMA}.passage_near",))
+    if found.fetchone() == (True,):
+        place = sql.Identifier(SCHEMA)
+        conn.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(place, role))
+        conn.execute(
+            sql.SQL("GRANT SELECT, INSERT, DELETE ON {} TO {}").format(
+                sql.Identifier(SCHEMA, "passage_near"), role
+            )
+        )
 
 
 def _open_database(conn: _Conn, name: str, schema: sql.Identifier) -> None:

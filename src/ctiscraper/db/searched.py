@@ -97,6 +97,10 @@ _RANK = sql.SQL(
 )
 
 
+RANK = _RANK.format(sql.SQL("true"))
+"""The most relevant of some articles first, by their numbers."""
+
+
 async def _ranked(
     conn: Conn, wanted: Wanted, words: str, cursor: str | None, limit: int
 ) -> tuple[ArticlePage, Found]:

@@ -45,6 +45,20 @@ class SecondFactors:
             )
             return await cursor.fetchone() is not None
 
+    async def sealed(self) -> tuple[tuple[int, bytes], ...]:
+        """Return every app's secret as it was sealed, with whose it is."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute("SELECT user_id, secret FROM user_totp ORDER BY user_id")
+            return tuple((int(row[0]), bytes(row[1])) for row in await cursor.fetchall())
+
+    async def seal_anew(self, user_id: int, sealed: bytes, anew: bytes) -> None:
+        """Keep a secret under another seal, unless its owner has another app by now."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                "UPDATE user_totp SET secret = %s WHERE user_id = %s AND secret = %s",
+                (anew, user_id, sealed),
+            )
+
     async def use_step(self, user_id: int, step: int) -> bool:
         """Return whether this step of time is newer than any whose code was used: once it is."""
         async with self._database.connection() as conn:

@@ -9,6 +9,7 @@ from psycopg import AsyncConnection, Error, OperationalError
 from psycopg.conninfo import conninfo_to_dict
 
 from ctiscraper.db.binaries import OLDEST_MAJOR
+from ctiscraper.db.fence import words_of_move
 from ctiscraper.db.refusals import explain_refusal
 from ctiscraper.errors import Reason, SettingsError, StorageError
 
@@ -22,7 +23,8 @@ _ASIDES = ("Is the server running", "DETAIL:", "HINT:", "Multiple connection", "
 class ServerFacts:
     """A server as it answered; `now` is its clock, `revision` the schema's or None.
 
-    `connections` of `most_connections` were in use.
+    `connections` of `most_connections` were in use; `moved` says where the database is now when it
+    was moved elsewhere.
     """
 
     version: str
@@ -34,6 +36,7 @@ class ServerFacts:
     standby: bool
     connections: int
     most_connections: int
+    moved: str | None = None
 
     @property
     def has_schema(self) -> bool:
@@ -146,6 +149,7 @@ async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts
         now=now,
         extensions=tuple(extensions),
         revision=revision,
+        moved=await words_of_move(connection),
     )
 
 

@@ -77,14 +77,24 @@ class Sessions:
             for key, made, seen, ip, agent in rows
         )
 
-    async def renew_sudo(self, key: bytes, minutes: int) -> None:
-        """Let a session's password count as just given for so many minutes."""
-        async with self._database.connection() as conn:
+    async def renew(self, key: bytes, new: bytes, *, sudo_minutes: int) -> None:
+        """Let a session go on under another key alone; for so long who it is counts as just shown.
+
+        It ends when it would have. What was typed in it waits for it.
+        """
+        async with self._database.transaction() as conn:
             await conn.execute(
-                "UPDATE user_session SET sudo_until = now() + make_interval(mins => %s)"
-                " WHERE id = %s",
-                (minutes, key),
+                """
+                INSERT INTO user_session (id, user_id, created_at, ip, agent, sudo_until)
+                SELECT %s, user_id, created_at, ip, agent, now() + make_interval(mins => %s)
+                FROM user_session WHERE id = %s
+                """,
+                (new, sudo_minutes, key),
             )
+            await conn.execute(
+                "UPDATE session_form SET session_id = %s WHERE session_id = %s", (new, key)
+            )
+            await conn.execute("DELETE FROM user_session WHERE id = %s", (key,))
 
     async def end(self, key: bytes) -> None:
         """End one session."""

@@ -3,8 +3,8 @@
 import asyncio
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
@@ -14,10 +14,11 @@ import httpcore2
 
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.http.connection import Connection, Connections
-from ctiscraper.http.decode import decoder_for, too_large
 from ctiscraper.http.faults import exchange_error, offline
 from ctiscraper.http.guard import EgressPolicy, Target, check_url
+from ctiscraper.http.intake import FetchLimits, Intake, header_map
 from ctiscraper.http.network import Network, Resolver, SystemResolver
+from ctiscraper.http.streamed import Streamed
 from ctiscraper.tracing import span
 from ctiscraper.types import Page, Redirect
 
@@ -30,24 +31,6 @@ _PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 # What the client alone decides.
 _OWN_HEADERS = frozenset({"host", "user-agent", "accept-encoding", "connection"})
 _DRAIN_BYTES = 64 * 1024
-# A body in crumbs costs the reader more than the sender.
-_FREE_PIECES = 10_000
-_MEAN_PIECE = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchLimits:
-    """What one exchange may cost, redirects included.
-
-    `max_bytes` caps the wire and the decoded body alike; `seconds` is wall time;
-    with `truncate` a body past its cap is cut instead of refused.
-    """
-
-    max_bytes: int
-    seconds: float = 30.0
-    max_redirects: int = 5
-    allow_downgrade: bool = False
-    truncate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +128,38 @@ class Client:
             requests=1,
         )
 
+    @asynccontextmanager
+    async def streamed(
+        self,
+        url: str,
+        *,
+        limits: FetchLimits,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> AsyncIterator[Streamed]:
+        """Yield an answer, whatever its status, whose body is read as it comes.
+
+        With a body it is a POST. The seconds of the limits are those of the whole, reading
+        included; a redirect is refused. Nothing is sent twice. Raises FetchError.
+        """
+        target = check_url(url, self._policy)
+        answer = Streamed(target, limits)
+        request = self._connections.request(
+            target, self._request_headers(target, headers or {}), body
+        )
+        known = {"http.request.method": "GET" if body is None else "POST", "url.full": target.href}
+        try:
+            with span(
+                f"{known['http.request.method']} {target.host}", kind="client", **known
+            ) as at:
+                async with answer.in_time():
+                    answer.begin(*await self._open(target, request, limits))
+                at.set(**{"http.response.status_code": answer.status})
+            yield answer
+        finally:
+            if answer.connection is not None:
+                await self._connections.give_back(target, answer.connection)
+
     async def aclose(self) -> None:
         """Close every connection."""
         await self._connections.aclose()
@@ -218,6 +233,11 @@ class Client:
                 # Closed by the host as we wrote, it is asked once more.
                 if told.reason is not Reason.TRUNCATED:
                     raise told from error
+        return await self._open(target, request, limits)
+
+    async def _open(
+        self, target: Target, request: httpcore2.Request, limits: FetchLimits
+    ) -> tuple[Connection, httpcore2.Response]:
         try:
             fresh = await self._connections.open(target)
             return fresh, await fresh.ask(request, limits.max_bytes)
@@ -261,42 +281,24 @@ def _redirect_error(reason: Reason, detail: str, onward: Target) -> FetchError:
 
 
 async def _read_answer(response: httpcore2.Response, limits: FetchLimits) -> _Answer:
-    headers = _header_map(response)
+    headers = header_map(response)
     if response.status in _REDIRECTS and "location" in headers:
         await _drain(response)
         return _Answer(response.status, headers, b"", 0)
-    length = headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limits.max_bytes and not limits.truncate:
-        raise too_large(limits.max_bytes)
     body, wire_bytes = await _read_body(response, limits)
     return _Answer(response.status, headers, body, wire_bytes)
 
 
 async def _read_body(response: httpcore2.Response, limits: FetchLimits) -> tuple[bytes, int]:
-    codings = [v for k, v in response.headers if k.lower() == b"content-encoding"]
-    coding = b", ".join(codings).decode("latin-1")
-    decoder = decoder_for(coding, limits.max_bytes, truncate=limits.truncate)
+    intake = Intake(response, limits)
     parts: list[bytes] = []
-    kept = pieces = wire_bytes = 0
     async with aclosing(response.aiter_stream()) as stream:
         async for piece in stream:
-            pieces += 1
-            wire_bytes += len(piece)
-            _check_pieces(pieces, wire_bytes)
-            part = decoder.feed(piece)
-            kept += len(part)
-            parts.append(part)
-            if limits.truncate and max(kept, wire_bytes) >= limits.max_bytes:
-                return b"".join(parts), wire_bytes
-            if wire_bytes > limits.max_bytes:
-                raise too_large(limits.max_bytes)
-    decoder.finish()
-    return b"".join(parts), wire_bytes
-
-
-def _check_pieces(pieces: int, wire_bytes: int) -> None:
-    if pieces > _FREE_PIECES and wire_bytes < pieces * _MEAN_PIECE:
-        raise FetchError(Reason.PROTOCOL, "the body comes in crumbs")
+            parts.append(intake.take(piece))
+            if intake.is_full:
+                return b"".join(parts), intake.wire_bytes
+    intake.finish()
+    return b"".join(parts), intake.wire_bytes
 
 
 async def _drain(response: httpcore2.Response) -> None:
@@ -306,10 +308,6 @@ async def _drain(response: httpcore2.Response) -> None:
             seen += len(piece)
             if seen > _DRAIN_BYTES:
                 return
-
-
-def _header_map(response: httpcore2.Response) -> dict[str, str]:
-    return {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers}
 
 
 def _tls_context(policy: EgressPolicy) -> ssl.SSLContext:

@@ -71,12 +71,34 @@ _NEVER: tuple[Network, ...] = (
     IPv6Network("fd00:ec2::/32"),
 )
 _NAT64 = IPv6Network("64:ff9b::/96")
+# Ends of names that no public name service has: RFC 6761, 6762 and 8375, and ICANN's own.
+_PRIVATE_ENDS = frozenset({"localhost", "local", "internal"})
+_HOME = ".home.arpa"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnlyServer:
+    """The one server that a policy is for, which the operator named.
+
+    It may be on this machine or in a private network; where it is `private` it may be nowhere
+    else, so that what is taken for near cannot be far.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    private: bool
+
+    def admits(self, address: Address) -> bool:
+        """Tell whether the server may be at this address, which is no cloud's metadata."""
+        return not (self.private and is_public_address(address))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EgressPolicy:
     """What the operator lets out; nothing in it can be set per source.
 
+    With `only`, nothing but that server may be asked, and ports and networks do not matter.
     `allow_networks` opens non-public networks; `host_map` gives names (A-labels)
     an "address" or "address:port" of their own, which must be allowed as well;
     `ca_bundle` is trusted beside the default roots; `proxy` is an http(s) URL, and
@@ -90,6 +112,7 @@ class EgressPolicy:
     host_map: Mapping[str, str] = field(default_factory=dict)
     ca_bundle: Path | None = None
     proxy: str | None = field(default=None, repr=False)
+    only: OnlyServer | None = None
 
     def __post_init__(self) -> None:
         for network in self.allow_networks:
@@ -159,9 +182,8 @@ def check_url(url: str, policy: EgressPolicy, *, base: str | None = None) -> Tar
     if parsed.username or parsed.password:
         raise _refused(Reason.URL_INVALID, "user information in the URL", parsed.host)
     port = int(parsed.port) if parsed.port else DEFAULT_PORTS[scheme]
-    if port not in policy.allow_ports:
-        raise _refused(Reason.PORT_REFUSED, f"port {port} is not allowed", href)
     host = parsed.hostname.strip("[]")
+    _check_place(policy, scheme, host, port, href)
     address = None
     if parsed.host_type != HostType.DEFAULT:
         address = ipaddress.ip_address(host)
@@ -177,6 +199,54 @@ def check_url(url: str, policy: EgressPolicy, *, base: str | None = None) -> Tar
     )
 
 
+def _check_place(policy: EgressPolicy, scheme: str, host: str, port: int, href: str) -> None:
+    """Raise FetchError where the policy is for another server, or closes this port."""
+    only = policy.only
+    if only is not None:
+        if (scheme, host, port) != (only.scheme, only.host, only.port):
+            raise _refused(Reason.ADDRESS_REFUSED, "not the server that was named", href)
+    elif port not in policy.allow_ports:
+        raise _refused(Reason.PORT_REFUSED, f"port {port} is not allowed", href)
+
+
+def only_server(url: str, host_map: Mapping[str, str]) -> OnlyServer:
+    """Return the one server that a URL of the operator's names. Raises FetchError.
+
+    It is private when its address is, or its name is one that only private networks know; of
+    any other name nobody can say where it leads tomorrow.
+    """
+    parsed = _parse(url, None)
+    scheme = parsed.protocol[:-1]
+    if scheme not in DEFAULT_PORTS or parsed.username or parsed.password:
+        raise _refused(Reason.URL_INVALID, "should read http://host:port, without a login", "")
+    host = parsed.hostname.strip("[]")
+    port = int(parsed.port) if parsed.port else DEFAULT_PORTS[scheme]
+    at = _address_of(parsed, host, host_map)
+    if at is not None and is_metadata_address(at):
+        raise _refused(Reason.ADDRESS_REFUSED, f"{at} is the metadata service of a cloud", "")
+    private = _is_private_name(host) if at is None else not is_public_address(at)
+    return OnlyServer(scheme=scheme, host=host, port=port, private=private)
+
+
+def _address_of(parsed: URL, host: str, host_map: Mapping[str, str]) -> Address | None:
+    """Return the address that is written, or that the operator gave the name."""
+    if parsed.host_type != HostType.DEFAULT:
+        return _unmapped(ipaddress.ip_address(host))
+    given = host_map.get(host)
+    return None if given is None else _unmapped(_parse_mapping(given)[0])
+
+
+def _unmapped(address: Address) -> Address:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def _is_private_name(host: str) -> bool:
+    name = host.rstrip(".").lower()
+    last = name.rpartition(".")[2]
+    return "." not in name or last in _PRIVATE_ENDS or name.endswith(_HOME)
+
+
 def is_allowed_address(address: str | Address, policy: EgressPolicy) -> bool:
     """Tell whether a connection to the address may be made.
 
@@ -187,8 +257,9 @@ def is_allowed_address(address: str | Address, policy: EgressPolicy) -> bool:
         address = ipaddress.ip_address(address.partition("%")[0])
     if is_metadata_address(address):
         return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
+    address = _unmapped(address)
+    if policy.only is not None:
+        return policy.only.admits(address)
     return is_public_address(address) or any(address in net for net in policy.allow_networks)
 
 

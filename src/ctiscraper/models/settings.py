@@ -75,3 +75,8 @@ class ModelSettings(BaseModel):
         if value and not _ADDRESS.fullmatch(value):
             raise ValueError(f"{value!r} should read http://host:port or https://host/path")
         return value.rstrip("/")
+
+    @property
+    def has_model(self) -> bool:
+        """Whether there is a model that articles may be given to."""
+        return bool(self.model_url and self.model)

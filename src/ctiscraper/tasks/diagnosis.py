@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ctiscraper.bootstrap import open_raw_store
+from ctiscraper.bootstrap import model_server, open_raw_store
 from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
@@ -17,8 +17,9 @@ from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
-from ctiscraper.errors import FetchError, Scope, SettingsError, StorageError
+from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
+from ctiscraper.models.probe import among
 from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
 
 LEAST_DISK = 1 << 30
@@ -54,6 +55,7 @@ async def examine_database(
         _server(facts),
         judge_clock((facts.now - datetime.now(UTC)).total_seconds()),
         _connections(settings, facts),
+        *_moved(facts),
         judge_schema(facts.revision, schema_wanted()),
     ]
     if database is not None:
@@ -64,6 +66,31 @@ async def examine_database(
             await _counts(database),
         ]
     return findings
+
+
+async def examine_model(settings: Settings) -> Finding:
+    """Return whether the server of language models answers and has the model, if one is set."""
+    part = "language model"
+    try:
+        server = model_server(settings)
+    except SettingsError as error:
+        return finding(part, Verdict.FAIL, str(error), "as it says")
+    if server is None:
+        return finding(part, Verdict.OK, "none is set, and nothing needs one")
+    try:
+        version = await server.version()
+        models = await server.models()
+    except ModelError as error:
+        return finding(part, Verdict.WARN, error.detail, "all else works without it")
+    finally:
+        await server.close()
+    words = f"{server.name}: {version}, {len(models)} models"
+    if not settings.model:
+        return finding(part, Verdict.WARN, f"{words}, none named", "set CTISCRAPER_MODEL")
+    if among(models, settings.model) is None:
+        advice = f"run 'ctiscraper model pull {settings.model}'"
+        return finding(part, Verdict.WARN, f"{words}, not {settings.model!r}", advice)
+    return finding(part, Verdict.OK, f"{words}, {settings.model!r} among them")
 
 
 async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding:
@@ -235,6 +262,14 @@ def _egress(settings: Settings) -> Finding:
 def _server(facts: ServerFacts) -> Finding:
     extensions = ", ".join(facts.extensions)
     return finding("postgresql", Verdict.OK, f"{facts.version} with {extensions}")
+
+
+def _moved(facts: ServerFacts) -> list[Finding]:
+    """Return what is wrong with a database that has a successor: whatever is written fails."""
+    if facts.moved is None:
+        return []
+    where, _, advice = facts.moved.partition(": ")
+    return [finding("database", Verdict.FAIL, where, advice)]
 
 
 def _connections(settings: Settings, facts: ServerFacts) -> Finding:

@@ -19,6 +19,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.emf import MetricPlace
 from ctiscraper.errors import CTIScraperError
 from ctiscraper.loop import alongside, until_one_ends
+from ctiscraper.tasks.embedding import keep_embedding
 from ctiscraper.tasks.publish import publish
 from ctiscraper.tasks.upkeep import remove_outlived
 
@@ -54,6 +55,7 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             _every(HOUR, opened, queue_missed),
             _every(WORDS_EVERY, opened, count_words),
             _every(ROLLUP_SECONDS, opened, roll_up),
+            keep_embedding(settings, conninfo),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds

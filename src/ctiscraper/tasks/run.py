@@ -89,6 +89,21 @@ def read_order(stream: FileIO) -> WorkOrder:
         ) from error
 
 
+def settings_of(order: WorkOrder) -> tuple[WorkOrder, Settings]:
+    """Return an order with the settings in it, and passwords as they are now.
+
+    Raises SettingsError.
+    """
+    # All of them, those that are None too: the environment has been read by the parent.
+    settings = Settings.model_validate(order.settings)
+    if settings.database_password_file or settings.redis_password_file:
+        # The parent wrote its order when it began: they may have been renewed since.
+        settings = with_passwords(settings)
+    if settings.database_password_file and settings.database_url:
+        order = replace(order, conninfo=settings.database_url)
+    return order, settings
+
+
 async def work(settings: Settings, order: WorkOrder, *, pulse: int | None = None) -> Tally:
     """Work until a signal says stop, or with `once` until nothing is due; give what was done.
 
@@ -157,16 +172,9 @@ def work_ordered(stream: FileIO) -> Tally:
 
     Raises SettingsError and StorageError.
     """
-    order = read_order(stream)
-    # All of them, those that are None too: the environment has been read by the parent.
-    settings = Settings.model_validate(order.settings)
-    if settings.database_password_file or settings.redis_password_file:
-        # The parent wrote its order when it began: they may have been renewed since.
-        settings = with_passwords(settings)
-    if settings.database_password_file and settings.database_url:
-        order = replace(order, conninfo=settings.database_url)
+    order, settings = settings_of(read_order(stream))
     configure_logs(json=settings.json_logs, level=settings.log_level or "info")
-    _end_with_parent(stream)
+    end_with_parent(stream)
     return run_async(_work_on(order, settings))
 
 
@@ -176,7 +184,7 @@ async def _work_on(order: WorkOrder, settings: Settings) -> Tally:
     return await work(settings, order, pulse=PULSE)
 
 
-def _end_with_parent(stream: FileIO) -> None:
+def end_with_parent(stream: FileIO) -> None:
     """Stop when the pipe from the parent ends, which it does however the parent ended."""
 
     def watch() -> None:

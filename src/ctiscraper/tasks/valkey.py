@@ -36,10 +36,16 @@ class EmbeddedValkey:
     are further settings of its configuration file.
     """
 
-    def __init__(self, folder: Path, *, options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        options: Mapping[str, str] | None = None,
+        password: str | None = None,
+    ) -> None:
         self._folder = folder
         self._options = dict(options or {})
-        self._password = secrets.token_urlsafe(32)
+        self._password = password or secrets.token_urlsafe(32)
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self.port = 0

@@ -10,6 +10,7 @@ from ctiscraper.db.users import Users
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.entering import Myself
 from ctiscraper.web.render import render
+from ctiscraper.web.second_factor import owes_factor
 
 DONE = {
     "name": "Your name was changed.",
@@ -36,6 +37,7 @@ async def account_page(
             "current": myself.session,
             "passkeys": await Passkeys(given.database).of_user(myself.user_id),
             "recovery_left": await factors.recovery_left(myself.user_id),
+            "owing": owes_factor(request, request.state.principal),
             "done": DONE.get(done, ""),
             "problem": problem,
         },

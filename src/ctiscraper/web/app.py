@@ -19,17 +19,20 @@ from ctiscraper.web import describing, health, metrics, problems, sudo
 from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.api import (
     accounting,
+    analyses,
     annotations,
     article_entities,
     articles,
     audit,
     dashboard,
+    detections,
     enrichment,
     entities,
     events,
     installation,
     lookup,
     operations,
+    questions,
     queue,
     reading,
     scoreboard,
@@ -43,6 +46,7 @@ from ctiscraper.web.api import (
     verdicts,
     watchlist,
 )
+from ctiscraper.web.asked import QUESTIONS_A_MINUTE
 from ctiscraper.web.attack import AttackShelf
 from ctiscraper.web.compression import Compression
 from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
@@ -72,10 +76,13 @@ from ctiscraper.web.pages import annotations as annotation_forms
 from ctiscraper.web.pages import articles as article_pages
 from ctiscraper.web.pages import audit as audit_page
 from ctiscraper.web.pages import dashboard as dashboard_page
+from ctiscraper.web.pages import detections as detection_pages
 from ctiscraper.web.pages import indicators as indicator_pages
 from ctiscraper.web.pages import installation as installation_pages
+from ctiscraper.web.pages import models as model_pages
 from ctiscraper.web.pages import oidc as oidc_page
 from ctiscraper.web.pages import operations as operations_page
+from ctiscraper.web.pages import questions as question_pages
 from ctiscraper.web.pages import scoreboard as scoreboard_page
 from ctiscraper.web.pages import searches as search_pages
 from ctiscraper.web.pages import sources as source_pages
@@ -96,6 +103,7 @@ from ctiscraper.web.token_rate import TokenRate
 _RESOURCES = (
     annotations,
     reading,
+    analyses,
     articles,
     searches,
     article_entities,
@@ -110,10 +118,12 @@ _RESOURCES = (
     sources,
     source_work,
     watchlist,
+    detections,
     scoreboard,
     accounting,
     operations,
     queue,
+    questions,
     installation,
     users,
     tokens,
@@ -125,7 +135,9 @@ _PAGES = (
     search_pages,
     feeds,
     annotation_forms,
+    model_pages,
     triage_forms,
+    question_pages,
     indicator_pages,
     technique_pages,
     story_pages,
@@ -136,6 +148,7 @@ _PAGES = (
     source_past,
     source_pages,
     watchlist_page,
+    detection_pages,
     accounting_page,
     installation_pages,
     operations_page,
@@ -217,6 +230,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
+    app.state.questions = Allowance(QUESTIONS_A_MINUTE, 60.0)
     app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
     app.state.retention = Recent[RetentionReport](SCORES_SECONDS)
     app.state.scores = Recent[Scoreboard](SCORES_SECONDS)

@@ -20,6 +20,11 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 # The first part of an action is the kind of its object; the object's id is what the address names.
 _API: Mapping[str, str] = {
     "GET /techniques/layer": "technique.export",
+    "POST /articles/{article_id}/analyses": "analysis.ask",
+    "POST /analyses/cancel": "analysis.cancel_all",
+    "POST /analyses/{analysis_id}/cancel": "analysis.cancel",
+    "POST /analyses/{analysis_id}/retry": "analysis.retry",
+    "POST /analyses/{analysis_id}/feedback": "analysis.judge",
     "POST /verdicts": "verdict.make",
     "DELETE /verdicts/{verdict_id}": "verdict.undo",
     "POST /enrichment/retry": "enrichment.retry",
@@ -64,10 +69,20 @@ _API: Mapping[str, str] = {
     "POST /users/{user_id}/password": "user.password",
     "DELETE /users/{user_id}/sessions": "user.end_sessions",
     "DELETE /users/{user_id}/access": "user.end_access",
+    "POST /articles/{article_id}/detections": "detection.draft",
+    "GET /detections/export.zip": "detection.export",
+    "GET /detections/{detection_id}.yml": "detection.export",
+    "PUT /detections/{detection_id}": "detection.change",
+    "POST /detections/{detection_id}/decision": "detection.decide",
 }
 _PAGES: Mapping[str, str] = {
     "POST /indicators/lookup.csv": "lookup.export",
     "GET /techniques/layer.json": "technique.export",
+    "POST /articles/{article_id}/analyses": "analysis.ask",
+    "POST /articles/{article_id}/analyses/{analysis_id}/cancel": "analysis.cancel",
+    "POST /articles/{article_id}/analyses/{analysis_id}/retry": "analysis.retry",
+    "POST /articles/{article_id}/analyses/{analysis_id}/feedback": "analysis.judge",
+    "POST /operations/models/cancel": "analysis.cancel_all",
     "POST /stories/{story_id}/split": "story.split",
     "POST /stories/{story_id}/merge": "story.merge",
     "POST /stories/{story_id}/articles": "story.move",
@@ -106,6 +121,11 @@ _PAGES: Mapping[str, str] = {
     "POST /users/{user_id}/state": "user.state",
     "POST /users/{user_id}/access/end": "user.end_access",
     "POST /users/{user_id}/password": "user.password",
+    "POST /articles/{article_id}/detection": "detection.draft",
+    "GET /detections/export.zip": "detection.export",
+    "GET /detections/{detection_id}.yml": "detection.export",
+    "POST /detections/{detection_id}": "detection.change",
+    "POST /detections/{detection_id}/decision": "detection.decide",
 }
 
 

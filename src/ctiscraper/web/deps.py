@@ -13,7 +13,9 @@ from ctiscraper.access.load_balancer import LoadBalancer
 from ctiscraper.access.oidc import Provider
 from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.sealing import Sealer
+from ctiscraper.analyses import ModelDesk, ModelUse
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.detections import DetectionDrafts
 from ctiscraper.db.enrichment_records import EnrichmentRecords
 from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.entities import Entities
@@ -31,9 +33,12 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
 from ctiscraper.db.story_pages import StoryPages
 from ctiscraper.db.verdicts import Verdicts
+from ctiscraper.detecting import Detections
 from ctiscraper.errors import UnavailableError
 from ctiscraper.identity import Principal
+from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
+from ctiscraper.questions import Questions
 from ctiscraper.rehearsal import Rehearsals
 from ctiscraper.scoring import Scoring
 from ctiscraper.shown_settings import ShownSetting
@@ -59,14 +64,17 @@ class WebServices:
     """Everything that the web pages and the API work with.
 
     Without `sourcing`, `rehearsals` and `mending` this process reads only: sources are not
-    added, previewed, tried or mended. `min_gap` is the least time between two requests to a host,
+    added, previewed, tried or mended; without `detections` no rule is drafted or checked.
+    `min_gap` is the least time between two requests to a host,
     `keep` for how long things are kept; `shown_settings` are those of this process.
     `bell` wakes the workers after a change; `allowed_hosts` are the names a request may ask
     for, without port; `contact` is the address that sites see in the User-Agent; a worker
     silent for `lease_seconds` is gone. `matrix` is what is known of ATT&CK, if not by the pack
     in use; `weights` are those of scores. `sealer` has the installation's key; what proxies at
     `hops` say of who asks is believed. `provider` is whom people log in by, or `balancer` before
-    whom they did.
+    whom they did. With `require_second_factor` no password alone lets anybody in. `models` says
+    which language model is asked, None where there is none; without `meaning` and `questions`
+    words are all that is searched by.
     """
 
     database: Database
@@ -76,6 +84,7 @@ class WebServices:
     sourcing: Sourcing | None = None
     rehearsals: Rehearsals | None = None
     mending: Mending | None = None
+    detections: Detections | None = None
     min_gap: float = 1.0
     keep: Keep | None = None
     shown_settings: tuple[ShownSetting, ...] = ()
@@ -88,6 +97,10 @@ class WebServices:
     hops: tuple[IPv4Network | IPv6Network, ...] = ()
     provider: Provider | None = None
     balancer: LoadBalancer | None = None
+    require_second_factor: bool = False
+    models: ModelUse | None = None
+    meaning: Meaning | None = None
+    questions: Questions | None = None
 
 
 def services_of(request: Request) -> WebServices:
@@ -154,6 +167,12 @@ async def _mending(given: Services) -> Mending:
     return given.mending
 
 
+async def _detections(given: Services) -> Detections:
+    if given.detections is None:
+        raise UnavailableError("this process reads only; work on rules where collection runs")
+    return given.detections
+
+
 async def actor(request: Request) -> str:
     """Return how whoever asks is named on record."""
     principal = request.state.principal
@@ -178,6 +197,10 @@ async def recheck_allowed(request: Request) -> None:
 
 async def _scoring(given: Services) -> Scoring:
     return Scoring(given.database, given.weights)
+
+
+async def _desk(given: Services) -> ModelDesk:
+    return ModelDesk(given.database, given.models)
 
 
 async def accounts(request: Request, overview: OverviewDep) -> AccountingReport:
@@ -252,7 +275,10 @@ SourcingDep = Annotated[Sourcing, Depends(_sourcing)]
 ScoreboardDep = Annotated[Scoreboard, Depends(_scoreboard)]
 RehearsalsDep = Annotated[Rehearsals, Depends(_rehearsals)]
 MendingDep = Annotated[Mending, Depends(_mending)]
+DetectionsDep = Annotated[Detections, Depends(_detections)]
+DetectionDraftsDep = Annotated[DetectionDrafts, Depends(over(DetectionDrafts))]
 PastDep = Annotated[SourcePast, Depends(over(SourcePast))]
 PacksDep = Annotated[Packs, Depends(over(Packs))]
 ActorDep = Annotated[str, Depends(actor)]
+DeskDep = Annotated[ModelDesk, Depends(_desk)]
 ScoringDep = Annotated[Scoring, Depends(_scoring)]

@@ -75,22 +75,27 @@ def enter(
     request: Request, given: Services, admitted: Admitted, *, target: str, typed: str = ""
 ) -> Response:
     """Return the answer that logs somebody in: the way on, or what he typed before, to be sent."""
-    doorman(request).forget()
     csrf = csrf_token(admitted.cookie)
     answer = resume(request, given, typed, user_id=admitted.user_id, csrf=csrf)
     if answer is None:
         answer = see_other(target)
+    give_cookie(request, answer, admitted.cookie)
+    remember_browser(request, answer, admitted.user_id)
+    return answer
+
+
+def give_cookie(request: Request, answer: Response, cookie: str) -> None:
+    """Let the browser keep what its session is known by from now on."""
+    doorman(request).forget()
     answer.set_cookie(
         session_cookie(request),
-        admitted.cookie,
+        cookie,
         max_age=SESSION_SECONDS,
         path="/",
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="lax",
     )
-    remember_browser(request, answer, admitted.user_id)
-    return answer
 
 
 def resume(
@@ -112,6 +117,8 @@ def leave(request: Request, target: str) -> Response:
     """Return the answer that takes the cookie of a session that has ended."""
     doorman(request).forget()
     answer = see_other(target)
+    # Not the cookies: they say what pages look like, and whose browser this is.
+    answer.headers["clear-site-data"] = '"cache", "storage"'
     answer.delete_cookie(
         session_cookie(request),
         path="/",

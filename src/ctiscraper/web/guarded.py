@@ -2,12 +2,14 @@
 
 from asyncio import CancelledError
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from hmac import compare_digest
 from http import HTTPStatus
 from inspect import get_annotations
 from typing import Any, cast
 from urllib.parse import parse_qs, urlencode
 
+import structlog
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.responses import RedirectResponse, Response
@@ -16,6 +18,8 @@ from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.tokens import TokenKey, read_token
 from ctiscraper.db.sign_on import LostForms
+from ctiscraper.db.token_use import TokenUse
+from ctiscraper.errors import StorageError
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.web import auditing
 from ctiscraper.web.carried import carry
@@ -26,8 +30,12 @@ from ctiscraper.web.forms import CSRF_FIELD, FIELDS_MOST
 from ctiscraper.web.known_browser import last_user_of
 from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.multipart import MULTIPART, read_parts
+from ctiscraper.web.permission_words import not_allowed
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
+from ctiscraper.web.second_factor import OPEN, owes_factor, to_setting_up
 from ctiscraper.web.token_rate import MOST, TokenRate
+
+_log = structlog.get_logger(__name__)
 
 CSRF_HEADER = "x-csrf-token"
 
@@ -82,7 +90,8 @@ async def _refusal(request: Request) -> Response | None:
 
     Raises HTTPException for what is not allowed.
     """
-    rule = RULES[f"{request.method} {route_of(request.scope)}"]
+    name = f"{request.method} {route_of(request.scope)}"
+    rule = RULES[name]
     if rule is Public.ANYONE:
         return None
     # That the database is away must be seen then above all.
@@ -91,11 +100,14 @@ async def _refusal(request: Request) -> Response | None:
     if principal is None:
         return await _stranger(request)
     if principal.token_id is not None:
-        _check_rate(request, principal.token_id)
+        await _check_rate(request, principal, principal.token_id)
     if rule not in principal.permissions:
-        raise HTTPException(HTTPStatus.FORBIDDEN, _not_allowed(principal, rule))
+        _tell_refused(request, f"it needs {rule}", principal)
+        raise HTTPException(HTTPStatus.FORBIDDEN, not_allowed(principal, rule))
     if principal.session is not None and request.method not in _SAFE:
-        await _check_csrf(request)
+        await _check_csrf(request, principal)
+    if owes_factor(request, principal) and name not in OPEN:
+        return to_setting_up(request)
     return None
 
 
@@ -124,6 +136,7 @@ async def _stranger(request: Request) -> Response:
     if given.provider is given.balancer is None and not await doorman(request).is_set_up():
         raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, NO_USERS)
     if request.url.path.startswith("/api/") or "authorization" in request.headers:
+        _tell_refused(request, "no token, or none that lets anybody in", None)
         raise HTTPException(
             HTTPStatus.UNAUTHORIZED,
             "This needs a token: send 'Authorization: Bearer cti_…'. One that was sent is wrong, "
@@ -147,11 +160,19 @@ async def _stranger(request: Request) -> Response:
     return RedirectResponse(f"/login?{target}", HTTPStatus.SEE_OTHER)
 
 
-def _check_rate(request: Request, token_id: str) -> None:
+async def _check_rate(request: Request, principal: Principal, token_id: str) -> None:
     """Raise HTTPException for a token that asks too often."""
     rate = request.app.state.token_rate
     assert isinstance(rate, TokenRate)
+    told = rate.to_share(token_id)
+    if told is not None:
+        # Without the database each process counts by itself.
+        with suppress(StorageError):
+            shared = await TokenUse(request.app.state.services.database).share(token_id, told)
+            if shared is not None:
+                rate.heard(token_id, told, shared)
     if seconds := rate.wait(token_id):
+        _tell_refused(request, "the token asks too often", principal)
         raise HTTPException(
             HTTPStatus.TOO_MANY_REQUESTS,
             f"a token may ask {MOST} times a minute; wait {seconds} s",
@@ -159,7 +180,7 @@ def _check_rate(request: Request, token_id: str) -> None:
         )
 
 
-async def _check_csrf(request: Request) -> None:
+async def _check_csrf(request: Request, principal: Principal) -> None:
     """Raise HTTPException unless a change carries the token of its session."""
     given = request.headers.get(CSRF_HEADER)
     content_type = request.headers.get("content-type", "")
@@ -168,6 +189,7 @@ async def _check_csrf(request: Request) -> None:
     elif given is None and content_type.startswith(MULTIPART):
         given = (await read_parts(request)).values.get(CSRF_FIELD)
     if given is None or not compare_digest(given.encode(), request.state.csrf.encode()):
+        _tell_refused(request, "the form is of another session", principal)
         raise HTTPException(
             HTTPStatus.FORBIDDEN,
             "This form is of another session: load its page again, and send it from there.",
@@ -210,6 +232,15 @@ def check_rules(app: FastAPI) -> None:
         raise RuntimeError("; ".join(sorted(faults)))
 
 
-def _not_allowed(principal: Principal, permission: Permission) -> str:
-    who = f"the role {principal.role}" if principal.token_id is None else "this token"
-    return f"{who} may not do this: it needs {permission}"
+def _tell_refused(request: Request, cause: str, principal: Principal | None) -> None:
+    """Say in the log what was kept from whom; who shows a token that is none says which it was."""
+    shown = key_of(request) if principal is None else None
+    _log.warning(
+        "access.refused",
+        cause=cause,
+        method=request.method,
+        route=route_of(request.scope),
+        ip=request.client.host if request.client else None,
+        user_id=principal.user_id if principal else None,
+        token_id=principal.token_id if principal else getattr(shown, "id", None),
+    )

@@ -120,6 +120,25 @@ def highlight_words(
     return Markup(writer.markup())  # noqa: S704 - only marks added
 
 
+def highlight_quotes(markup: str, text: str, places: Iterable[Place]) -> Highlighted:
+    """Return sanitised markup with a `mark` of the class `q` around words that were quoted.
+
+    The first of a number has the id `q-` and the number: links lead there.
+    """
+    asked = sorted(set(places), key=lambda p: (p.start, -p.end, p.number))[:MOST_MARKS]
+    wanted, squeezed = _squeezed(text, asked)
+    nodes = _aligned(markup, squeezed)
+    pieces, found = _pieces(nodes, wanted)
+    writer = _QuoteWriter(markup, {})
+    for number, inside in sorted(pieces.items()):
+        writer.write(nodes[number], inside)
+    return Highlighted(
+        Markup(writer.markup()),  # noqa: S704 - only marks added
+        len(asked) - len(found),
+        frozenset(writer.named),
+    )
+
+
 def _squeezed(text: str, places: list[Place]) -> tuple[list[Place], str]:
     """Return the text without its spaces, and the places in it."""
     offsets: dict[int, int] = {}
@@ -331,6 +350,16 @@ class _ChosenWriter(_Writer):
         name = f' id="h-{number}"' if number not in self.named else ""
         self.named.add(number)
         return f'<mark class="n"{name} {self._attributes[number]}>'
+
+
+class _QuoteWriter(_Writer):
+    """Writes the places that quotations lead to."""
+
+    def _opening(self, number: int, *, first: bool, linked: bool) -> str:
+        del first, linked
+        name = f' id="q-{number}"' if number not in self.named else ""
+        self.named.add(number)
+        return f'<mark class="q"{name}>'
 
 
 def _edges(markup: str, node: _Node) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from ctiscraper.operations import (
     Enriching,
     Flow,
     HostsState,
+    Modelling,
     TierWork,
     Traffic,
     Work,
@@ -47,6 +48,7 @@ class MetricFamilies(Collector):
         yield from _queue(self._work.tiers)
         yield from _items(self._work)
         yield from _enriching(self._work.enriching)
+        yield from _modelling(self._work.modelling)
         yield from _flow(self._work.flow)
         yield from _traffic(self._work.traffic)
         yield from _workers(self._work)
@@ -149,6 +151,35 @@ def _enriching(state: Enriching) -> Iterable[Metric]:
         "enrichment_oldest_seconds",
         "How long the oldest of the new texts has waited to be looked through.",
         state.oldest_seconds,
+    )
+
+
+def _modelling(state: Modelling) -> Iterable[Metric]:
+    yield _labelled(
+        "model_queue_depth",
+        "Texts that models are asked about: waiting and being answered; counted up to 100000.",
+        ("state",),
+        ((("waiting",), state.waiting), (("running",), state.running)),
+    )
+    yield _gauge(
+        "model_oldest_seconds",
+        "How long ago the oldest of those that wait was asked for.",
+        state.oldest_seconds,
+    )
+    yield _gauge(
+        "model_failed",
+        "Analyses by models that failed and stand; counted up to 100000.",
+        state.failed,
+    )
+    yield _labelled(
+        "model_faults",
+        "Why the latest thousand analyses that failed did.",
+        ("fault",),
+        (((fault,), count) for fault, count in sorted(state.faults.items())),
+    )
+    yield _gauge("model_tokens_today", "Tokens that models cost today (UTC).", state.tokens_today)
+    yield _gauge(
+        "model_cost_today", "What models cost today (UTC), by the prices set.", state.cost_today
     )
 
 

@@ -14,7 +14,13 @@ from ctiscraper.intelligence import Verdict
 from ctiscraper.triage_views import PlacedHighlight
 from ctiscraper.views import ArticleDetail, ScoredPart
 from ctiscraper.web.article_html import present, without_links
-from ctiscraper.web.highlights import Place, highlight, highlight_words
+from ctiscraper.web.highlights import (
+    Highlighted,
+    Place,
+    highlight,
+    highlight_quotes,
+    highlight_words,
+)
 from ctiscraper.web.kind_words import kind_group, kind_order, kind_words, shown
 from ctiscraper.web.verdict_words import ReasonWords, found_by, reason_of, verdict_words
 
@@ -71,22 +77,25 @@ class MarkedBody:
     """The body of an article with its marks; `unmarked` places have none, so many have one.
 
     `anchors` are the numbers of the places that its score rests on, of those that stand in it.
+    `quoted` are the addresses of the places that models quoted.
     """
 
     markup: Markup
     unmarked: int
     places: int
     anchors: Mapping[tuple[int, int], int]
+    quoted: Mapping[tuple[int, int], str]
 
 
 def marked_body(
     article: ArticleDetail,
     mentions: Sequence[MentionView],
     chosen: Sequence[PlacedHighlight] = (),
+    quotes: Iterable[tuple[int, int]] = (),
 ) -> MarkedBody:
     """Return the body of an article with a mark at each place of what it names.
 
-    `chosen` are the words that people marked besides.
+    `chosen` are the words that people marked besides, `quotes` the places that models quoted.
     """
     markup = Markup(without_links(present(article.html), *_armed(mentions)))  # noqa: S704 - it was
     if not markup and article.text:
@@ -105,12 +114,22 @@ def marked_body(
         attributes,
         [Place(*place, number) for place, number in anchors.items()],
     )
+    numbered = {place: number for number, place in enumerate(sorted(set(quotes)), 1)}
+    quoted = _with_quotes(_with_chosen(found.markup, article.text, chosen), article.text, numbered)
     return MarkedBody(
-        markup=_with_chosen(found.markup, article.text, chosen),
+        markup=quoted.markup,
+        quoted={at: f"#q-{n}" for at, n in numbered.items() if n in quoted.anchored},
         unmarked=found.unmarked,
         places=len(places) - found.unmarked,
         anchors={at: number for at, number in anchors.items() if number in found.anchored},
     )
+
+
+def _with_quotes(markup: Markup, text: str, numbered: Mapping[tuple[int, int], int]) -> Highlighted:
+    if not numbered:
+        return Highlighted(markup, 0)
+    places = [Place(*place, number) for place, number in numbered.items()]
+    return highlight_quotes(str(markup), text, places)
 
 
 def _with_chosen(markup: Markup, text: str, chosen: Sequence[PlacedHighlight]) -> Markup:

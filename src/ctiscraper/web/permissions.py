@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ctiscraper.identity import GRANTS, Permission, Role
+from ctiscraper.web.permission_words import SCOPE_WORDS
 from ctiscraper.web.rules import API, PUBLIC_MOUNTS, RULES, Public, Rule
-from ctiscraper.web.token_making import SCOPE_WORDS
 
 _HEAD = """\
 # Permissions

@@ -1,6 +1,7 @@
 """Errors as answers: problem JSON (RFC 9457) for programs, a page for people."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -20,6 +21,7 @@ from ctiscraper.errors import (
     CursorError,
     FetchError,
     InputError,
+    ModelError,
     NotFoundError,
     ParseError,
     QueryError,
@@ -34,6 +36,7 @@ from ctiscraper.reasons import words_of
 from ctiscraper.views import ChangeRow
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.exchange import shown_path
+from ctiscraper.web.guarded import principal_of
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
 
@@ -61,11 +64,14 @@ _STATUS: dict[type[CTIScraperError], int] = {
     SearchSyntaxError: 422,
     ParseError: 422,
     FetchError: 502,
+    ModelError: 502,
     TooManyError: 429,
     SignOnError: 403,
     UnavailableError: 503,
     StorageError: 503,
 }
+# Programs ask here.
+_JSON = ("/api/", "/health")
 _UNAVAILABLE = "The database does not answer just now; try again in a moment."
 _FAULT = "The program met a fault of its own. Its log has the details under this request's id."
 
@@ -85,7 +91,7 @@ def problem_answer(
     """
     request_id = scope.get("state", {}).get("request_id", "")
     title = HTTPStatus(status).phrase
-    if scope["path"].startswith(("/api/", "/health")):
+    if scope["path"].startswith(_JSON):
         body: dict[str, object] = {
             "type": "about:blank",
             "title": title,
@@ -137,12 +143,20 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
+        await _recognise(request)
         detail = (
             "There is nothing at this address."
             if error.status_code == HTTPStatus.NOT_FOUND
             else sentence(str(error.detail))
         )
         return problem_answer(request.scope, error.status_code, detail, headers=error.headers)
+
+
+async def _recognise(request: Request) -> None:
+    """Let the page of an address that no route has show its reader his menu, and the way out."""
+    if getattr(request.state, "principal", None) is None and not request.url.path.startswith(_JSON):
+        with suppress(StorageError):
+            request.state.principal = await principal_of(request)
 
 
 def _told_answer(scope: Scope, status: int, error: CTIScraperError) -> Response:

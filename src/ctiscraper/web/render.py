@@ -18,14 +18,15 @@ from ctiscraper.defang import defang
 from ctiscraper.reasons import health_words, words_of
 from ctiscraper.tasks.watch import size, span
 from ctiscraper.types import Health
+from ctiscraper.web.cookie_names import choice_cookie
 from ctiscraper.web.kind_words import kind_group, kind_words, shown, spelled
 from ctiscraper.web.search_words import pieces, sentence
 from ctiscraper.web.verdict_words import rule_words, verdict_words
 
 THEMES = ("auto", "light", "dark")
-THEME_COOKIE = "theme"
-DENSITY_COOKIE = "density"
-BY_COOKIE = "by"
+THEME_CHOICE = "theme"
+DENSITY_CHOICE = "density"
+BY_CHOICE = "by"
 
 NOTHING = "\N{EN DASH}"
 
@@ -50,7 +51,7 @@ def render(
 def fragment(template: str, context: Mapping[str, object], *, scope: Scope) -> str:
     """Return what a template makes of a context and of what every page shows."""
     request = Request(scope)
-    theme = request.cookies.get(THEME_COOKIE, "auto")
+    theme = choice_of(request, THEME_CHOICE)
     state = scope.get("state", {})
     principal = state.get("principal")
     return (
@@ -64,8 +65,8 @@ def fragment(template: str, context: Mapping[str, object], *, scope: Scope) -> s
                 "may": principal.permissions.__contains__ if principal else _may_nothing,
                 "now": datetime.now(UTC),
                 "theme": theme if theme in THEMES else "auto",
-                "is_compact": request.cookies.get(DENSITY_COOKIE) == "compact",
-                "by_story": request.cookies.get(BY_COOKIE) == "story",
+                "is_compact": choice_of(request, DENSITY_CHOICE) == "compact",
+                "by_story": choice_of(request, BY_CHOICE) == "story",
                 "path": scope["path"],
                 "sign_on": _sign_on(scope),
                 "here": _here(scope),
@@ -73,6 +74,11 @@ def fragment(template: str, context: Mapping[str, object], *, scope: Scope) -> s
             }
         )
     )
+
+
+def choice_of(request: Request, choice: str) -> str | None:
+    """Return what a reader has chosen of how pages look, None while he has not."""
+    return request.cookies.get(choice_cookie(request, choice))
 
 
 def _sign_on(scope: Scope) -> str:

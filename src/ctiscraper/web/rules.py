@@ -23,11 +23,14 @@ _READ = Permission.ARTICLE_READ
 _EXPORT = Permission.ARTICLE_EXPORT
 _ANNOTATE = Permission.ARTICLE_ANNOTATE
 _SELF = Permission.SELF_WRITE
+_ANALYSIS = Permission.ANALYSIS_WRITE
 _VERDICT = Permission.VERDICT_WRITE
 _STORY = Permission.STORY_WRITE
 _SOURCES = Permission.SOURCE_READ
 _SOURCE = Permission.SOURCE_WRITE
 _WATCH = Permission.WATCHLIST_WRITE
+_DETECT = Permission.DETECTION_WRITE
+_ACCEPT = Permission.DETECTION_ACCEPT
 _OPERATIONS = Permission.OPERATIONS_READ
 _QUEUE = Permission.QUEUE_WRITE
 _USERS = Permission.USER_READ
@@ -48,6 +51,16 @@ _API: Mapping[str, Rule] = {
     "GET /articles/{article_id}/neighbours": _READ,
     "GET /articles/{article_id}/similar": _READ,
     "GET /articles/{article_id}/stories": _READ,
+    "GET /articles/{article_id}/analyses": _READ,
+    "POST /articles/{article_id}/analyses": _ANALYSIS,
+    "GET /articles/{article_id}/analyses/compare": _READ,
+    "GET /analyses": _READ,
+    "POST /analyses/cancel": _QUEUE,
+    "GET /analyses/{analysis_id}": _READ,
+    "POST /analyses/{analysis_id}/cancel": _ANALYSIS,
+    "POST /analyses/{analysis_id}/retry": _ANALYSIS,
+    "POST /analyses/{analysis_id}/feedback": _ANALYSIS,
+    "GET /models": _OPERATIONS,
     "GET /searches": _READ,
     "POST /searches": _OWN,
     "GET /searches/{search_id}": _READ,
@@ -79,6 +92,8 @@ _API: Mapping[str, Rule] = {
     "GET /techniques": _READ,
     "GET /techniques/layer": _EXPORT,
     "POST /lookup": _READ,
+    "POST /questions": _READ,
+    "POST /questions/stream": _READ,
     "GET /verdicts": _READ,
     "POST /verdicts": _VERDICT,
     "DELETE /verdicts/{verdict_id}": _VERDICT,
@@ -115,6 +130,16 @@ _API: Mapping[str, Rule] = {
     "GET /watchlist/export.csv": _EXPORT,
     "GET /watchlist/{entry_id}": _READ,
     "DELETE /watchlist/{entry_id}": _WATCH,
+    "GET /articles/{article_id}/detections": _READ,
+    "POST /articles/{article_id}/detections": _DETECT,
+    "GET /detections": _READ,
+    "POST /detections/check": _READ,
+    "POST /detections/convert": _READ,
+    "GET /detections/export.zip": _EXPORT,
+    "GET /detections/{detection_id}.yml": _EXPORT,
+    "GET /detections/{detection_id}": _READ,
+    "PUT /detections/{detection_id}": _DETECT,
+    "POST /detections/{detection_id}/decision": _ACCEPT,
     "GET /scoreboard": _SOURCES,
     "GET /accounting": _OPERATIONS,
     "GET /operations": _OPERATIONS,
@@ -151,6 +176,11 @@ _PAGES: Mapping[str, Rule] = {
     "GET /dashboard": _READ,
     "GET /articles/{article_id}": _READ,
     "GET /articles/{article_id}/changes": _READ,
+    "GET /articles/{article_id}/compare": _READ,
+    "POST /articles/{article_id}/analyses": _ANALYSIS,
+    "POST /articles/{article_id}/analyses/{analysis_id}/cancel": _ANALYSIS,
+    "POST /articles/{article_id}/analyses/{analysis_id}/retry": _ANALYSIS,
+    "POST /articles/{article_id}/analyses/{analysis_id}/feedback": _ANALYSIS,
     "GET /searches": _READ,
     "POST /searches": _OWN,
     "GET /searches/{search_id}": _READ,
@@ -162,6 +192,9 @@ _PAGES: Mapping[str, Rule] = {
     # The token in their address decides.
     "GET /feeds/{token}.atom": _ANYONE,
     "GET /feeds/{token}.json": _ANYONE,
+    "GET /ask": _READ,
+    "POST /ask": _READ,
+    "POST /ask/stream": _READ,
     "GET /indicators": _READ,
     "GET /indicators/{entity_id}": _READ,
     "POST /indicators/lookup": _READ,
@@ -200,6 +233,14 @@ _PAGES: Mapping[str, Rule] = {
     "POST /watchlist/add": _WATCH,
     "POST /watchlist/import": _WATCH,
     "POST /watchlist/{entry_id}/remove": _WATCH,
+    "GET /articles/{article_id}/detection": _READ,
+    "POST /articles/{article_id}/detection": _DETECT,
+    "GET /detections": _READ,
+    "GET /detections/export.zip": _EXPORT,
+    "GET /detections/{detection_id}.yml": _EXPORT,
+    "GET /detections/{detection_id}": _READ,
+    "POST /detections/{detection_id}": _DETECT,
+    "POST /detections/{detection_id}/decision": _ACCEPT,
     "GET /accounting": _OPERATIONS,
     "POST /accounting/items": _QUEUE,
     "POST /accounting/all": _QUEUE,
@@ -240,6 +281,8 @@ _PAGES: Mapping[str, Rule] = {
     "GET /oidc/again": _SELF,
     "GET /oidc/callback": _ANYONE,
     "GET /oidc/balancer": _ANYONE,
+    "GET /operations/models": _OPERATIONS,
+    "POST /operations/models/cancel": _QUEUE,
     "GET /operations/packs": _OPERATIONS,
     "GET /operations/retention": _OPERATIONS,
     "GET /settings": Permission.SETTINGS_READ,

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from ctiscraper.asking import asked
+from ctiscraper.db.meaning import Mode
 from ctiscraper.db.searched import Shown
 from ctiscraper.intelligence import Extractor
 from ctiscraper.query.parse import LONGEST
@@ -31,6 +32,7 @@ State = Literal["dead", "failed", "filtered", "duplicate"]
 Action = Literal["retry", "discard", "release"]
 ReasonName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 Order = Literal["newest", "relevance", "score"]
+PageOrder = Literal["newest", "relevance", "score", "meaning", "both"]
 Typed = Annotated[str, Field(min_length=1, max_length=4 * LONGEST, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False, examples=[0.5])]
 RowId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -118,6 +120,11 @@ class ArticleParameters(ArticleFilters, FormParameters):
 
     cursor: Cursor | None = None
     limit: Limit = 50
+    mode: Literal["words", "meaning", "both"] = Field(
+        "words",
+        description="what `q` goes by: its words, its meaning (at most 200 articles, nearest "
+        "first), or both ranks fused; its fields narrow either way",
+    )
     facets: bool = Field(
         default=False, description="with what the newest 1,000 matches have in common; not by score"
     )
@@ -163,9 +170,16 @@ class PageFilters(BaseModel):
     q: Annotated[Asked | None, _Open] = None
     watch: Annotated[RowId | None, _Open] = None
     min_score: Annotated[int | None, _Open, Field(ge=0, le=100)] = None
-    order: Annotated[Order | None, _Open] = None
+    order: Annotated[PageOrder | None, _Open] = None
     days: Annotated[Days | None, _Open] = None
     cursor: Annotated[Cursor | None, _Open] = None
+
+    @property
+    def mode(self) -> Mode:
+        """Return what the search goes by; without words there is nothing to mean."""
+        if self.q and self.order in {"meaning", "both"}:
+            return Mode(self.order)
+        return Mode.WORDS
 
     @property
     def by_score(self) -> int | None:

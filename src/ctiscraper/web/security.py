@@ -6,11 +6,15 @@ from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ctiscraper.web.exchange import shown_path
 from ctiscraper.web.problems import fault_answer, problem_answer
+
+_log = structlog.get_logger(__name__)
 
 BODY_MOST = 1_000_000
 IMPORT_MOST = 20_000_000
@@ -21,6 +25,7 @@ LOOKUP_PATHS = frozenset({"/api/v1/lookup", "/indicators/lookup", "/indicators/l
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; "
+    "object-src 'none'; "
     "script-src 'self'; "
     "style-src 'self'; "
     "img-src 'self' data:; "
@@ -43,8 +48,8 @@ HEADERS = {
         "gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=()"
     ),
 }
-# Told where TLS is spoken: this host is asked over nothing else for a year.
-TRANSPORT_SECURITY = "max-age=31536000"
+# Told where TLS is spoken: this host, and what is below it, is asked over nothing else for a year.
+TRANSPORT_SECURITY = "max-age=31536000; includeSubDomains"
 # As they are sent, which is with every answer.
 _RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 _OVER_TLS = (b"strict-transport-security", TRANSPORT_SECURITY.encode())
@@ -94,10 +99,12 @@ class Guard:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or host_name(hosts[0]) not in self.allowed_hosts:
+            _tell_refused(scope, "a name that is not served here")
             return problem_answer(
                 scope, 421, "This host name is not served here; use the address the program shows."
             )
         if scope["method"] not in _SAFE and not is_same_origin(headers, scope["path"]):
+            _tell_refused(scope, "a change that another site asks for")
             return problem_answer(
                 scope, 403, "Changes are taken from this program's own pages only."
             )
@@ -186,5 +193,17 @@ def _cap(scope: Scope) -> int:
     return IMPORT_MOST if scope["path"] in IMPORT_PATHS else BODY_MOST
 
 
+def _tell_refused(scope: Scope, cause: str) -> None:
+    client = scope.get("client")
+    _log.warning(
+        "web.refused",
+        cause=cause,
+        method=scope["method"],
+        path=shown_path(scope),
+        ip=client[0] if client else None,
+    )
+
+
 def _too_large(scope: Scope) -> Response:
+    _tell_refused(scope, "a body that is too large")
     return problem_answer(scope, 413, f"A body may have at most {_cap(scope):,} bytes here.")

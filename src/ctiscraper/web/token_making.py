@@ -16,28 +16,6 @@ from ctiscraper.web.guarded import doorman
 DAYS_MOST = 365
 
 # What a scope lets a program do, for the person who gives it.
-SCOPE_WORDS: dict[Permission, tuple[str, str]] = {
-    Permission.ARTICLE_READ: ("Read", "articles, indicators, stories and searches"),
-    Permission.ARTICLE_EXPORT: ("Export", "results as files: CSV, NDJSON, layers"),
-    Permission.ARTICLE_ANNOTATE: ("Annotate", "tags, notes, states and assignees"),
-    Permission.ARTICLE_SUBMIT: ("Submit", "addresses to be collected"),
-    Permission.ARTICLE_REPROCESS: ("Read again", "stored articles, and what they name"),
-    Permission.VERDICT_WRITE: ("Judge", "values and domains, for the whole team"),
-    Permission.STORY_WRITE: ("Stories", "split, merge and move them"),
-    Permission.WATCHLIST_WRITE: ("Watchlist", "change what the team looks for"),
-    Permission.SOURCE_READ: ("See sources", "with their settings and past"),
-    Permission.SOURCE_WRITE: ("Change sources", "add, edit, check and remove them"),
-    Permission.OPERATIONS_READ: ("See operations", "queues, workers, accounts, metrics"),
-    Permission.QUEUE_WRITE: ("Queue", "retry, discard and release items"),
-    Permission.DATA_WRITE: ("Reference data", "install and remove data packs"),
-    Permission.SETTINGS_READ: ("See settings", "with where each value comes from"),
-    Permission.SETTINGS_WRITE: ("Change settings", "of this installation"),
-    Permission.USER_READ: ("See users", "and their roles"),
-    Permission.USER_WRITE: ("Change users", "make, change and disable them"),
-    Permission.TOKEN_WRITE: ("Everybody's tokens", "see and revoke them"),
-    Permission.AUDIT_READ: ("Audit log", "read and export it"),
-    Permission.SELF_WRITE: ("Own things", "read marks, stars, saved searches, own tokens"),
-}
 
 
 def asking(request: Request) -> Principal:

@@ -9,6 +9,7 @@ from fastapi import Depends, HTTPException, Request
 from ctiscraper.errors import ConflictError
 from ctiscraper.identity import Permission, Principal, Role
 from ctiscraper.views import ArticleQuery
+from ctiscraper.web.permission_words import not_allowed
 
 
 def who_asks(request: Request) -> Principal:
@@ -46,7 +47,7 @@ def of_reader(query: ArticleQuery, who: Principal) -> ArticleQuery:
 def require(who: Principal, permission: Permission) -> None:
     """Raise HTTPException when this one may not do a part of what its route does."""
     if not who.may(permission):
-        raise HTTPException(HTTPStatus.FORBIDDEN, f"you may not do this: it needs {permission}")
+        raise HTTPException(HTTPStatus.FORBIDDEN, not_allowed(who, permission))
 
 
 def require_all_of(request: Request, role: Role) -> None:

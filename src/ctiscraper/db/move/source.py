@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager, suppress
 from psycopg import Error, sql
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 
+from ctiscraper.db.fence import FENCE, words_of_move
 from ctiscraper.db.move.links import Link
 from ctiscraper.errors import Reason, StorageError
 
-FENCE = "ctiscraper_moved"
 LOCK_WAIT = "3s"
 # Between two tries whoever waited behind the last has its turn.
 PAUSE = 1.0
@@ -93,6 +93,10 @@ async def close(guard: Link, tables: Sequence[str], words: str) -> None:
     """Let every write fail with these words from the end of this transaction on."""
     body = sql.SQL(_BODY.replace("%s", "{}")).format(sql.Literal(words)).as_string(guard)
     await guard.execute(sql.SQL(_CLOSE).format(sql.Identifier(FENCE), sql.Literal(body)))
+    # Told by what reads alone as well: a process that is asked whether it is ready, `doctor`.
+    await guard.execute(
+        sql.SQL("COMMENT ON FUNCTION {}() IS {}").format(sql.Identifier(FENCE), sql.Literal(words))
+    )
     for table in tables:
         await guard.execute(
             sql.SQL(
@@ -104,12 +108,7 @@ async def close(guard: Link, tables: Sequence[str], words: str) -> None:
 
 async def is_closed(link: Link) -> bool:
     """Return whether a move has closed this database."""
-    cursor = await link.execute(
-        "SELECT EXISTS (SELECT 1 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
-        "WHERE p.proname = %s AND n.nspname = current_schema())",
-        (FENCE,),
-    )
-    return await cursor.fetchone() == (True,)
+    return await words_of_move(link) is not None
 
 
 async def reopen(link: Link) -> None:

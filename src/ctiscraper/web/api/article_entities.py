@@ -9,7 +9,8 @@ from ctiscraper.entity_views import ArticleEvidence, Neighbour, SimilarArticle
 from ctiscraper.evidence import evidence_of
 from ctiscraper.share.tabular import EVIDENCE
 from ctiscraper.web.answers import encoded, tagged
-from ctiscraper.web.deps import ArticlesDep, EntitiesDep, Services, SimilarDep
+from ctiscraper.web.asked import MeaningDep
+from ctiscraper.web.deps import ArticlesDep, EntitiesDep, Services
 from ctiscraper.web.entity_schemas import (
     EvidenceParameters,
     NeighbourParameters,
@@ -73,13 +74,14 @@ async def list_neighbours(
 )
 async def list_similar(
     request: Request,
-    similar: SimilarDep,
+    meaning: MeaningDep,
     article_id: ArticleId,
     parameters: Annotated[SimilarParameters, Query()],
 ) -> Response:
     """By the rare things and words that both have, named in `things` and `words`, rarest first.
 
+    Where texts have vectors, also by what both mean: `closeness` tells how near they are.
     Its near-duplicates and the articles of its own story are left out.
     """
-    found = await similar.to_article(article_id, limit=parameters.limit)
+    found = await meaning.similar(article_id, limit=parameters.limit)
     return tagged(request, encoded(found))

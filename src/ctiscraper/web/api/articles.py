@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
+from ctiscraper.db.meaning import Mode
 from ctiscraper.share.tabular import ARTICLES
 from ctiscraper.views import (
     ArticleDetail,
@@ -18,6 +19,7 @@ from ctiscraper.views import (
     RevisionText,
 )
 from ctiscraper.web.answers import encoded, tagged
+from ctiscraper.web.asked import meaning_of
 from ctiscraper.web.changes import Changes, compare
 from ctiscraper.web.deps import ArticlesDep, recent_of, services_of
 from ctiscraper.web.guarded import GuardedRoute
@@ -52,6 +54,8 @@ async def list_articles(request: Request) -> Response:
     parameters, who = read_parameters(request, ArticleParameters), who_asks(request)
     query = of_reader(parameters.query(), who)
     articles = Articles(services_of(request).database)
+    if parameters.mode != "words":
+        return await _by_meaning(request, query, parameters)
     form = parameters.form(request)
     if form is not Format.JSON:
         most = parameters.limit if "limit" in parameters.model_fields_set else None
@@ -70,6 +74,25 @@ async def list_articles(request: Request) -> Response:
 
     key = (who.user_id, request.scope["query_string"])
     return tagged(request, await recent_of(request).get(key, make))
+
+
+async def _by_meaning(
+    request: Request, query: ArticleQuery, parameters: ArticleParameters
+) -> Response:
+    """What is near in meaning, in any form. Raises UnavailableError, QueryError and ModelError."""
+    meaning = await meaning_of(services_of(request))
+    form, mode = parameters.form(request), Mode(parameters.mode)
+
+    async def ask(cursor: str | None, limit: int) -> tuple[Sequence[ArticleSummary], str | None]:
+        page = await meaning.page(query, mode, cursor=cursor, limit=limit)
+        return page.articles, page.next
+
+    if form is not Format.JSON:
+        most = parameters.limit if "limit" in parameters.model_fields_set else None
+        export = Export.of(parameters, form, "articles")
+        return await streamed(ARTICLES, ask, export, cursor=parameters.cursor, most=most)
+    page = await meaning.page(query, mode, cursor=parameters.cursor, limit=parameters.limit)
+    return tagged(request, encoded(page))
 
 
 def _pages(articles: Articles, query: ArticleQuery) -> Ask[ArticleSummary]:

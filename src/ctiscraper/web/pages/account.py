@@ -1,5 +1,6 @@
 """The forms of oneself: name, password, sessions and second factor."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -7,6 +8,7 @@ from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
+from ctiscraper.access.cookies import csrf_token, session_key
 from ctiscraper.access.totp import address_of, picture_of
 from ctiscraper.db.second_factors import SecondFactors
 from ctiscraper.db.sessions import Sessions
@@ -16,7 +18,7 @@ from ctiscraper.web.access_forms import ConfirmForm, NameForm, PasswordForm, Ses
 from ctiscraper.web.account_page import account_page
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
-from ctiscraper.web.entering import AccountsDep, AdmissionDep, Myself, MyselfDep
+from ctiscraper.web.entering import AccountsDep, AdmissionDep, Myself, MyselfDep, give_cookie
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.redirects import see_other
@@ -74,26 +76,27 @@ async def change_password(
 ) -> Response:
     """Take another password; the other sessions end."""
     form = await read_form(request, PasswordForm)
-    problem = ""
     if form.password != form.again:
-        problem = _UNLIKE
-    elif not await admission.password_again(myself.user_id, myself.session, form.current):
-        problem = _WRONG_PASSWORD
+        return await account_page(request, given, myself, problem=_UNLIKE)
+    cookie = await admission.password_again(myself.user_id, myself.session, form.current)
+    if cookie is None:
+        return await account_page(request, given, myself, problem=_WRONG_PASSWORD)
+    myself = replace(myself, session=session_key(cookie))
+    request.state.csrf = csrf_token(cookie)
+    try:
+        await accounts.set_password(
+            myself.user_id, form.password, keep=myself.session, end_all=form.end_all
+        )
+    except InputError as error:
+        answer = await account_page(request, given, myself, problem=sentence(str(error)))
     else:
-        try:
-            await accounts.set_password(
-                myself.user_id, form.password, keep=myself.session, end_all=form.end_all
-            )
-        except InputError as error:
-            problem = sentence(str(error))
-    doorman(request).forget()
-    if problem:
-        return await account_page(request, given, myself, problem=problem)
-    tell(request, action="account.password", object_id=myself.user_id, end_all=form.end_all)
-    return see_other(f"/account?done={'all' if form.end_all else 'password'}")
+        tell(request, action="account.password", object_id=myself.user_id, end_all=form.end_all)
+        answer = see_other(f"/account?done={'all' if form.end_all else 'password'}")
+    give_cookie(request, answer, cookie)
+    return answer
 
 
-@router.post("/sessions/end")
+@router.post("/sessions/end", dependencies=[Sudo])
 async def end_session(request: Request, given: Services, myself: MyselfDep) -> Response:
     """End one session, or all but this one."""
     form = await read_form(request, SessionForm)
@@ -129,6 +132,7 @@ async def confirm_totp(
     if codes is None:
         secret = admission.opened_totp(myself.user_id, app.secret)
         return await _totp_page(request, given, myself, secret, problem=_WRONG_CODE)
+    doorman(request).forget()
     tell(request, action="account.add_totp", object_id=myself.user_id)
     return render(
         "recovery.html",
@@ -142,6 +146,7 @@ async def confirm_totp(
 async def remove_totp(request: Request, given: Services, myself: MyselfDep) -> Response:
     """Ask for no code any more."""
     await SecondFactors(given.database).remove_totp(myself.user_id)
+    doorman(request).forget()
     tell(request, action="account.remove_totp", object_id=myself.user_id)
     return see_other("/account?done=totp")
 

@@ -12,11 +12,13 @@ from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.changing import Changes
+from ctiscraper.db.meaning import Mode
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.searched import Shown
 from ctiscraper.db.triage import Triage
 from ctiscraper.errors import SearchSyntaxError
 from ctiscraper.identity import Principal
+from ctiscraper.meaning import Meaning
 from ctiscraper.query.write import narrowed
 from ctiscraper.scoring import Scoring
 from ctiscraper.triage_views import Visit
@@ -29,26 +31,28 @@ from ctiscraper.views import (
     WatchEntry,
 )
 from ctiscraper.web.annotated import AnnotatedDep
+from ctiscraper.web.asked import MeaningDep
 from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import (
     ArticlesDep,
+    DeskDep,
     EntitiesDep,
     OverviewDep,
     RecordsDep,
     SavedSearchesDep,
     ScoringDep,
-    SimilarDep,
     StoryPagesDep,
 )
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.markdown import markdown_of
+from ctiscraper.web.model_words import WORDS, quoted_places
 from ctiscraper.web.named import marked_body, named
 from ctiscraper.web.pages.triage import changed_note
 from ctiscraper.web.reader_deps import ChangesDep, ReadingDep, TriageDep
 from ctiscraper.web.reader_list import VIEWS, sections, to_rows
 from ctiscraper.web.readers import EvidenceDep
-from ctiscraper.web.render import BY_COOKIE, render
+from ctiscraper.web.render import BY_CHOICE, choice_of, render
 from ctiscraper.web.saved import as_search, reader_of
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.search_words import HELP
@@ -77,6 +81,7 @@ NOWHERE = Visit(since=None, new=0)
 async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is given
     request: Request,
     articles: ArticlesDep,
+    meaning: MeaningDep,
     overview: OverviewDep,
     scoring: ScoringDep,
     saved: SavedSearchesDep,
@@ -89,11 +94,11 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
 ) -> Response:
     """The newest articles, by day, those of a search, or the best of some days."""
     visit = NOWHERE if who.user_id is None else await reading.visit(who.user_id)
-    page, mistake = await _found(articles, filters, who)
+    page, mistake = await _found(articles, meaning, filters, who)
     chosen = filters.chosen()
     numbers = [one.id for one in page.articles]
     standings = await triage.standings(who.user_id, numbers)
-    by_story = request.cookies.get(BY_COOKIE) == "story"
+    by_story = choice_of(request, BY_CHOICE) == "story"
     rows = to_rows(page.articles, standings, by_story=by_story)
     return render(
         "articles.html",
@@ -109,10 +114,11 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
             "page": page,
             "facets": page.facets,
             "saved": await _saved(request, saved),
-            "as_search": None if mistake else as_search(filters),
+            "as_search": None if mistake or filters.mode is not Mode.WORDS else as_search(filters),
             "filters": filters,
             "mistake": mistake,
             "help": HELP,
+            "by_meaning": meaning.embedding is not None,
             "watched": await _watched(scoring, filters.watch),
             "chosen": chosen,
             "narrowed": lambda term: narrowed(filters.q or "", term),
@@ -138,13 +144,15 @@ async def _note(
 
 
 async def _found(
-    articles: Articles, filters: PageFilters, who: Principal
+    articles: Articles, meaning: Meaning, filters: PageFilters, who: Principal
 ) -> tuple[ArticlePage, SearchSyntaxError | None]:
     """The page that is asked for, or what is wrong with the search."""
     try:
         query = of_reader(filters.query(), who)
     except SearchSyntaxError as mistake:
         return ArticlePage(articles=(), next=None), mistake
+    if filters.mode is not Mode.WORDS:
+        return await meaning.page(query, filters.mode, cursor=filters.cursor), None
     searched = query.q is not None
     shown = Shown(facets=searched and query.days is None, snippets=searched)
     return await articles.page(query, cursor=filters.cursor, shown=shown), None
@@ -169,10 +177,11 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     evidence: EvidenceDep,
     records: RecordsDep,
     stories: StoryPagesDep,
-    similar: SimilarDep,
+    meaning: MeaningDep,
     overview: OverviewDep,
     annotated: AnnotatedDep,
     changes: ChangesDep,
+    desk: DeskDep,
     who: Who,
     article_id: ArticleId,
     filters: Filters,
@@ -184,16 +193,22 @@ async def article(  # noqa: PLR0913, PLR0917 - a route names what it is given
     looked = await records.of_article(article_id, most_named=_MOST_NAMED)
     newer, older = await _neighbours(articles, filters, found, who)
     beside = await annotated.of_article(found, who, is_opened=_is_opened(request))
+    models = await desk.of_article(article_id, actor=who.signature)
+    quotes = quoted_places(models)
+    body = await asyncio.to_thread(marked_body, found, mentions, beside.placed, quotes)
     return render(
         "article.html",
         {
             "pulse": await overview.pulse(),
             "article": found,
-            "body": await asyncio.to_thread(marked_body, found, mentions, beside.placed),
+            "body": body,
+            "models": models,
+            "quoted": body.quoted,
+            **WORDS,
             "named": named(mentions, await evidence.decisions(article_id)),
             "looked": looked if looked and looked.revision == found.revision else None,
             "stories": await stories.stories_of(article_id),
-            "similar": await similar.to_article(article_id),
+            "similar": await meaning.similar(article_id),
             "beside": beside,
             "note": await _note(changes, annotated.triage, who, told),
             "states": STATES,
@@ -261,13 +276,16 @@ async def _neighbours(
         query = of_reader(filters.query(), who)
     except SearchSyntaxError:
         return None, None
-    return (None, None) if query.ranked else await articles.neighbours(query, article)
+    is_ranked = query.ranked or filters.mode is not Mode.WORDS
+    return (None, None) if is_ranked else await articles.neighbours(query, article)
 
 
 def _heading(filters: PageFilters) -> str | None:
     """What stands over a list that is not by day."""
     if filters.by_score:
         return PERIODS[filters.by_score]
+    if filters.mode is not Mode.WORDS:
+        return "The nearest in meaning" if filters.mode is Mode.MEANING else "Words and meaning"
     return "The most relevant" if filters.q and filters.order == "relevance" else None
 
 

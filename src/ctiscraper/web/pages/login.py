@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
+from ctiscraper.access.cookies import csrf_token
 from ctiscraper.admission import CodeWanted
 from ctiscraper.db.sessions import Sessions
 from ctiscraper.db.sign_on import SessionForms
@@ -18,6 +19,7 @@ from ctiscraper.web.entering import (
     MyselfDep,
     client_of,
     enter,
+    give_cookie,
     leave,
     resume,
     site_of,
@@ -150,14 +152,17 @@ async def sudo_again(
 ) -> Response:
     """Take the password again, and go on where it was asked for."""
     form = await read_form(request, SudoForm)
-    if not await admission.password_again(myself.user_id, myself.session, form.password):
+    cookie = await admission.password_again(myself.user_id, myself.session, form.password)
+    if cookie is None:
         tell(request, action="user.sudo_refused", object_id=myself.user_id, anyway=True)
         return await sudo_page(
             request, target=form.next, typed=form.carried, problem=_WRONG_PASSWORD, status=403
         )
-    doorman(request).forget()
-    again = resume(request, given, form.carried, user_id=myself.user_id, csrf=request.state.csrf)
-    return again or see_other(form.next)
+    csrf = csrf_token(cookie)
+    again = resume(request, given, form.carried, user_id=myself.user_id, csrf=csrf)
+    answer = again or see_other(form.next)
+    give_cookie(request, answer, cookie)
+    return answer
 
 
 def _too_many(request: Request, error: TooManyError, onward: Onward) -> Response:

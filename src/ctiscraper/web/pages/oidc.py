@@ -16,7 +16,7 @@ from ctiscraper.access.cookies import new_session, session_key
 from ctiscraper.access.identity_claims import Identity
 from ctiscraper.access.load_balancer import HEADER
 from ctiscraper.access.oidc import Provider
-from ctiscraper.admission import SUDO_MINUTES, Admitted
+from ctiscraper.admission import Admission, Admitted
 from ctiscraper.audit_views import ActorKind, Deed
 from ctiscraper.db.identities import Identities, SignedOn
 from ctiscraper.db.sessions import Sessions
@@ -27,7 +27,7 @@ from ctiscraper.identity import signature
 from ctiscraper.web import auditing
 from ctiscraper.web.cookie_names import session_cookie
 from ctiscraper.web.deps import Services, WebServices
-from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of, enter
+from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of, enter, give_cookie
 from ctiscraper.web.guarded import GuardedRoute, doorman, principal_of
 from ctiscraper.web.on_the_way import (
     TARGET_MOST,
@@ -70,7 +70,9 @@ class CallbackParameters(BaseModel):
 async def start(
     request: Request, given: Services, chosen: Annotated[StartParameters, Query()]
 ) -> Response:
-    """To the provider."""
+    """To the provider, for whoever asks for it himself: no other site begins a login."""
+    if request.headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+        return RedirectResponse(with_query("/login", {"next": local_path(chosen.next)}), 303)
     return await _sent(request, given, chosen.next)
 
 
@@ -101,7 +103,7 @@ async def callback(
             raise not_begun()
         identity = await _redeemed(provider, chosen, sent, _callback(request))
         if sent.session:
-            answer = await _confirmed(request, given, identity, sent)
+            answer = await _confirmed(request, admission, identity, sent)
         else:
             answer = await _signed_in(request, identity, sent.target)
     await admission.forgive_sign_on(client)
@@ -152,20 +154,22 @@ async def _redeemed(
 
 
 async def _confirmed(
-    request: Request, given: WebServices, identity: Identity, sent: Sent
+    request: Request, admission: Admission, identity: Identity, sent: Sent
 ) -> Response:
     """Return the way on of somebody who has shown once more who he is. Raises SignOnError."""
     principal = await principal_of(request)
     if principal is None or principal.session is None or principal.session.hex() != sent.session:
         raise SignOnError("your session has ended meanwhile: log in again")
-    owner = await Identities(given.database).owner(identity.issuer, identity.subject)
+    database = request.app.state.services.database
+    owner = await Identities(database).owner(identity.issuer, identity.subject)
     if owner != principal.user_id:
         raise SignOnError("the provider says that you are somebody else than who is logged in here")
-    await Sessions(given.database).renew_sudo(principal.session, SUDO_MINUTES)
-    doorman(request).forget()
+    cookie = await admission.renew(principal.session)
     # What was sent before waits there.
     target = with_query("/sudo", {"next": sent.target})
-    return RedirectResponse(target, 303, {"cache-control": "no-store"})
+    answer = RedirectResponse(target, 303, {"cache-control": "no-store"})
+    give_cookie(request, answer, cookie)
+    return answer
 
 
 async def _signed_in(request: Request, identity: Identity, target: str) -> Response:

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
+from ctiscraper.web.cookie_names import choice_cookie
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.redirects import see_other
-from ctiscraper.web.render import BY_COOKIE, DENSITY_COOKIE, THEME_COOKIE
+from ctiscraper.web.render import BY_CHOICE, DENSITY_CHOICE, THEME_CHOICE
 
 router = APIRouter(route_class=GuardedRoute)
 
@@ -40,21 +41,27 @@ class ViewChoice(BaseModel):
 async def choose_theme(request: Request) -> Response:
     """Keep the choice and return to the page it was made on."""
     choice = await read_form(request, ThemeChoice)
-    return _kept(choice.here, {THEME_COOKIE: choice.theme})
+    return _kept(request, choice.here, {THEME_CHOICE: choice.theme})
 
 
 @router.post("/view")
 async def choose_view(request: Request) -> Response:
     """Keep how dense the list is, or by what, and return to it."""
     choice = await read_form(request, ViewChoice)
-    return _kept(choice.here, {DENSITY_COOKIE: choice.density, BY_COOKIE: choice.by})
+    return _kept(request, choice.here, {DENSITY_CHOICE: choice.density, BY_CHOICE: choice.by})
 
 
-def _kept(here: str, choices: Mapping[str, str | None]) -> Response:
+def _kept(request: Request, here: str, choices: Mapping[str, str | None]) -> Response:
     answer = see_other(here)
     for name, value in choices.items():
         if value is not None:
             answer.set_cookie(
-                name, value, max_age=_YEAR, httponly=True, samesite="strict", path="/"
+                choice_cookie(request, name),
+                value,
+                max_age=_YEAR,
+                path="/",
+                secure=request.url.scheme == "https",
+                httponly=True,
+                samesite="strict",
             )
     return answer

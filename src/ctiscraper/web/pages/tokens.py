@@ -12,10 +12,10 @@ from ctiscraper.web.api.tokens import TokenId, TokensDep
 from ctiscraper.web.deps import OverviewDep
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.permission_words import SCOPE_WORDS
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.token_making import (
-    SCOPE_WORDS,
     asking,
     grantable,
     has_ended,

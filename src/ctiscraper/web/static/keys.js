@@ -98,7 +98,7 @@
     "?": help,
   };
   const places = {
-    d: "/dashboard", h: "/", i: "/indicators", t: "/techniques", y: "/stories", s: "/sources", w: "/watchlist",
+    d: "/dashboard", h: "/", i: "/indicators", t: "/techniques", y: "/stories", e: "/detections", s: "/sources", w: "/watchlist",
     a: "/accounting", o: "/operations",
   };
   let going = 0;

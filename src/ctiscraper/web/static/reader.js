@@ -132,7 +132,7 @@
       }
       const part = form.closest("[data-part]");
       const isInside = form.contains(document.activeElement) && part && part.dataset.part;
-      for (const name of ["body", "named", "notes", "highlights"]) {
+      for (const name of ["body", "named", "models", "notes", "highlights"]) {
         const fresh = one(`[data-part="${name}"]`, page);
         const old = one(`.beside [data-part="${name}"]`);
         if (fresh && old) old.replaceWith(...adopt([fresh]));
@@ -151,7 +151,7 @@
       return false;
     }
   };
-  const told = (action) => action.endsWith("/undo") ? "Undone." : action.endsWith("/remove") ? "Removed." : "Kept.";
+  const told = (action) => action.endsWith("/undo") ? "Undone." : action.endsWith("/remove") ? "Removed." : action.endsWith("/cancel") ? "Cancelled." : /\/(analyses|retry)$/.test(action) ? "Asked." : "Kept.";
   // The form is gone with what was typed: whoever was in it goes on at its heading, with no key in between.
   const settleIn = (name) => {
     const title = one(`.beside [data-part="${name}"] h2`);

@@ -1,0 +1,368 @@
+"""What a model makes of an article: asked for, watched, cancelled, judged and paid for."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from ctiscraper.analysing import Within, analyse
+from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, TaskName
+from ctiscraper.analysis.marking import is_beyond, marking
+from ctiscraper.db.analyses import Analyses
+from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted
+from ctiscraper.db.model_report import ModelBoard
+from ctiscraper.db.model_spending import Limits, Spent
+from ctiscraper.db.session import Database
+from ctiscraper.db.watchlist import Watchlist
+from ctiscraper.errors import InputError, ModelError, ModelFault, StorageError, UnavailableError
+from ctiscraper.model_views import (
+    AnalysisState,
+    AnalysisView,
+    ArticleAnalyses,
+    Compared,
+    ComparedTask,
+    ModelBudgets,
+    ModelReport,
+)
+from ctiscraper.models.meter import Metered
+from ctiscraper.models.server import ModelServer
+from ctiscraper.types import Tlp
+
+log = structlog.get_logger()
+
+# What is done beside waiting for the model has this long.
+GRACE_SECONDS = 5.0
+MOST_WATCHED = 200
+
+Version = Callable[[TaskName], str]
+
+
+class Analyse(Protocol):
+    """What asks a model about a text."""
+
+    async def __call__(
+        self,
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
+    ) -> Analysis:
+        """Return what it finds. Raises ModelError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUse:
+    """What an installation has of models, as plain values.
+
+    `server` is its address, `tasks` what is asked of each new article, `version` gives the
+    version of a task's prompt. Text more guarded than `tlp` is given to no remote server.
+    """
+
+    server: str
+    model: str
+    version: Version
+    tasks: tuple[TaskName, ...] = ()
+    slots: int = 1
+    seconds: float = 120.0
+    context: int = 8192
+    tlp: Tlp = Tlp.GREEN
+    limits: Limits = field(default_factory=Limits)
+
+    def wanted(self, tasks: Iterable[TaskName] | None = None, model: str = "") -> Wanted:
+        """Return what to ask: by itself, the model that is configured and its tasks."""
+        asked = self.tasks if tasks is None else tuple(dict.fromkeys(tasks))
+        return Wanted(
+            model=model or self.model, prompts=tuple((task, self.version(task)) for task in asked)
+        )
+
+
+class ModelDesk:
+    """Where people ask models; without `use` there is none, and what was said before is shown."""
+
+    def __init__(self, database: Database, use: ModelUse | None) -> None:
+        self.use = use
+        limits = use.limits if use else Limits()
+        self.analyses = Analyses(database, server=use.server if use else "", limits=limits)
+        self.board = ModelBoard(database)
+
+    async def of_article(self, article_id: int, *, actor: str = "") -> ArticleAnalyses:
+        """Return what models said of an article, and what may be asked. Raises NotFoundError."""
+        found = await self.analyses.of_article(article_id, actor=actor)
+        return ArticleAnalyses(
+            configured=self.use is not None,
+            model=self.use.model if self.use else "",
+            models=await self.models(),
+            tasks=tuple(task.value for task in TaskName),
+            analyses=found,
+        )
+
+    async def models(self) -> tuple[str, ...]:
+        """Return the models that may be asked, the one that is configured first."""
+        if self.use is None:
+            return ()
+        server = await self.board.server(self.use.server)
+        return tuple(dict.fromkeys((self.use.model, *(server.models if server else ()))))
+
+    async def ask(
+        self,
+        article_id: int,
+        tasks: Sequence[TaskName],
+        *,
+        model: str = "",
+        actor: str,
+        again: bool = False,
+    ) -> tuple[int, ...]:
+        """Have a model asked about an article; return the numbers of the analyses.
+
+        Raises UnavailableError, InputError, NotFoundError and ConflictError.
+        """
+        use = self._used()
+        if model and model not in await self.models():
+            raise InputError(f"the server of models has no model {model!r}")
+        if not tasks:
+            raise InputError("say what the model is to do: at least one task")
+        wanted = use.wanted(tasks, model)
+        return await self.analyses.ask(article_id, wanted, actor=actor, again=again)
+
+    async def retry(self, analysis_id: int, *, actor: str) -> None:
+        """Ask once more. Raises UnavailableError, NotFoundError and ConflictError."""
+        self._used()
+        await self.analyses.retry(analysis_id, actor=actor)
+
+    async def compare(
+        self, article_id: int, left: str = "", right: str = "", *, actor: str = ""
+    ) -> Compared:
+        """Return two models side by side on the text as it is now. Raises NotFoundError."""
+        asked = await self.of_article(article_id, actor=actor)
+        current = [one for one in asked.analyses if one.current]
+        models = tuple(dict.fromkeys((*(one.model for one in current), *asked.models)))
+        left = left or next(iter(models), "")
+        right = right or next((one for one in models if one != left), "")
+        return Compared(
+            article_id=article_id,
+            left=left,
+            right=right,
+            models=models,
+            tasks=tuple(
+                ComparedTask(
+                    task=task,
+                    left=_latest(current, task, left),
+                    right=_latest(current, task, right),
+                )
+                for task in asked.tasks
+                if any(one.task == task for one in current)
+            ),
+        )
+
+    async def report(self) -> ModelReport:
+        """Return the state of all that has to do with models."""
+        use, board = self.use, self.board
+        limits = use.limits if use else Limits()
+        tokens, cost = await board.today()
+        good, bad = await board.thumbs()
+        return ModelReport(
+            configured=use is not None,
+            model=use.model if use else "",
+            tasks=tuple(task.value for task in use.tasks) if use else (),
+            budgets=ModelBudgets(article=limits.article, source=limits.source, day=limits.day),
+            counts=await board.counts(),
+            server=await board.server(use.server) if use else None,
+            tokens_today=tokens,
+            cost_today=cost,
+            days=await board.days(),
+            sources=await board.sources(limits.source),
+            evaluations=await board.evaluations(),
+            good=good,
+            bad=bad,
+        )
+
+    def _used(self) -> ModelUse:
+        if self.use is None:
+            raise UnavailableError(
+                "no model is configured: set CTISCRAPER_MODEL_URL and CTISCRAPER_MODEL; "
+                "everything else works without"
+            )
+        return self.use
+
+
+def _latest(found: Iterable[AnalysisView], task: str, model: str) -> AnalysisView | None:
+    """Return what a model made of a task: what is done before what is not, then the latest."""
+    of_it = [one for one in found if one.task == task and one.model == model]
+    return max(of_it, key=lambda one: (one.state is AnalysisState.DONE, one.id), default=None)
+
+
+class Asking:
+    """One question at a time to a server of models, each kept whatever becomes of it."""
+
+    def __init__(
+        self,
+        database: Database,
+        server: ModelServer,
+        use: ModelUse,
+        analyse_text: Analyse = analyse,
+    ) -> None:
+        self.queue = ModelQueue(database)
+        self.use = use
+        self.server = server
+        self.grace_seconds = GRACE_SECONDS
+        self._watchlist = Watchlist(database)
+        self._analyse = analyse_text
+
+    async def note_server(self) -> None:
+        """Keep what the server has, for the pages. Raises ModelError and StorageError."""
+        version = await self.server.version()
+        models = [one.name for one in await self.server.models()]
+        await self.queue.note_server(
+            self.use.server, version=version, models=models, remote=self.server.is_remote
+        )
+
+    async def answer(self, claimed: Claimed, metered: Metered) -> None:
+        """Ask about a text and keep what comes of it. Raises StorageError.
+
+        `metered` counts what it costs, and how far it is. This is the boundary of a task: what
+        nobody foresaw costs it an attempt, no more.
+        """
+        version = self.use.version(claimed.task)
+        if version != claimed.prompt_version:
+            await self.queue.renew_prompt(claimed, version)
+            return
+        try:
+            found = await self._found(claimed, metered)
+        except ModelError as error:
+            await self._fail(claimed, error, metered)
+        except (StorageError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            log.exception("analysis_broke", analysis=claimed.id, article=claimed.article_id)
+            unforeseen = ModelError(ModelFault.LOST, f"{type(error).__name__}: {error}")
+            await self._fail(claimed, unforeseen, metered)
+        else:
+            await self._keep(claimed, found, metered)
+
+    async def pay(self, claimed: Claimed, metered: Metered) -> None:
+        """Count what a question cost that was broken off, and put it back."""
+        await self.queue.pay(claimed, _spent(metered), self.use.limits)
+        await self.queue.give_back(claimed)
+
+    async def _found(self, claimed: Claimed, metered: Metered) -> Analysis:
+        marked = marking(claimed.title, claimed.text, least=claimed.tlp)
+        if self.server.is_remote and is_beyond(marked, self.use.tlp):
+            raise ModelError(
+                ModelFault.TLP,
+                f"it is marked TLP:{marked.upper()}, and up to TLP:{self.use.tlp.upper()} may "
+                "go to a model on another network",
+                transient=False,
+            )
+        watched: tuple[str, ...] = ()
+        if claimed.task is TaskName.RELEVANCE:
+            entries = await self._watchlist.entries()
+            watched = tuple(one.term for one in entries[:MOST_WATCHED])
+        text = AnalysedText(
+            title=claimed.title, text=claimed.text, language=claimed.language, watched=watched
+        )
+        seconds = self.use.seconds
+        try:
+            async with asyncio.timeout(seconds + self.grace_seconds):
+                return await self._analyse(
+                    metered,
+                    claimed.task,
+                    text,
+                    model=claimed.model,
+                    seconds=seconds,
+                    within=Within(context_tokens=self.use.context),
+                )
+        except TimeoutError as error:
+            raise ModelError(ModelFault.TIMEOUT, f"no end within {seconds:g} s") from error
+
+    async def _keep(self, claimed: Claimed, found: Analysis, metered: Metered) -> None:
+        # Of a title the words that prove it are those of the title.
+        proving = claimed.title if claimed.task is TaskName.TITLE else claimed.text
+        proved = [claim for claim in found.claims if is_proved(claim, proving)]
+        kept = Kept(
+            claims=to_json(proved),
+            prompt_version=found.prompt_version,
+            dropped=found.dropped + len(found.claims) - len(proved),
+            hidden=found.hidden,
+            repaired=found.repaired,
+            unread=found.unread,
+            parts=found.parts,
+            why=json.dumps(dict(found.why)),
+            seconds=found.seconds,
+        )
+        held = await self.queue.finish(
+            claimed, kept, _spent(metered), server=self.use.server, limits=self.use.limits
+        )
+        log.info(
+            "analysed",
+            analysis=claimed.id,
+            article=claimed.article_id,
+            task=claimed.task,
+            claims=len(proved),
+            dropped=kept.dropped,
+            kept=held,
+        )
+
+    async def _fail(self, claimed: Claimed, error: ModelError, metered: Metered) -> None:
+        log.warning(
+            "analysis_failed",
+            analysis=claimed.id,
+            article=claimed.article_id,
+            task=claimed.task,
+            fault=error.fault,
+            detail=error.detail,
+        )
+        await self.queue.fail(
+            claimed,
+            error.fault,
+            error.detail,
+            _spent(metered),
+            transient=error.transient,
+            raw=error.raw,
+            server=self.use.server,
+            limits=self.use.limits,
+        )
+
+
+def is_proved(claim: Claim, text: str) -> bool:
+    """Return whether every quotation of a claim stands in the text where it says."""
+    return bool(claim.quotes) and all(
+        0 <= quote.start < quote.end and text[quote.start : quote.end] == quote.text
+        for quote in claim.quotes
+    )
+
+
+def to_json(claims: Iterable[Claim]) -> str:
+    """Return claims as they are stored: nothing in them that PostgreSQL refuses."""
+    return json.dumps(
+        [
+            {
+                "text": _storable(claim.text),
+                "quotes": [
+                    {"text": quote.text, "start": quote.start, "end": quote.end}
+                    for quote in claim.quotes
+                ],
+                "fields": {_storable(k): _storable(v) for k, v in claim.fields.items()},
+            }
+            for claim in claims
+        ]
+    )
+
+
+def _storable(words: str) -> str:
+    return words.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _spent(metered: Metered) -> Spent:
+    return Spent(
+        prompt_tokens=metered.prompt_tokens,
+        answer_tokens=metered.answer_tokens,
+        calls=metered.calls,
+        estimated=metered.estimated,
+    )

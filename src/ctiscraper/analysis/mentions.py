@@ -1,0 +1,244 @@
+"""What a model's words name, and whether the article names it too: models invent."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+
+from ctiscraper.analysis.proof import normal_form
+from ctiscraper.analysis.shown import without_unseen
+from ctiscraper.analysis.traced import traced
+
+_SPELT = re.compile(
+    r"""
+    \bCVE-\d{4}-\d{3,9}\b                                   # ids
+    | \bGHSA(?:-[0-9a-z]{4}){3}\b
+    | \b(?:TA|[TMGSC])\d{4}(?:\.\d{3})?\b
+    | \b[a-z][a-z0-9+.-]{1,12}://[^\s"'<>]+                 # addresses
+    | [\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b
+    | \b[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}
+    | \b[0-9a-f]{32,128}\b
+    | (?:[A-Za-z]:|%\w{1,30}%|\\)\\[^\s"'<>|]+               # paths
+    | \bHK(?:LM|CU|CR|U|CC|EY_\w+)\\[^\s"'<>|]+
+    | (?<![\w/])/(?:[\w.-]+/)+[\w.-]*
+    | \b(?:[\w-]{1,63}\.){1,8}[A-Za-z][A-Za-z0-9-]{1,23}\b  # hosts and names of files
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,. ]*(?:\d|\b)")
+_WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+_SENTENCE_END = re.compile(r"[.!?:;][\"')\]]*\s*$")
+_PARTS = re.compile(r"[-']")
+
+_UNIT_WORDS = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen
+"""
+_TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORTH = {word: number for number, word in enumerate(_UNIT_WORDS.split())} | {
+    word: 10 * number for number, word in enumerate(_TEN_WORDS.split(), 2)
+}
+_MONTH_WORDS = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = {name: number for number, name in enumerate(_MONTH_WORDS.split(), 1)}
+# A country's name and that of its people are written from one stem, but for these.
+_SAME = (
+    frozenset(("china", "chinese")), frozenset(("france", "french")),
+    frozenset(("spain", "spanish")), frozenset(("netherlands", "dutch")),
+    frozenset(("us", "usa", "united states", "american", "u.s")),
+    frozenset(("uk", "united kingdom", "british", "britain", "u.k")),
+    frozenset(("eu", "european union", "european")), frozenset(("switzerland", "swiss")),
+    frozenset(("denmark", "danish")), frozenset(("turkey", "turkish")),
+    frozenset(("greece", "greek")), frozenset(("wales", "welsh")), frozenset(("peru", "peruvian")),
+    frozenset(("norway", "norwegian")), frozenset(("sweden", "swedish")),
+    frozenset(("finland", "finnish")), frozenset(("poland", "polish")),
+    frozenset(("ireland", "irish")), frozenset(("scotland", "scottish")),
+)  # fmt: skip
+_STEM = 4
+_ENDINGS = """
+s es ed d n an ian ean ese i ish ic ing er ers or ors al en a e o y ies ion ions ation ations ment
+ments ly ity ize ized ised able
+"""
+_KNOWN_ENDINGS = frozenset(("", *_ENDINGS.split()))
+_PLAIN_ENDINGS = (
+    "ing", "ly", "tion", "tions", "ment", "ments", "ness", "ized", "ised", "able", "ware", "ity",
+)  # fmt: skip
+# Words that are written in capitals everywhere, and name nothing that could be invented.
+_COMMON_WORDS = """
+api apis apt apts c2 c&c cc cti cve cves dc ddos dll dlls dns dos edr exe ftp gpo gui http https i
+id ids ioc iocs ip ips it json lan ldap mfa ntlm os osint pc pcs pdf poc powershell raas rat rats
+rce rdp sha siem smb smtp sms soc sql ssh ssl sso tcp tls ttp ttps udp uri url urls usb vba vm vms
+vpn vpns waf wan windows xdr xml xss
+"""
+_COMMON = frozenset(_COMMON_WORDS.split())
+
+
+# Between parts of an address: "site.example" stands not in "evil-site.example".
+_JOINTS = ".-_"
+
+
+@cache
+def _openers() -> frozenset[str]:
+    text = files("ctiscraper.analysis").joinpath("openers.txt").read_text("utf-8")
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(word for line in lines for word in line.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a text names: its words, and its addresses and ids in normal form."""
+
+    text: str = field(repr=False)
+    words: frozenset[str] = field(repr=False)
+    stems: dict[str, list[str]] = field(repr=False)
+    numbers: frozenset[str] = field(repr=False)
+
+    def has(self, name: str) -> bool:
+        """Whether a name stands here; one of a single word may do so in another form of it."""
+        wanted = _folded(name)
+        return _stands(wanted, self.text) or (wanted.isalpha() and self.knows(wanted))
+
+    def invented(self, claim: str, allowed: Iterable[str] = ()) -> str | None:
+        """Return the first thing that a claim names and this text does not, None if there is none.
+
+        Ids, addresses, hashes, paths, numbers and names are looked at; `allowed` may be named
+        though they do not stand here.
+        """
+        claim = normal_form(traced(without_unseen(claim))).text
+        free = vocabulary(*allowed)
+        for name in _spelt(claim):
+            if not any(_stands(name, one, _JOINTS) for one in (self.text, free.text)):
+                return name
+        rest = _SPELT.sub(" , ", claim)
+        for number in _numbers(rest):
+            if number not in self.numbers and number not in free.numbers:
+                return number
+        return next(
+            (name for name in _names(rest) if not (self.knows(name) or free.knows(name))),
+            None,
+        )
+
+    def knows(self, word: str) -> bool:
+        """Whether one word stands here, in a form of it."""
+        folded = word.casefold().removesuffix("'s").removesuffix("'")
+        if folded in self.words or folded in _COMMON or folded.removesuffix("s") in self.words:
+            return True
+        if any(folded in group and self._has_any(group) for group in _SAME):
+            return True
+        parts = [part for part in _PARTS.split(folded) if part]
+        if len(parts) > 1:
+            return all(map(self.knows, parts))
+        if _is_odd(word):
+            return False
+        return any(_is_close(folded, other) for other in self.stems.get(folded[:_STEM], ()))
+
+    def _has_any(self, group: frozenset[str]) -> bool:
+        return any(one in self.words or (" " in one and one in self.text) for one in group)
+
+
+def vocabulary(*texts: str) -> Vocabulary:
+    """Return what some texts name."""
+    whole = _folded("\n".join(texts))
+    words = {found[0] for found in _WORD.finditer(whole)}
+    words |= {part for word in words for part in _PARTS.split(word)}
+    stems: dict[str, list[str]] = {}
+    for word in words:
+        if len(word) >= _STEM:
+            stems.setdefault(word[:_STEM], []).append(word)
+    numbers = set(_numbers(whole)) | {str(_WORTH[word]) for word in words if word in _WORTH}
+    numbers |= {str(_MONTHS[word[:3]]) for word in words if word[:3] in _MONTHS}
+    numbers |= {str(int(one)) for one in re.findall(r"\d{1,30}", whole)}
+    return Vocabulary(whole, frozenset(words), stems, frozenset(numbers))
+
+
+def hard_names(text: str) -> frozenset[str]:
+    """Return the ids, addresses and numbers of a text that are the same in every language."""
+    normal = normal_form(traced(without_unseen(text))).text
+    spelt = frozenset(_spelt(normal))
+    return spelt | frozenset(_numbers(_SPELT.sub(" ", normal)))
+
+
+def _folded(text: str) -> str:
+    return normal_form(traced(without_unseen(text))).text.casefold()
+
+
+def _spelt(text: str) -> Iterator[str]:
+    for found in _SPELT.finditer(text):
+        name = found[0].rstrip(".,:;!?)]}").casefold()
+        if name not in {"e.g", "i.e", "etc", "u.s", "u.k"}:
+            yield name
+
+
+def _stands(name: str, text: str, joints: str = "") -> bool:
+    """Whether a name stands in a text as a whole; no joint ties it to a longer one."""
+    at = text.find(name) if name else -1
+    while at >= 0:
+        end = at + len(name)
+        if not (_is_tied(text[max(0, at - 2) : at][::-1], name[0], joints)
+                or _is_tied(text[end : end + 2], name[-1], joints)):  # fmt: skip
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def _is_tied(around: str, edge: str, joints: str) -> bool:
+    """Whether a name goes on in the two characters beside its edge, the nearest first."""
+    if not around or not edge.isalnum():
+        return False
+    return around[0].isalnum() or (around[0] in joints and around[1:].isalnum())
+
+
+def _numbers(text: str) -> Iterator[str]:
+    """Yield numbers of two digits at least, without what sets their digits apart."""
+    for found in _NUMBER.finditer(text):
+        whole = re.sub(r"[,.](?=\d{3}(?!\d))", "", found[0].strip(" ,."))
+        for number in re.findall(r"\d{2,30}", whole):
+            yield str(int(number))
+
+
+def _names(text: str) -> Iterator[str]:
+    """Yield the words that are written as names are.
+
+    The first of a sentence is one where a name follows it, or where it is no word that sentences
+    begin with.
+    """
+    found = list(_WORD.finditer(text))
+    for at, word in enumerate(found):
+        if not _is_capital(word[0]):
+            continue
+        follows = (
+            at + 1 < len(found)
+            and _is_capital(found[at + 1][0])
+            and (text[word.end() : found[at + 1].start()].isspace())
+        )
+        first = at == 0 or bool(_SENTENCE_END.search(text[max(0, word.start() - 8) : word.start()]))
+        if first and not _is_odd(word[0]) and not follows and _is_plain(word[0]):
+            continue
+        if first and follows and word[0].casefold() in _openers():
+            continue
+        yield word[0]
+
+
+def _is_capital(word: str) -> bool:
+    return any(char.isupper() for char in word)
+
+
+def _is_odd(word: str) -> bool:
+    """Whether a word has capitals or digits where words of a language have none."""
+    return any(char.isupper() or char.isdigit() for char in word[1:])
+
+
+def _is_plain(word: str) -> bool:
+    folded = word.casefold()
+    return folded in _openers() or folded.endswith(_PLAIN_ENDINGS)
+
+
+def _is_close(one: str, other: str) -> bool:
+    """Whether two words are forms of one: alike but for endings that words have."""
+    same = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        same += 1
+    return same >= _STEM and {one[same:], other[same:]} <= _KNOWN_ENDINGS

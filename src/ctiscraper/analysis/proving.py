@@ -1,0 +1,168 @@
+"""From an answer to what is kept of it: claims with proofs, and why others were dropped."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from ctiscraper.analysis.analysed import Claim, Quote, TaskName
+from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
+from ctiscraper.analysis.mentions import Vocabulary, hard_names, vocabulary
+from ctiscraper.analysis.orders import orders_in, without_orders
+from ctiscraper.analysis.plain import first_sentence, plain_line
+from ctiscraper.analysis.proof import Evidence, evidence, telling_words
+from ctiscraper.analysis.shown import Shown
+from ctiscraper.analysis.tasks import task_of
+
+
+class Dropped(StrEnum):
+    """Why a claim was dropped."""
+
+    UNQUOTED = "unquoted"
+    UNSUPPORTED = "unsupported"
+    INVENTED = "invented"
+    UNKNOWN = "unknown"
+    ORDERED = "ordered"
+    EMPTY = "empty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proofs:
+    """All that claims about one article are held against.
+
+    `techniques` are the ids that ATT&CK has, `watched` what the reader watches. The words of a
+    claim can be compared with those of its quotations where both are in English.
+    """
+
+    task: TaskName
+    evidence: Evidence
+    names: Vocabulary
+    orders: tuple[tuple[int, int], ...]
+    title: str
+    techniques: frozenset[str] = field(repr=False)
+    watched: tuple[str, ...]
+    is_english: bool
+
+    def judged(self, saying: Saying) -> Claim | Dropped:
+        """Return a claim as it is kept, or why it is not."""
+        quotes = self._proved(saying.quotes)
+        if isinstance(quotes, Dropped):
+            return quotes
+        fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
+        words = plain_line(saying.words(), MOST_SAID)
+        if task_of(self.task).is_prose:
+            words = first_sentence(words)
+        fault = self._fault(saying, words, fields, quotes)
+        return fault or Claim(text=words, quotes=quotes, fields=fields)
+
+    def _fault(
+        self, saying: Saying, words: str, fields: dict[str, str], quotes: tuple[Quote, ...]
+    ) -> Dropped | None:
+        """What is wrong with a claim that is quoted."""
+        if not (all(fields.values()) and any(map(str.isalpha, words))):
+            return Dropped.EMPTY
+        if not self._is_known(fields):
+            return Dropped.UNKNOWN
+        if self._invented(saying, fields, quotes):
+            return Dropped.INVENTED
+        if self.is_english and not _shares_words(words, quotes):
+            return Dropped.UNSUPPORTED
+        return None
+
+    def _proved(self, quotations: Iterable[str]) -> tuple[Quote, ...] | Dropped:
+        """Those quotations that stand in the article, each once and in its order."""
+        find = self.evidence.find_whole if self.task is TaskName.TITLE else self.evidence.find
+        found = {quote for one in quotations if (quote := find(one)) is not None}
+        if not found:
+            return Dropped.UNQUOTED
+        free = [quote for quote in found if not self._is_order(quote)]
+        if not free:
+            return Dropped.ORDERED
+        return tuple(sorted(free, key=lambda quote: (quote.start, quote.end)))
+
+    def _is_order(self, quote: Quote) -> bool:
+        return any(start < quote.end and quote.start < end for start, end in self.orders)
+
+    def _is_known(self, fields: dict[str, str]) -> bool:
+        technique = fields.get("technique")
+        watched = fields.get("watched")
+        return (technique is None or technique in self.techniques) and (
+            watched is None or watched in self.watched
+        )
+
+    def _invented(self, saying: Saying, fields: dict[str, str], quotes: tuple[Quote, ...]) -> bool:
+        """Whether a claim names what the article does not."""
+        names = saying.names()
+        if self.task is TaskName.TITLE:
+            return hard_names(saying.words()) != hard_names(self.title)
+        if names:
+            proved = vocabulary(*(quote.text for quote in quotes))
+            return not all(map(self.names.has, names)) or not any(map(proved.has, names))
+        allowed = [fields[name] for name in ("technique", "watched") if name in fields]
+        return self.names.invented(saying.words(), allowed) is not None
+
+
+def _shares_words(words: str, quotes: Iterable[Quote]) -> bool:
+    """Whether a claim has a word of its quotations that not every text has, in some form."""
+    proved = vocabulary(*(quote.text for quote in quotes))
+    return any(map(proved.knows, telling_words(words)))
+
+
+def proofs(  # noqa: PLR0913 - the text, and what else it is held against
+    task: TaskName,
+    text: str,
+    seen: Shown,
+    *,
+    named: tuple[str, ...],
+    techniques: frozenset[str],
+    watched: tuple[str, ...],
+    is_english: bool,
+) -> Proofs:
+    """Return what claims are held against: quotations stand in `text`, names in all of `named`."""
+    return Proofs(
+        task=task,
+        evidence=evidence(text, seen.traced),
+        names=vocabulary(*map(without_orders, named)),
+        orders=tuple(seen.traced.original(*span) for span in orders_in(seen.text)),
+        is_english=is_english,
+        title=seen.text,
+        techniques=techniques,
+        watched=watched,
+    )
+
+
+@dataclass(slots=True)
+class Kept:
+    """What is kept of the answers about one article, and why the rest was not."""
+
+    claims: list[Claim] = field(default_factory=list)
+    dropped: Counter[Dropped] = field(default_factory=Counter)
+
+    def add(self, answer: Answer, proofs: Proofs) -> None:
+        """Take in the answer about a part; what an earlier one said is kept once."""
+        for saying in answer.claims:
+            judged = proofs.judged(saying)
+            if isinstance(judged, Dropped):
+                self.dropped[judged] += 1
+            else:
+                self._keep(judged)
+
+    def _keep(self, claim: Claim) -> None:
+        for at, other in enumerate(self.claims):
+            if _is_same(claim, other):
+                quotes = {*other.quotes, *claim.quotes}
+                ordered = sorted(quotes, key=lambda quote: (quote.start, quote.end))
+                self.claims[at] = replace(other, quotes=tuple(ordered[:_MOST_QUOTES]))
+                return
+        self.claims.append(claim)
+
+
+_MOST_QUOTES = 6
+
+
+def _is_same(one: Claim, other: Claim) -> bool:
+    """Whether two claims say the same: by their fields where these say it all."""
+    if "technique" in one.fields or "verb" in one.fields:
+        return {**one.fields} == {**other.fields}
+    same_words = one.text.casefold() == other.text.casefold()
+    return same_words and {**one.fields} == {**other.fields}

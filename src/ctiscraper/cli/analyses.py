@@ -1,0 +1,275 @@
+"""`analysis`: what models say of articles: asked, listed, shown, cancelled, asked again, paid."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+import typer
+
+from ctiscraper.analyses import ModelDesk
+from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.cli.actor import command_actor, note_deed
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.options import Cursor, Data, Json, Limit
+from ctiscraper.cli.output import counted, moment, print_facts, print_json, print_lines, print_table
+from ctiscraper.cli.texts import on_a_line
+from ctiscraper.db.session import Database
+from ctiscraper.fault_words import said_of
+from ctiscraper.loop import run_async
+from ctiscraper.model_use import model_use
+from ctiscraper.model_views import (
+    AnalysisPage,
+    AnalysisRow,
+    AnalysisState,
+    AnalysisView,
+    ArticleAnalyses,
+    ModelReport,
+)
+
+app = typer.Typer(no_args_is_help=True, help="What models say of articles, and what it costs.")
+
+Number = Annotated[int, typer.Argument(metavar="ID", help="The analysis's number.")]
+Tasks = Annotated[
+    list[TaskName] | None,
+    typer.Option("--task", help="What it is to do; may be repeated. [default: summary]"),
+]
+
+
+@asynccontextmanager
+async def _open_desk(data: object) -> AsyncIterator[tuple[ModelDesk, Database]]:
+    settings = settings_for(data)  # type: ignore[arg-type]  # the option's own type
+    async with open_database(settings) as database:
+        yield ModelDesk(database, model_use(settings)), database
+
+
+@app.command()
+def run(
+    *,
+    article: Annotated[int, typer.Argument(metavar="ARTICLE", help="The article's number.")],
+    task: Tasks = None,
+    model: Annotated[
+        str,
+        typer.Option("--model", help="Another model of the same server.", show_default=False),
+    ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask anew what has an answer already.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Have a model asked about an article, before what waits by itself."""
+    tasks = task or [TaskName.SUMMARY]
+
+    async def ask() -> ArticleAnalyses:
+        async with _open_desk(data) as (desk, database):
+            actor = command_actor().name
+            numbers = await desk.ask(article, tasks, model=model, actor=actor, again=again)
+            detail = {"tasks": [one.value for one in tasks], "model": model, "analyses": numbers}
+            await note_deed(database, "analysis.ask", article, detail=detail)
+            return await desk.of_article(article, actor=actor)
+
+    found = run_async(ask())
+    if json:
+        print_json(found)
+        return
+    _print_table(found.analyses)
+    if found.busy:
+        print_lines(["", "The model worker asks; look again: ctiscraper analysis list --article"])
+
+
+@app.command("list")
+def list_analyses(
+    *,
+    article: Annotated[
+        int | None,
+        typer.Option("--article", metavar="ARTICLE", help="Of this one.", show_default=False),
+    ] = None,
+    state: Annotated[
+        AnalysisState | None, typer.Option("--state", help="Only these.", show_default=False)
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Analyses, the latest asked first, or those of one article."""
+
+    async def read() -> AnalysisPage | ArticleAnalyses:
+        async with _open_desk(data) as (desk, _):
+            if article is not None:
+                return await desk.of_article(article)
+            return await desk.analyses.page(state=state, cursor=cursor, limit=limit)
+
+    page = run_async(read())
+    if json:
+        print_json(page)
+        return
+    if isinstance(page, ArticleAnalyses):
+        _print_table(page.analyses)
+        return
+    _print_table([row.analysis for row in page.analyses])
+    if page.next is not None:
+        print_lines(["", f"More: --cursor {page.next}"])
+
+
+@app.command()
+def show(number: Number, data: Data = None, json: Json = False) -> None:
+    """One analysis: each claim with its quotations, or what stood in the way and what to do."""
+
+    async def read() -> AnalysisRow:
+        async with _open_desk(data) as (desk, _):
+            return await desk.analyses.get(number)
+
+    row = run_async(read())
+    if json:
+        print_json(row)
+        return
+    one = row.analysis
+    print_facts(
+        [
+            ("Article", f"{one.article_id}: {on_a_line(row.title)}"),
+            ("By a model", f"{one.model}, prompt {one.prompt_version}"),
+            ("State", _state(one)),
+            ("Cost", f"{one.prompt_tokens + one.answer_tokens:,} tokens, {one.cost:.4f}"),
+        ]
+    )
+    if one.fault is not None and one.state in {AnalysisState.FAILED, AnalysisState.PENDING}:
+        print_lines([f"{said_of(one.fault)}: {one.detail}", f"What to do: {one.advice}."])
+    for claim in one.claims:
+        told = "; ".join(f"{name}: {value}" for name, value in claim.fields.items() if value)
+        print_lines(["", f"{claim.number}. {on_a_line(claim.text)}", *([told] if told else [])])
+        print_lines(f"   > {on_a_line(quote.text)}" for quote in claim.quotes)
+    if one.dropped:
+        print_lines(["", f"{counted(one.dropped, 'claim')} left out: the text does not prove it."])
+    if one.raw:
+        print_lines(["", "The model answered:", on_a_line(one.raw[:2000])])
+
+
+@app.command()
+def cancel(
+    number: Annotated[
+        int | None, typer.Argument(metavar="ID", help="The analysis's number.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that waits or is answered.")] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Ask no more, of one analysis or of all."""
+    if (number is None) != every:
+        raise typer.BadParameter("give the number of an analysis, or --all")
+
+    async def stop() -> int:
+        async with _open_desk(data) as (desk, database):
+            if number is None:
+                count = await desk.analyses.cancel_all()
+                await note_deed(database, "analysis.cancel_all", detail={"count": count})
+                return count
+            await desk.analyses.cancel(number)
+            await note_deed(database, "analysis.cancel", number)
+            return 1
+
+    count = run_async(stop())
+    if json:
+        print_json({"count": count})
+    else:
+        print_lines([f"{count:,} cancelled."])
+
+
+@app.command()
+def retry(number: Number, data: Data = None, json: Json = False) -> None:
+    """Ask once more, with all its attempts."""
+
+    async def again() -> AnalysisRow:
+        async with _open_desk(data) as (desk, database):
+            await desk.retry(number, actor=command_actor().name)
+            await note_deed(database, "analysis.retry", number)
+            return await desk.analyses.get(number)
+
+    row = run_async(again())
+    if json:
+        print_json(row)
+    else:
+        print_lines([f"Analysis {number} {_state(row.analysis)}."])
+
+
+@app.command()
+def cost(data: Data = None, json: Json = False) -> None:
+    """What models cost by day, what is left of today's budget, and what waits."""
+
+    async def read() -> ModelReport:
+        async with _open_desk(data) as (desk, _):
+            return await desk.report()
+
+    report = run_async(read())
+    if json:
+        print_json(report)
+        return
+    budget = f" of {report.budgets.day:,}" if report.budgets.day else ""
+    counts = report.counts
+    stand = (
+        f"{counts.pending:,} waiting, {counts.running:,} being answered, "
+        f"{counts.done:,} done, {counts.failed:,} failed"
+    )
+    print_facts(
+        [
+            ("Model", report.model or "none is configured, and nothing needs one"),
+            ("Today", f"{report.tokens_today:,}{budget} tokens, cost {report.cost_today:.4f}"),
+            ("Analyses", stand),
+        ]
+    )
+    if report.days:
+        print_table(
+            ["day", "questions", "given", "answered", "estimated", "cost"],
+            [
+                (
+                    str(one.day),
+                    f"{one.calls:,}",
+                    f"{one.prompt_tokens:,}",
+                    f"{one.answer_tokens:,}",
+                    f"{one.estimated:,}",
+                    f"{one.cost:.4f}",
+                )
+                for one in report.days
+            ],
+        )
+
+
+@app.command()
+def judged(data: Data = None) -> None:
+    """Every claim that people judged, one JSON document a line: for sets of one's own."""
+
+    async def write() -> None:
+        async with _open_desk(data) as (desk, _):
+            async for one in desk.board.judged():
+                print_json(one)
+
+    run_async(write())
+
+
+def _print_table(found: Iterable[AnalysisView]) -> None:
+    rows = list(found)
+    if not rows:
+        print_lines(["No model was asked."])
+        return
+    print_table(
+        ["id", "article", "task", "model", "state", "claims", "tokens", "asked"],
+        [
+            (
+                one.id,
+                one.article_id,
+                one.task,
+                on_a_line(one.model),
+                _state(one),
+                len(one.claims),
+                one.prompt_tokens + one.answer_tokens,
+                moment(one.asked_at),
+            )
+            for one in rows
+        ],
+    )
+
+
+def _state(one: AnalysisView) -> str:
+    if one.fault is not None and one.state in {AnalysisState.FAILED, AnalysisState.PENDING}:
+        return f"{one.state} ({one.fault})"
+    return one.state.value

@@ -1,0 +1,144 @@
+"""`eval llm`: how well a language model does what it is asked of articles."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from ctiscraper.analysing import Within
+from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.analysis.labelled import LabelledSet, bundled_set
+from ctiscraper.analysis.scored import ModelScore, Scored, TaskScore
+from ctiscraper.bootstrap import model_server
+from ctiscraper.cli.actor import command_actor
+from ctiscraper.cli.engine import open_database, settings_for
+from ctiscraper.cli.output import counted, print_json, print_lines, print_note, print_table
+from ctiscraper.config import Settings
+from ctiscraper.db.model_report import ModelBoard
+from ctiscraper.errors import InputError, SettingsError
+from ctiscraper.evaluating import Evaluation
+from ctiscraper.loop import run_async
+
+_HEADS = [
+    "task", "asked", "valid at once", "valid", "claims", "dropped", "faithful", "precision",
+    "recall", "F1", "seconds", "tokens in", "tokens out",
+]  # fmt: skip
+
+
+def evaluation_of_models(
+    *,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A model at the server, again for another; else the set one."),
+    ] = None,
+    task: Annotated[
+        list[TaskName] | None, typer.Option("--task", help="A task, again for another; else all.")
+    ] = None,
+    article: Annotated[
+        list[str] | None,
+        typer.Option("--article", help="The name of a bundled article, again for another."),
+    ] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write the results to this file, as JSON.")
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the results, for the page of models.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """How well a language model does what it is asked of articles."""
+    settings = settings_for(None)
+    models = model or ([settings.model] if settings.model else [])
+    if not settings.model_url or not models:
+        raise SettingsError(
+            "there is no model to ask: set CTISCRAPER_MODEL_URL, and CTISCRAPER_MODEL or --model"
+        )
+    labelled = _chosen(bundled_set(), article or ())
+    scores = asyncio.run(_scores(settings, models, task or list(TaskName), labelled, quiet=json))
+    documents = [score.document() for score in scores]
+    if keep:
+        run_async(_keep(settings, documents))
+    if write is not None:
+        write.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=2) + b"\n")
+    if json:
+        print_json(documents)
+        return
+    for score in scores:
+        _print(score)
+    print_lines([f"{counted(len(labelled.articles), 'article')} read, set {labelled.version}."])
+
+
+def _chosen(labelled: LabelledSet, names: Sequence[str]) -> LabelledSet:
+    known = {one.name: one for one in labelled.articles}
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"no article is called {unknown[0]!r}; there are {', '.join(known)}")
+    if not names:
+        return labelled
+    chosen = tuple(known[name] for name in dict.fromkeys(names))
+    return replace(labelled, articles=chosen, version=f"{labelled.version}, {len(chosen)} of it")
+
+
+async def _scores(
+    settings: Settings,
+    models: Sequence[str],
+    tasks: Sequence[TaskName],
+    labelled: LabelledSet,
+    *,
+    quiet: bool,
+) -> list[ModelScore]:
+    server = model_server(settings)
+    if server is None:
+        raise SettingsError("CTISCRAPER_MODEL_URL is not set")
+    within = Within(context_tokens=settings.model_context)
+
+    def told(task: TaskName, done: Scored) -> None:
+        if not quiet:
+            said = f"{len(done.analysis.claims)} kept" if done.analysis else done.fault
+            print_note(f"{task.value}: {done.article}: {said}")
+
+    try:
+        return [
+            await Evaluation(server, one, seconds=settings.model_seconds, within=within).score(
+                list(dict.fromkeys(tasks)), labelled, told
+            )
+            for one in models
+        ]
+    finally:
+        await server.close()
+
+
+async def _keep(settings: Settings, documents: Sequence[Mapping[str, object]]) -> None:
+    async with open_database(settings) as database:
+        for one in documents:
+            actor = command_actor().name
+            await ModelBoard(database).keep_evaluation(str(one["model"]), one, actor=actor)
+
+
+def _print(score: ModelScore) -> None:
+    print_lines([f"{score.model} at {score.server}", ""])
+    print_table(_HEADS, [_row(one) for one in score.tasks])
+    for one in score.tasks:
+        for what, counts in (("not answered", one.faults), ("dropped", one.dropped)):
+            reasons = ", ".join(f"{why} {number}" for why, number in sorted(counts.items()))
+            print_lines([f"{one.task.value}, {what}: {reasons}"] if reasons else [])
+    print_lines([""])
+
+
+def _row(one: TaskScore) -> tuple[object, ...]:
+    shares = (one.faithful, one.precision, one.recall, one.f1)
+    return (
+        one.task.value,
+        one.asked,
+        f"{one.valid_first:.2f}",
+        f"{one.valid:.2f}",
+        one.claims,
+        sum(one.dropped.values()),
+        *(f"{share:.2f}" for share in shares),
+        f"{one.median_seconds:.1f}",
+        one.prompt_tokens,
+        one.answer_tokens,
+    )

@@ -1,0 +1,472 @@
+"""The queue of what models are asked: each source has its turn, nothing is lost, budgets hold."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.db.model_spending import Limits, Spending, Spent
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import ModelFault
+from ctiscraper.types import Tlp
+
+MOST_ATTEMPTS = 5
+# A server that failed so often in a row is left alone, ever longer, and then asked one thing.
+BREAKS_AFTER = 5
+LONGEST_REST = 900.0
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
+# After so many that need no model the claim ends, so that its lock is never held long.
+_MOST_PASSED = 50
+_LOCK_KEY = 0x6D6F646C
+# What says more of the server than of what was asked: it costs no attempt.
+_OF_THE_SERVER = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF})
+_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.TIMEOUT})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a model is asked of each new text: tasks, each with the version of its prompt."""
+
+    model: str
+    prompts: tuple[tuple[TaskName, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A text that one holder alone asks a model about, until its lease runs out."""
+
+    id: int
+    lease: UUID
+    attempts: int
+    article_id: int
+    source_id: int
+    task: TaskName
+    prompt_version: str
+    model: str
+    title: str
+    text: str
+    language: str
+    tlp: Tlp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What of an answer is kept: claims as JSON, and what the answer was worth."""
+
+    claims: str
+    prompt_version: str
+    dropped: int
+    hidden: int
+    repaired: bool
+    seconds: float
+    unread: int = 0
+    parts: int = 1
+    why: str = "{}"
+
+
+async def queue_texts(
+    conn: Conn, article_ids: Sequence[int], wanted: Wanted, *, asked_by: str = "", rank: int = 1
+) -> list[int]:
+    """Have a model asked about articles as they stand, once for each text; return the numbers.
+
+    In the transaction of `conn`. What waits for a text that an article has no more is cancelled.
+    """
+    values = {
+        "ids": list(article_ids),
+        "model": wanted.model,
+        "tasks": [task.value for task, _ in wanted.prompts],
+        "versions": [version for _, version in wanted.prompts],
+        "by": asked_by,
+        "rank": rank,
+    }
+    await conn.execute(_SUPERSEDE, {"ids": values["ids"]})
+    cursor = await conn.execute(_QUEUE, values)
+    return [int(row[0]) for row in await cursor.fetchall()]
+
+
+class ModelQueue:
+    """Work for models, claimed one text at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._spending = Spending(database)
+
+    async def claim(
+        self, owner: UUID, *, server: str, limits: Limits, seconds: float
+    ) -> Claimed | None:
+        """Return what to ask next, None while there is nothing or none may be asked.
+
+        Who asked himself comes first, then the source that was served longest ago. What a like
+        text was answered before is taken from there; what is over its budget waits or ends.
+        """
+        async with self._database.transaction() as conn:
+            # One at a time, so that turns and budgets are exact; this takes milliseconds.
+            await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+            await self._reap(conn, limits)
+            if await _rests(conn, server) or await self._spending.day_is_over(conn, limits):
+                return None
+            for _ in range(_MOST_PASSED):
+                row = await _next(conn)
+                if row is None:
+                    return None
+                claimed = await self._take(conn, row, owner, limits, seconds)
+                if claimed is not None:
+                    return claimed
+        return None
+
+    async def renew(self, claimed: Claimed, *, said: int, seconds: float) -> bool:
+        """Hold on to it, and tell how far the answer is; False: it was cancelled, or is lost."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                UPDATE model_analysis SET said = %s,
+                    lease_until = now() + make_interval(secs => %s)
+                WHERE id = %s AND lease = %s AND state = 'running'
+                """,
+                (said, seconds, claimed.id, claimed.lease),
+            )
+        return cursor.rowcount == 1
+
+    async def finish(
+        self, claimed: Claimed, kept: Kept, spent: Spent, *, server: str, limits: Limits
+    ) -> bool:
+        """Keep an answer; False: it was cancelled or is another's by now, and only paid for."""
+        async with self._database.transaction() as conn:
+            await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+            await _succeeded(conn, server)
+            cursor = await conn.execute(
+                _FINISH,
+                {
+                    "claims": kept.claims,
+                    "dropped": kept.dropped,
+                    "hidden": kept.hidden,
+                    "repaired": kept.repaired,
+                    "unread": kept.unread,
+                    "parts": kept.parts,
+                    "why": kept.why,
+                    "seconds": kept.seconds,
+                    **_paid(claimed, spent, limits),
+                },
+            )
+        return cursor.rowcount == 1
+
+    async def fail(  # noqa: PLR0913 - each is stored beside the row
+        self,
+        claimed: Claimed,
+        fault: ModelFault,
+        detail: str,
+        spent: Spent,
+        *,
+        transient: bool,
+        raw: str = "",
+        server: str = "",
+        limits: Limits | None = None,
+    ) -> bool:
+        """Let it be asked again later, or end it with its fault; False: it is another's by now."""
+        limits = limits or Limits()
+        of_server = transient and fault in _OF_THE_SERVER
+        async with self._database.transaction() as conn:
+            await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+            if fault in _BREAKING:
+                await _failed(conn, server, fault, detail)
+            elif server and fault is not ModelFault.TLP:
+                await _succeeded(conn, server)
+            cursor = await conn.execute(
+                _FAIL,
+                {
+                    "fault": fault.value,
+                    "detail": detail[:2000].replace("\0", ""),
+                    "raw": raw[:100_000].replace("\0", "").encode("utf-8", "replace").decode(),
+                    "again": transient and (of_server or claimed.attempts < MOST_ATTEMPTS),
+                    "refund": of_server,
+                    "pause": pause_after(claimed.attempts),
+                    **_paid(claimed, spent, limits),
+                },
+            )
+        return cursor.rowcount == 1
+
+    async def pay(self, claimed: Claimed, spent: Spent, limits: Limits) -> None:
+        """Count what a question cost that came to no end."""
+        async with self._database.transaction() as conn:
+            await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+
+    async def renew_prompt(self, claimed: Claimed, version: str) -> None:
+        """Have the same asked with another version of its prompt, in place of the one it had."""
+        wanted = Wanted(model=claimed.model, prompts=((claimed.task, version),))
+        async with self._database.transaction() as conn:
+            cursor = await conn.execute(
+                """
+                UPDATE model_analysis SET state = 'cancelled', lease = NULL, lease_until = NULL,
+                    reserved = 0, ended_at = now(), detail = 'the prompt changed before its turn'
+                WHERE id = %s AND lease = %s AND state = 'running' RETURNING asked_by, rank
+                """,
+                (claimed.id, claimed.lease),
+            )
+            row = await cursor.fetchone()
+            if row is not None:
+                await queue_texts(conn, [claimed.article_id], wanted, asked_by=row[0], rank=row[1])
+
+    async def give_back(self, claimed: Claimed) -> bool:
+        """Put it back with its attempt: whoever held it is told to stop."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                UPDATE model_analysis SET state = 'pending', attempts = greatest(attempts - 1, 0),
+                    lease = NULL, lease_until = NULL, reserved = 0, said = 0, run_after = now()
+                WHERE id = %s AND lease = %s AND state = 'running'
+                """,
+                (claimed.id, claimed.lease),
+            )
+        return cursor.rowcount == 1
+
+    async def note_server(
+        self, name: str, *, version: str, models: Sequence[str], remote: bool
+    ) -> None:
+        """Keep what a server says it is and has, for those who do not ask it themselves."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                INSERT INTO model_server (name, version, models, remote, seen_at)
+                VALUES (%(name)s, %(version)s, %(models)s, %(remote)s, now())
+                ON CONFLICT (name) DO UPDATE SET version = excluded.version,
+                    models = excluded.models, remote = excluded.remote, seen_at = now()
+                """,
+                {
+                    "name": name,
+                    "version": version[:200],
+                    "models": [one[:200] for one in models][:500],
+                    "remote": remote,
+                },
+            )
+
+    async def _reap(self, conn: Conn, limits: Limits) -> None:
+        """Take back what its holders lost; what they may have spent counts as spent."""
+        cursor = await conn.execute(_REAP, {"most": MOST_ATTEMPTS, "fault": ModelFault.LOST})
+        for source_id, model, reserved in await cursor.fetchall():
+            await self._spending.add(conn, source_id, model, Spent(estimated=reserved), limits)
+
+    async def _take(
+        self,
+        conn: Conn,
+        row: tuple[int, int],
+        owner: UUID,
+        limits: Limits,
+        seconds: float,
+    ) -> Claimed | None:
+        """Return a claim on a row, None where it needs no model or may not be asked now."""
+        number, source_id = row
+        cursor = await conn.execute(_TEXT, {"id": number})
+        found = await cursor.fetchone()
+        assert found is not None, "its article cannot go without it"
+        if not found[0]:
+            await conn.execute(_OUTDATED, (number,))
+            return None
+        if await _copied(conn, number):
+            return None
+        estimate = limits.estimate(len(found[8]))
+        over = await self._spending.over(conn, found[2], source_id, estimate, limits)
+        if over is not None:
+            await over.settle(conn, number, source_id)
+            return None
+        await conn.execute(
+            _TAKE, {"id": number, "lease": owner, "seconds": seconds, "reserved": estimate}
+        )
+        await conn.execute(_SERVED, (source_id,))
+        return Claimed(
+            id=number,
+            lease=owner,
+            attempts=found[1] + 1,
+            article_id=found[2],
+            source_id=source_id,
+            task=TaskName(found[3]),
+            prompt_version=found[4],
+            model=found[5],
+            language=found[6],
+            title=found[7],
+            text=found[8],
+            tlp=Tlp(found[9]),
+        )
+
+
+def pause_after(attempts: int) -> float:
+    """Return how long to wait after so many attempts."""
+    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 4 ** max(0, attempts - 1)))
+
+
+def text_key(title: str, text: str) -> bytes:
+    """Return what tells a text from all others, as the database computes it."""
+    return hashlib.sha256(f"{title}\n{text}".encode()).digest()
+
+
+def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
+    return {
+        "id": claimed.id,
+        "lease": claimed.lease,
+        "prompt_tokens": spent.prompt_tokens,
+        "answer_tokens": spent.answer_tokens,
+        "cost": limits.cost(spent),
+    }
+
+
+async def _next(conn: Conn) -> tuple[int, int] | None:
+    cursor = await conn.execute(_NEXT)
+    row = await cursor.fetchone()
+    return (int(row[0]), int(row[1])) if row else None
+
+
+async def _copied(conn: Conn, number: int) -> bool:
+    """Take over what the same model answered to the same words before."""
+    cursor = await conn.execute(_COPY, {"id": number, "apart": TaskName.RELEVANCE.value})
+    return cursor.rowcount == 1
+
+
+async def _rests(conn: Conn, server: str) -> bool:
+    """Return whether a server is left alone, or is tried with one text just now."""
+    cursor = await conn.execute(
+        """
+        SELECT rest_until > now() OR (failures >= %s AND EXISTS
+            (SELECT 1 FROM model_analysis WHERE state = 'running'))
+        FROM model_server WHERE name = %s
+        """,
+        (BREAKS_AFTER, server),
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def _succeeded(conn: Conn, server: str) -> None:
+    await conn.execute(
+        """
+        UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = ''
+        WHERE name = %s AND (failures > 0 OR fault IS NOT NULL)
+        """,
+        (server,),
+    )
+
+
+async def _failed(conn: Conn, server: str, fault: ModelFault, detail: str) -> None:
+    await conn.execute(
+        _SERVER_FAILED,
+        {
+            "name": server,
+            "fault": fault.value,
+            "detail": detail[:2000].replace("\0", ""),
+            "breaks": BREAKS_AFTER,
+            "longest": LONGEST_REST,
+            "first": FIRST_PAUSE,
+        },
+    )
+
+
+_KEY = r"sha256(convert_to(a.title || E'\n' || a.text, 'UTF8'))"
+_SUPERSEDE = f"""
+UPDATE model_analysis m SET state = 'cancelled', ended_at = now(),
+    detail = 'the text was revised before it was its turn'
+FROM article a
+WHERE a.id = m.article_id AND a.id = ANY(%(ids)s) AND m.state = 'pending' AND m.text_key <> {_KEY}
+"""  # noqa: S608 - a constant of this module
+_QUEUE = f"""
+INSERT INTO model_analysis AS m
+    (article_id, source_id, revision, text_key, task, prompt_version, model, asked_by, rank)
+SELECT a.id, a.source_id, a.revision, {_KEY}, w.task, w.version, %(model)s, %(by)s, %(rank)s
+FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
+WHERE a.id = ANY(%(ids)s) AND a.text <> ''
+ON CONFLICT (article_id, text_key, task, prompt_version, model) DO UPDATE
+    SET rank = least(m.rank, excluded.rank)
+RETURNING m.id
+"""  # noqa: S608 - a constant of this module
+_REAP = """
+WITH lost AS (
+    SELECT id, reserved FROM model_analysis
+    WHERE state = 'running' AND lease_until < now() ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE model_analysis m SET lease = NULL, lease_until = NULL, reserved = 0, said = 0,
+    prompt_tokens = m.prompt_tokens + lost.reserved,
+    state = CASE WHEN m.attempts >= %(most)s THEN 'failed' ELSE 'pending' END,
+    fault = %(fault)s, detail = 'the worker that had it in hand ended before the answer came',
+    ended_at = CASE WHEN m.attempts >= %(most)s THEN now() END
+FROM lost WHERE m.id = lost.id
+RETURNING m.source_id, m.model, lost.reserved
+"""
+# The sources that wait are found one by one along the index, however much each of them has.
+_NEXT = """
+WITH RECURSIVE waiting AS (
+    (SELECT source_id FROM model_analysis WHERE state = 'pending' ORDER BY source_id LIMIT 1)
+    UNION ALL
+    SELECT (SELECT m.source_id FROM model_analysis m
+        WHERE m.state = 'pending' AND m.source_id > w.source_id ORDER BY m.source_id LIMIT 1)
+    FROM waiting w WHERE w.source_id IS NOT NULL
+)
+SELECT n.id, w.source_id
+FROM waiting w LEFT JOIN model_source t ON t.source_id = w.source_id
+CROSS JOIN LATERAL (
+    SELECT m.id, m.rank FROM model_analysis m
+    WHERE m.source_id = w.source_id AND m.state = 'pending' AND m.run_after <= now()
+    ORDER BY m.rank, m.id LIMIT 1) n
+WHERE t.rest_until IS NULL OR t.rest_until <= now()
+ORDER BY n.rank, t.served_at NULLS FIRST, n.id LIMIT 1
+"""
+_TEXT = f"""
+SELECT m.text_key = {_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,
+    coalesce(a.language, ''), a.title, a.text, coalesce(s.settings->>'tlp', 'clear')
+FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
+WHERE m.id = %(id)s
+"""  # noqa: S608 - a constant of this module
+_OUTDATED = """
+UPDATE model_analysis SET state = 'cancelled', ended_at = now(),
+    detail = 'the text was revised before it was its turn'
+WHERE id = %s
+"""
+_COPY = """
+UPDATE model_analysis m SET state = 'done', claims = o.claims, dropped = o.dropped,
+    hidden = o.hidden, repaired = o.repaired, unread = o.unread, parts = o.parts, why = o.why,
+    copied_from = coalesce(o.copied_from, o.id),
+    fault = NULL, detail = '', raw = '', started_at = now(), ended_at = now()
+FROM (
+    SELECT o.* FROM model_analysis me JOIN model_analysis o USING (text_key, task, model)
+    WHERE me.id = %(id)s AND NOT me.again AND me.task <> %(apart)s
+        AND o.prompt_version = me.prompt_version AND o.state = 'done' AND o.id <> me.id
+    ORDER BY o.id LIMIT 1) o
+WHERE m.id = %(id)s
+"""
+_TAKE = """
+UPDATE model_analysis SET state = 'running', attempts = least(attempts + 1, 100),
+    lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s),
+    reserved = %(reserved)s, said = 0, started_at = now(), ended_at = NULL
+WHERE id = %(id)s
+"""
+# Two claims of one moment still have an order.
+_SERVED = """
+INSERT INTO model_source (source_id, served_at) VALUES (%s, clock_timestamp())
+ON CONFLICT (source_id) DO UPDATE SET served_at = excluded.served_at
+"""
+_FINISH = """
+UPDATE model_analysis SET state = 'done', claims = %(claims)s::jsonb, dropped = %(dropped)s,
+    hidden = %(hidden)s, repaired = %(repaired)s, seconds = %(seconds)s,
+    unread = %(unread)s, parts = %(parts)s, why = %(why)s::jsonb,
+    prompt_tokens = prompt_tokens + %(prompt_tokens)s,
+    answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
+    fault = NULL, detail = '', raw = '', copied_from = NULL, again = false,
+    lease = NULL, lease_until = NULL, reserved = 0, ended_at = now()
+WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
+"""
+_FAIL = """
+UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'failed' END,
+    attempts = CASE WHEN %(refund)s THEN greatest(attempts - 1, 0) ELSE attempts END,
+    run_after = now() + make_interval(secs => %(pause)s),
+    fault = %(fault)s, detail = %(detail)s, raw = %(raw)s,
+    prompt_tokens = prompt_tokens + %(prompt_tokens)s,
+    answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
+    lease = NULL, lease_until = NULL, reserved = 0, said = 0,
+    ended_at = CASE WHEN %(again)s THEN NULL ELSE now() END
+WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
+"""
+_SERVER_FAILED = """
+INSERT INTO model_server AS s (name, failures, fault, detail)
+VALUES (%(name)s, 1, %(fault)s, %(detail)s)
+ON CONFLICT (name) DO UPDATE SET failures = least(s.failures + 1, 1000), fault = excluded.fault,
+    detail = excluded.detail,
+    rest_until = CASE WHEN s.failures + 1 >= %(breaks)s THEN now() + make_interval(secs =>
+        least(%(longest)s, %(first)s * 2 ^ least(s.failures + 1 - %(breaks)s, 20))) END
+"""

@@ -1,0 +1,171 @@
+"""What models cost: tokens by day, source and model, held against budgets, in money by prices."""
+
+from dataclasses import dataclass
+
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import ModelFault
+
+MILLION = 1_000_000
+# An answer, and what a prompt says beside the text.
+_BESIDE = 1_500
+_LETTERS_A_TOKEN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What asking cost; `estimated` tokens are those of an answer that nobody saw end."""
+
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    calls: int = 0
+    estimated: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.prompt_tokens + self.answer_tokens + self.estimated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Budgets in tokens, 0 for none, and the prices of a million tokens given and answered."""
+
+    article: int = 0
+    source: int = 0
+    day: int = 0
+    price_in: float = 0.0
+    price_out: float = 0.0
+
+    def estimate(self, characters: int) -> int:
+        """Return about how many tokens it takes to ask about a text of so many characters."""
+        return characters // _LETTERS_A_TOKEN + _BESIDE
+
+    def cost(self, spent: Spent) -> float:
+        """Return what was spent in money."""
+        given = spent.prompt_tokens + spent.estimated
+        return (given * self.price_in + spent.answer_tokens * self.price_out) / MILLION
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A budget that asking would exceed: `today` it may be within it again tomorrow."""
+
+    detail: str
+    today: bool
+    of_source: bool = False
+
+    async def settle(self, conn: Conn, analysis_id: int, source_id: int) -> None:
+        """Let an analysis wait for tomorrow, with its source, or end it."""
+        await conn.execute(
+            """
+            UPDATE model_analysis SET fault = %(fault)s, detail = %(detail)s,
+                state = CASE WHEN %(today)s THEN 'pending' ELSE 'failed' END,
+                run_after = CASE WHEN %(today)s THEN current_date + 1 ELSE run_after END,
+                ended_at = CASE WHEN %(today)s THEN NULL ELSE now() END
+            WHERE id = %(id)s
+            """,
+            {
+                "id": analysis_id,
+                "fault": ModelFault.OVER_BUDGET.value,
+                "detail": self.detail,
+                "today": self.today,
+            },
+        )
+        if self.today and self.of_source:
+            await conn.execute(
+                """
+                INSERT INTO model_source (source_id, rest_until) VALUES (%s, current_date + 1)
+                ON CONFLICT (source_id) DO UPDATE SET rest_until = excluded.rest_until
+                """,
+                (source_id,),
+            )
+
+
+class Spending:
+    """The meter, and whether a budget allows more. Days are those of UTC."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(
+        self, conn: Conn, source_id: int, model: str, spent: Spent, limits: Limits
+    ) -> None:
+        """Count what was spent, today."""
+        if not spent.tokens and not spent.calls:
+            return
+        await conn.execute(
+            _ADD,
+            {
+                "source": source_id,
+                "model": model,
+                "calls": spent.calls,
+                "given": spent.prompt_tokens,
+                "answered": spent.answer_tokens,
+                "estimated": spent.estimated,
+                "cost": limits.cost(spent),
+            },
+        )
+
+    async def day_is_over(self, conn: Conn, limits: Limits) -> bool:
+        """Return whether nothing more may be spent today."""
+        return bool(limits.day) and await _spent_today(conn) >= limits.day
+
+    async def over(
+        self, conn: Conn, article_id: int, source_id: int, estimate: int, limits: Limits
+    ) -> Over | None:
+        """Return the budget that one more question would exceed, if there is one."""
+        if limits.article:
+            spent = await _spent_on(conn, article_id)
+            if spent + estimate > limits.article:
+                return Over(_words("this article", spent, estimate, limits.article), today=False)
+        for of_source, most in ((True, limits.source), (False, limits.day)):
+            if not most:
+                continue
+            spent = await _spent_today(conn, source_id if of_source else None)
+            if spent + estimate > most:
+                whose = "its source today" if of_source else "all of today"
+                # What is larger than a whole day's budget would wait for ever.
+                fits = estimate <= most
+                return Over(_words(whose, spent, estimate, most), fits, of_source and fits)
+        return None
+
+
+def _words(whose: str, spent: int, estimate: int, most: int) -> str:
+    return f"{spent:,} of {most:,} tokens for {whose} are spent, and this takes about {estimate:,}"
+
+
+async def _spent_on(conn: Conn, article_id: int) -> int:
+    cursor = await conn.execute(
+        """
+        SELECT coalesce(sum(prompt_tokens + answer_tokens + reserved), 0)::bigint
+        FROM model_analysis WHERE article_id = %s
+        """,
+        (article_id,),
+    )
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _spent_today(conn: Conn, source_id: int | None = None) -> int:
+    """Return what was spent today, with what is about to be."""
+    cursor = await conn.execute(_TODAY, {"source": source_id})
+    row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+_ADD = """
+INSERT INTO model_spent AS s
+    (day, source_id, model, calls, prompt_tokens, answer_tokens, estimated, cost)
+VALUES (current_date, %(source)s, %(model)s, %(calls)s, %(given)s, %(answered)s, %(estimated)s,
+    %(cost)s)
+ON CONFLICT (day, source_id, model) DO UPDATE SET calls = s.calls + excluded.calls,
+    prompt_tokens = s.prompt_tokens + excluded.prompt_tokens,
+    answer_tokens = s.answer_tokens + excluded.answer_tokens,
+    estimated = s.estimated + excluded.estimated, cost = s.cost + excluded.cost
+"""
+_TODAY = """
+SELECT (SELECT coalesce(sum(prompt_tokens + answer_tokens + estimated), 0) FROM model_spent
+        WHERE day = current_date AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
+    + (SELECT coalesce(sum(reserved), 0) FROM model_analysis
+        WHERE state = 'running' AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
+"""

@@ -1,0 +1,137 @@
+"""Drafts by a language model: taken only as far as the article and the same proof bear them out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import yaml
+from sigma.exceptions import SigmaError
+
+from ctiscraper.defang import refanged
+from ctiscraper.detect.assessing import why_not
+from ctiscraper.detect.checking import check
+from ctiscraper.detect.drafted import (
+    Checked,
+    Draft,
+    Drafted,
+    Material,
+    Origin,
+    Quotation,
+    Refused,
+)
+from ctiscraper.detect.drafting import events_of, tags_of
+from ctiscraper.detect.matching import atoms_of
+from ctiscraper.detect.prompting import prompt_version
+from ctiscraper.detect.reading import read_rule
+from ctiscraper.detect.writing import Parts, rule_id, write_rule
+from ctiscraper.errors import InputError
+
+MOST_RULES = 5
+"""How many rules of one answer are looked at."""
+
+_FENCE = re.compile(r"```(?:ya?ml)?\s*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
+_LEVELS = frozenset({"informational", "low", "medium", "high", "critical"})
+_LONGEST_WORDS = 400
+_TELLING = 4
+# Of what a rule looks for at least so much stands in the article word for word.
+_PROVED = 0.5
+
+
+def assess_answer(
+    answer: str, material: Material, *, model: str, techniques: Mapping[str, str] | None = None
+) -> Drafted:
+    """Return the drafts of an answer that hold, and why the others do not."""
+    held: list[tuple[Draft, Checked]] = []
+    refused: list[Refused] = []
+    for text in rules_of(answer):
+        found = _proved(text, material, model, techniques)
+        if isinstance(found, Refused):
+            refused.append(found)
+        else:
+            held.append(found)
+    return Drafted(drafts=tuple(held), refused=tuple(refused))
+
+
+def rules_of(answer: str) -> list[str]:
+    """Return the texts of an answer that may be rules."""
+    blocks = _FENCE.findall(answer) or [answer]
+    pieces = [piece.strip() for block in blocks for piece in re.split(r"(?m)^---\s*$", block)]
+    return [piece for piece in pieces if piece][:MOST_RULES]
+
+
+def _proved(
+    text: str, material: Material, model: str, techniques: Mapping[str, str] | None
+) -> tuple[Draft, Checked] | Refused:
+    try:
+        draft = _draft(text, material, model)
+    except (InputError, SigmaError) as error:
+        return _refused(text, str(error))
+    found = check(draft.yaml, draft.events, techniques)
+    reason = why_not(found)
+    if reason:
+        return _refused(text, reason)
+    # What it was tried on and does not match is another rule's.
+    matched = tuple(
+        event
+        for event, hit in zip(draft.events, found.replay.positives, strict=True)
+        if hit.matched
+    )
+    draft = replace(draft, events=matched)
+    return draft, check(draft.yaml, matched, techniques)
+
+
+def _refused(text: str, reason: str) -> Refused:
+    return Refused(quote=text[:_LONGEST_WORDS], start=0, end=0, reason=reason)
+
+
+def _draft(text: str, material: Material, model: str) -> Draft:
+    """Return a rule with what we know better than its model. Raises InputError and SigmaError."""
+    rule = read_rule(text)
+    atoms = atoms_of(rule)
+    evidence = quotations(atoms, material.text)
+    telling = [atom for atom in atoms if len(atom) >= _TELLING]
+    if not evidence or len({one.item for one in evidence}) < _PROVED * len(telling):
+        raise InputError("less than half of what it looks for stands in the article")
+    given = yaml.safe_load(text)
+    logsource = {str(name): str(value) for name, value in given["logsource"].items()}
+    places = tuple((one.start, one.end) for one in evidence)
+    parts = Parts(
+        title=str(rule.title or "")[:_LONGEST_WORDS],
+        description=str(rule.description or rule.title or "")[:_LONGEST_WORDS],
+        logsource=logsource,
+        detection=given["detection"],
+        tags=tags_of(places, material),
+        level=str(rule.level or "").lower() if str(rule.level or "").lower() in _LEVELS else "low",
+        falsepositives=("Not known: a model wrote this rule",),
+    )
+    number = rule_id(material.url, logsource, given["detection"])
+    written = write_rule(
+        parts,
+        id=number,
+        url=material.url,
+        author=f"{material.author}, by {model}",
+        day=material.day,
+    )
+    return Draft(
+        rule_id=number,
+        title=parts.title,
+        yaml=written,
+        evidence=evidence,
+        events=events_of(material),
+        origin=Origin.MODEL,
+        model=model,
+        prompt=prompt_version(),
+    )
+
+
+def quotations(atoms: tuple[str, ...], text: str) -> tuple[Quotation, ...]:
+    """Return where the article has what a rule looks for, in the very words."""
+    lowered = text.lower()
+    found = []
+    for atom in atoms:
+        wanted = refanged(atom).strip(" \\/").lower()
+        at = lowered.find(wanted) if len(wanted) >= _TELLING else -1
+        if at >= 0 and len(lowered) == len(text):
+            end = at + len(wanted)
+            found.append(Quotation(item=atom, quote=text[at:end], start=at, end=end))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""Texts as vectors: what means nearly the same lies near, whatever its words."""

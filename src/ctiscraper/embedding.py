@@ -1,0 +1,227 @@
+"""Vectors of all texts: who makes them, and the work of making them, a little at a time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import numpy as np
+
+from ctiscraper.db.passages import (
+    MOST_ATTEMPTS,
+    EmbeddedPassage,
+    EmbeddedText,
+    EmbeddingProgress,
+    Passages,
+    WaitingText,
+    Walk,
+)
+from ctiscraper.db.vector_index import VectorModel
+from ctiscraper.embed.embedder import Embedder
+from ctiscraper.embed.weights import Floats
+from ctiscraper.errors import ModelError, ModelFault
+from ctiscraper.models.server import ModelServer
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from ctiscraper.embed.passages import Passage
+
+BATCH = 4
+"""Texts that are claimed at a time."""
+
+MOST_PASSAGES = 400
+"""Passages of one text; what comes after them is found by its words alone."""
+
+_LONGEST_TITLE = 200
+_SERVED_SECONDS = 60.0
+_SERVED_AT_ONCE = 32
+# Of the model that comes along: what has nothing to do with a question lies below.
+_BUILTIN_FLOOR = 0.3
+
+# Faults that a text has with any server: asking again would not help it.
+_ITS_OWN = frozenset({ModelFault.TOO_LONG, ModelFault.BAD_ANSWER})
+
+
+class BuiltinEmbedder:
+    """The model that comes along, loaded when the first text is given."""
+
+    floor = _BUILTIN_FLOOR
+
+    def __init__(self, folder: Path, *, threads: int = 1) -> None:
+        """Keep its graph in a folder."""
+        self._folder, self._threads = folder, threads
+        self._model: Any = None
+        self._loading = asyncio.Lock()
+
+    async def identity(self) -> tuple[str, str]:
+        """Return name and version, without loading it."""
+        module = await asyncio.to_thread(import_module, "ctiscraper.embed.minilm")
+        return module.NAME, f"{module.VERSION}/{await _cut_version()}"
+
+    async def embed(self, texts: Sequence[str]) -> Floats:
+        """Return a row of length one for each text. Raises SettingsError."""
+        async with self._loading:
+            if self._model is None:
+                # Its libraries cost 60 MB: only who makes vectors has them.
+                module = await asyncio.to_thread(import_module, "ctiscraper.embed.minilm")
+                self._model = await asyncio.to_thread(
+                    module.MiniLM, self._folder, threads=self._threads
+                )
+            model = self._model
+        found: Floats = await asyncio.to_thread(model.embed, texts)
+        return found
+
+
+class ServedEmbedder:
+    """A model of vectors at a server of models."""
+
+    # Each model spreads its vectors in its own way: nothing can be said of all.
+    floor = 0.0
+
+    def __init__(self, server: ModelServer, model: str) -> None:
+        self._server, self._model = server, model
+        self._version = ""
+
+    async def identity(self) -> tuple[str, str]:
+        """Return name and version, the latter by the model's digest where it has one."""
+        if not self._version:
+            known = {one.name: one.digest for one in await self._server.models()}
+            digest = known.get(self._model) or known.get(f"{self._model}:latest") or "1"
+            self._version = f"{digest[:19]}/{await _cut_version()}"
+        return self._model, self._version
+
+    async def embed(self, texts: Sequence[str]) -> Floats:
+        """Return a row of length one for each text. Raises ModelError."""
+        rows: list[tuple[float, ...]] = []
+        for start in range(0, len(texts), _SERVED_AT_ONCE):
+            given = texts[start : start + _SERVED_AT_ONCE]
+            found = await self._server.embed(self._model, given, seconds=_SERVED_SECONDS)
+            rows += found.vectors
+        return _checked(rows, len(texts))
+
+
+async def _cut_version() -> str:
+    module = await asyncio.to_thread(import_module, "ctiscraper.embed.passages")
+    return str(module.VERSION)
+
+
+def _checked(rows: Sequence[Sequence[float]], count: int) -> Floats:
+    """Return the vectors of a server with length one. Raises ModelError for what are none."""
+    if len(rows) != count or len({len(row) for row in rows}) > 1 or not all(rows):
+        raise ModelError(ModelFault.BAD_ANSWER, "the vectors are not one for each text")
+    matrix = np.array(rows, np.float32)
+    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    if not np.isfinite(matrix).all() or not lengths.all():
+        raise ModelError(ModelFault.BAD_ANSWER, "a vector has no length")
+    return np.asarray(matrix / lengths, np.float32)
+
+
+@dataclass(slots=True)
+class Embedding:
+    """The work of one process: texts without passages get theirs, the newest first."""
+
+    passages: Passages
+    embedder: Embedder
+    owner: UUID = field(default_factory=uuid4)
+    _walk: Walk = field(default_factory=Walk)
+    _model: VectorModel | None = None
+    _tokenizer: "Tokenizer | None" = None
+
+    async def model(self) -> VectorModel:
+        """Return the model as the database knows it. Raises ModelError and SettingsError."""
+        name, version = await self.embedder.identity()
+        if self._model is None or (self._model.name, self._model.version) != (name, version):
+            found = await self.passages.known(name, version)
+            if found is None:
+                probe = await self.embedder.embed(["a text"])
+                found = await self.passages.model(name, version, probe.shape[1])
+            self._model = found
+        return self._model
+
+    async def embed_some(self, *, limit: int = BATCH) -> int:
+        """Return how many texts were given their passages; 0 where a look found none.
+
+        A look goes one step further back; `is_over` tells when it has seen all texts. What a
+        process held that was killed is another's after five minutes.
+
+        Raises ModelError, SettingsError and StorageError.
+        """
+        model = await self.model()
+        texts = await self.passages.claim(model, self.owner, self._walk, limit=limit)
+        done = 0
+        try:
+            for text in texts:
+                done += await self.passages.keep(model, self.owner, await self._embed(text))
+        finally:
+            if done < len(texts):
+                await self.passages.give_back(model, self.owner)
+        return len(texts)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the last look was at the oldest texts."""
+        return self._walk.below == 0
+
+    async def embed_all(
+        self, *, most: int | None = None, told: Callable[[int], None] | None = None
+    ) -> int:
+        """Give all texts their passages, or `most` of them; return how many. Raises as above."""
+        done = 0
+        while most is None or done < most:
+            room = BATCH if most is None else min(BATCH, most - done)
+            found = await self.embed_some(limit=room)
+            done += found
+            if told is not None and found:
+                told(done)
+            if not found and self.is_over:
+                break
+        else:
+            return done
+        while await self.passages.tidy(await self.model()):
+            pass
+        return done
+
+    async def known(self) -> VectorModel | None:
+        """Return the model as the database knows it, None where it has made nothing yet."""
+        return self._model or await self.passages.known(*await self.embedder.identity())
+
+    async def progress(self) -> EmbeddingProgress | None:
+        """Return how far it is, None where no text was ever looked at by this model."""
+        found = await self.known()
+        return None if found is None else await self.passages.progress(found)
+
+    async def _embed(self, text: WaitingText) -> EmbeddedText:
+        """Return the passages of a text with their vectors."""
+        if text.attempts > MOST_ATTEMPTS:
+            return EmbeddedText(text=text, failure="its passages ended their process each time")
+        found = (await self._cut(text.text))[:MOST_PASSAGES]
+        if not found:
+            return EmbeddedText(text=text)
+        title = " ".join(text.title.split())[:_LONGEST_TITLE]
+        try:
+            vectors = await self.embedder.embed(
+                [f"{title}\n{text.text[one.start : one.end]}" for one in found]
+            )
+        except ModelError as error:
+            if error.fault not in _ITS_OWN:
+                raise
+            return EmbeddedText(text=text, failure=str(error))
+        return EmbeddedText(
+            text=text,
+            passages=[
+                EmbeddedPassage(start=one.start, end=one.end, vector=vector)
+                for one, vector in zip(found, vectors, strict=True)
+            ],
+        )
+
+    async def _cut(self, text: str) -> "list[Passage]":
+        module: Any = await asyncio.to_thread(import_module, "ctiscraper.embed.passages")
+        if self._tokenizer is None:
+            minilm = await asyncio.to_thread(import_module, "ctiscraper.embed.minilm")
+            self._tokenizer = await asyncio.to_thread(minilm.open_tokenizer)
+        found: list[Passage] = await asyncio.to_thread(module.passages_of, self._tokenizer, text)
+        return found

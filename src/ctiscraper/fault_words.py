@@ -1,0 +1,77 @@
+"""What the faults of language models are called, and what can be done about each."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ctiscraper.errors import ModelFault
+
+FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
+    {
+        ModelFault.OFF: (
+            "No model is configured",
+            "set CTISCRAPER_MODEL_URL and CTISCRAPER_MODEL, and run a model worker",
+        ),
+        ModelFault.AWAY: (
+            "The server of models does not answer",
+            "start it, or mend CTISCRAPER_MODEL_URL; it is asked again by itself, nothing is lost",
+        ),
+        ModelFault.BUSY: (
+            "The server of models has too much to do",
+            "wait: it is asked again by itself; lower CTISCRAPER_MODEL_SLOTS if that happens often",
+        ),
+        ModelFault.TIMEOUT: (
+            "The answer did not come in time",
+            "allow more with CTISCRAPER_MODEL_SECONDS, or use a smaller model, then ask again",
+        ),
+        ModelFault.REFUSED: (
+            "The server of models refuses",
+            "see what it says; for a key look at CTISCRAPER_MODEL_KEY_FILE, then ask again",
+        ),
+        ModelFault.MODEL_MISSING: (
+            "The server does not have this model",
+            "pull it there, or name another in CTISCRAPER_MODEL, then ask again",
+        ),
+        ModelFault.OUT_OF_MEMORY: (
+            "The server has too little memory for this model",
+            "use a smaller model or context (CTISCRAPER_MODEL_CONTEXT), then ask again",
+        ),
+        ModelFault.TOO_LONG: (
+            "The text is longer than the model can take in",
+            "raise CTISCRAPER_MODEL_CONTEXT if the model can take in more, then ask again",
+        ),
+        ModelFault.CUT_OFF: (
+            "The answer was cut off before its end",
+            "ask again, or use a model that says less",
+        ),
+        ModelFault.BAD_ANSWER: (
+            "The answer is not of the form that was asked for",
+            "ask again, or use a larger model: what it answered is kept with this analysis",
+        ),
+        ModelFault.WRONG_LANGUAGE: (
+            "The answer is in another language than was asked for",
+            "ask again, or use a model that knows the language of this article",
+        ),
+        ModelFault.OVER_BUDGET: (
+            "The budget of tokens is spent",
+            "wait for the next day, or raise the budget that is named (CTISCRAPER_MODEL_…_TOKENS)",
+        ),
+        ModelFault.TLP: (
+            "The text is too guarded to leave this network",
+            "use a model on your own network, or raise CTISCRAPER_MODEL_TLP if you may",
+        ),
+        ModelFault.LOST: (
+            "The worker ended before the answer came",
+            "it is asked again by itself, five times at most; look into the log of the worker",
+        ),
+    }
+)
+
+
+def said_of(fault: ModelFault | None) -> str:
+    """Return what a fault is called, nothing for none."""
+    return FAULTS[fault][0] if fault is not None else ""
+
+
+def advice_on(fault: ModelFault | None) -> str:
+    """Return what to do about a fault, nothing for none."""
+    return FAULTS[fault][1] if fault is not None else ""

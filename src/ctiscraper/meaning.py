@@ -1,0 +1,109 @@
+"""Searching by meaning: what is asked becomes a vector, and what lies near it is found."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ctiscraper.db.article_filters import articles_by_ids, bounded
+from ctiscraper.db.meaning import MeaningSearch, Mode, fuse
+from ctiscraper.db.nearest import Asked, Nearest
+from ctiscraper.db.retrieving import RetrievedPassage, as_question, retrieve
+from ctiscraper.db.session import Database
+from ctiscraper.db.similar import MOST as MOST_SIMILAR
+from ctiscraper.db.similar import Similar
+from ctiscraper.embedding import Embedding
+from ctiscraper.entity_views import SimilarArticle
+from ctiscraper.errors import QueryError, UnavailableError
+from ctiscraper.query.meant import meant
+from ctiscraper.views import ArticlePage, ArticleQuery
+
+# Articles that have less to do with one than this are not shown beside it.
+_ALIKE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one process asks by meaning; without `embedding` it knows words alone."""
+
+    database: Database
+    embedding: Embedding | None
+    nearest: Nearest
+
+    async def page(
+        self,
+        query: ArticleQuery,
+        mode: Mode,
+        *,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> ArticlePage:
+        """Return the articles that mean what is asked, narrowed by the fields of the search.
+
+        Raises UnavailableError without a model of vectors, QueryError where no word is left to
+        mean anything, else as `MeaningSearch.page`, and ModelError.
+        """
+        if query.q is None or not (words := meant(query.q)[0]):
+            raise QueryError("a search by meaning needs words: fields alone have no meaning")
+        asked = await self._asked(words)
+        search = MeaningSearch(self.database, self.nearest)
+        return await search.page(query, asked, mode, cursor=cursor, limit=limit)
+
+    async def similar(
+        self, article_id: int, *, limit: int = MOST_SIMILAR
+    ) -> tuple[SimilarArticle, ...]:
+        """Return the articles that have to do with one: by what both name, and by what they mean.
+
+        Raises NotFoundError.
+        """
+        shared = await Similar(self.database).to_article(article_id, limit=limit)
+        if self.embedding is None:
+            return shared
+        model = await self.embedding.known()
+        if model is None:
+            return shared
+        search = MeaningSearch(self.database, self.nearest)
+        vectors = await search.vectors_of(article_id, model.id)
+        if not vectors:
+            return shared
+        matrix = np.array([np.frombuffer(one, "<f2") for one in vectors], np.float32)
+        mean = np.asarray(matrix.mean(axis=0), np.float32)
+        asked = Asked(model=model, vector=mean / np.float32(np.linalg.norm(mean)), floor=_ALIKE)
+        near = await search.near_article(article_id, asked, limit=limit)
+        return await self._together(shared, {one.article: one.closeness for one in near}, limit)
+
+    async def _together(
+        self, shared: tuple[SimilarArticle, ...], near: dict[int, float], limit: int
+    ) -> tuple[SimilarArticle, ...]:
+        known = {one.article.id: one for one in shared}
+        chosen = [number for number, _ in fuse([list(known), list(near)])][:limit]
+        async with self.database.transaction() as conn:
+            new = await articles_by_ids(conn, [one for one in chosen if one not in known])
+        known |= {one.id: SimilarArticle(article=one, things=(), words=()) for one in new}
+        return tuple(
+            replace(known[number], closeness=near.get(number))
+            for number in chosen
+            if number in known
+        )
+
+    async def passages(
+        self, question: str, query: ArticleQuery, *, limit: int
+    ) -> tuple[RetrievedPassage, ...]:
+        """Return the passages that may answer a question, best first.
+
+        Raises QueryError, and ModelError where the model of vectors is away.
+        """
+        asked = await self._asked(question) if self.embedding is not None else None
+        async with bounded(self.database) as conn:
+            return await retrieve(
+                conn, replace(query, q=as_question(question)), asked, self.nearest, limit=limit
+            )
+
+    async def _asked(self, words: str) -> Asked:
+        if self.embedding is None:
+            raise UnavailableError(
+                "there is no search by meaning here: CTISCRAPER_EMBEDDING is none"
+            )
+        model = await self.embedding.model()
+        embedder = self.embedding.embedder
+        (vector,) = await embedder.embed([words])
+        return Asked(model=model, vector=vector, floor=embedder.floor)

@@ -1,0 +1,113 @@
+"""Vectors of texts are made in a process of its own, which stands behind all others.
+
+It is there only while texts wait: the model costs 120 MB, and nobody else is to carry it.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from io import FileIO
+
+import structlog
+
+from ctiscraper.bootstrap import open_meaning
+from ctiscraper.config import Settings, with_passwords
+from ctiscraper.db.session import Database
+from ctiscraper.embedding import Embedding
+from ctiscraper.errors import CTIScraperError
+from ctiscraper.loop import run_async
+from ctiscraper.tasks.run import read_order, write_order
+from ctiscraper.telemetry import configure_logs
+
+COMMAND = (sys.executable, "-m", "ctiscraper.tasks.embedding")
+NICE = 15
+SHARE = 0.5
+"""Which part of the time it works, at most."""
+
+LOOK_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+async def keep_embedding(
+    settings: Settings, conninfo: str, *, look_seconds: float = LOOK_SECONDS
+) -> None:
+    """Have vectors made of the texts that have none, whenever there are any, until cancelled."""
+    if settings.embedding == "none":
+        await asyncio.Event().wait()
+    while True:
+        try:
+            if await _is_needed(settings, conninfo):
+                await _run_child(write_order(conninfo, settings))
+        except CTIScraperError as error:
+            log.warning("embedding_put_off", detail=str(error))
+        await asyncio.sleep(look_seconds)
+
+
+async def _is_needed(settings: Settings, conninfo: str) -> bool:
+    """Whether a text waits; a model that is not known here yet has all to do."""
+    async with (
+        Database(conninfo, size=1, password_file=settings.database_password_file) as database,
+        open_meaning(settings, database) as meaning,
+    ):
+        assert meaning.embedding is not None, "none was seen to above"
+        model = await meaning.embedding.known()
+        return await meaning.embedding.passages.is_waited_for(model)
+
+
+async def _run_child(order: bytes) -> None:
+    child = await asyncio.create_subprocess_exec(*COMMAND, stdin=asyncio.subprocess.PIPE)
+    try:
+        await child.communicate(order)
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            await child.wait()
+    if child.returncode:
+        log.warning("embedding_ended", code=child.returncode)
+
+
+async def embed_waiting(embedding: Embedding, *, share: float = SHARE) -> int:
+    """Give all texts their passages, working a part of the time; return how many got them.
+
+    Raises ModelError, SettingsError and StorageError.
+    """
+    done = 0
+    while True:
+        begun = time.monotonic()
+        found = await embedding.embed_some()
+        done += found
+        if not found and embedding.is_over:
+            break
+        await asyncio.sleep((time.monotonic() - begun) * (1 / share - 1))
+    while await embedding.passages.tidy(await embedding.model()):
+        pass
+    return done
+
+
+async def _work(settings: Settings, conninfo: str) -> None:
+    async with (
+        Database(conninfo, size=2, password_file=settings.database_password_file) as database,
+        open_meaning(settings, database) as meaning,
+    ):
+        assert meaning.embedding is not None, "nobody starts this without a model"
+        log.info("texts_embedded", texts=await embed_waiting(meaning.embedding))
+
+
+def main() -> None:
+    """Be the process that makes vectors, as the parent's order says."""
+    configure_logs()
+    try:
+        order = read_order(FileIO(0, closefd=False))
+        settings = with_passwords(Settings.model_validate(order.settings))
+        configure_logs(json=settings.json_logs, level=settings.log_level or "info")
+        os.nice(NICE)
+        run_async(_work(settings, order.conninfo))
+    except CTIScraperError as error:
+        log.error("embedding_failed", error=str(error))  # noqa: TRY400 - the message names cause and way out
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Questions over the collection."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response, StreamingResponse
+
+from ctiscraper.questions import Answer
+from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.asked import QuestionAsked, QuestionsDep, asking_allowed, streamed_answer
+from ctiscraper.web.guarded import GuardedRoute
+
+router = APIRouter(prefix="/questions", tags=["questions"], route_class=GuardedRoute)
+
+_ALLOWED = [Depends(asking_allowed)]
+_BUSY: dict[int | str, dict[str, Any]] = {429: {"description": "Too many questions a moment ago"}}
+
+
+@router.post(
+    "",
+    response_model=Answer,
+    responses=_BUSY,
+    dependencies=_ALLOWED,
+    summary="Ask the collection",
+)
+async def ask_question(questions: QuestionsDep, asked: QuestionAsked) -> Response:
+    """Each sentence cites one of `passages`, counted from 1, and quotes it literally.
+
+    `state` is `answered`; `refused` where nothing in the collection answers; `passages` where no
+    model is asked; or `failed`, and `fault` says why. No question is stored.
+    """
+    answer = await questions.ask(asked.question, asked.query(), passages_only=asked.passages_only)
+    return JsonAnswer(answer, headers={"cache-control": "no-store"})
+
+
+@router.post(
+    "/stream",
+    response_class=StreamingResponse,
+    responses={
+        200: {"description": "Events up to `answer`", "content": {"text/event-stream": {}}},
+        **_BUSY,
+    },
+    dependencies=_ALLOWED,
+    summary="Ask the collection, and be answered while the answer comes",
+)
+async def stream_answer(questions: QuestionsDep, asked: QuestionAsked) -> Response:
+    """Server-sent events: `passages`, each `sentence` once it is proved, then `answer`.
+
+    `fault` comes in place of `answer` where there is none.
+    """
+    return streamed_answer(questions, asked)

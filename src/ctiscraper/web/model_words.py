@@ -1,0 +1,118 @@
+"""How tasks, states and waits of models read on pages."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.fault_words import said_of
+from ctiscraper.model_views import (
+    AnalysisState,
+    AnalysisView,
+    ArticleAnalyses,
+    EvaluationView,
+    Waits,
+)
+
+TASKS: Mapping[str, str] = MappingProxyType(
+    {
+        TaskName.SUMMARY.value: "Summary",
+        TaskName.KEY_POINTS.value: "Key points",
+        TaskName.RELATIONS.value: "Who did what to whom",
+        TaskName.TECHNIQUES.value: "Techniques",
+        TaskName.DETECTIONS.value: "Detection opportunities",
+        TaskName.RELEVANCE.value: "Relevance to the watchlist",
+        TaskName.TITLE.value: "Title in English",
+    }
+)
+STATES: Mapping[AnalysisState, str] = MappingProxyType(
+    {
+        AnalysisState.PENDING: "waits for its turn",
+        AnalysisState.RUNNING: "is being answered",
+        AnalysisState.DONE: "done",
+        AnalysisState.FAILED: "failed",
+        AnalysisState.CANCELLED: "cancelled",
+    }
+)
+_WAITS: Mapping[Waits, str] = MappingProxyType(
+    {
+        Waits.SERVER: "waits until the server of models answers again",
+        Waits.SOURCE_BUDGET: "waits until tomorrow: the budget of its source is spent for today",
+        Waits.DAY_BUDGET: "waits until tomorrow: the budget of the day is spent",
+        Waits.LATER: "is asked again later",
+    }
+)
+
+
+def task_words(task: str) -> str:
+    """Return what a task is called."""
+    return TASKS.get(task, task)
+
+
+def state_words(analysis: AnalysisView) -> str:
+    """Return in words where an analysis stands."""
+    if analysis.waits is not None:
+        return _WAITS[analysis.waits]
+    if analysis.state is AnalysisState.RUNNING and analysis.said:
+        return f"is being answered: {analysis.said:,} characters so far"
+    if analysis.state is AnalysisState.DONE and not analysis.claims:
+        return "done: nothing was said that the text proves"
+    return STATES[analysis.state]
+
+
+def fault_words(analysis: AnalysisView) -> str:
+    """Return what stood in the way, nothing where nothing did."""
+    return said_of(analysis.fault)
+
+
+def quoted_places(models: ArticleAnalyses) -> frozenset[tuple[int, int]]:
+    """Return the places of an article's text that claims about it rest on."""
+    return frozenset(
+        (quote.start, quote.end)
+        for one in models.analyses
+        if one.current and one.task != TaskName.TITLE.value
+        for claim in one.claims
+        for quote in claim.quotes
+    )
+
+
+HEADS = (
+    ("asked", "Articles"),
+    ("valid", "Valid answers"),
+    ("faithful", "Quotes proved"),
+    ("precision", "Precision"),
+    ("recall", "Recall"),
+    ("f1", "F1"),
+    ("median_seconds", "Median answer"),
+    ("prompt_tokens", "Tokens given"),
+    ("answer_tokens", "Tokens answered"),
+)
+"""The figures of an evaluation that its table shows, each with its head."""
+
+_SHARES = frozenset({"valid", "faithful"})
+
+
+def evaluated_tasks(evaluation: EvaluationView) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return each task of an evaluation with its figures, a dash where one was not measured."""
+    tasks = evaluation.result.get("tasks")
+    found = [one for one in tasks if isinstance(one, Mapping)] if isinstance(tasks, list) else []
+    return tuple(
+        (task_words(str(one.get("task", ""))), tuple(_figure(one, name) for name, _ in HEADS))
+        for one in found
+    )
+
+
+def _figure(task: Mapping[str, object], name: str) -> str:
+    value = task.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "\u2013"
+    if name in _SHARES:
+        return f"{value:.0%}"
+    if name == "median_seconds":
+        return f"{value:.1f} s"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.2f}"
+
+
+WORDS: Mapping[str, object] = MappingProxyType(
+    {"task_words": task_words, "state_words": state_words, "fault_words": fault_words}
+)
+"""What templates say of models by."""

@@ -1,0 +1,91 @@
+"""The page that questions are asked on."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.responses import Response
+
+from ctiscraper.questions import LONGEST_QUESTION, Answer
+from ctiscraper.types import Tier
+from ctiscraper.web.asked import (
+    MeaningDep,
+    QuestionAsked,
+    QuestionsDep,
+    asking_allowed,
+    said_of,
+    shown,
+    streamed_answer,
+)
+from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.forms import read_form
+from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.render import render
+
+router = APIRouter(prefix="/ask", route_class=GuardedRoute)
+
+_ALLOWED = [Depends(asking_allowed)]
+
+
+class _NoFilters(BaseModel):
+    """What the page does not know is left aside."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+@router.get("")
+async def question_page(
+    request: Request,
+    questions: QuestionsDep,
+    meaning: MeaningDep,
+    overview: OverviewDep,
+    _: Annotated[_NoFilters, Query()],
+) -> Response:
+    """The empty page."""
+    return await _page(request, questions, meaning, overview, None, None)
+
+
+@router.post("", dependencies=_ALLOWED)
+async def answer_page(
+    request: Request, questions: QuestionsDep, meaning: MeaningDep, overview: OverviewDep
+) -> Response:
+    """The page with its answer, for browsers without scripts."""
+    asked = await read_form(request, QuestionAsked)
+    answer = await questions.ask(asked.question, asked.query(), passages_only=asked.passages_only)
+    return await _page(request, questions, meaning, overview, asked, answer)
+
+
+@router.post("/stream", dependencies=_ALLOWED)
+async def answer_events(request: Request, questions: QuestionsDep) -> Response:
+    """The answer while it comes."""
+    return streamed_answer(questions, await read_form(request, QuestionAsked))
+
+
+async def _page(
+    request: Request,
+    questions: QuestionsDep,
+    meaning: MeaningDep,
+    overview: OverviewDep,
+    asked: QuestionAsked | None,
+    answer: Answer | None,
+) -> Response:
+    progress = await meaning.embedding.progress() if meaning.embedding is not None else None
+    return render(
+        "questions.html",
+        {
+            "pulse": await overview.pulse(),
+            "asked": asked,
+            "answer": answer,
+            "passages": shown(answer.passages) if answer else (),
+            "sentences": answer.sentences if answer else (),
+            "said": said_of(answer) if answer else (),
+            "progress": progress,
+            "by_meaning": meaning.embedding is not None,
+            "model": questions.model if questions.server is not None else "",
+            "is_remote": questions.server is not None and questions.server.is_remote,
+            "longest": LONGEST_QUESTION,
+            "sources": await overview.sources(),
+            "tiers": list(Tier),
+        },
+        scope=request.scope,
+    )

@@ -1,0 +1,57 @@
+"""Texts are cut at paragraphs into parts that a model can take in, and nothing is lost between."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves
+
+TEXTS = st.lists(
+    st.sampled_from(["word", "a longer line.", "\n\n", "\n", " ", "漢字", "0123", "…!", "x" * 40]),
+    max_size=80,
+).map("".join)
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(1, 60))
+def test_parts_meet_and_fit(text: str, most: int) -> None:
+    at, whole = 0, []
+    while at < len(text):
+        part = cut(text, most, at)
+        assert part.start == at < part.end
+        piece = text[part.start : part.end]
+        assert estimated_tokens(piece) <= most or len(piece) == 1
+        whole.append(piece)
+        at = part.end
+    assert "".join(whole) == text
+
+
+@settings(deadline=None)
+@given(TEXTS.filter(lambda text: len(text) > 1))
+def test_halves_are_the_whole(text: str) -> None:
+    left, right = halves(text, Part(0, len(text)))
+    assert (left.start, left.end, right.end) == (0, right.start, len(text))
+    assert left.end > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "end"),
+    [
+        ("one two three.\n\nfour five six seven", 8, "one two three.\n\n"),
+        ("one two three\nfour five six seven eight", 8, "one two three\n"),
+        ("one two three. Four five six seven eight", 8, "one two three. "),
+        ("one two three four five six seven", 5, "one two three "),
+        ("x" * 60, 5, "x" * 15),
+    ],
+)
+def test_where_a_part_ends(text: str, most: int, end: str) -> None:
+    assert text[: cut(text, most).end] == end
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("cat", 1), ("catalogue", 3), ("a b", 2), ("2025", 4), ("漢", 3), ("\n\n", 2),
+     ("d41d8cd9", 7)],
+)  # fmt: skip
+def test_tokens_are_not_reckoned_too_few(text: str, tokens: int) -> None:
+    assert estimated_tokens(text) == tokens

@@ -1,0 +1,175 @@
+"""Ollama's API, as a real small model speaks it, and as the official client reads it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import ollama
+import pytest
+import pytest_asyncio
+
+from ctiscraper.errors import ModelError, ModelFault
+from ctiscraper.http import FetchLimits
+from ctiscraper.models.ollama import Ollama
+from ctiscraper.models.reach import reach
+from ctiscraper.models.server import Ending, Message, Prompt, Pulled, Speaker
+from loopback import USER_AGENT, open_client
+from models_at import client_of, said_to
+from patience import until
+from small_model import CONTEXT, SMALL_MODEL
+
+LIMITS = FetchLimits(max_bytes=1000, seconds=5)
+SCHEMA = {
+    "type": "object",
+    "properties": {"yes": {"type": "boolean"}},
+    "required": ["yes"],
+    "additionalProperties": False,
+}
+
+
+@pytest_asyncio.fixture
+async def server(small_model: str) -> AsyncIterator[Ollama]:
+    made = Ollama(client_of(small_model), small_model, remote=False)
+    yield made
+    await made.close()
+
+
+async def test_it_says_what_it_is_and_has(server: Ollama, small_model: str) -> None:
+    assert server.name == f"Ollama at {small_model}"
+    assert await server.version() == "Ollama 0.12.6"
+    (model,) = await server.models()
+    assert (model.name, model.context_tokens) == (SMALL_MODEL, CONTEXT)
+    assert model.size > 90_000_000
+    assert len(model.digest) == 64
+
+
+async def test_a_schema_is_followed_and_pieces_come_as_they_are_said(server: Ollama) -> None:
+    pieces: list[str] = []
+    done = await server.chat(said_to(SMALL_MODEL, "Is water wet?", schema=SCHEMA), pieces.append)
+    assert set(json.loads(done.text)) == {"yes"}
+    assert isinstance(json.loads(done.text)["yes"], bool)
+    assert "".join(pieces) == done.text
+    assert len(pieces) > 1
+    assert done.ending is Ending.WHOLE
+    assert done.model == SMALL_MODEL
+    assert 0 < done.answer_tokens < 32
+    assert done.prompt_tokens > 4
+    assert done.seconds > 0
+
+
+async def test_the_same_question_has_the_same_answer(server: Ollama) -> None:
+    prompt = said_to(SMALL_MODEL, "Name a colour.", most_tokens=6)
+    assert (await server.chat(prompt)).text == (await server.chat(prompt)).text
+
+
+async def test_an_answer_past_its_bound_is_said_to_be_cut(server: Ollama) -> None:
+    prompt = said_to(SMALL_MODEL, "Count from one to a hundred.", most_tokens=4)
+    done = await server.chat(prompt)
+    assert done.ending is Ending.CUT_OFF
+    assert done.answer_tokens == 4
+
+
+async def test_whose_words_they_are_is_told(server: Ollama) -> None:
+    asked = Prompt(
+        model=SMALL_MODEL,
+        messages=(
+            Message(Speaker.SYSTEM, "Answer with one word."),
+            Message(Speaker.USER, "Hello?"),
+            Message(Speaker.ASSISTANT, "Hello."),
+            Message(Speaker.USER, "And now?"),
+        ),
+        most_tokens=3,
+        seconds=60,
+    )
+    alone = await server.chat(said_to(SMALL_MODEL, "And now?", most_tokens=3))
+    assert (await server.chat(asked)).prompt_tokens > alone.prompt_tokens
+
+
+async def test_a_model_that_is_missing_is_named_with_what_to_do(server: Ollama) -> None:
+    for call in (
+        server.chat(said_to("nobody:1b", "?")),
+        server.embed("nobody:1b", ["?"], seconds=20),
+    ):
+        with pytest.raises(ModelError) as caught:
+            await call
+        assert caught.value.fault is ModelFault.MODEL_MISSING
+        assert "ollama pull nobody:1b" in caught.value.detail
+        assert not caught.value.transient
+
+
+async def test_a_text_too_long_is_refused_and_not_cut(server: Ollama) -> None:
+    prompt = said_to(SMALL_MODEL, "word " * 700, context_tokens=512)
+    with pytest.raises(ModelError) as caught:
+        await server.chat(prompt)
+    assert caught.value.fault is ModelFault.TOO_LONG
+    assert "CTISCRAPER_MODEL_CONTEXT" in caught.value.detail
+
+
+async def test_vectors_come_one_for_each_text(server: Ollama) -> None:
+    assert (await server.embed(SMALL_MODEL, [], seconds=5)).vectors == ()
+    found = await server.embed(
+        SMALL_MODEL, ["a phishing mail", "a mail that phishes", "q = 7"], seconds=60
+    )
+    first, near, far = found.vectors
+    assert len(first) == len(near) == len(far) == 576
+    assert _alike(first, near) > _alike(first, far)
+    assert found.tokens > 8
+    assert "0.0" not in repr(found)
+
+
+async def test_a_model_is_fetched_step_by_step(server: Ollama) -> None:
+    steps = [step async for step in server.pull(SMALL_MODEL)]
+    assert steps[-1] == Pulled(state="success")
+    assert max(step.done for step in steps) == max(step.total for step in steps) > 90_000_000
+    with pytest.raises(ModelError) as caught:
+        _ = [step async for step in server.pull("nobody:1b")]
+    assert caught.value.fault is ModelFault.MODEL_MISSING
+    assert "file does not exist" in caught.value.detail
+
+
+async def test_who_stops_listening_stops_the_model(server: Ollama, small_model: str) -> None:
+    begun = asyncio.Event()
+    prompt = said_to(SMALL_MODEL, "Write a long story.", most_tokens=2_000)
+    asking = asyncio.ensure_future(server.chat(prompt, lambda _: begun.set()))
+    await asyncio.wait_for(begun.wait(), 60)
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    async with open_client(reach(small_model, user_agent=USER_AGENT)) as watching:
+
+        async def idle() -> bool:
+            return (await watching.get(f"{small_model}/shim/running", limits=LIMITS)).body == b"0"
+
+        await until(idle)
+
+
+async def test_the_official_client_reads_the_same_server(small_model: str) -> None:
+    client = ollama.AsyncClient(host=small_model)
+    try:
+        assert [model.model for model in (await client.list()).models] == [SMALL_MODEL]
+        shown = await client.show(SMALL_MODEL)
+        assert shown.modelinfo is not None
+        assert shown.modelinfo["llama.context_length"] == CONTEXT
+        asked = [{"role": "user", "content": "Is water wet?"}]
+        whole = await client.chat(
+            SMALL_MODEL, asked, format=SCHEMA, options={"num_predict": 32, "temperature": 0}
+        )
+        assert set(json.loads(whole.message.content or "")) == {"yes"}
+        stream = await client.chat(
+            SMALL_MODEL, asked, stream=True, options={"num_predict": 3, "temperature": 0}
+        )
+        parts = [part async for part in stream]
+        assert parts[-1].done_reason == "length"
+        assert parts[-1].eval_count == 3
+        found = await client.embed(SMALL_MODEL, ["one", "two"])
+        assert [len(vector) for vector in found.embeddings] == [576, 576]
+        steps = [step.status async for step in await client.pull(SMALL_MODEL, stream=True)]
+        assert steps[-1] == "success"
+        with pytest.raises(ollama.ResponseError, match="not found"):
+            await client.chat("nobody:1b", asked)
+    finally:
+        await client._client.aclose()
+
+
+def _alike(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,301 @@
+"""A worker for models: slots, deadlines, a server that hangs, a stop in the middle, a cancel."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+import patience
+from answering import SERVER, ScriptedServer, first_words, use
+from ctiscraper.analyses import Analyse, Asking, ModelUse
+from ctiscraper.analysing import Within
+from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
+from ctiscraper.db.model_queue import queue_texts
+from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
+from ctiscraper.models.server import ModelServer, Prompt
+from ctiscraper.tasks.modelling import ModelWorker
+from ctiscraper.types import Tlp
+from db import modelled
+from db.conftest import stage as stage  # noqa: PLC0414 - a fixture
+from db.stage import Stage
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    given = ScriptedServer()
+    yield given
+    assert given.running == 0, "no question is left behind"
+
+
+def worker(
+    stage: Stage,
+    server: ScriptedServer,
+    what: ModelUse | None = None,
+    analyse: Analyse = first_words,
+    **changes: object,
+) -> ModelWorker:
+    asking = Asking(stage.database, server, what or use(), analyse)
+    values: dict[str, object] = {"once": True, "renew_seconds": 0.05, "grace_seconds": 0.05}
+    return ModelWorker(asking, **{**values, **changes})  # type: ignore[arg-type]  # a builder
+
+
+async def queue_all(stage: Stage, *articles: int, what: ModelUse | None = None) -> None:
+    async with stage.database.transaction() as conn:
+        await queue_texts(conn, articles, (what or use()).wanted())
+
+
+async def rows(stage: Stage, columns: str) -> list[tuple[object, ...]]:
+    return await stage.rows(f"SELECT {columns} FROM model_analysis ORDER BY id")
+
+
+async def until(stage: Stage, question: str) -> None:
+    """Return once a question to the database is answered with yes."""
+    await patience.until(lambda: stage.value(question))
+
+
+async def test_each_text_is_answered_in_as_many_slots_as_there_are(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    both = asyncio.Barrier(2)
+
+    async def together(prompt: Prompt) -> str:
+        del prompt
+        await both.wait()
+        return "said"
+
+    server.answered = together
+    articles = [await modelled.article(stage, f"a{n}", f"Word{n} is here.") for n in range(4)]
+    await queue_all(stage, *articles)
+    assert await worker(stage, server).run() == 4
+    assert server.most_running == 2
+    assert await rows(stage, "state, claims->0->>'text', prompt_tokens") == [
+        ("done", f"Word{n}: said", 100) for n in range(4)
+    ]
+
+
+async def test_what_the_server_has_is_told_to_the_pages(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    working = worker(stage, server, once=False)
+    run = asyncio.create_task(working.run())
+    await until(stage, "SELECT count(*) = 1 FROM model_server")
+    working.stop()
+    await run
+    assert await stage.rows("SELECT name, version, models FROM model_server") == [
+        (SERVER, "scripted 1", ["small", "large"])
+    ]
+
+
+async def test_an_answer_that_drips_is_over_at_the_deadline_of_the_whole(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    async def drips(prompt: Prompt) -> str:
+        del prompt
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes")
+
+    server.answered = drips
+    await queue_all(stage, await modelled.article(stage, "one"))
+    working = worker(stage, server, use(seconds=0.2))
+    working.asking.grace_seconds = 0.0
+    await working.run()
+    [(state, fault, detail)] = await rows(stage, "state, fault, detail")
+    assert (state, fault) == ("pending", "timeout")
+    assert "no end within 0.2 s" in str(detail)
+    # The model may have read all of it: that counts.
+    assert int(str(await stage.value("SELECT sum(estimated) FROM model_spent"))) > 0
+
+
+async def test_a_worker_that_is_told_to_stop_gives_back_what_it_asks(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    async def hangs(prompt: Prompt) -> str:
+        del prompt
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes")
+
+    server.answered = hangs
+    await queue_all(stage, await modelled.article(stage, "one"))
+    working = worker(stage, server, once=False)
+    run = asyncio.create_task(working.run())
+    await until(stage, "SELECT count(*) = 1 FROM model_analysis WHERE state = 'running'")
+    working.stop()
+    await asyncio.wait_for(run, 10)
+    assert await rows(stage, "state, attempts, lease") == [("pending", 0, None)]
+    server.answered = _said
+    assert await worker(stage, server).run() == 1
+
+
+async def test_an_answer_that_comes_within_the_grace_is_kept(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    go = asyncio.Event()
+
+    async def soon(prompt: Prompt) -> str:
+        del prompt
+        await go.wait()
+        return "in time"
+
+    server.answered = soon
+    await queue_all(stage, await modelled.article(stage, "one"))
+    working = worker(stage, server, once=False, grace_seconds=10.0)
+    run = asyncio.create_task(working.run())
+    await until(stage, "SELECT count(*) = 1 FROM model_analysis WHERE state = 'running'")
+    working.stop()
+    go.set()
+    await asyncio.wait_for(run, 10)
+    assert await rows(stage, "state") == [("done",)]
+
+
+async def test_what_is_cancelled_is_asked_no_longer_and_paid_for(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    async def hangs(prompt: Prompt) -> str:
+        del prompt
+        await asyncio.Event().wait()
+        raise AssertionError("it never comes")
+
+    server.answered = hangs
+    await queue_all(stage, await modelled.article(stage, "one"))
+    working = worker(stage, server, once=False)
+    run = asyncio.create_task(working.run())
+    await until(stage, "SELECT count(*) = 1 FROM model_analysis WHERE state = 'running'")
+    await stage.run("UPDATE model_analysis SET state = 'cancelled', lease = NULL")
+    await until(stage, "SELECT count(*) = 1 FROM model_spent")
+    working.stop()
+    await asyncio.wait_for(run, 10)
+    assert await rows(stage, "state") == [("cancelled",)]
+
+
+async def test_how_far_an_answer_is_can_be_seen(stage: Stage, server: ScriptedServer) -> None:
+    told = asyncio.Event()
+
+    async def piece_by_piece(
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
+    ) -> Analysis:
+        await first_words(server, task, text, model=model, seconds=seconds, within=within)
+        await told.wait()
+        return await first_words(server, task, text, model=model, seconds=seconds, within=within)
+
+    await queue_all(stage, await modelled.article(stage, "one"))
+    working = worker(stage, server, analyse=piece_by_piece, once=False)
+    run = asyncio.create_task(working.run())
+    await until(stage, "SELECT count(*) = 1 FROM model_analysis WHERE said = 2")
+    told.set()
+    await until(stage, "SELECT count(*) = 1 FROM model_analysis WHERE state = 'done'")
+    working.stop()
+    await run
+    # Both questions are paid for, though the answer tells of the last alone.
+    assert await rows(stage, "prompt_tokens, answer_tokens") == [(200, 40)]
+
+
+async def test_what_nobody_foresaw_costs_one_text_an_attempt(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    async def breaks(
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
+    ) -> Analysis:
+        if text.text.startswith("Bad"):
+            raise RuntimeError("unforeseen")
+        return await first_words(server, task, text, model=model, seconds=seconds, within=within)
+
+    bad = await modelled.article(stage, "bad", "Bad words.")
+    good = await modelled.article(stage, "good", "Good words.")
+    await queue_all(stage, bad, good)
+    await worker(stage, server, analyse=breaks).run()
+    assert await rows(stage, "state, attempts, detail") == [
+        ("pending", 1, "RuntimeError: unforeseen"),
+        ("done", 1, ""),
+    ]
+
+
+async def test_a_fault_is_kept_with_what_was_answered(stage: Stage, server: ScriptedServer) -> None:
+    server.fault = ModelError(
+        ModelFault.BAD_ANSWER, "not JSON", transient=False, raw="Sure! \0\ud800 {"
+    )
+    await queue_all(stage, await modelled.article(stage, "one"))
+    await worker(stage, server).run()
+    assert await rows(stage, "state, fault, detail, raw") == [
+        ("failed", "bad_answer", "not JSON", "Sure! ? {")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "remote", "ceiling", "state"),
+    [
+        ("Plain words.", True, Tlp.CLEAR, "done"),
+        ("TLP:AMBER. Words.", True, Tlp.GREEN, "failed"),
+        ("TLP:AMBER. Words.", True, Tlp.AMBER, "done"),
+        ("TLP:AMBER+STRICT. Words.", True, Tlp.AMBER, "failed"),
+        ("TLP:RED. Words.", False, Tlp.CLEAR, "done"),
+    ],
+)
+async def test_a_guarded_text_goes_to_no_remote_server(
+    stage: Stage, server: ScriptedServer, text: str, remote: bool, ceiling: Tlp, state: str
+) -> None:
+    server.is_remote = remote
+    await queue_all(stage, await modelled.article(stage, "one", text))
+    await worker(stage, server, use(tlp=ceiling)).run()
+    fault = "tlp" if state == "failed" else None
+    assert await rows(stage, "state, fault") == [(state, fault)]
+    assert len(server.asked) == (state == "done")
+
+
+async def test_a_claim_without_its_words_in_the_text_is_not_kept(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    async def invents(
+        server: ModelServer,
+        task: TaskName,
+        text: AnalysedText,
+        *,
+        model: str,
+        seconds: float,
+        within: Within,
+    ) -> Analysis:
+        found = await first_words(server, task, text, model=model, seconds=seconds, within=within)
+        made_up = (
+            Claim(text="no quote", quotes=()),
+            Claim(text="elsewhere", quotes=(Quote("The", 1, 4),)),
+            Claim(text="nowhere", quotes=(Quote("", 3, 3),)),
+            Claim(text="NUL \0 and \ud800", quotes=found.claims[0].quotes),
+        )
+        return replace(found, claims=(*found.claims, *made_up))
+
+    await queue_all(stage, await modelled.article(stage, "one"))
+    await worker(stage, server, analyse=invents).run()
+    assert await rows(stage, "jsonb_array_length(claims), dropped, claims->1->>'text'") == [
+        (2, 3, "NUL  and ?")
+    ]
+
+
+async def test_its_task_is_protected_while_it_has_work_in_hand(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    asked: list[int] = []
+
+    async def protect(minutes: int) -> None:
+        asked.append(minutes)
+        raise FetchError(Reason.CONNECT, "no agent")
+
+    await queue_all(stage, await modelled.article(stage, "one"))
+    await worker(stage, server, protect=protect).run()
+    assert asked == [60, 0]
+
+
+async def _said(prompt: Prompt) -> str:
+    del prompt
+    return "said"

@@ -1,0 +1,100 @@
+"""What a model says stands only where a passage has its words."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ctiscraper.citing import SentenceReader, proved, quoted_at
+
+PASSAGE = (
+    "On 3 May the group Velvet Heron sent mail with a loader named Plum.\u00a0It called"
+    " 203.0.113[.]9 and stole \u201csession cookies\u201d of browsers. CVE-2026-1111 was not used."
+)
+OTHER = "Bread needs rye flour and a sourdough that is fed twice a day."
+
+
+def said(text: str, quote: str, passage: object = 1) -> dict[str, object]:
+    return {"text": text, "quote": quote, "passage": passage}
+
+
+def test_a_sentence_that_quotes_its_passage_stands() -> None:
+    found = proved(
+        said("Plum stole session cookies.", 'stole "session COOKIES"  of browsers'),
+        (PASSAGE, OTHER),
+    )
+    assert found is not None
+    assert found.passage == 1
+    assert PASSAGE[found.start : found.end] == found.quote
+    assert found.quote == "stole \u201csession cookies\u201d of browsers"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        said("Plum stole session cookies.", "stole all passwords of browsers"),
+        said("Plum stole session cookies.", "stole session cookies of browsers", 2),
+        said("Plum stole session cookies.", "stole session cookies of browsers", 3),
+        said("Plum stole session cookies.", "stole session cookies of browsers", 0),
+        said("Plum stole session cookies.", "stole session cookies of browsers", 1.0),
+        said("Plum stole session cookies.", "stole session cookies of browsers", "1"),
+        said("Plum stole session cookies.", "cookies"),
+        said("Plum stole session cookies.", ""),
+        said("", "sent mail with a loader named Plum"),
+        said("x " * 500, "sent mail with a loader named Plum"),
+        # Names, numbers and addresses that the passage has not.
+        said(
+            "The group Crimson Otter sent mail with a loader.", "sent mail with a loader named Plum"
+        ),
+        said("The loader Plum called 198.51.100.7.", "sent mail with a loader named Plum"),
+        said("On 4 May mail with a loader was sent.", "sent mail with a loader named Plum"),
+        said("The loader Plum used CVE-2026-2222.", "sent mail with a loader named Plum"),
+        said("See https://evil.example for the loader Plum.", "sent mail with a loader named Plum"),
+        # The contrary of what is quoted.
+        said("CVE-2026-1111 was used.", "CVE-2026-1111 was not used"),
+        said("No loader named Plum was sent.", "sent mail with a loader named Plum"),
+        # Words that stand elsewhere in no passage at all.
+        said("Hospitals should pay the ransom at once.", "sent mail with a loader named Plum"),
+        {"text": 1, "quote": None, "passage": 1},
+        {},
+    ],
+)
+def test_a_forged_citation_is_dropped(forged: dict[str, object]) -> None:
+    assert proved(forged, (PASSAGE, OTHER)) is None
+
+
+def test_marks_that_nobody_sees_are_taken_out_of_a_sentence() -> None:
+    found = proved(
+        said("Plum \x1b[31mstole\u202e session\ncookies.", "stole session cookies of browsers"),
+        ("Plum [31mstole it. It stole session cookies of browsers.",),
+    )
+    assert found is None or found.text.isprintable()
+
+
+@given(st.text(max_size=200), st.text(max_size=60))
+def test_a_quotation_stands_where_it_is_said_to(passage: str, quote: str) -> None:
+    place = quoted_at(quote, passage)
+    if place is not None:
+        assert passage[place[0] : place[1]].split()
+
+
+@given(st.data())
+def test_an_answer_may_come_in_any_pieces(data: st.DataObject) -> None:
+    whole = [{"passage": n, "quote": 'a "b" }', "text": "\u20ac [{"} for n in range(4)]
+    written = json.dumps({"sentences": whole}, ensure_ascii=data.draw(st.booleans()))
+    reader, found = SentenceReader(), []
+    while written:
+        size = data.draw(st.integers(1, len(written)))
+        found += reader.read(written[:size])
+        written = written[size:]
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["", "I cannot.", '{"sentences": "none"}', '{"sentences": [', '{"sentences": [{"a": }]}',
+     '{"sentences": [1, 2]}', '{"sentences": [' + "[" * 100_000, "x" * 200_000],
+)  # fmt: skip
+def test_what_is_no_answer_has_no_sentences(answer: str) -> None:
+    assert SentenceReader().read(answer) == []

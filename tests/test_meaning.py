@@ -1,0 +1,187 @@
+"""Searching by meaning, with pgvector's index and without: the same is found."""
+
+import psycopg
+import pytest
+
+from ctiscraper.asking import understand
+from ctiscraper.db.meaning import Mode, fuse
+from ctiscraper.db.nearest import Nearest
+from ctiscraper.db.passages import Passages
+from ctiscraper.db.session import Database
+from ctiscraper.db.vector_index import prepare_vectors
+from ctiscraper.embedding import Embedding
+from ctiscraper.errors import CursorError, QueryError, SearchSyntaxError, UnavailableError
+from ctiscraper.meaning import Meaning
+from ctiscraper.views import ArticlePage, ArticleQuery
+from web.shelf import Shelf
+from worded_vectors import WordedEmbedder
+
+TEXTS = {
+    "cookies": "Thieves steal session cookies from browsers.",
+    "ransom": "Ransomware encrypts hypervisors and thieves ask for money.",
+    "bread": "Rye bread needs sourdough.",
+    "mail": "Phishing mail brings a loader into browsers.",
+}
+
+
+@pytest.fixture(params=["with pgvector", "without pgvector"])
+def filled(request: pytest.FixtureRequest, database: str) -> str:
+    """A database with some texts, on a server that has pgvector or has it not."""
+    shelf = Shelf(database)
+    for title, text in TEXTS.items():
+        shelf.article(title, "bolt" if title == "mail" else "acme", text=text)
+    if request.param == "without pgvector":
+        shelf.run("DROP SCHEMA IF EXISTS ctiscraper_vectors CASCADE")
+    elif not prepare_vectors(database):
+        pytest.skip("this server has no pgvector")
+    return database
+
+
+def shelf_of(database: str) -> Shelf:
+    """The shelf that was filled before, to go on with."""
+    with psycopg.connect(database) as connection:
+        rows = connection.execute("SELECT key, id FROM source").fetchall()
+        sources = {str(row[0]): int(row[1]) for row in rows}
+    return Shelf(database, count=100, sources=sources)
+
+
+async def found(
+    database: str, words: str, mode: Mode = Mode.MEANING, *, embed: bool = True, **how: object
+) -> ArticlePage:
+    async with Database(database, size=2) as opened:
+        embedding = Embedding(Passages(opened), WordedEmbedder())
+        if embed:
+            await embedding.embed_all()
+        meaning = Meaning(opened, embedding, Nearest())
+        page = {name: how.pop(name) for name in ("cursor", "limit") if name in how}
+        query = ArticleQuery(q=understand(words), **how)  # type: ignore[arg-type]  # as a test says
+        return await meaning.page(query, mode, **page)  # type: ignore[arg-type]  # as a test says
+
+
+def titles(page: ArticlePage) -> list[str]:
+    return [one.title for one in page.articles]
+
+
+async def test_what_is_nearest_comes_first_with_its_passage(filled: str) -> None:
+    page = await found(filled, "who steals cookies of a session")
+    assert titles(page)[0] == "cookies"
+    assert "bread" not in titles(page)
+    assert page.articles[0].snippet is not None
+    assert page.articles[0].snippet.text == TEXTS["cookies"]
+
+
+async def test_fields_narrow_what_is_near(filled: str) -> None:
+    assert titles(await found(filled, "browsers source:bolt")) == ["mail"]
+    assert titles(await found(filled, "browsers", source="bolt")) == ["mail"]
+    assert titles(await found(filled, "browsers -cookies")) == ["mail"]
+    assert titles(await found(filled, "browsers after:1h")) == []
+
+
+async def test_a_narrow_field_is_looked_through_whole(
+    filled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ctiscraper.db.nearest.REACH", 1)
+    assert titles(await found(filled, "thieves cookies source:bolt browsers")) == ["mail"]
+
+
+async def test_words_and_meaning_are_fused(filled: str) -> None:
+    page = await found(filled, "thieves browsers", Mode.BOTH)
+    assert titles(page)[0] == "cookies"
+    assert set(titles(page)) >= {"cookies", "ransom", "mail"}
+    assert all(one.snippet is not None for one in page.articles)
+
+
+async def test_a_page_goes_on_where_the_last_ended(filled: str) -> None:
+    everything = titles(await found(filled, "thieves browsers ransomware phishing"))
+    seen, cursor = [], None
+    while True:
+        page = await found(filled, "thieves browsers ransomware phishing", limit=1, cursor=cursor)
+        seen += titles(page)
+        if page.next is None:
+            break
+        cursor = page.next
+    assert seen == everything
+    with pytest.raises(CursorError):
+        await found(filled, "thieves", cursor="nonsense")
+
+
+async def test_vectors_of_another_model_are_never_compared(filled: str) -> None:
+    await found(filled, "cookies")
+    async with Database(filled, size=2) as opened:
+        embedding = Embedding(Passages(opened), WordedEmbedder(version="2"))
+        meaning = Meaning(opened, embedding, Nearest())
+        query = ArticleQuery(q=understand("cookies"))
+        assert (await meaning.page(query, Mode.MEANING)).articles == ()
+        await embedding.embed_all(most=1)
+        assert len((await meaning.page(query, Mode.MEANING)).articles) <= 1
+
+
+async def test_what_was_removed_or_changed_is_not_found(filled: str) -> None:
+    async with Database(filled, size=2) as opened:
+        embedding = Embedding(Passages(opened), WordedEmbedder())
+        await embedding.embed_all()
+        meaning = Meaning(opened, embedding, Nearest())
+        query = ArticleQuery(q=understand("thieves"))
+        assert set(titles(await meaning.page(query, Mode.MEANING))) == {"cookies", "ransom"}
+        shelf = shelf_of(filled)
+        shelf.run("DELETE FROM article WHERE title = 'cookies'")
+        shelf.run("UPDATE article SET text = 'Bread.', revision = 2 WHERE title = 'ransom'")
+        await embedding.embed_all()
+        assert titles(await meaning.page(query, Mode.MEANING)) == []
+        shelf.article("new", text="Other thieves.")
+        await embedding.embed_all()
+        assert titles(await meaning.page(query, Mode.MEANING)) == ["new"]
+
+
+async def test_fields_alone_have_no_meaning(filled: str) -> None:
+    with pytest.raises(QueryError, match="needs words"):
+        await found(filled, "source:acme")
+    with pytest.raises(SearchSyntaxError):
+        await found(filled, "(")
+
+
+async def test_without_a_model_there_is_no_search_by_meaning(database: str) -> None:
+    async with Database(database, size=1) as opened:
+        meaning = Meaning(opened, None, Nearest())
+        with pytest.raises(UnavailableError, match="CTISCRAPER_EMBEDDING"):
+            await meaning.page(ArticleQuery(q=understand("x")), Mode.MEANING)
+
+
+async def test_similar_articles_are_found_by_meaning_too(filled: str) -> None:
+    async with Database(filled, size=2) as opened:
+        shelf = shelf_of(filled)
+        text = "Thieves steal cookies of a session from all browsers."
+        other = shelf.article("other", text=text)
+        embedding = Embedding(Passages(opened), WordedEmbedder())
+        meaning = Meaning(opened, embedding, Nearest())
+        assert await meaning.similar(other) == ()
+        await embedding.embed_all()
+        near = await meaning.similar(other)
+        assert [one.article.title for one in near] == ["cookies"]
+        assert near[0].closeness is not None
+        assert near[0].closeness > 0.5
+
+
+async def test_pgvector_that_comes_later_takes_what_is_there(database: str) -> None:
+    shelf = Shelf(database)
+    shelf.run("DROP SCHEMA IF EXISTS ctiscraper_vectors CASCADE")
+    for title, text in TEXTS.items():
+        shelf.article(title, text=text)
+    before = titles(await found(database, "thieves browsers"))
+    if not prepare_vectors(database):
+        pytest.skip("this server has no pgvector")
+    assert titles(await found(database, "thieves browsers", embed=False)) == before
+    assert titles(await found(database, "thieves browsers")) == before
+    with psycopg.connect(database) as connection:
+        row = connection.execute("SELECT count(*) FROM ctiscraper_vectors.passage_near").fetchone()
+        assert row == (4,)
+        assert connection.execute(
+            "SELECT to_regclass('ctiscraper_vectors.passage_near_' || id) IS NOT NULL"
+            " FROM embedding_model"
+        ).fetchone() == (True,)
+
+
+def test_ranks_are_fused_by_their_place() -> None:
+    assert [number for number, _ in fuse([[1, 2, 3], [3, 4]])] == [3, 1, 4, 2]
+    assert fuse([[1], [1]]) == [(1, 1.0)]
+    assert fuse([[], []]) == []

@@ -1,0 +1,253 @@
+"""What models say over the API: asked, read, compared, cancelled, asked again, judged, audited."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest_asyncio
+from fastapi import FastAPI
+
+from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.db.session import Database
+from ctiscraper.identity import Role
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
+from people import person, token_of
+from web.said import claim, configured, say
+from web.shelf import Shelf
+
+TEXT = "The group used PowerShell to run its loader. It then sent data away."
+
+
+@pytest_asyncio.fixture
+async def app(opened: Database) -> FastAPI:
+    return create_app(WebServices(database=opened, models=configured()))
+
+
+@pytest_asyncio.fixture
+async def without(opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an installation that has no model."""
+    async with httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(create_app(WebServices(database=opened))),
+        base_url="http://127.0.0.1",
+        headers={"authorization": f"Bearer {await token_of(opened, admin)}"},
+    ) as asking:
+        yield asking
+
+
+async def as_role(app: FastAPI, opened: Database, role: Role) -> httpx2.AsyncClient:
+    token = await token_of(opened, await person(opened, role))
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app),
+        base_url="http://127.0.0.1",
+        headers={"authorization": f"Bearer {token}"},
+    )
+
+
+async def ask(client: httpx2.AsyncClient, article: int, **given: object) -> httpx2.Response:
+    body = {"tasks": ["summary"], **given}
+    return await client.post(f"/api/v1/articles/{article}/analyses", json=body)
+
+
+async def test_a_model_is_asked_once_by_whoever_asks_first(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    first = await ask(client, number)
+    assert first.status_code == 202
+    assert [one["state"] for one in first.json()["analyses"]] == ["pending"]
+    assert first.json()["analyses"][0]["asked_by"] == "the-admin, token a test"
+    second = await ask(client, number, tasks=["summary", "title"])
+    assert len(second.json()["analyses"]) == 2
+    assert shelf.run("SELECT min(rank), count(*) FROM model_analysis") == (0, 2)
+
+
+async def test_claims_come_with_their_words(client: httpx2.AsyncClient, shelf: Shelf) -> None:
+    number = shelf.article("one", text=TEXT)
+    say(shelf, number, claim("It ran a loader.", TEXT, "run its loader", verb="uses"), dropped=3)
+    [one] = (await client.get(f"/api/v1/articles/{number}/analyses")).json()["analyses"]
+    assert one["claims"] == [
+        {
+            "number": 1,
+            "text": "It ran a loader.",
+            "quotes": [{"text": "run its loader", "start": 29, "end": 43}],
+            "fields": {"verb": "uses"},
+            "good": 0,
+            "bad": 0,
+            "mine": None,
+        }
+    ]
+    assert (one["current"], one["dropped"], one["model"]) == (True, 3, "small")
+
+
+async def test_what_was_said_of_an_earlier_text_says_so(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    say(shelf, number, claim("Old.", TEXT, "loader"))
+    shelf.run("UPDATE article SET text = 'New words.' WHERE id = %s", (number,))
+    [one] = (await client.get(f"/api/v1/articles/{number}/analyses")).json()["analyses"]
+    assert one["current"] is False
+
+
+async def test_a_fault_says_what_to_do(client: httpx2.AsyncClient, shelf: Shelf) -> None:
+    number = shelf.article("one", text=TEXT)
+    say(
+        shelf, number, state="failed", fault="model_missing", detail="no model 'small'", raw="{"
+    )  # fmt: skip
+    [one] = (await client.get(f"/api/v1/articles/{number}/analyses")).json()["analyses"]
+    assert one["fault"] == "model_missing"
+    assert one["advice"].startswith("pull it there")
+    assert (await client.get(f"/api/v1/analyses/{one['id']}")).json()["analysis"]["raw"] == "{"
+
+
+async def test_what_waits_or_runs_is_cancelled_and_what_ended_is_asked_again(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = say(shelf, shelf.article("one", text=TEXT), state="running")
+    cancelled = await client.post(f"/api/v1/analyses/{number}/cancel")
+    assert cancelled.json()["analysis"]["state"] == "cancelled"
+    assert (await client.post(f"/api/v1/analyses/{number}/cancel")).status_code == 409
+    again = await client.post(f"/api/v1/analyses/{number}/retry")
+    assert again.json()["analysis"]["state"] == "pending"
+    assert (await client.post(f"/api/v1/analyses/{number}/retry")).status_code == 409
+    assert (await client.post("/api/v1/analyses/cancel")).json() == {"count": 1}
+    assert (await client.post("/api/v1/analyses/999/retry")).status_code == 404
+
+
+async def test_thumbs_are_counted_by_person_and_taken_back(
+    app: FastAPI, client: httpx2.AsyncClient, opened: Database, shelf: Shelf
+) -> None:
+    article = shelf.article("one", text=TEXT)
+    number = say(shelf, article, claim("It ran a loader.", TEXT, "loader"))
+    address = f"/api/v1/analyses/{number}/feedback"
+    mine = await client.post(address, json={"claim": 1, "good": True, "note": "so it is"})
+    assert [(c["good"], c["bad"], c["mine"]) for c in mine.json()["analysis"]["claims"]] == [
+        (1, 0, True)
+    ]
+    async with await as_role(app, opened, Role.ANALYST) as other:
+        theirs = await other.post(address, json={"claim": 1, "good": False})
+        claims = theirs.json()["analysis"]["claims"]
+        assert [(c["good"], c["bad"], c["mine"]) for c in claims] == [(1, 1, False)]
+    back = await client.post(address, json={"claim": 1, "good": None})
+    assert [(c["good"], c["bad"], c["mine"]) for c in back.json()["analysis"]["claims"]] == [
+        (0, 1, None)
+    ]
+    assert (await client.post(address, json={"claim": 2, "good": True})).status_code == 404
+
+
+async def test_two_models_stand_side_by_side(client: httpx2.AsyncClient, shelf: Shelf) -> None:
+    number = shelf.article("one", text=TEXT)
+    say(shelf, number, claim("By the small one.", TEXT, "loader"))
+    say(shelf, number, claim("By the large one.", TEXT, "data"), model="large")
+    say(shelf, number, claim("T1059.001", TEXT, "PowerShell"), task=TaskName.TECHNIQUES)
+    found = (await client.get(f"/api/v1/articles/{number}/analyses/compare")).json()
+    assert (found["left"], found["right"]) == ("small", "large") or (
+        found["left"],
+        found["right"],
+    ) == ("large", "small")
+    named = (
+        await client.get(
+            f"/api/v1/articles/{number}/analyses/compare",
+            params={"left": "small", "right": "large"},
+        )
+    ).json()
+    assert [
+        (one["task"], (one["left"] or {}).get("model"), (one["right"] or {}).get("model"))
+        for one in named["tasks"]
+    ] == [("summary", "small", "large"), ("techniques", "small", None)]
+
+
+async def test_without_a_model_all_is_read_and_nothing_is_asked(
+    without: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    say(shelf, number, claim("Said before.", TEXT, "loader"))
+    found = (await without.get(f"/api/v1/articles/{number}/analyses")).json()
+    assert (found["configured"], found["models"], len(found["analyses"])) == (False, [], 1)
+    refused = await ask(without, number)
+    assert refused.status_code == 503
+    assert "No model is configured" in refused.json()["detail"]
+    assert (await without.get("/api/v1/models")).json()["configured"] is False
+    page = await without.get(f"/articles/{number}")
+    assert "No language model is configured here, and nothing needs one" in page.text
+    assert (
+        "No model is configured, and nothing needs one"
+        in (await without.get("/operations/models")).text
+    )
+
+
+async def test_an_unknown_model_or_task_is_refused(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    assert (await ask(client, number, model="huge")).status_code == 422
+    assert (await ask(client, number, tasks=["dance"])).status_code == 422
+    assert (await ask(client, number, tasks=[])).status_code == 422
+    assert (await ask(client, 999)).status_code == 404
+    assert (await ask(client, shelf.article("empty", text=""))).status_code == 409
+
+
+async def test_viewers_read_analysts_ask_and_curators_cancel_all(
+    app: FastAPI, opened: Database, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    allowed = {}
+    for role in (Role.VIEWER, Role.ANALYST, Role.CURATOR):
+        async with await as_role(app, opened, role) as someone:
+            read = await someone.get(f"/api/v1/articles/{number}/analyses")
+            asked = await ask(someone, number)
+            cancelled = await someone.post("/api/v1/analyses/cancel")
+            allowed[role] = (read.status_code, asked.status_code, cancelled.status_code)
+    assert allowed == {
+        Role.VIEWER: (200, 403, 403),
+        Role.ANALYST: (200, 202, 403),
+        Role.CURATOR: (200, 202, 200),
+    }
+
+
+async def test_what_was_asked_and_judged_is_in_the_audit_log(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    article = shelf.article("one", text=TEXT)
+    await ask(client, article)
+    number = say(shelf, article, claim("So.", TEXT, "loader"), model="large")
+    await client.post(f"/api/v1/analyses/{number}/feedback", json={"claim": 1, "good": False})
+    rows = shelf.run(
+        "SELECT array_agg(action || ' ' || object_id ORDER BY id) FROM audit_entry"
+        " WHERE action LIKE 'analysis.%%'",
+    )
+    assert rows == ([f"analysis.ask {article}", f"analysis.judge {number}"],)
+
+
+async def test_the_list_goes_on_where_it_ended(client: httpx2.AsyncClient, shelf: Shelf) -> None:
+    number = shelf.article("one", text=TEXT)
+    made = [say(shelf, number, model=f"m{n}") for n in range(5)]
+    seen: list[int] = []
+    cursor: str | None = None
+    while True:
+        more = f"&cursor={cursor}" if cursor else ""
+        page = (await client.get(f"/api/v1/analyses?limit=2{more}")).json()
+        seen += [row["analysis"]["id"] for row in page["analyses"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+    failed = await client.get("/api/v1/analyses", params={"state": "failed"})
+    assert failed.json()["analyses"] == []
+
+
+async def test_the_report_tells_queue_budgets_and_cost(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    say(shelf, number, state="pending", model="a")
+    say(shelf, number, state="failed", fault="timeout", model="b")
+    shelf.run(
+        "INSERT INTO model_spent (day, source_id, model, calls, prompt_tokens, answer_tokens, cost)"
+        " SELECT current_date, source_id, 'small', 2, 100, 20, 0.5 FROM article"
+    )
+    report = (await client.get("/api/v1/models")).json()
+    assert (report["tokens_today"], report["cost_today"]) == (120, 0.5)
+    counts = report["counts"]
+    assert (counts["pending"], counts["failed"], counts["faults"]) == (1, 1, {"timeout": 1})
+    assert [(one["key"], one["tokens"]) for one in report["sources"]] == [("acme", 120)]

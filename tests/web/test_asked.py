@@ -1,0 +1,126 @@
+"""Questions and searches by meaning through the pages and the API."""
+
+import json
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from ctiscraper.db.nearest import Nearest
+from ctiscraper.db.passages import Passages
+from ctiscraper.embedding import Embedding
+from ctiscraper.meaning import Meaning
+from ctiscraper.questions import Questions
+from test_questions import PLUM, QUESTION, QUOTE, Model, sentences
+from web.shelf import Shelf
+from worded_vectors import WordedEmbedder
+
+FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+UGLY = "<script>alert(1)</script> & \u202ereversed"
+
+
+@pytest.fixture
+async def served(app: FastAPI) -> FastAPI:
+    """Pages that search by meaning and have a model."""
+    given = app.state.services
+    shelf = Shelf(given.database.conninfo)
+    shelf.article(f"plum {UGLY}", text=PLUM)
+    shelf.article("bread", "bolt", text="Rye bread needs sourdough.")
+    embedding = Embedding(Passages(given.database), WordedEmbedder())
+    await embedding.embed_all()
+    meaning = Meaning(given.database, embedding, Nearest())
+    model = Model(sentences(("Plum steals session cookies.", QUOTE, 1), ("Invented.", QUOTE, 1)))
+    questions = Questions(meaning=meaning, server=model, model="tiny")  # type: ignore[arg-type]  # what it is asked for here
+    app.state.services = replace(given, meaning=meaning, questions=questions)
+    return app
+
+
+@pytest.mark.usefixtures("served")
+async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> None:
+    empty = (await client.get("/ask")).text
+    assert "Ask the collection" in empty
+    answer = await client.post(
+        "/ask", content=urlencode({"question": QUESTION, "source": "", "tier": ""}), headers=FORM
+    )
+    assert answer.status_code == 200, answer.text
+    assert "Plum steals session cookies." in answer.text
+    assert "Invented." not in answer.text
+    assert "One sentence of the model had no proof" in answer.text
+    assert "<script>alert" not in answer.text
+    nothing = await client.post(
+        "/ask", content=urlencode({"question": "Best lasagne recipe?"}), headers=FORM
+    )
+    assert "Nothing in the collection answers this." in nothing.text
+
+
+@pytest.mark.usefixtures("served")
+async def test_the_answer_streams(client: httpx2.AsyncClient) -> None:
+    for address, form in (
+        ("/ask/stream", {"content": urlencode({"question": QUESTION}), "headers": FORM}),
+        ("/api/v1/questions/stream", {"json": {"question": QUESTION}}),
+    ):
+        answer = await client.post(address, **form)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        events = [one.split("\n", 1) for one in answer.text.split("\n\n") if one]
+        assert [name for name, _ in events] == [
+            "event: passages",
+            "event: sentence",
+            "event: answer",
+        ]
+        end = json.loads(events[-1][1].removeprefix("data: "))
+        assert (end["state"], end["dropped"]) == ("answered", 1)
+
+
+@pytest.mark.usefixtures("served")
+async def test_the_api_answers_with_citations(client: httpx2.AsyncClient) -> None:
+    answer = (await client.post("/api/v1/questions", json={"question": QUESTION})).json()
+    assert answer["state"] == "answered"
+    [sentence] = answer["sentences"]
+    cited = answer["passages"][sentence["passage"] - 1]
+    assert cited["text"][sentence["start"] : sentence["end"]] == sentence["quote"]
+    only = {"question": QUESTION, "passages_only": True}
+    assert (await client.post("/api/v1/questions", json=only)).json()["state"] == "passages"
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    "body", [{}, {"question": ""}, {"question": "x" * 501}, {"question": "x", "other": 1}]
+)
+async def test_what_is_no_question_is_refused(
+    client: httpx2.AsyncClient, body: dict[str, object]
+) -> None:
+    assert (await client.post("/api/v1/questions", json=body)).status_code == 422
+
+
+@pytest.mark.usefixtures("served")
+async def test_who_asks_too_often_waits(client: httpx2.AsyncClient) -> None:
+    asked = {"question": "x y z", "passages_only": True}
+    codes = [(await client.post("/api/v1/questions", json=asked)).status_code for _ in range(13)]
+    assert codes[-1] == 429
+    assert set(codes[:-1]) == {200}
+
+
+@pytest.mark.usefixtures("served")
+async def test_a_list_goes_by_meaning(client: httpx2.AsyncClient) -> None:
+    asked = {"q": "which loader takes cookies", "mode": "meaning"}
+    found = (await client.get("/api/v1/articles", params=asked)).json()
+    assert [one["snippet"]["text"] for one in found["articles"]] == [PLUM]
+    as_csv = await client.get("/api/v1/articles", params={**asked, "format": "csv"})
+    assert len(as_csv.text.splitlines()) == 2
+    page = await client.get("/", params={"q": "which loader takes cookies", "order": "meaning"})
+    assert PLUM in page.text
+    assert "The nearest in meaning" in page.text
+    both = await client.get("/", params={"q": "loader", "order": "both"})
+    assert PLUM[:20] in both.text
+
+
+async def test_without_a_model_of_vectors_a_search_by_meaning_says_so(
+    client: httpx2.AsyncClient,
+) -> None:
+    answer = await client.get("/api/v1/articles", params={"q": "x", "mode": "meaning"})
+    assert answer.status_code == 503
+    assert "CTISCRAPER_EMBEDDING" in answer.text
+    page = await client.get("/ask")
+    assert "No language model is set here" in page.text

@@ -1,0 +1,160 @@
+"""What models said, in a real browser: plain text whatever they wrote, led to its place."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, expect
+
+from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.db.session import Database
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
+from ctiscraper.web.serve import listen, serve
+from web.said import claim, configured, say
+from web.shelf import Shelf
+from web.test_pages_browser import _MARKUP, SignedIn, Watch, browser, shelf, signed_in
+
+__all__ = ["browser", "shelf", "signed_in"]
+
+pytestmark = pytest.mark.browser
+
+TEXT = "The group used PowerShell to run its loader. It then sent data away to a server."
+LONG = "a-model-with-a-very-long-name/" * 5
+
+
+@pytest_asyncio.fixture
+async def site(database: str) -> AsyncIterator[str]:
+    """The pages of an installation that has a model."""
+    with listen("127.0.0.1", 0) as listening:
+        async with Database(database, size=4) as opened:
+            app = create_app(WebServices(database=opened, models=configured()))
+            serving = asyncio.create_task(serve(app, listening))
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            serving.cancel()
+            await asyncio.wait({serving})
+
+
+def filled(shelf: Shelf) -> int:
+    """An article of which much was said, all of it ugly."""
+    number = shelf.article("A report on a loader", text=TEXT)
+    say(
+        shelf, number,
+        claim("The group ran a loader.", TEXT, "run its loader", "PowerShell"),
+        claim("It sent data away. " * 12, TEXT, "sent data away", actor="x" * 90, verb="uses"),
+        dropped=2, hidden=140, unread=5200, repaired=True, asked_by="maya (Maya)",
+    )  # fmt: skip
+    markup = "".join(_MARKUP[:12])
+    say(
+        shelf, number,
+        claim(f"![x](http://evil.example/a.png) [go](http://a.example) {markup}", TEXT, "loader"),
+        task=TaskName.KEY_POINTS, model=LONG,
+    )  # fmt: skip
+    say(shelf, number, task=TaskName.TECHNIQUES, state="running", said=1234)
+    say(shelf, number, task=TaskName.RELATIONS, state="pending")
+    say(
+        shelf, number, task=TaskName.DETECTIONS, state="failed", fault="bad_answer", attempts=5,
+        detail=f"not JSON at 1:1 {'z' * 300}", raw=f"Sure! {markup}",
+    )  # fmt: skip
+    say(shelf, number, task=TaskName.RELEVANCE, state="cancelled", detail="the prompt changed")
+    return number
+
+
+async def test_a_quotation_leads_to_its_place_in_the_text(
+    browser: Browser, signed_in: SignedIn, site: str, shelf: Shelf
+) -> None:
+    number = filled(shelf)
+    context = await browser.new_context(**signed_in)
+    page = await context.new_page()
+    watch = Watch(page, site)
+    await page.goto(f"/articles/{number}")
+    await page.get_by_role("link", name="run its loader").click()
+    target = page.locator("mark.q:target")
+    await expect(target).to_have_text("run its loader")
+    assert await target.is_visible()
+    assert await page.locator("#models img, #models a[href^=http], #models script").count() == 0
+    assert "![x](http://evil.example/a.png)" in await page.locator("#models").inner_text()
+    assert watch.faults == []
+    await context.close()
+
+
+async def test_thumbs_and_questions_answer_in_place(
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
+) -> None:
+    number = filled(shelf)
+    shelf.run("DELETE FROM model_analysis WHERE state IN ('pending', 'running')")
+    context = await browser.new_context(**signed_in)
+    page = await context.new_page()
+    await page.goto(f"/articles/{number}")
+    up = page.locator(".thumbs button[value=up]").first
+    await up.click()
+    await expect(page.locator(".thumbs .on")).to_have_count(1)
+    assert shelf.run("SELECT good FROM model_feedback") == (True,)
+    await page.get_by_text("Ask a model", exact=True).click()
+    await page.get_by_label("Title in English").check()
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await expect(page.locator("#models .is-pending")).to_have_count(1)
+    # An answer that comes while the page is open is put in its place.
+    shelf.run(
+        'UPDATE model_analysis SET state = \'done\', claims = \'[{"text": "A title.", '
+        '"quotes": [{"text": "The", "start": 0, "end": 3}], "fields": {}}]\' '
+        "WHERE state = 'pending'"
+    )
+    await page.locator("body").click(position={"x": 2, "y": 2})
+    await expect(page.locator("#models .is-pending")).to_have_count(0, timeout=15_000)
+    await expect(page.get_by_text("A title.", exact=True)).to_be_visible()
+    await context.close()
+
+
+async def test_all_works_without_scripts(
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
+) -> None:
+    number = filled(shelf)
+    context = await browser.new_context(**signed_in, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"/articles/{number}")
+    await page.locator(".is-running").get_by_role("button", name="Cancel").click()
+    await expect(page.locator(".is-running")).to_have_count(0)
+    await page.locator(".is-failed").get_by_role("button", name="Try again").click()
+    await expect(page.locator(".is-failed")).to_have_count(0)
+    await page.get_by_role("link", name="Compare the models").click()
+    await expect(page.locator(".versus")).to_have_count(6)
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1400])
+async def test_pages_of_models_are_whole_and_accessible(
+    browser: Browser, signed_in: SignedIn, site: str, shelf: Shelf, scheme: str, width: int
+) -> None:
+    number = filled(shelf)
+    shelf.run(
+        "INSERT INTO model_spent (day, source_id, model, calls, prompt_tokens, answer_tokens, cost)"
+        " SELECT current_date, source_id, 'small', 2, 100, 20, 0.5 FROM article"
+    )
+    shelf.run(
+        "INSERT INTO model_evaluation (model, result) VALUES ('small', %s)",
+        (
+            (
+                '{"set": "1", "tasks": [{"task": "summary", "asked": 9, "valid": 0.9,'
+                ' "faithful": 1.0, "f1": 0.31, "median_seconds": 2.4}]}'
+            ),
+        ),
+    )
+    context = await browser.new_context(
+        **signed_in,
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]  # one of its two words
+    )
+    page = await context.new_page()
+    watch = Watch(page, site)
+    for address in (f"/articles/{number}", f"/articles/{number}/compare", "/operations/models"):
+        await page.goto(address)
+        found = (await Axe().run(page)).response["violations"]
+        assert [(one["id"], [n["target"] for n in one["nodes"]]) for one in found] == []
+        wide = await page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, address
+    assert watch.faults == []
+    await context.close()
