@@ -14,7 +14,7 @@ MOMENTS = "lease_until|next_check_at|run_after|work_at|open_until|next_allowed_a
 SET_OR_COMPARED = re.compile(rf"\b(?:\w+\.)?({MOMENTS})\s*(<=|>=|=|<|>)\s*([^\s,()]+)")
 # The server's own clock, another such moment, or no moment at all.
 OF_THE_SERVER = re.compile(
-    rf"now\b|clock_timestamp\b|NULL\b|'-?infinity'|greatest\b|least\b|(?:\w+\.)?(?:{MOMENTS})\b"
+    rf"now\b|current_date\b|clock_timestamp\b|NULL\b|'-?infinity'|greatest\b|least\b|(?:\w+\.)?(?:{MOMENTS})\b"
 )
 CHOSEN = re.compile(rf"\b(?:{MOMENTS})\s*=\s*CASE\b(.*?)\bEND\b", re.DOTALL)
 WALL_CLOCKS = {"datetime.now", "datetime.today", "datetime.utcnow", "time.time", "time.time_ns"}

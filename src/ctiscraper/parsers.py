@@ -8,6 +8,7 @@ from ctiscraper.collect.listing import parse_listing
 from ctiscraper.collect.sitemap import parse_sitemap
 from ctiscraper.enrich.enrichment import enrich_article, use_packs
 from ctiscraper.extract.article import article_from_feed, extract_article
+from ctiscraper.extract.language import load_detector
 from ctiscraper.messages import (
     EnrichMessage,
     FeedMessage,
@@ -85,6 +86,7 @@ def warm_up(packs: bytes) -> bytes:
     """
     if packs:
         use_packs(msgspec.json.decode(packs, type=dict[str, str]))
+    load_detector()
     hints = ExtractionHints(content_type="text/html")
     content = extract_article(_SAMPLE, "https://a.example/page", hints)
     enrich_article(

@@ -1,6 +1,7 @@
 """Outages of PostgreSQL under several worker processes: they wait, and go on by themselves."""
 
 import asyncio
+import errno
 import os
 import subprocess
 import time
@@ -134,11 +135,21 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
 
 def fill(disk: Path, *, leave: int) -> Path:
     """Take all but the last bytes of a disk."""
-    free = os.statvfs(disk)
     filler = disk / "filler"
     with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, free.f_bavail * free.f_frsize - leave))
-    return filler
+        while True:
+            free = os.statvfs(disk)
+            try:
+                wanted = max(1, free.f_bavail * free.f_frsize - leave)
+                os.posix_fallocate(file.fileno(), os.fstat(file.fileno()).st_size, wanted)
+            except OSError as error:
+                # Whoever wrote meanwhile has a part of what was free.
+                if error.errno != errno.ENOSPC:
+                    raise
+                if os.statvfs(disk).f_bavail * free.f_frsize <= leave:
+                    return filler
+            else:
+                return filler
 
 
 @needs_mount

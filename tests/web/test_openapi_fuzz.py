@@ -23,7 +23,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from ctiscraper.bootstrap import open_meaning, open_questions
 from ctiscraper.db.roles import DatabaseRole, Part, give_roles
+from ctiscraper.model_use import model_use
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
@@ -41,6 +43,8 @@ ABROAD = {"preview_source", "add_source", "check_source"}
 
 # What happens is told until the asker goes; tests/web/test_live.py asks for that.
 ENDLESS = "get_events"
+# Nobody asks it here: what it is to say waits for a worker.
+A_MODEL = {"model_url": "http://127.0.0.1:9", "model": "some"}
 
 schema = schemathesis.openapi.from_dict(json.loads(DESCRIPTION.read_text("utf-8"))).exclude(
     operation_id=ENDLESS
@@ -62,7 +66,12 @@ def served(database: str, folder: Path) -> Iterator[Served]:
     made: list[str] = []
 
     async def run() -> None:
-        async with FakeInternet(hosts=1) as net, walking(database, net, folder) as walk:
+        async with (
+            FakeInternet(hosts=1) as net,
+            walking(database, net, folder) as walk,
+            open_meaning(walk.services.settings, walk.database) as meaning,
+            open_questions(walk.services.settings, meaning) as questions,
+        ):
             admin = await person(walk.database)
             made.extend([await token_of(walk.database, admin) for _ in range(TOKENS)])
             app = create_app(
@@ -72,6 +81,10 @@ def served(database: str, folder: Path) -> Iterator[Served]:
                     rehearsals=walk.services.rehearsals,
                     mending=walk.services.mending,
                     keep=walk.services.settings.keep(),
+                    detections=walk.services.detections,
+                    meaning=meaning,
+                    questions=questions,
+                    models=model_use(walk.services.settings.model_copy(update=A_MODEL)),
                 )
             )
             with listen("127.0.0.1", 0) as listening:

