@@ -27,6 +27,9 @@ from ctiscraper.tlp import Tlp, tlp_of
         ("TLP:\u00a0\n**RED**", Tlp.RED),
         ("(TLP:[GREEN])", Tlp.GREEN),
         ("tlp=amber", Tlp.AMBER),
+        ("TLP\u2014[AMBER]", Tlp.AMBER),
+        ("TLP | AMBER & STRICT", Tlp.AMBER_STRICT),
+        ("T\u200bLP\u2066:RED", Tlp.RED),
     ],
 )
 def test_a_marking_is_read(text: str, marking: Tlp) -> None:

@@ -10,7 +10,7 @@ import structlog
 
 from ctiscraper.analysing import Within, analyse
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, TaskName
-from ctiscraper.analysis.marking import is_beyond, marking
+from ctiscraper.analysis.marking import marking
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted
 from ctiscraper.db.model_report import ModelBoard
@@ -253,7 +253,7 @@ class Asking:
 
     async def _found(self, claimed: Claimed, metered: Metered) -> Analysis:
         marked = marking(claimed.title, claimed.text, least=claimed.tlp)
-        if self.server.is_remote and is_beyond(marked, self.use.tlp):
+        if self.server.is_remote and marked.exceeds(self.use.tlp):
             raise ModelError(
                 ModelFault.TLP,
                 f"it is marked TLP:{marked.upper()}, and up to TLP:{self.use.tlp.upper()} may "

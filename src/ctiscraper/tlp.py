@@ -18,11 +18,12 @@ _NAMES = {"white": Tlp.CLEAR} | {marking.value: marking for marking in Tlp}
 _UNSEEN = dict.fromkeys(
     (0xAD, 0x34F, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x2060, 0x2065))
 )
+_FORMAT = "Cf"
 _MARKING = re.compile(
     r"(?<![a-z0-9])(?:tlp(?:\s?v?\s?[12]\.0)?|traffic[\s-]light[\s-]protocol(?:\s?\(tlp\))?)"
-    r"[\s:=_/\[(\"'*-]{0,6}"
+    r"[\s:=_/|\u2013\u2014\[(\"'*-]{0,11}"
     r"(white|clear|green|amber|red)(?![a-z0-9])"
-    r"([\s+_-]{0,3}strict(?![a-z0-9]))?"
+    r"([\s+&_-]{0,7}strict(?![a-z0-9]))?"
 )
 
 
@@ -35,6 +36,7 @@ def tlp_of(text: str) -> Tlp | None:
     plain = text
     if not text.isascii():
         plain = unicodedata.normalize("NFKC", text).translate(_UNSEEN)
+        plain = "".join(char for char in plain if unicodedata.category(char) != _FORMAT)
     found = (
         Tlp.AMBER_STRICT if named[1] == "amber" and named[2] else _NAMES[named[1]]
         for named in _MARKING.finditer(plain.lower())

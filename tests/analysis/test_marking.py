@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.analysis.marking import is_beyond, marking
+from ctiscraper.analysis.marking import marking
 from ctiscraper.types import Tlp
 
 
@@ -36,9 +36,9 @@ def test_the_source_is_the_least() -> None:
 
 
 def test_the_ceiling_is_allowed_itself() -> None:
-    assert not is_beyond(Tlp.AMBER, Tlp.AMBER)
-    assert is_beyond(Tlp.AMBER_STRICT, Tlp.AMBER)
-    assert not is_beyond(Tlp.CLEAR, Tlp.RED)
+    assert not Tlp.AMBER.exceeds(Tlp.AMBER)
+    assert Tlp.AMBER_STRICT.exceeds(Tlp.AMBER)
+    assert not Tlp.CLEAR.exceeds(Tlp.RED)
 
 
 @given(st.text(), st.sampled_from(["GREEN", "AMBER", "RED"]))
