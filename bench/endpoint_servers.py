@@ -34,6 +34,7 @@ from sqlalchemy.types import Text
 from ctiscraper.config import Settings
 from ctiscraper.db.article_rows import SUMMARY
 from ctiscraper.db.session import Database
+from ctiscraper.garbage import leave_out_what_stays
 from ctiscraper.loop import run_async
 from ctiscraper.telemetry import configure_logs
 from ctiscraper.web.app import create_app
@@ -226,13 +227,13 @@ async def run(name: str, conninfo: str) -> None:
         if name == "ours":
             configure_logs(json=True)
             async with Database(conninfo, size=POOL) as database:
-                await serve(
-                    create_app(WebServices(database=database, keep=Settings().keep())), listening
-                )
+                app = create_app(WebServices(database=database, keep=Settings().keep()))
+                leave_out_what_stays()
+                await serve(app, listening)
             return
-        app = await raw(conninfo) if name == "raw" else orm(conninfo)
+        other = await raw(conninfo) if name == "raw" else orm(conninfo)
         logging.disable()
-        config = uvicorn.Config(app, lifespan="off", access_log=False, log_config=None)
+        config = uvicorn.Config(other, lifespan="off", access_log=False, log_config=None)
         await uvicorn.Server(config).serve(sockets=[listening])
 
 

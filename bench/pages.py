@@ -33,6 +33,7 @@ from ctiscraper.db.sessions import Sessions
 from ctiscraper.db.users import Users
 from ctiscraper.identity import Role
 from ctiscraper.web.rules import RULES
+from furniture import furnish
 
 SERVERS = Path(__file__).with_name("endpoint_servers.py")
 COOKIE = "ctiscraper"
@@ -101,7 +102,9 @@ async def places(database: Database, rounds: int) -> dict[str, list[Any]]:
         for name, statement in {
             "article_id": "SELECT id FROM article ORDER BY random() LIMIT %s",
             "entity_id": "SELECT id FROM entity ORDER BY articles DESC LIMIT %s",
-            "story_id": "SELECT id FROM story ORDER BY id DESC LIMIT %s",
+            "story_id": "SELECT id FROM story ORDER BY random() LIMIT %s",
+            "detection_id": "SELECT id FROM detection ORDER BY random() LIMIT %s",
+            "search_id": "SELECT id FROM saved_search ORDER BY id DESC LIMIT %s",
             "key": "SELECT key FROM source ORDER BY random() LIMIT %s",
             "place": "SELECT sort_at, id FROM article ORDER BY random() LIMIT %s",
         }.items():
@@ -150,7 +153,8 @@ async def measured(site: Site, database: Database, rounds: int) -> list[Page]:
         page = Page(path)
         for address in addresses(path, given, rounds):
             status, body, spent = await ask(site, address)
-            page.failed += status != 200
+            # A saved search leads on to its list.
+            page.failed += status not in (200, 303)
             page.spent.append(spent)
             page.size, page.packed = len(body), len(gzip.compress(body, 5))
         pages.append(page)
@@ -182,9 +186,10 @@ async def seen(site: Site, paths: Sequence[str]) -> dict[str, tuple[float, float
 
 
 @asynccontextmanager
-async def served(database: Database) -> AsyncIterator[Site]:
+async def served(database: Database, rounds: int) -> AsyncIterator[Site]:
     """Yield the server, in a process of its own."""
     user = await Users(database).add(f"bench-{secrets.token_hex(4)}", name="Bench", role=Role.ADMIN)
+    await furnish(database, user, random.Random(2).sample(_searches(), rounds), rounds)
     secret = new_session()
     await Sessions(database).add(session_key(secret), user)
     process = subprocess.Popen(
@@ -244,7 +249,7 @@ def tell(pages: Sequence[Page], painted: dict[str, tuple[float, float]], first: 
 
 async def main(rows: int, rounds: int, data: Path | None) -> bool:
     """Build, serve, ask and look."""
-    async with search.filled(rows, data) as database, served(database) as site:
+    async with search.filled(rows, data) as database, served(database, rounds) as site:
         await measured(site, database, 2)
         pages = await measured(site, database, rounds)
         one = {page.name: page.name for page in pages if "{" not in page.name}

@@ -367,15 +367,25 @@ async def test_an_index_leaves_out_words_but_reads_for_phrases(
 async def test_a_step_is_as_long_as_the_last_one_was_quick() -> None:
     pace = finding._Pace(200)
     pace.begin()
-    pace.end(200)
-    assert pace.window == finding.MOST_WINDOW
+    pace.end(200, 0, 51)
+    assert pace.window == 200 * finding._GROWTH
     pace.begin()
     pace._step -= 1.0
-    pace.end(1_000)
+    pace.end(1_000, 0, 51)
     assert pace.window == finding.LEAST_WINDOW
     assert not pace.is_over(enough=False)
     pace.begun -= 1.0
     assert pace.is_over(enough=False)
+
+
+async def test_a_step_is_no_longer_than_what_is_missing_needs() -> None:
+    pace = finding._Pace(1_000)
+    pace.begin()
+    pace.end(1_000, 100, 20)
+    assert pace.window == 400
+    pace.begin()
+    pace.end(1_000, 500, 0)
+    assert pace.window == finding._SPARE_WINDOW
 
 
 async def test_pages_of_a_search_meet_without_gap(shelf: Shelf, articles: Articles) -> None:

@@ -24,6 +24,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.demo import DemoSite
 from ctiscraper.errors import SettingsError
+from ctiscraper.garbage import leave_out_what_stays
 from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.tasks.bell import SilentBell
 from ctiscraper.tasks.crew import Crew
@@ -175,6 +176,7 @@ async def _everything(start: Start) -> int:
         since = await ProgressBoard(services.database).now()
         served = web_services(services, SilentBell())
         app = create_app(await with_meaning(stack, served, settings))
+        leave_out_what_stays()
         serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         size = settings.workers if start.collect else 0
         crew = Crew(

@@ -16,6 +16,7 @@ from ctiscraper.cli.options import BehindProxy, Data, Json, TlsCert, TlsKey
 from ctiscraper.cli.output import print_facts, print_json
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
+from ctiscraper.garbage import leave_out_what_stays
 from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.model_use import model_use
 from ctiscraper.shown_settings import shown_settings
@@ -70,6 +71,7 @@ async def _serve(settings: Settings, host: str, port: int, *, as_json: bool) -> 
             print_facts([("CTIScraper", __version__), ("Reading", url)])
         served = await with_meaning(stack, web_services(services, bell), settings)
         app = create_app(served)
+        leave_out_what_stays()
         serving = await stack.enter_async_context(alongside(serve(app, listener, entrance)))
         access = await stack.enter_async_context(alongside(watch_access(settings, engine.conninfo)))
         await until_one_ends(serving, access)

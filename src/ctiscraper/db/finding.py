@@ -15,14 +15,20 @@ from ctiscraper.db.wanted import Driver, Sql, Wanted
 
 # So few that nothing can be cheaper than to look at all of them.
 FEW = 1_000
-FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW = 200, 100, 4_000
+FIRST_WINDOW, LEAST_WINDOW, MOST_WINDOW = 200, 100, 2_000
 """Of how many articles the first step of a walk is, and between what the further ones are."""
 STEP_SECONDS = 0.08
 """How long a step may take, as the one before it tells: no statement comes near its end."""
 WALK_SECONDS = 0.3
 """How long a search goes on before it gives what it has."""
-SPARE_SECONDS = 0.05
+SPARE_SECONDS = 0.02
 """How long it goes on for more than are needed."""
+_GROWTH = 5
+"""How much larger a step may be than the one before: what comes next may not be in memory."""
+_MARGIN = 2
+"""How many times more are looked at than should hold what is missing."""
+_SPARE_WINDOW = 250
+"""How large a step may be that looks for more than are needed: nobody waits long for those."""
 
 AND = sql.SQL(" AND ")
 _TRUE = sql.SQL("true")
@@ -183,12 +189,18 @@ class _Pace:
         """Begin a step."""
         self._step = time.monotonic()
 
-    def end(self, looked_at: int) -> None:
-        """Note how many articles a step looked at."""
+    def end(self, looked_at: int, found: int, missing: int) -> None:
+        """Note how many articles a step looked at and found, and how many are missing still."""
         now = time.monotonic()
-        left = max(0.0, WALK_SECONDS - (now - self.begun))
+        whole = WALK_SECONDS if missing > 0 else SPARE_SECONDS
+        left = max(0.0, whole - (now - self.begun))
         share = min(STEP_SECONDS, left) / max(now - self._step, 1e-4)
-        self.window = max(LEAST_WINDOW, min(MOST_WINDOW, int(looked_at * share)))
+        window = int(looked_at * min(share, _GROWTH))
+        if missing <= 0:
+            window = min(window, _SPARE_WINDOW)
+        elif found:
+            window = min(window, _MARGIN * missing * looked_at // found)
+        self.window = max(LEAST_WINDOW, min(MOST_WINDOW, window))
 
     def is_over(self, *, enough: bool) -> bool:
         """Return whether no further step is begun."""
@@ -244,8 +256,8 @@ class _Finding:
             these = candidates[done : done + self.pace.window]
             self.pace.begin()
             row = await self._row(statement, {"ids": these, "limit": len(these)})
-            self.pace.end(len(these))
             ids += row[0]
+            self.pace.end(len(these), len(row[0]), self.size.enough - len(ids))
             done += len(these)
             if self.pace.is_over(enough=len(ids) >= self.size.enough):
                 break
@@ -275,8 +287,8 @@ class _Finding:
             window = self.pace.window
             self.pace.begin()
             seen, found, last = await self._step(along, after, self.size.most - len(ids))
-            self.pace.end(seen)
             ids += found
+            self.pace.end(seen, len(found), self.size.enough - len(ids))
             if len(ids) >= self.size.most:
                 return Found(ids=ids, count=many)
             if seen < window or last is None:

@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from psycopg import sql
 
@@ -24,7 +25,6 @@ _MOST_REASONS = 5
 _RARE = 0.02
 # A word says less than a thing that was recognised.
 _WORD_WEIGHT = 0.4
-_FEWEST_WORDS = 2
 
 _ABOUT = """
 SELECT a.title || E'\n' || left(a.text, %(longest)s), coalesce(a.duplicate_of, a.id),
@@ -50,33 +50,35 @@ frequent AS (
 SELECT word, stem[1] FROM stems
 WHERE cardinality(stem) = 1 AND NOT stem[1] = ANY(coalesce((SELECT stems FROM frequent), '{}'))
 """
-# The newest of each thing, and some of each word; of them those that share most.
+# The newest of each thing, and some with two of the words, which the index knows without a look at
+# any article; of them those that share most. One word alone says nothing.
 _CANDIDATES = """
-SELECT c.id FROM (
-    SELECT o.article_id AS id, t.weight
+SELECT c.id, array_remove(array_agg(c.stem) || array_agg(c.other), NULL)
+FROM (
+    SELECT o.article_id AS id, t.weight, NULL AS stem, NULL AS other
     FROM unnest(%(things)s::bigint[], %(thing_weights)s::float8[]) AS t (thing, weight)
     CROSS JOIN LATERAL (
         SELECT m.article_id FROM mention m WHERE m.entity_id = t.thing
         ORDER BY m.seen_at DESC, m.article_id DESC LIMIT 200) o
     UNION ALL
-    SELECT o.id, t.weight
-    FROM unnest(%(stems)s::text[], %(stem_weights)s::float8[]) AS t (stem, weight)
+    SELECT o.id, t.weight, t.stem, t.other
+    FROM unnest(%(stems)s::text[], %(others)s::text[], %(pair_weights)s::float8[])
+        AS t (stem, other, weight)
     CROSS JOIN LATERAL (
-        SELECT a.id FROM article a WHERE a.search @@ quote_literal(t.stem)::tsquery LIMIT 60) o
+        SELECT a.id FROM article a
+        WHERE a.search @@ (quote_literal(t.stem) || ' & ' || quote_literal(t.other))::tsquery
+        LIMIT 60) o
 ) c
 WHERE c.id <> %(article)s
-GROUP BY c.id ORDER BY sum(c.weight) DESC, c.id DESC LIMIT 40
+    AND c.id NOT IN (SELECT x.article_id FROM story_article x WHERE x.story_id = %(story)s)
+GROUP BY c.id ORDER BY sum(c.weight) DESC, c.id DESC LIMIT 32
 """
 _SHARED = """
 SELECT a.id,
     ARRAY(SELECT m.entity_id FROM mention m
-        WHERE m.article_id = a.id AND m.entity_id = ANY(%(things)s)),
-    ARRAY(SELECT l.stem FROM unnest(tsvector_to_array(a.search)) AS l (stem)
-        WHERE l.stem = ANY(%(stems)s))
+        WHERE m.article_id = a.id AND m.entity_id = ANY(%(things)s))
 FROM article a
 WHERE a.id = ANY(%(ids)s) AND a.duplicate_of IS NULL AND a.id <> %(root)s
-    AND NOT EXISTS (SELECT 1 FROM story_article x
-        WHERE x.article_id = a.id AND x.story_id = %(story)s)
 """
 
 
@@ -165,25 +167,26 @@ async def _shared(
     """Return the articles that share enough, each with the things and stems, rarest first."""
     # Each word is looked up in its index: the planner takes a limit for a reason to read the table.
     await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")
+    pairs = list(combinations(about.stems, 2))
     values = {
         "article": article_id,
-        "root": about.root,
         "story": about.story,
         "things": list(about.things),
         "thing_weights": list(about.things.values()),
-        "stems": list(about.stems),
-        "stem_weights": [_WORD_WEIGHT * one for one in about.stems.values()],
+        "stems": [one for one, _ in pairs],
+        "others": [other for _, other in pairs],
+        "pair_weights": [about.weight((), pair) for pair in pairs],
     }
     cursor = await conn.execute(_CANDIDATES, values, prepare=False)
-    ids = [row[0] for row in await cursor.fetchall()]
-    cursor = await conn.execute(_SHARED, {**values, "ids": ids}, prepare=False)
+    stems = {row[0]: set(row[1]) for row in await cursor.fetchall()}
+    known = {"ids": list(stems), "root": about.root, "things": list(about.things)}
+    cursor = await conn.execute(_SHARED, known, prepare=False)
     return {
         number: (
             sorted(things, key=lambda one: (-about.things[one], one)),
-            sorted(stems, key=lambda one: (-about.stems[one], one)),
+            sorted(stems[number], key=lambda one: (-about.stems[one], one)),
         )
-        for number, things, stems in await cursor.fetchall()
-        if things or len(stems) >= _FEWEST_WORDS
+        for number, things in await cursor.fetchall()
     }
 
 

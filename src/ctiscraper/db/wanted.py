@@ -195,9 +195,10 @@ class _Adding:
         ids = list(self.resolved.things[term].ids)
         if not ids:
             return _FALSE
+        # Looked up for each article: without the offset all that name a thing may be read at once.
         return sql.SQL(
             "EXISTS (SELECT 1 FROM mention m WHERE m.article_id = a.id"
-            " AND m.entity_id = ANY({}::bigint[]))"
+            " AND m.entity_id = ANY({}::bigint[]) OFFSET 0)"
         ).format(self.wanted.keep("e", ids))
 
     def _same(self, term: Term) -> Sql:
