@@ -66,7 +66,7 @@ async def test_what_is_no_page_is_a_file_to_keep(client: httpx2.AsyncClient, she
                 kept.add(media_type)
             elif answer.status_code == 200:
                 assert media_type in SHOWN | READ, (rule, media_type)
-    assert kept >= {"text/csv", "application/x-ndjson", "text/markdown", "application/yaml"}
+    assert kept >= {"text/csv", "application/x-ndjson", "text/markdown", "application/zip"}
 
 
 async def test_a_number_of_any_size_is_answered(

@@ -309,8 +309,8 @@ async def test_a_forgotten_password_leaves_the_second_factor(
 ) -> None:
     john = await user(opened, "john", Role.VIEWER)
     secret = await with_app(app, opened, john)
-    link = (await client.post(f"/api/v1/users/{john}/password")).json()["link"]
-    token = link.partition("#token=")[2]
+    link = (await client.post(f"/api/v1/users/{john}/password")).json()
+    token = str(link).partition("#token=")[2][:22]
     chosen = await post(stranger, "/password", token=token, password=OTHER, again=OTHER)
     assert chosen.status_code == 200
     assert "ctiscraper" not in stranger.cookies
