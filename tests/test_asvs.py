@@ -57,6 +57,20 @@ def defined_in(file: Path) -> frozenset[str]:
 
 
 @cache
+def left_out(file: Path) -> frozenset[str]:
+    """The tests of a file that never run, or may fail."""
+    marks = {"pytest.mark.skip", "pytest.mark.xfail"}
+    tree = ast.parse(file.read_text("utf-8"))
+    return frozenset(
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for mark in node.decorator_list
+        if ast.unparse(mark).partition("(")[0] in marks
+    )
+
+
+@cache
 def headings_of(file: Path) -> frozenset[str]:
     """The anchors of a page's headings."""
     heads = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
@@ -100,6 +114,7 @@ def test_what_passes_is_shown_by_what_is_there() -> None:
             assert file.is_file(), (number, path)
             assert name.startswith("test_"), (number, name)
             assert name in defined_in(file), (number, path, name)
+            assert name not in left_out(file), (number, path, name)
         for target, anchor in links:
             page = (PAGE.parent / target).resolve()
             assert page.is_file(), (number, target)
