@@ -148,3 +148,19 @@ def test_no_script_takes_a_name_from_outside_as_a_key() -> None:
     }
     # Its names are those of a list in the script.
     assert found == {("passkeys.js", "if (response[name]) parts[name] = words(response[name]);")}
+
+
+def test_scripts_compare_strictly() -> None:
+    """With `==` "0" would be 0 and null nothing (ASVS 15.3.5)."""
+    loose = re.compile(r"(?<![=!<>])(?:==|!=)(?!=)")
+    scripts = sorted(STATIC.glob("*.js"))
+    assert len(scripts) > 5
+    found = [
+        (file.name, line.strip())
+        for file in scripts
+        for line in file.read_text("utf-8").splitlines()
+        if loose.search(line)
+    ]
+    assert found == []
+    assert loose.search("a == b")
+    assert not loose.search("a === b || a !== c || a >= d")

@@ -69,6 +69,20 @@ async def test_what_is_no_page_is_a_file_to_keep(client: httpx2.AsyncClient, she
     assert kept >= {"text/csv", "application/x-ndjson", "text/markdown", "application/zip"}
 
 
+async def test_no_browser_keeps_what_is_about_people(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    stranger.cookies.set("ctiscraper", await session_of(opened, await person(opened)))
+    seen = 0
+    for rule in sorted(name for name in RULES if name.startswith("GET ") and name != ENDLESS):
+        path = asked(rule)[1]
+        if re.search(r"/(?:users|tokens|account|audit|sudo|login|password|setup)\b", path):
+            answer = await stranger.get(path, headers=SAME_SITE)
+            assert answer.headers["cache-control"] == "no-store", rule
+            seen += answer.status_code == 200
+    assert seen > 6
+
+
 async def test_a_number_of_any_size_is_answered(
     client: httpx2.AsyncClient, app: FastAPI, shelf: Shelf
 ) -> None:
