@@ -7,8 +7,12 @@ from urllib.parse import urlsplit
 
 from ctiscraper.access import passwords
 from ctiscraper.access.load_balancer import key_place
+from ctiscraper.access.one_time import SECRET_BYTES
+from ctiscraper.accounts import LINK_MINUTES, SETUP_MINUTES
+from ctiscraper.admission import SUDO_MINUTES
+from ctiscraper.collect.fetch import FEED_LIMITS, PAGE_LIMITS
 from ctiscraper.config import PREFIX, Settings
-from ctiscraper.db import article_filters, finding
+from ctiscraper.db import article_filters, finding, principals, session
 from ctiscraper.db.session import Database
 from ctiscraper.packs import cve, upstream
 from ctiscraper.packs.pack import MOST_BYTES, MOST_UNPACKED
@@ -82,6 +86,32 @@ def test_what_bounds_what_costs_much_is_as_the_code_has_it() -> None:
         assert is_so, first
     assert "30 s for any other statement; 200 entries a page" in row("What costs much", "searches")
     assert default(Database, "statement_seconds") == 30.0
+
+
+def test_connections_are_bound_as_the_code_binds_them() -> None:
+    assert "five redirects, 15 MB a feed and 10 MB a page, 30 s each" in row(
+        "Connections", "sources"
+    )
+    for limits, most in ((FEED_LIMITS, 15_000_000), (PAGE_LIMITS, 10_000_000)):
+        assert (limits.max_redirects, limits.max_bytes, limits.seconds) == (5, most, 30.0)
+    assert "5 s to connect, 10 s for a place in the pool, 30 s a statement" in row(
+        "Connections", "PostgreSQL"
+    )
+    assert session._PATIENCE["connect_timeout"] == 5
+    assert "timeout=10.0" in inspect.getsource(Database)
+
+
+def test_sessions_end_when_the_page_says() -> None:
+    assert "after eight hours of silence and twelve in all" in chapter("Sessions")
+    assert (principals.IDLE, principals.ABSOLUTE) == ("8 hours", "12 hours")
+    assert "asks again after ten minutes who it is" in chapter("Sessions")
+    assert SUDO_MINUTES == 10
+
+
+def test_links_and_the_first_start_end_when_the_page_says() -> None:
+    assert "128 bits, once, within a day" in row("Ways in", "link")
+    assert "128 bits from the terminal, once, within 30 minutes" in row("Ways in", "first start")
+    assert (LINK_MINUTES, SETUP_MINUTES, SECRET_BYTES * 8) == (24 * 60, 30, 128)
 
 
 def test_how_large_a_file_may_be_is_as_the_code_has_it() -> None:
