@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from ctiscraper.access.cookies import csrf_token
 from ctiscraper.access.tokens import new_token, read_token
 from ctiscraper.db.session import Database
-from ctiscraper.identity import GRANTS, Role
+from ctiscraper.identity import GRANTS, Permission, Role
 from ctiscraper.web.guarded import GuardedRoute, check_rules
 from ctiscraper.web.rules import PUBLIC_MOUNTS, RULES, Public
 from people import person, session_of, token_of
@@ -122,6 +122,21 @@ OWN: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("DELETE", "/api/v1/tokens/{token}", {}),
     ("POST", "/tokens/{token}/revoke", {}),
 )
+
+
+def test_every_route_to_a_thing_of_ones_own_is_tried_by_others() -> None:
+    own = {f"{method} {_unnamed(path)}" for method, path, _ in OWN}
+    numbered = {
+        f"{name.partition(' ')[0]} {_unnamed(name.partition(' ')[2])}"
+        for name, rule in RULES.items()
+        if rule is Permission.SELF_WRITE and "{" in name
+    }
+    assert len(numbered) > 10
+    assert numbered <= own
+
+
+def _unnamed(path: str) -> str:
+    return re.sub(r"\{\w+\}", "{}", path)
 
 
 async def made_by(asking: httpx2.AsyncClient, headers: dict[str, str]) -> dict[str, object]:
