@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from ctiscraper.db.second_factors import SecondFactors
 from ctiscraper.db.session import Database
 from ctiscraper.identity import GRANTS, Role
 from ctiscraper.web.rules import RULES, Public
 from ctiscraper.web.token_rate import TokenRate
-from people import person, session_of
+from people import person, session_of, token_of
 from web.shelf import Shelf
+from web.signing import user
 from web.test_guarded import ENDLESS, SAME_SITE, asked
 
 DESCRIPTION = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
@@ -81,6 +84,26 @@ async def test_no_browser_keeps_what_is_about_people(
             assert answer.headers["cache-control"] == "no-store", rule
             seen += answer.status_code == 200
     assert seen > 6
+
+
+async def test_no_answer_has_what_is_kept_of_a_secret(
+    stranger: httpx2.AsyncClient, opened: Database
+) -> None:
+    """Neither the hash of a password or of a token nor the sealed secret of an app."""
+    boss = await user(opened)
+    await token_of(opened, boss)
+    await SecondFactors(opened).begin_totp(boss, b"sealed-secret-of-an-app")
+    async with opened.connection() as conn:
+        hashes = await conn.execute("SELECT password_hash FROM app_user")
+        [(password,)] = await hashes.fetchall()
+        secrets = await conn.execute("SELECT secret FROM api_token")
+        [(token,)] = await secrets.fetchall()
+    assert password.startswith("$argon2id$")
+    stranger.cookies.set("ctiscraper", await session_of(opened, boss, sudo_minutes=10))
+    for rule in sorted(name for name in RULES if name.startswith("GET ") and name != ENDLESS):
+        answer = await stranger.get(asked(rule)[1], headers=SAME_SITE)
+        for kept in (password, bytes(token).hex(), b64encode(token).decode(), "sealed-secret"):
+            assert kept not in answer.text, rule
 
 
 async def test_a_number_of_any_size_is_answered(
