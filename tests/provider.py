@@ -151,7 +151,11 @@ class FakeProvider:
             return 400, {"error": "invalid_grant", "error_description": "<b>verifier</b>"}
         if not self._knows(form, headers):
             return 401, {"error": "invalid_client"}
-        return 200, {"access_token": "x", "token_type": "Bearer", "id_token": self.signed(asked)}
+        return 200, {
+            "access_token": "access-token-of-the-provider",
+            "token_type": "Bearer",
+            "id_token": self.signed(asked),
+        }
 
     def _knows(self, form: dict[str, str], headers: dict[str, str]) -> bool:
         if "client_secret" in form:

@@ -107,6 +107,41 @@ async def test_a_link_lets_choose_a_password_once(accounts: Accounts, opened: Da
         await accounts.choose_password(link, GOOD)
 
 
+async def test_a_link_is_chance_kept_as_a_hash_and_ends_within_a_day(
+    accounts: Accounts, opened: Database
+) -> None:
+    user = await accounts.create(NewUser(login="jane", name="", role=Role.VIEWER))
+    links = [await accounts.password_link(user.id) for _ in range(60)]
+    # 128 bits: 22 letters, each of 64 but the last.
+    assert {len(link) for link in links} == {22}
+    assert min(len({link[place] for link in links}) for place in range(21)) > 20
+    link = links[-1]
+    async with opened.connection() as conn:
+        [kept] = await (
+            await conn.execute(
+                "SELECT s.*, expires_at <= now() + interval '1 day' AS soon FROM one_time_secret s"
+            )
+        ).fetchall()
+        assert link not in str(kept)
+        assert kept[-1] is True
+        await conn.execute("UPDATE one_time_secret SET expires_at = now()")
+    with pytest.raises(NotFoundError, match="has expired"):
+        await accounts.choose_password(link, GOOD)
+    assert not (await accounts.users.get(user.id)).has_password
+
+
+async def test_a_password_holds_until_its_owner_takes_another(
+    accounts: Accounts, opened: Database
+) -> None:
+    user = await accounts.create(NewUser(login="jane", name="", role=Role.VIEWER), GOOD)
+    async with opened.connection() as conn:
+        await conn.execute(
+            "UPDATE app_user SET created_at = now() - interval '20 years',"
+            " password_changed_at = now() - interval '20 years'"
+        )
+    assert await accounts.is_password_of(user.id, GOOD)
+
+
 async def test_a_link_of_whoever_was_disabled_is_void(accounts: Accounts) -> None:
     await accounts.create(NewUser(login="boss", name="", role=Role.ADMIN))
     user = await accounts.create(NewUser(login="jane", name="", role=Role.VIEWER))

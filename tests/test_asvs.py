@@ -57,6 +57,20 @@ def defined_in(file: Path) -> frozenset[str]:
 
 
 @cache
+def left_out(file: Path) -> frozenset[str]:
+    """The tests of a file that never run, or may fail."""
+    marks = {"pytest.mark.skip", "pytest.mark.xfail"}
+    tree = ast.parse(file.read_text("utf-8"))
+    return frozenset(
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for mark in node.decorator_list
+        if ast.unparse(mark).partition("(")[0] in marks
+    )
+
+
+@cache
 def headings_of(file: Path) -> frozenset[str]:
     """The anchors of a page's headings."""
     heads = re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
@@ -100,6 +114,7 @@ def test_what_passes_is_shown_by_what_is_there() -> None:
             assert file.is_file(), (number, path)
             assert name.startswith("test_"), (number, name)
             assert name in defined_in(file), (number, path, name)
+            assert name not in left_out(file), (number, path, name)
         for target, anchor in links:
             page = (PAGE.parent / target).resolve()
             assert page.is_file(), (number, target)
@@ -133,3 +148,19 @@ def test_no_script_takes_a_name_from_outside_as_a_key() -> None:
     }
     # Its names are those of a list in the script.
     assert found == {("passkeys.js", "if (response[name]) parts[name] = words(response[name]);")}
+
+
+def test_scripts_compare_strictly() -> None:
+    """With `==` "0" would be 0 and null nothing (ASVS 15.3.5)."""
+    loose = re.compile(r"(?<![=!<>])(?:==|!=)(?!=)")
+    scripts = sorted(STATIC.glob("*.js"))
+    assert len(scripts) > 5
+    found = [
+        (file.name, line.strip())
+        for file in scripts
+        for line in file.read_text("utf-8").splitlines()
+        if loose.search(line)
+    ]
+    assert found == []
+    assert loose.search("a == b")
+    assert not loose.search("a === b || a !== c || a >= d")

@@ -7,7 +7,7 @@ import pty
 import signal
 import subprocess
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
     """The lines, each an object of JSON with its time, its level and what happened."""
     lines = [json.loads(line) for line in text.splitlines()]
     for line in lines:
-        assert datetime.fromisoformat(line["timestamp"]).tzinfo
+        assert datetime.fromisoformat(line["timestamp"]).utcoffset() == timedelta(0)
         assert line["level"] in {"debug", "info", "warning", "error", "critical"}
         assert list(line)[:3] == ["timestamp", "level", "event"]
     return lines

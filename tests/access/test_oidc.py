@@ -3,15 +3,20 @@
 import asyncio
 import json
 import time
+import warnings
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jws, jwt
+from joserfc.errors import SecurityWarning
 from joserfc.jwk import OctKey, RSAKey
 
 from ctiscraper.access.identity_claims import Identity
@@ -19,7 +24,15 @@ from ctiscraper.access.oidc import Provider, is_safe_address
 from ctiscraper.errors import SignOnError, UnavailableError
 from ctiscraper.http import Client, EgressPolicy
 from ctiscraper.identity import Role
-from provider import CLIENT_ID, CLIENT_SECRET, FakeProvider, client_for, elliptic, provider_server
+from provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    FakeProvider,
+    client_for,
+    elliptic,
+    first_key,
+    provider_server,
+)
 
 BACK = "http://127.0.0.1:8000/oidc/callback"
 
@@ -213,8 +226,20 @@ def _by_a_key_of_its_own(claims: dict[str, Any]) -> str:
     return jwt.encode(header, claims, key, ["RS256"])
 
 
+def _by_another_algorithm(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "RS512", "kid": "one"}, claims, first_key(), ["RS512"])
+
+
+def _by_a_key_that_it_says_where_to_find(claims: dict[str, Any]) -> str:
+    key = RSAKey.generate_key(2048, {"kid": "one"})
+    header = {"alg": "RS256", "kid": "one", "jku": f"{claims['iss']}/keys-of-another"}
+    return jwt.encode(header, claims, key, ["RS256"])
+
+
 FORGERIES = {
     "alg none": _unsigned,
+    "the right key by an algorithm that is not listed": _by_another_algorithm,
+    "a key that it says where to find": _by_a_key_that_it_says_where_to_find,
     "another key under the same name": _by_another_key,
     "signed with a secret": _by_our_secret,
     "a key of its own": _by_a_key_of_its_own,
@@ -234,6 +259,36 @@ async def test_what_the_provider_has_not_signed_lets_nobody_in(
 ) -> None:
     fake.token = forgery
     with pytest.raises(SignOnError):
+        await logged_in(provider, fake)
+    assert set(fake.asked) == {"GET /.well-known/openid-configuration", "GET /keys", "POST /token"}
+
+
+@pytest.mark.parametrize(("bits", "is_long"), [(1024, False), (2040, False), (2048, True)])
+async def test_a_key_that_is_too_short_proves_nothing(
+    provider: Provider, fake: FakeProvider, bits: int, *, is_long: bool
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SecurityWarning)
+        fake.key = RSAKey.import_key(
+            rsa.generate_private_key(65_537, bits).private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            ),
+            {"kid": "short"},
+        )
+        if is_long:
+            assert (await logged_in(provider, fake)).subject == "subject-1"
+            return
+        with pytest.raises(SignOnError, match="unknown key"):
+            await logged_in(provider, fake)
+
+
+@pytest.mark.parametrize("modulus", [None, 1, "", "!", "é"])
+async def test_a_key_without_its_modulus_is_none(
+    provider: Provider, fake: FakeProvider, modulus: object
+) -> None:
+    key = first_key().as_dict(private=False) | {"n": modulus}
+    fake.published = [cast("RSAKey", SimpleNamespace(as_dict=lambda **_: key))]
+    with pytest.raises(SignOnError, match="unknown key"):
         await logged_in(provider, fake)
 
 

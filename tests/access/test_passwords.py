@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 from argon2 import PasswordHasher
 
-from ctiscraper.access.passwords import AT_ONCE, MEMORY_KIB, Passwords, check_new
+from ctiscraper.access.passwords import AT_ONCE, MEMORY_KIB, Passwords, check_new, normal
 from ctiscraper.errors import InputError
 
 GOOD = (
@@ -101,6 +101,35 @@ async def test_the_right_password_and_no_other() -> None:
     assert not (await passwords.check(kept, "")).right
     assert not (await passwords.check(None, "nobody has this password")).right
     assert not (await passwords.check("no hash at all", "x")).right
+
+
+async def test_a_password_is_checked_to_its_last_character_and_by_its_case() -> None:
+    passwords = Passwords(time_cost=1, memory_kib=64)
+    longest = "".join(chr(0x4E00 + n) for n in range(1024))
+    for password in ("Seven Lanterns hum at noon ", longest):
+        kept = await passwords.hash(password)
+        assert (await passwords.check(kept, password)).right
+        for other in (
+            password.swapcase() + "x" * (password == longest),
+            password.strip() + "x" * (password == longest),
+            password[:-1],
+            password[:-1] + "y",
+            password + " ",
+            password + "x" * 4_000,
+        ):
+            assert not (await passwords.check(kept, other)).right
+
+
+async def test_as_many_letters_are_taken_however_they_are_typed() -> None:
+    """Three and four characters that are one letter: none is cut off, and none is ignored."""
+    passwords = Passwords(time_cost=1, memory_kib=64)
+    for letter in ("\u1112\u1161\u11ab", "\u03b1\u0313\u0300\u0345"):
+        typed = letter * 1023 + "x"
+        assert len(normal(typed)) == 1024
+        kept = await passwords.hash(typed)
+        assert (await passwords.check(kept, typed)).right
+        assert not (await passwords.check(kept, typed[:2048])).right
+        assert not (await passwords.check(kept, typed[:-1] + "y")).right
 
 
 async def test_letters_are_the_same_however_they_are_composed() -> None:

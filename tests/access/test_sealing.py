@@ -1,12 +1,15 @@
 """The installation's own key, and what is sealed by it."""
 
 import re
+import secrets
 from pathlib import Path
 from threading import Thread
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ctiscraper.access.sealing import (
+    KEY_BYTES,
     KEYS_MOST,
     Sealer,
     SealError,
@@ -29,6 +32,16 @@ def test_what_is_sealed_opens_for_its_purpose_and_by_its_key_alone() -> None:
             sealer.open(purpose, given)
     with pytest.raises(SealError):
         Sealer.of_this_process().open("totp 1", sealed)
+
+
+def test_a_seal_is_aes_256_gcm_with_a_nonce_of_its_own() -> None:
+    """Opened here by the library itself, so that no other cipher or mode would do."""
+    key = secrets.token_bytes(KEY_BYTES)
+    seals = [Sealer(key).seal("totp 1", b"words") for _ in range(200)]
+    assert KEY_BYTES == 32
+    assert len({sealed[:12] for sealed in seals}) == 200
+    for sealed in seals:
+        assert AESGCM(key).decrypt(sealed[:12], sealed[12:], b"totp 1") == b"words"
 
 
 def test_what_is_sealed_as_text_can_stand_in_a_cookie_and_opens_for_its_purpose() -> None:

@@ -394,6 +394,30 @@ def test_with_a_certificate_everything_is_over_tls(
     assert answered(exchange(door.tls_port, b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")).status == 400
 
 
+@pytest.mark.parametrize(
+    ("cipher", "spoken"),
+    [
+        ("ECDHE-ECDSA-AES128-GCM-SHA256", True),
+        ("ECDHE-ECDSA-CHACHA20-POLY1305", True),
+        ("ECDHE-ECDSA-AES128-SHA256", False),
+        ("ECDHE-ECDSA-AES256-SHA", False),
+    ],
+)
+def test_only_recommended_ciphers_are_spoken(
+    certified: tuple[Edge, trustme.CA], cipher: str, spoken: bool
+) -> None:
+    door, authority = certified
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    context.set_ciphers(f"{cipher}:@SECLEVEL=0")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    if spoken:
+        assert over_tls(door.tls_port, context, "/").status == 200
+        return
+    with pytest.raises(ssl.SSLError, match="handshake failure"):
+        over_tls(door.tls_port, context, "/")
+
+
 @pytest.mark.parametrize(("version", "spoken"), [("TLSv1_1", False), ("TLSv1_2", True)])
 def test_old_versions_of_tls_are_not_spoken(
     certified: tuple[Edge, trustme.CA], version: str, spoken: bool

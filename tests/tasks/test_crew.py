@@ -80,6 +80,24 @@ async def test_a_worker_that_does_not_stop_is_ended_by_force(
     assert not psutil.pid_exists(pid)
 
 
+def opened_to_others(folder: Path) -> Path:
+    """A log that everybody may read, in a folder that everybody may look into."""
+    folder.chmod(0o755)
+    file = folder / "worker.log"
+    file.write_text("before\n")
+    file.chmod(0o644)
+    return file
+
+
+async def test_a_log_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Also one that was there before, in a folder that is open to others."""
+    file = opened_to_others(tmp_path)
+    async with crew_of(FAILS_ONCE, tmp_path, once=True) as crew:
+        await crew.finished()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_text().startswith("before\n")
+
+
 async def test_a_long_log_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crew_module, "LOG_LIMIT", 3)
     (tmp_path / "worker.log").write_text("long")

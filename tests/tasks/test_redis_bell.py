@@ -16,6 +16,7 @@ import pytest
 import trustme
 from celery.worker import state
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
@@ -365,3 +366,16 @@ async def test_a_certificate_is_checked_by_every_client(
         async with bell_at(url, redis_ca=file) as bell, Ears(settings, listener.serve):
             assert (await bell.look()).reachable
             await heard_by(listener, bell, Tier.PREMIUM)
+
+
+async def test_a_certificate_that_is_not_trusted_is_told_in_the_log(
+    valkey: EmbeddedValkey,
+) -> None:
+    async with tls_proxy(valkey.port, trustme.CA()) as port:
+        with capture_logs() as lines:
+            async with bell_at(f"rediss://localhost:{port}/0") as bell:
+                bell.ring(Tier.PREMIUM)
+                await until(lambda: is_silent(bell))
+    [line] = [line for line in lines if line["event"] == "bell_not_heard"]
+    assert line["log_level"] == "warning"
+    assert "is not trusted: set CTISCRAPER_REDIS_CA" in line["detail"]

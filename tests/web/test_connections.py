@@ -230,6 +230,27 @@ async def test_a_proxy_that_was_named_may_have_all_of_them() -> None:
             await each.until(b'"well"')
 
 
+HIDDEN = "GET /health/live HTTP/1.1\r\nHost: h\r\n\r\n"
+SMUGGLED = {
+    "both lengths": "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + HIDDEN,
+    "two lengths": f"Content-Length: 0\r\nContent-Length: {len(HIDDEN)}\r\n\r\n{HIDDEN}",
+    "a length that is no number": "Content-Length: +5\r\n\r\nhello",
+    "an unknown coding": "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "two codings": "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "a space before the colon": "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "a control character": "X-A: a\x00b\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+async def test_a_request_with_two_meanings_is_refused_without_a_proxy_too(name: str) -> None:
+    async with served(Pages().app) as port, calling(port) as caller:
+        await caller.say(f"POST /sum HTTP/1.1\r\nHost: h\r\n{SMUGGLED[name]}".encode("latin-1"))
+        said = await caller.rest()
+    assert said.startswith(b"HTTP/1.1 400 "), said
+    assert said.count(b"HTTP/1.1 ") == 1
+
+
 async def test_too_much_work_is_refused_and_health_is_still_told() -> None:
     pages = Pages()
     async with (

@@ -2,25 +2,30 @@
 
 import json
 import re
+from datetime import timedelta
 
 import httpx2
+import pyotp
 import pytest
 from fastapi import FastAPI
 
 from ctiscraper.access.cookies import session_key
 from ctiscraper.access.identity_claims import Identity
+from ctiscraper.access.passwords import Passwords
 from ctiscraper.access.tokens import new_token
+from ctiscraper.admission import Admission
 from ctiscraper.audit_views import AuditQuery
 from ctiscraper.db.audit import Audit
 from ctiscraper.db.identities import Identities
 from ctiscraper.db.principals import Principals
+from ctiscraper.db.second_factors import SecondFactors
 from ctiscraper.db.session import Database
 from ctiscraper.db.tokens import Tokens
 from ctiscraper.db.users import Users
 from ctiscraper.errors import SignOnError
 from ctiscraper.identity import GRANTS, Access, Permission, Role
 from people import person, session_of, token_of
-from web.signing import OTHER, PASSWORD, SAME_SITE, log_in, post, user
+from web.signing import OTHER, PASSWORD, SAME_SITE, hidden, log_in, post, user
 
 
 async def test_somebody_is_let_in_and_chooses_his_password(
@@ -269,6 +274,51 @@ async def test_a_part_alone_is_ended(
     mine = await client.delete(f"/api/v1/users/{admin}/access")
     assert (mine.status_code, "this is you" in mine.json()["detail"].lower()) == (409, True)
     assert (await client.delete("/api/v1/users/999/access")).status_code == 404
+
+
+async def with_app(app: FastAPI, opened: Database, user_id: int) -> pyotp.TOTP:
+    """The app of somebody who logs in with its codes from now on."""
+    sealer = app.state.services.sealer
+    admission = Admission(opened, passwords=Passwords(), sealer=sealer)
+    secret = pyotp.TOTP(await admission.begin_totp(user_id))
+    assert await admission.confirm_totp(user_id, secret.at(opened.clock()))
+    return secret
+
+
+async def test_an_administrator_alone_takes_away_the_app_that_somebody_lost(
+    stranger: httpx2.AsyncClient, client: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
+    john = await user(opened, "john", Role.VIEWER)
+    await with_app(app, opened, john)
+    assert "Code" in (await log_in(stranger, "john")).text
+    path = f"/api/v1/users/{john}/access?part=app"
+    for role in (Role.VIEWER, Role.ANALYST, Role.CURATOR):
+        token = await token_of(opened, await person(opened, role))
+        refused = await stranger.delete(path, headers={"authorization": f"Bearer {token}"})
+        assert refused.status_code == 403, role
+    factors = SecondFactors(opened)
+    assert await factors.totp(john) is not None
+    assert (await client.delete(path)).json()["app"] == 1
+    assert await factors.totp(john) is None
+    assert await factors.recovery_left(john) == 0
+    assert (await log_in(stranger, "john")).status_code == 303
+
+
+async def test_a_forgotten_password_leaves_the_second_factor(
+    stranger: httpx2.AsyncClient, client: httpx2.AsyncClient, opened: Database, app: FastAPI
+) -> None:
+    john = await user(opened, "john", Role.VIEWER)
+    secret = await with_app(app, opened, john)
+    link = (await client.post(f"/api/v1/users/{john}/password")).json()
+    token = str(link).partition("#token=")[2][:22]
+    chosen = await post(stranger, "/password", token=token, password=OTHER, again=OTHER)
+    assert chosen.status_code == 200
+    assert "ctiscraper" not in stranger.cookies
+    asked = await log_in(stranger, "john", OTHER)
+    assert (asked.status_code, "ctiscraper" in stranger.cookies) == (200, False)
+    fields = hidden(asked.text, "/login/code")
+    following = secret.at(opened.clock() + timedelta(seconds=30))
+    assert (await post(stranger, "/login/code", **fields, code=following)).status_code == 303
 
 
 async def test_whoever_was_shut_out_can_be_kept_out_on_the_page(

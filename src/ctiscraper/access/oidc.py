@@ -8,7 +8,7 @@ import asyncio
 import re
 import secrets
 import time
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -38,6 +38,8 @@ _AWAY_SECONDS = 10.0
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _AGAIN = "begin the login again"
 _KEY_TYPES = {"RSA", "EC"}
+# Shorter moduli are within reach of whoever wants to sign as the provider (NIST SP 800-131A).
+_RSA_BITS = 2_048
 _ERROR = re.compile(r"[a-z_]{1,60}")
 
 Document = TypeVar("Document")
@@ -293,10 +295,22 @@ def _usable(document: dict[str, object]) -> list[Key]:
     """Return a published key if it can be one that signs; others are for other uses."""
     if document.get("kty") not in _KEY_TYPES or document.get("use", "sig") != "sig":
         return []
+    if document["kty"] == "RSA" and _modulus_bits(document.get("n")) < _RSA_BITS:
+        return []
     try:
         return [JWKRegistry.import_key(document)]  # type: ignore[arg-type]  # checked by it
     except (JoseError, ValueError, TypeError):
         return []
+
+
+def _modulus_bits(modulus: object) -> int:
+    """Return how long the modulus of a key is, 0 for what is none (RFC 7518, 6.3.1.1)."""
+    if not isinstance(modulus, str):
+        return 0
+    try:
+        return int.from_bytes(urlsafe_b64decode(modulus + "=" * (-len(modulus) % 4))).bit_length()
+    except ValueError:
+        return 0
 
 
 def forged(error: Exception) -> SignOnError:

@@ -19,6 +19,8 @@ MEMORY_KIB = 19 * 1024
 # However many log in, this many hashes stand in memory at once.
 AT_ONCE = 2
 
+# One letter is typed as four characters at most before it is composed (Unicode UAX 15).
+_TYPED_MOST = 4 * MOST
 _FEWEST_DISTINCT = 5
 _LONGEST_PERIOD = 4
 _LEFT_LEAST = 4
@@ -155,8 +157,11 @@ class Passwords:
 
     async def check(self, kept: str | None, password: str) -> Checked:
         """Return whether a password is the one that was kept; without one the work is the same."""
+        if len(password) > _TYPED_MOST:
+            # None that was taken is so long; what is cut could be another that was.
+            kept, password = None, password[:MOST]
         async with self._room:
-            return await asyncio.to_thread(self._check, kept, normal(password[: 2 * MOST]))
+            return await asyncio.to_thread(self._check, kept, normal(password))
 
     def _check(self, kept: str | None, password: str) -> Checked:
         try:

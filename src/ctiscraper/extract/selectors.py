@@ -12,7 +12,8 @@ from ctiscraper.extract.dom import Element, find_all
 def _compile(selector: str) -> CSSSelector | None:
     try:
         return CSSSelector(selector, translator="html")
-    except SelectorError:
+    except (SelectorError, ValueError):
+        # The latter for a control character, which no XPath may have.
         return None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ class Crew:
     async def _run_one(self) -> int:
         """Return the code with which a new worker ended."""
         with contextlib.ExitStack() as stack:
-            sink = stack.enter_context(self.log_file.open("ab")) if self.log_file else None
+            sink = stack.enter_context(_for_us_alone(self.log_file)) if self.log_file else None
             process = await self._start(sink)
         self._processes.add(process)
         # When this is cancelled the process stays in the set, to be ended with the others.
@@ -130,6 +131,15 @@ class Crew:
         assert process.stdin is not None, "asked for a pipe"
         process.stdin.write(self.order)
         return process
+
+
+def _for_us_alone(log_file: Path) -> BinaryIO:
+    """Return a log to add to, which no other user of this machine can read."""
+    descriptor = os.open(log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with contextlib.suppress(PermissionError):
+        # One that somebody else has made is his to close.
+        os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

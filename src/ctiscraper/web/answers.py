@@ -29,10 +29,14 @@ class JsonAnswer(Response):
         return content if isinstance(content, bytes) else _encoder.encode(content)
 
 
-def tagged(request: Request, body: bytes) -> Response:
-    """Return a JSON body with its entity tag, or 304 when the caller holds it (RFC 9110 13.1.2)."""
+def tagged(request: Request, body: bytes, *, about_people: bool = False) -> Response:
+    """Return a JSON body with its entity tag, or 304 when the caller holds it (RFC 9110 13.1.2).
+
+    What is `about_people` no browser keeps.
+    """
     tag = f'"{xxhash.xxh3_64_hexdigest(body)}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    kept = "no-store" if about_people else "private, no-cache"
+    headers = {"etag": tag, "cache-control": kept}
     if matches(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
     return JsonAnswer(body, headers=headers)

@@ -17,6 +17,7 @@ from ctiscraper.web.security import HEADERS
 
 _HEALTH = "/health"
 _BUSY = {**HEADERS, "cache-control": "no-store", "connection": "close", "retry-after": "5"}
+_HEAD_MOST = 16 * 1024
 _LATE = b"The request took too long to arrive."
 
 
@@ -166,6 +167,23 @@ class Busy:
         await self.app(scope, receive, send)
 
 
+class _OneLength(h11.Connection):
+    """What is read of a connection, without requests that say twice where they end.
+
+    Who stands before us may have believed the other of the two, and taken the rest for the next
+    request (RFC 9112, 6.3).
+    """
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        """Return what came. Raises RemoteProtocolError."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                raise h11.RemoteProtocolError("a request with a length and a transfer coding")
+        return event
+
+
 class Connection(H11Protocol):
     """One guest's connection, which ends when he takes too long to ask, to send or to read.
 
@@ -177,6 +195,7 @@ class Connection(H11Protocol):
         self, config: Config, server_state: ServerState, guest: Guest, crowd: Crowd
     ) -> None:
         super().__init__(config, server_state, {}, asyncio.get_running_loop())
+        self.conn = _OneLength(h11.SERVER, config.h11_max_incomplete_event_size or _HEAD_MOST)
         self._guest, self._crowd, self._limits = guest, crowd, crowd.limits
         self._awaits: type | None = None
         self._since = 0.0

@@ -27,7 +27,7 @@ async def list_audit(
 ) -> Response:
     """Entries are never changed or removed; each holds the hash of the one before it."""
     page = await audit.page(parameters.query(), cursor=parameters.cursor, limit=parameters.limit)
-    return tagged(request, encoded(page))
+    return tagged(request, encoded(page), about_people=True)
 
 
 @router.get(

@@ -35,9 +35,8 @@ async def list_tokens(
     request: Request, tokens: TokensDep, parameters: Annotated[TokenListParameters, Query()]
 ) -> Response:
     """Those that live first, then the newest; at most 1,000."""
-    return tagged(
-        request, encoded(await tokens_for(request, tokens, everybody=parameters.everybody))
-    )
+    found = await tokens_for(request, tokens, everybody=parameters.everybody)
+    return tagged(request, encoded(found), about_people=True)
 
 
 @router.post(

@@ -80,7 +80,7 @@ class PasswordLink(BaseModel):
 @router.get("", response_model=tuple[User, ...], summary="Everybody")
 async def list_users(request: Request, accounts: AccountsDep, _: Nothing) -> Response:
     """By login; `sessions` are those that go on."""
-    return tagged(request, encoded(await accounts.users.all()))
+    return tagged(request, encoded(await accounts.users.all()), about_people=True)
 
 
 @router.post(
@@ -99,7 +99,7 @@ async def get_user(
     request: Request, accounts: AccountsDep, user_id: UserId, _: Nothing
 ) -> Response:
     """Whether he may log in still, or not."""
-    return tagged(request, encoded(await accounts.users.get(user_id)))
+    return tagged(request, encoded(await accounts.users.get(user_id)), about_people=True)
 
 
 @router.patch("/{user_id}", response_model=User, dependencies=[Sudo], summary="Change a user")

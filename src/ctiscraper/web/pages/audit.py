@@ -39,6 +39,7 @@ async def audit_log(
             "changes": changes_in_words,
         },
         scope=request.scope,
+        headers={"cache-control": "no-store"},
     )
 
 

@@ -107,6 +107,5 @@ async def _page(  # noqa: PLR0913 - what a form was sent with is shown again
         },
         scope=request.scope,
         status=422 if problems else 200,
-        # A page that shows a secret is kept by nobody.
-        headers={"cache-control": "no-store"} if secret else None,
+        headers={"cache-control": "no-store"},
     )
