@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from ctiscraper.asking import understand
-from ctiscraper.db.meaning import Mode, fuse
+from ctiscraper.db.meaning import Mode
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
@@ -179,9 +179,3 @@ async def test_pgvector_that_comes_later_takes_what_is_there(database: str) -> N
             "SELECT to_regclass('ctiscraper_vectors.passage_near_' || id) IS NOT NULL"
             " FROM embedding_model"
         ).fetchone() == (True,)
-
-
-def test_ranks_are_fused_by_their_place() -> None:
-    assert [number for number, _ in fuse([[1, 2, 3], [3, 4]])] == [3, 1, 4, 2]
-    assert fuse([[1], [1]]) == [(1, 1.0)]
-    assert fuse([[], []]) == []

@@ -1,11 +1,13 @@
 """Searching by meaning: what is asked becomes a vector, and what lies near it is found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ctiscraper.db.article_filters import articles_by_ids, bounded
-from ctiscraper.db.meaning import MeaningSearch, Mode, fuse
+from ctiscraper.db.fusing import fuse
+from ctiscraper.db.meaning import MeaningSearch, Mode
 from ctiscraper.db.nearest import Asked, Nearest
 from ctiscraper.db.retrieving import RetrievedPassage, as_question, retrieve
 from ctiscraper.db.session import Database
@@ -19,6 +21,9 @@ from ctiscraper.views import ArticlePage, ArticleQuery
 
 # Articles that have less to do with one than this are not shown beside it.
 _ALIKE = 0.5
+# What it is worth that all words of a question stand in a passage: a cosine of so much. Fitted as
+# the least that is asked for of the model that comes along.
+_ALL_WORDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,18 @@ class Meaning:
                 conn, replace(query, q=as_question(question)), asked, self.nearest, limit=limit
             )
 
+    def bears_out(self, found: Sequence[RetrievedPassage]) -> bool:
+        """Whether any passage is near enough to a question to answer it.
+
+        Where nothing is known of the model, or there is none, each that was found is.
+        """
+        least = self.embedding.embedder.support if self.embedding is not None else None
+        if least is None:
+            return bool(found)
+        known = [support for one in found if (support := support_of(one)) is not None]
+        # Passages without vectors are those of articles that have none yet.
+        return len(known) < len(found) or any(one >= least for one in known)
+
     async def _asked(self, words: str) -> Asked:
         if self.embedding is None:
             raise UnavailableError(
@@ -107,3 +124,10 @@ class Meaning:
         embedder = self.embedding.embedder
         (vector,) = await embedder.embed([words])
         return Asked(model=model, vector=vector, floor=embedder.floor)
+
+
+def support_of(passage: RetrievedPassage, all_words: float = _ALL_WORDS) -> float | None:
+    """Return how well a passage bears out an answer, None where it has no vector."""
+    if passage.closeness is None:
+        return None
+    return passage.closeness + all_words * passage.share
