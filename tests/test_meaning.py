@@ -1,5 +1,7 @@
 """Searching by meaning, with pgvector's index and without: the same is found."""
 
+from typing import cast
+
 import psycopg
 import pytest
 
@@ -7,12 +9,13 @@ from ctiscraper.asking import understand
 from ctiscraper.db.meaning import Mode
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
+from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.db.session import Database
 from ctiscraper.db.vector_index import prepare_vectors
 from ctiscraper.embedding import Embedding
 from ctiscraper.errors import CursorError, QueryError, SearchSyntaxError, UnavailableError
 from ctiscraper.meaning import Meaning
-from ctiscraper.views import ArticlePage, ArticleQuery
+from ctiscraper.views import ArticlePage, ArticleQuery, ArticleSummary
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -179,3 +182,41 @@ async def test_pgvector_that_comes_later_takes_what_is_there(database: str) -> N
             "SELECT to_regclass('ctiscraper_vectors.passage_near_' || id) IS NOT NULL"
             " FROM embedding_model"
         ).fetchone() == (True,)
+
+
+@pytest.mark.parametrize("mode", [Mode.MEANING, Mode.BOTH])
+async def test_a_search_before_there_are_vectors_says_so(filled: str, mode: Mode) -> None:
+    page = await found(filled, "thieves cookies", mode, embed=False)
+    assert bool(page.articles) is (mode is Mode.BOTH)
+    [note] = page.notes
+    assert "no article has vectors yet" in note.message
+    assert "ctiscraper embed" in note.message
+    after = await found(filled, "thieves cookies", mode)
+    assert (bool(after.articles), after.notes) == (True, ())
+    assert (await found(filled, "zebra", mode)).notes == (), "nothing is like this, which is true"
+
+
+def passage_of(closeness: float | None, share: float) -> RetrievedPassage:
+    summary = cast("ArticleSummary", None)
+    return RetrievedPassage(
+        article=summary, start=0, end=1, text="x", closeness=closeness, share=share, tlp=None
+    )
+
+
+class Strict(WordedEmbedder):
+    """One that says what bears an answer out."""
+
+    support = 0.5
+
+
+async def test_an_answer_is_borne_out_by_what_is_near_or_has_the_words(database: str) -> None:
+    async with Database(database, size=1) as opened:
+        strict = Meaning(opened, Embedding(Passages(opened), Strict()), Nearest())
+        loose = Meaning(opened, Embedding(Passages(opened), WordedEmbedder()), Nearest())
+        near, worded = passage_of(0.51, 0.0), passage_of(0.3, 0.6)
+        poor, unknown = passage_of(0.4, 0.1), passage_of(None, 0.1)
+        assert [strict.bears_out([one]) for one in (near, worded, poor)] == [True, True, False]
+        assert strict.bears_out([poor, unknown]), "nothing is known of the one without a vector"
+        assert not strict.bears_out([])
+        assert loose.bears_out([poor])
+        assert not loose.bears_out([])

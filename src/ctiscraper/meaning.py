@@ -17,7 +17,13 @@ from ctiscraper.embedding import Embedding
 from ctiscraper.entity_views import SimilarArticle
 from ctiscraper.errors import QueryError, UnavailableError
 from ctiscraper.query.meant import meant
-from ctiscraper.views import ArticlePage, ArticleQuery
+from ctiscraper.query.tree import Question
+from ctiscraper.views import ArticlePage, ArticleQuery, SearchNote
+
+_NO_VECTORS = (
+    "no article has vectors yet, so that none is found by meaning: they are made by a running"
+    " installation little by little, and by 'ctiscraper embed' at once"
+)
 
 # Articles that have less to do with one than this are not shown beside it.
 _ALIKE = 0.5
@@ -51,7 +57,17 @@ class Meaning:
             raise QueryError("a search by meaning needs words: fields alone have no meaning")
         asked = await self._asked(words)
         search = MeaningSearch(self.database, self.nearest)
-        return await search.page(query, asked, mode, cursor=cursor, limit=limit)
+        page = await search.page(query, asked, mode, cursor=cursor, limit=limit)
+        if cursor is not None or (page.articles and mode is Mode.MEANING):
+            return page
+        return replace(page, notes=(*page.notes, *await self._without_vectors(asked, query.q)))
+
+    async def _without_vectors(self, asked: Asked, question: Question) -> tuple[SearchNote, ...]:
+        """Return what is to be said where nothing can be near in meaning, whatever is asked."""
+        assert self.embedding is not None, "there is a model: it made what is asked for"
+        if await self.embedding.passages.has_any(asked.model):
+            return ()
+        return (SearchNote(message=_NO_VECTORS, position=0, length=len(question.text)),)
 
     async def similar(
         self, article_id: int, *, limit: int = MOST_SIMILAR
@@ -118,7 +134,8 @@ class Meaning:
     async def _asked(self, words: str) -> Asked:
         if self.embedding is None:
             raise UnavailableError(
-                "there is no search by meaning here: CTISCRAPER_EMBEDDING is none"
+                "there is no search by meaning here: CTISCRAPER_EMBEDDING is none;"
+                " set it to builtin, or search by words"
             )
         model = await self.embedding.model()
         embedder = self.embedding.embedder
