@@ -79,6 +79,16 @@ class Asking:
     passages: tuple[RetrievedPassage, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What the program does with a question: the articles of a page, and those of passages."""
+
+    labelled: LabelledQuestion
+    page: list[str]
+    passages: list[str]
+    refused: bool
+
+
 def documents() -> dict[str, tuple[str, str]]:
     """All articles by their names: title and text."""
     found = {}
@@ -132,13 +142,17 @@ class Bench:
             passages=await self.meaning.passages(labelled.question, ArticleQuery(), limit=8),
         )
 
-    async def answered(self, labelled: LabelledQuestion) -> tuple[list[str], bool]:
-        """What the program does: the articles of a page, and whether a question is refused."""
+    async def answered(self, labelled: LabelledQuestion) -> Answered:
+        """What the program does with a question."""
         query = ArticleQuery(q=understand(labelled.question))
         page = await self.meaning.page(query, Mode.BOTH, limit=FIRST)
         answer = await Questions(meaning=self.meaning).ask(labelled.question)
-        refused = answer.state is AnswerState.REFUSED
-        return [self.names[one.id] for one in page.articles], refused
+        return Answered(
+            labelled=labelled,
+            page=[self.names[one.id] for one in page.articles],
+            passages=list(dict.fromkeys(self.names[one.article.id] for one in answer.passages)),
+            refused=answer.state is AnswerState.REFUSED,
+        )
 
 
 def fused(one: Asking, fusion: Fusion, floor: float) -> list[str]:
@@ -163,7 +177,7 @@ def judged(
 
 def told(what: str, standing: Standing) -> None:
     print(
-        f"{what:34} recall@5 {standing.recall:.3f}   MRR {standing.reciprocal:.3f}   "
+        f"{what:40} recall@5 {standing.recall:.3f}   MRR {standing.reciprocal:.3f}   "
         f"right refusals {standing.refused:.3f}   not refused {standing.kept:.3f}"
     )
 
@@ -242,19 +256,32 @@ async def measure(*, fitting: bool, verbose: bool) -> bool:
                 return await _measured(bench, fitting=fitting, verbose=verbose)
 
 
+def _show(one: Answered) -> None:
+    """Print a question with the places of its first answers, marked where they are not right."""
+    places = [
+        next((at for at, name in enumerate(listed, 1) if name in one.labelled.answers), 0)
+        for listed in (one.page, one.passages)
+    ]
+    wrong = one.refused or places != [1, 1] if one.labelled.is_answered else not one.refused
+    said = "refused" if one.refused else ""
+    print(f"  {'!' if wrong else ' '} {places[0]:2} {places[1]:2} {said:8}{one.labelled.question}")
+
+
 async def _measured(bench: Bench, *, fitting: bool, verbose: bool) -> bool:
     questions = bundled_questions()
     print(f"{len(questions)} questions, {sum(one.is_answered for one in questions)} with an answer")
     standings = []
     for what, half in zip(("half fitted to", "other half"), halves(questions), strict=True):
-        done = [(one, *await bench.answered(one)) for one in half]
-        standings.append(standing_of(done))
-        told(f"the program, {what}", standings[-1])
+        done = [await bench.answered(one) for one in half]
+        standings.append(standing_of([(one.labelled, one.page, one.refused) for one in done]))
+        told(f"a page by both, {what}", standings[-1])
+        told(
+            f"passages to answer by, {what}",
+            standing_of([(one.labelled, one.passages, one.refused) for one in done]),
+        )
         if verbose:
-            for one, listed, refused in done:
-                first = next((at for at, x in enumerate(listed, 1) if x in one.answers), 0)
-                wrong = refused == one.is_answered or (one.is_answered and first != 1)
-                print("  !" if wrong else "   ", first, "refused" if refused else "", one.question)
+            for one in done:
+                _show(one)
     if fitting:
         askings = [await bench.asked(one) for one in questions]
         _fit(askings[::2], askings[1::2])

@@ -60,11 +60,14 @@ async def test_an_index_is_told_when_it_is_made_and_when_it_is_behind(prepared: 
     async with Database(prepared, size=2) as opened:
         embedding = Embedding(Passages(opened), WordedEmbedder())
         model = await embedding.model()
+        assert not await embedding.passages.lacks_index(model), "there is nothing to index yet"
         await embedding.embed_some()
         assert await state(opened, model) is IndexState.UNMADE
+        assert await embedding.passages.lacks_index(model)
         while await embedding.passages.tidy(model):
             pass
         assert await state(opened, model) is IndexState.MADE
+        assert not await embedding.passages.lacks_index(model)
         shelf = Shelf(prepared, count=10, sources={"acme": 1})
         shelf.run(f"TRUNCATE {SCHEMA}.passage_near")
         assert await state(opened, model) is IndexState.BEHIND
@@ -97,6 +100,7 @@ async def test_what_was_not_prepared_is_told(prepared: str) -> None:
     async with Database(prepared, size=2) as opened:
         model = await Embedding(Passages(opened), WordedEmbedder()).model()
         assert await state(opened, model) is IndexState.UNPREPARED
+        assert not await Passages(opened).lacks_index(model), "only who migrates can prepare it"
 
 
 async def test_vectors_that_no_index_takes_are_told(database: str) -> None:

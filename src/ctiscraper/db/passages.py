@@ -155,6 +155,13 @@ class Passages:
             row = await cursor.fetchone()
         return row == (True,)
 
+    async def lacks_index(self, model: VectorModel) -> bool:
+        """Whether the index of pgvector lacks anything that whoever asks could make."""
+        if not await self.has_any(model):
+            return False
+        async with self._database.connection() as conn:
+            return await index_state(conn, model) in {IndexState.UNMADE, IndexState.BEHIND}
+
     async def is_waited_for(self, model: VectorModel | None) -> bool:
         """Whether any text has no passages by a model; None is one that has made none yet."""
         async with self._database.connection() as conn:
