@@ -17,7 +17,6 @@ from ctiscraper.embedding import Embedding
 from ctiscraper.entity_views import SimilarArticle
 from ctiscraper.errors import QueryError, UnavailableError
 from ctiscraper.query.meant import meant
-from ctiscraper.query.tree import Question
 from ctiscraper.views import ArticlePage, ArticleQuery, SearchNote
 
 _NO_VECTORS = (
@@ -50,8 +49,9 @@ class Meaning:
     ) -> ArticlePage:
         """Return the articles that mean what is asked, narrowed by the fields of the search.
 
-        Raises UnavailableError without a model of vectors, QueryError where no word is left to
-        mean anything, else as `MeaningSearch.page`, and ModelError.
+        Where no article has vectors yet a note says so. Raises UnavailableError without a model,
+        QueryError where no word is left to mean anything, else as `MeaningSearch.page`, and
+        ModelError.
         """
         if query.q is None or not (words := meant(query.q)[0]):
             raise QueryError("a search by meaning needs words: fields alone have no meaning")
@@ -60,14 +60,11 @@ class Meaning:
         page = await search.page(query, asked, mode, cursor=cursor, limit=limit)
         if cursor is not None or (page.articles and mode is Mode.MEANING):
             return page
-        return replace(page, notes=(*page.notes, *await self._without_vectors(asked, query.q)))
-
-    async def _without_vectors(self, asked: Asked, question: Question) -> tuple[SearchNote, ...]:
-        """Return what is to be said where nothing can be near in meaning, whatever is asked."""
-        assert self.embedding is not None, "there is a model: it made what is asked for"
-        if await self.embedding.passages.has_any(asked.model):
-            return ()
-        return (SearchNote(message=_NO_VECTORS, position=0, length=len(question.text)),)
+        if self.embedding is None or await self.embedding.passages.has_any(asked.model):
+            return page
+        note = SearchNote(message=_NO_VECTORS, position=0, length=len(query.q.text))
+        found = page.found if page.articles else None
+        return replace(page, found=found, notes=(*page.notes, note))
 
     async def similar(
         self, article_id: int, *, limit: int = MOST_SIMILAR

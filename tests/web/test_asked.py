@@ -134,6 +134,7 @@ async def test_a_search_by_meaning_that_is_off_leads_to_one_by_words(
     page = await client.get(f"/?q=plum&order={order}")
     assert page.status_code == 200
     assert "CTISCRAPER_EMBEDDING is none; set it to builtin, or search by words." in page.text
+    assert "<h2>Not searched by meaning</h2>" in page.text
     assert 'href="/?q=plum">by words</a>' in page.text
     answer = await client.get("/api/v1/articles?q=plum&mode=meaning")
     assert answer.status_code == 503
@@ -151,7 +152,7 @@ async def test_a_search_by_meaning_before_there_are_vectors_says_so(
     assert "No article has vectors yet" in page.text
     assert "Nothing that can be found by meaning is near" not in page.text
     answer = (await client.get("/api/v1/articles?q=loader&mode=meaning")).json()
-    assert answer["articles"] == []
+    assert (answer["articles"], answer["found"]) == ([], None)
     assert "no article has vectors yet" in answer["notes"][0]["message"]
     await embedding.embed_all()
     assert "No article has vectors yet" not in (await client.get("/?q=loader&order=meaning")).text
