@@ -7,7 +7,7 @@ import pytest
 
 from ctiscraper.asking import understand
 from ctiscraper.db.meaning import Mode
-from ctiscraper.db.nearest import Nearest
+from ctiscraper.db.nearest import Asked, Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.db.session import Database
@@ -220,3 +220,23 @@ async def test_an_answer_is_borne_out_by_what_is_near_or_has_the_words(database:
         assert not strict.bears_out([])
         assert loose.bears_out([poor])
         assert not loose.bears_out([])
+
+
+async def test_in_the_place_of_what_is_no_more_stands_the_next(database: str) -> None:
+    shelf = Shelf(database)
+    for title, text in TEXTS.items():
+        shelf.article(title, text=text)
+    async with Database(database, size=2) as opened:
+        embedder = WordedEmbedder()
+        embedding = Embedding(Passages(opened), embedder)
+        await embedding.embed_all()
+        nearest = Nearest(by_index=False)
+        vector = embedder.vector("thieves steal session cookies")
+        asked = Asked(model=await embedding.model(), vector=vector, floor=0.05)
+        async with opened.transaction() as conn:
+            [first] = await nearest.passages(conn, asked, limit=1)
+        shelf.run("DELETE FROM article WHERE id = %s", (first.article,))
+        async with opened.transaction() as conn:
+            [second] = await nearest.passages(conn, asked, limit=1)
+        assert second.article != first.article
+        assert second.closeness < first.closeness

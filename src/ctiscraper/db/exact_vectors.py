@@ -40,7 +40,7 @@ class _Rows:
         self.vectors = vectors
         self.passages: Numbers = np.zeros(_FIRST_ROWS, np.int64)
         self.articles: Numbers = np.zeros(_FIRST_ROWS, np.int64)
-        self.gone: set[int] = set()
+        self.gone: Numbers = np.zeros(0, np.int64)
 
     @property
     def last(self) -> int:
@@ -64,9 +64,11 @@ class _Rows:
         close, off = self.vectors.products(vector)
         # Those who add write behind these, or into other arrays.
         passages, articles = self.passages[: len(close)], self.articles[: len(close)]
-        if among is not None:
-            here = np.flatnonzero(np.isin(articles, among))
-            close, passages = close[here], passages[here]
+        here = np.ones(len(close), np.bool_) if among is None else np.isin(articles, among)
+        # Their numbers are in order.
+        gone = np.searchsorted(passages, self.gone)
+        here[gone[gone < len(here)]] = False
+        close, passages = close[here], passages[here]
         if limit >= len(close):
             return [int(one) for one in passages]
         least = np.partition(close, -limit)[-limit] - 2 * off
@@ -101,15 +103,18 @@ class ExactVectors:
         """
         rows = await self._renewed(conn, model)
         narrowed = None if among is None else np.array(among, np.int64)
-        promising = await asyncio.to_thread(rows.promising, vector, limit, narrowed)
-        found = await _compared(conn, promising, vector)
-        if len(found) < len(promising):
-            self._forget(rows, set(promising) - {one[0] for one in found})
-        return found[:limit]
+        while True:
+            promising = await asyncio.to_thread(rows.promising, vector, limit, narrowed)
+            found = await _compared(conn, promising, vector)
+            gone = set(promising) - {one[0] for one in found}
+            if not gone:
+                return found[:limit]
+            # In the places of those that are no more stand others.
+            self._forget(rows, gone)
 
     def _forget(self, rows: _Rows, gone: set[int]) -> None:
-        """Note passages that are no more."""
-        rows.gone |= gone
+        """Note passages that are no more: numbers are never given again."""
+        rows.gone = np.union1d(rows.gone, np.array(sorted(gone), np.int64))
         if len(rows.gone) > _MOST_GONE * rows.vectors.count and self._rows is rows:
             self._rows = None
 
@@ -148,7 +153,6 @@ async def _compared(conn: Conn, passages: list[int], vector: Floats) -> Found:
     found = await cursor.fetchall()
     if not found:
         return []
-    conn.carried(sum(len(row[2]) for row in found))
     close = _unpacked([row[2] for row in found]) @ vector
     pairs = zip(found, close.tolist(), strict=True)
     return sorted(
