@@ -1,18 +1,21 @@
 """Searching by meaning, with pgvector's index and without: the same is found."""
 
+from typing import cast
+
 import psycopg
 import pytest
 
 from ctiscraper.asking import understand
-from ctiscraper.db.meaning import Mode, fuse
-from ctiscraper.db.nearest import Nearest
+from ctiscraper.db.meaning import Mode
+from ctiscraper.db.nearest import Asked, Nearest
 from ctiscraper.db.passages import Passages
+from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.db.session import Database
 from ctiscraper.db.vector_index import prepare_vectors
 from ctiscraper.embedding import Embedding
 from ctiscraper.errors import CursorError, QueryError, SearchSyntaxError, UnavailableError
 from ctiscraper.meaning import Meaning
-from ctiscraper.views import ArticlePage, ArticleQuery
+from ctiscraper.views import ArticlePage, ArticleQuery, ArticleSummary
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -181,7 +184,59 @@ async def test_pgvector_that_comes_later_takes_what_is_there(database: str) -> N
         ).fetchone() == (True,)
 
 
-def test_ranks_are_fused_by_their_place() -> None:
-    assert [number for number, _ in fuse([[1, 2, 3], [3, 4]])] == [3, 1, 4, 2]
-    assert fuse([[1], [1]]) == [(1, 1.0)]
-    assert fuse([[], []]) == []
+@pytest.mark.parametrize("mode", [Mode.MEANING, Mode.BOTH])
+async def test_a_search_before_there_are_vectors_says_so(filled: str, mode: Mode) -> None:
+    page = await found(filled, "thieves cookies", mode, embed=False)
+    assert bool(page.articles) is (mode is Mode.BOTH)
+    [note] = page.notes
+    assert "no article has vectors yet" in note.message
+    assert "ctiscraper embed" in note.message
+    after = await found(filled, "thieves cookies", mode)
+    assert (bool(after.articles), after.notes) == (True, ())
+    assert (await found(filled, "zebra", mode)).notes == (), "nothing is like this, which is true"
+
+
+def passage_of(closeness: float | None, share: float) -> RetrievedPassage:
+    summary = cast("ArticleSummary", None)
+    return RetrievedPassage(
+        article=summary, start=0, end=1, text="x", closeness=closeness, share=share, tlp=None
+    )
+
+
+class Strict(WordedEmbedder):
+    """One that says what bears an answer out."""
+
+    support = 0.5
+
+
+async def test_an_answer_is_borne_out_by_what_is_near_or_has_the_words(database: str) -> None:
+    async with Database(database, size=1) as opened:
+        strict = Meaning(opened, Embedding(Passages(opened), Strict()), Nearest())
+        loose = Meaning(opened, Embedding(Passages(opened), WordedEmbedder()), Nearest())
+        near, worded = passage_of(0.51, 0.0), passage_of(0.3, 0.6)
+        poor, unknown = passage_of(0.4, 0.1), passage_of(None, 0.1)
+        assert [strict.bears_out([one]) for one in (near, worded, poor)] == [True, True, False]
+        assert strict.bears_out([poor, unknown]), "nothing is known of the one without a vector"
+        assert not strict.bears_out([])
+        assert loose.bears_out([poor])
+        assert not loose.bears_out([])
+
+
+async def test_in_the_place_of_what_is_no_more_stands_the_next(database: str) -> None:
+    shelf = Shelf(database)
+    for title, text in TEXTS.items():
+        shelf.article(title, text=text)
+    async with Database(database, size=2) as opened:
+        embedder = WordedEmbedder()
+        embedding = Embedding(Passages(opened), embedder)
+        await embedding.embed_all()
+        nearest = Nearest(by_index=False)
+        vector = embedder.vector("thieves steal session cookies")
+        asked = Asked(model=await embedding.model(), vector=vector, floor=0.05)
+        async with opened.transaction() as conn:
+            [first] = await nearest.passages(conn, asked, limit=1)
+        shelf.run("DELETE FROM article WHERE id = %s", (first.article,))
+        async with opened.transaction() as conn:
+            [second] = await nearest.passages(conn, asked, limit=1)
+        assert second.article != first.article
+        assert second.closeness < first.closeness

@@ -3,13 +3,15 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
-from ctiscraper.embedding import Embedding
+from ctiscraper.demo.library import load_articles
+from ctiscraper.embedding import BuiltinEmbedder, Embedding
 from ctiscraper.errors import InputError, ModelError, ModelFault
 from ctiscraper.meaning import Meaning
 from ctiscraper.models.server import Completion, Ending, Prompt
@@ -207,3 +209,36 @@ def test_what_is_no_question_is_refused() -> None:
         with pytest.raises(InputError):
             as_asked(question)
     assert plain("a\u202eb\x00c") == "abc"
+
+
+async def test_the_model_that_comes_along_refuses_what_nothing_answers(
+    database: str, tmp_path: Path
+) -> None:
+    shelf = Shelf(database)
+    for title in ("A DNS tunnel in the museum", "The driver that was allowed"):
+        [article] = [one for one in load_articles() if one.title.startswith(title)]
+        text = " ".join(re.sub(r"<[^>]+>", " ", article.html).split())
+        shelf.article(article.title, text=text)
+    async with Database(database, size=2) as opened:
+        embedding = Embedding(Passages(opened), BuiltinEmbedder(tmp_path))
+        await embedding.embed_all()
+        questions = Questions(meaning=Meaning(opened, embedding, Nearest()))
+        known = await questions.ask("How did the climate control of a museum use DNS?")
+        assert known.state is AnswerState.PASSAGES
+        assert known.passages[0].article.title.startswith("A DNS tunnel")
+        assert known.passages[0].closeness is not None
+        assert 0 < known.passages[0].share <= 1
+        # A word of it stands in an article, which is about something else.
+        unknown = await questions.ask("Which museum in Oslo shows the works of Munch?")
+        assert unknown.state is AnswerState.REFUSED
+        assert (await questions.ask("a recipe for lasagne")).state is AnswerState.REFUSED
+
+
+async def test_articles_without_vectors_are_not_refused_for_that(
+    database: str, tmp_path: Path
+) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    async with Database(database, size=2) as opened:
+        embedding = Embedding(Passages(opened), BuiltinEmbedder(tmp_path))
+        questions = Questions(meaning=Meaning(opened, embedding, Nearest()))
+        assert (await questions.ask(QUESTION)).state is AnswerState.PASSAGES

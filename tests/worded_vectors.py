@@ -15,6 +15,7 @@ class WordedEmbedder:
     """Texts that share words are near; each text it was given is kept."""
 
     floor = 0.05
+    support: float | None = None
 
     def __init__(self, name: str = "worded", version: str = "1") -> None:
         self.name, self.version = name, version

@@ -1,11 +1,13 @@
 """Searching by meaning: what is asked becomes a vector, and what lies near it is found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ctiscraper.db.article_filters import articles_by_ids, bounded
-from ctiscraper.db.meaning import MeaningSearch, Mode, fuse
+from ctiscraper.db.fusing import fuse
+from ctiscraper.db.meaning import MeaningSearch, Mode
 from ctiscraper.db.nearest import Asked, Nearest
 from ctiscraper.db.retrieving import RetrievedPassage, as_question, retrieve
 from ctiscraper.db.session import Database
@@ -15,10 +17,18 @@ from ctiscraper.embedding import Embedding
 from ctiscraper.entity_views import SimilarArticle
 from ctiscraper.errors import QueryError, UnavailableError
 from ctiscraper.query.meant import meant
-from ctiscraper.views import ArticlePage, ArticleQuery
+from ctiscraper.views import ArticlePage, ArticleQuery, SearchNote
+
+_NO_VECTORS = (
+    "no article has vectors yet, so that none is found by meaning: they are made by a running"
+    " installation little by little, and by 'ctiscraper embed' at once"
+)
 
 # Articles that have less to do with one than this are not shown beside it.
 _ALIKE = 0.5
+# What it is worth that all words of a question stand in a passage: a cosine of so much. Fitted as
+# the least that is asked for of the model that comes along.
+_ALL_WORDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +49,22 @@ class Meaning:
     ) -> ArticlePage:
         """Return the articles that mean what is asked, narrowed by the fields of the search.
 
-        Raises UnavailableError without a model of vectors, QueryError where no word is left to
-        mean anything, else as `MeaningSearch.page`, and ModelError.
+        Where no article has vectors yet a note says so. Raises UnavailableError without a model,
+        QueryError where no word is left to mean anything, else as `MeaningSearch.page`, and
+        ModelError.
         """
         if query.q is None or not (words := meant(query.q)[0]):
             raise QueryError("a search by meaning needs words: fields alone have no meaning")
         asked = await self._asked(words)
         search = MeaningSearch(self.database, self.nearest)
-        return await search.page(query, asked, mode, cursor=cursor, limit=limit)
+        page = await search.page(query, asked, mode, cursor=cursor, limit=limit)
+        if cursor is not None or (page.articles and mode is Mode.MEANING):
+            return page
+        if self.embedding is None or await self.embedding.passages.has_any(asked.model):
+            return page
+        note = SearchNote(message=_NO_VECTORS, position=0, length=len(query.q.text))
+        found = page.found if page.articles else None
+        return replace(page, found=found, notes=(*page.notes, note))
 
     async def similar(
         self, article_id: int, *, limit: int = MOST_SIMILAR
@@ -98,12 +116,32 @@ class Meaning:
                 conn, replace(query, q=as_question(question)), asked, self.nearest, limit=limit
             )
 
+    def bears_out(self, found: Sequence[RetrievedPassage]) -> bool:
+        """Whether any passage is near enough to a question to answer it.
+
+        Where nothing is known of the model, or there is none, each that was found is.
+        """
+        least = self.embedding.embedder.support if self.embedding is not None else None
+        if least is None:
+            return bool(found)
+        known = [support for one in found if (support := support_of(one)) is not None]
+        # Passages without vectors are those of articles that have none yet.
+        return len(known) < len(found) or any(one >= least for one in known)
+
     async def _asked(self, words: str) -> Asked:
         if self.embedding is None:
             raise UnavailableError(
-                "there is no search by meaning here: CTISCRAPER_EMBEDDING is none"
+                "there is no search by meaning here: CTISCRAPER_EMBEDDING is none;"
+                " set it to builtin, or search by words"
             )
         model = await self.embedding.model()
         embedder = self.embedding.embedder
         (vector,) = await embedder.embed([words])
         return Asked(model=model, vector=vector, floor=embedder.floor)
+
+
+def support_of(passage: RetrievedPassage, all_words: float = _ALL_WORDS) -> float | None:
+    """Return how well a passage bears out an answer, None where it has no vector."""
+    if passage.closeness is None:
+        return None
+    return passage.closeness + all_words * passage.share

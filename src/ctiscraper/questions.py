@@ -110,7 +110,7 @@ class Questions:
         found = await self.meaning.passages(asked, query or ArticleQuery(), limit=MOST_PASSAGES)
         told.passages(found)
         answer = Answer(question=asked, state=AnswerState.REFUSED, passages=found)
-        if not found:
+        if not self.meaning.bears_out(found):
             return answer
         if passages_only or self.server is None or not self.model:
             return replace(answer, state=AnswerState.PASSAGES)

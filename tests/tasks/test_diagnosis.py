@@ -20,6 +20,7 @@ from ctiscraper.tasks.diagnosis import (
     differences,
     examine_database,
     examine_machine,
+    examine_meaning,
     examine_model,
     examine_network,
     examine_raw_store,
@@ -254,3 +255,17 @@ async def test_a_language_model_is_looked_at_where_one_is_set(small_model: str) 
     assert (found.verdict, found.advice) == (Verdict.WARN, "all else works without it")
     found = await examine_model(Settings(model_url="http://169.254.169.254"))
     assert found.verdict is Verdict.FAIL
+
+
+async def test_a_search_by_meaning_that_finds_nothing_is_told(
+    database: str, tmp_path: Path
+) -> None:
+    async with Database(database, size=2) as opened:
+        off = await examine_meaning(Settings(data_dir=tmp_path, embedding="none"), opened)
+        assert (off.verdict, "CTISCRAPER_EMBEDDING" in off.words) == (Verdict.OK, True)
+        waiting = await examine_meaning(Settings(data_dir=tmp_path), opened)
+        assert waiting.verdict is Verdict.WARN
+        assert "no article has vectors yet" in waiting.words
+        assert "ctiscraper embed" in waiting.advice
+        lost = await examine_meaning(Settings(data_dir=tmp_path, embedding="other"), opened)
+        assert (lost.verdict, "CTISCRAPER_MODEL_URL" in lost.words) == (Verdict.FAIL, True)

@@ -124,3 +124,37 @@ async def test_without_a_model_of_vectors_a_search_by_meaning_says_so(
     assert "CTISCRAPER_EMBEDDING" in answer.text
     page = await client.get("/ask")
     assert "No language model is set here" in page.text
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("order", ["meaning", "both"])
+async def test_a_search_by_meaning_that_is_off_leads_to_one_by_words(
+    client: httpx2.AsyncClient, order: str
+) -> None:
+    page = await client.get(f"/?q=plum&order={order}")
+    assert page.status_code == 200
+    assert "CTISCRAPER_EMBEDDING is none; set it to builtin, or search by words." in page.text
+    assert "<h2>Not searched by meaning</h2>" in page.text
+    assert 'href="/?q=plum">by words</a>' in page.text
+    answer = await client.get("/api/v1/articles?q=plum&mode=meaning")
+    assert answer.status_code == 503
+    assert "set it to builtin" in answer.json()["detail"]
+
+
+async def test_a_search_by_meaning_before_there_are_vectors_says_so(
+    app: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    given = app.state.services
+    Shelf(given.database.conninfo).article(f"plum {UGLY}", text=PLUM)
+    embedding = Embedding(Passages(given.database), WordedEmbedder())
+    app.state.services = replace(given, meaning=Meaning(given.database, embedding, Nearest()))
+    page = await client.get("/?q=loader&order=meaning")
+    assert "No article has vectors yet" in page.text
+    assert "Nothing that can be found by meaning is near" not in page.text
+    answer = (await client.get("/api/v1/articles?q=loader&mode=meaning")).json()
+    assert (answer["articles"], answer["found"]) == ([], None)
+    assert "no article has vectors yet" in answer["notes"][0]["message"]
+    await embedding.embed_all()
+    assert "No article has vectors yet" not in (await client.get("/?q=loader&order=meaning")).text
+    nothing = await client.get("/?q=zebra&order=meaning")
+    assert "Nothing that can be found by meaning is near" in nothing.text

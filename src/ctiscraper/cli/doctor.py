@@ -20,6 +20,7 @@ from ctiscraper.loop import run_async
 from ctiscraper.tasks.diagnosis import (
     examine_database,
     examine_machine,
+    examine_meaning,
     examine_model,
     examine_network,
     examine_raw_store,
@@ -59,6 +60,7 @@ async def _examine(settings: Settings, *, network: bool) -> list[Finding]:
             if engine.facts.has_schema:
                 async with Database(engine.conninfo, size=2) as database:
                     findings += await examine_database(settings, engine.facts, database)
+                    findings.append(await examine_meaning(settings, database))
                     origins = await _origins(database)
             else:
                 findings += await examine_database(settings, engine.facts, None)

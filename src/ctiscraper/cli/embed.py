@@ -13,6 +13,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.passages import EmbeddingProgress
 from ctiscraper.errors import SettingsError
 from ctiscraper.loop import run_async
+from ctiscraper.tasks.findings import said_of_index
 
 NICE = 10
 """How far behind all other work on this machine it stands."""
@@ -39,13 +40,15 @@ def embed(
     if progress is None:
         print_lines(["No text has vectors yet: 'ctiscraper embed' makes them."])
         return
+    how, advice = said_of_index(progress.index)
     print_facts(
         [
             ("Model", progress.model),
             ("Texts", f"{progress.texts:,} of {progress.articles:,}"),
             ("Passages", f"{progress.passages:,}"),
             ("Failed", progress.failed),
-            ("Searched by", "pgvector" if progress.indexed else "comparing all, exactly"),
+            ("Searched", how),
+            *([("To do", advice)] if advice else []),
         ]
     )
 

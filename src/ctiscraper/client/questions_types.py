@@ -24,8 +24,9 @@ class CitedSentence(Struct, frozen=True, kw_only=True):
 class RetrievedPassage(Struct, frozen=True, kw_only=True):
     """A passage and the article that it is of; `start` and `end` are its place in the text.
 
-    `closeness` is the cosine, None where it was found by words alone. `tlp` is the strictest
-    marking that the article carries or its source has.
+    `closeness` is the cosine, None where there is no vector of it. `share` is which part of the
+    question's words stand in it or in its title. `tlp` is the strictest marking that the
+    article carries or its source has.
     """
 
     article: ArticleSummary
@@ -33,6 +34,7 @@ class RetrievedPassage(Struct, frozen=True, kw_only=True):
     end: int
     text: str
     closeness: float | None
+    share: float
     tlp: Tlp | None
 
 

@@ -1,15 +1,15 @@
-"""The vectors of a model in a file that is mapped into memory, and an exact search through them.
+"""The vectors of one model in the memory of a process, and an exact search through them.
 
-For servers without pgvector. The file has no name and is the process's own; the system drops its
-pages when it needs the room. What the program itself holds is the numbers of the passages.
+For servers without pgvector. What is in memory is packed: it says which passages may be the
+nearest, and their own vectors, read from the database, say which are. So a passage that is no
+more is never found, and the database stays all that is true.
 """
 
 import asyncio
-import tempfile
-import weakref
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,81 +17,73 @@ from numpy.typing import NDArray
 from ctiscraper.db.session import Conn
 from ctiscraper.db.vector_index import VectorModel
 
-READ_AT_ONCE = 5_000
-# So many rows are compared at a time, which bounds what is held beside the file.
-BLOCK = 32_768
+if TYPE_CHECKING:
+    from ctiscraper.embed.packed import PackedVectors
+
+READ_AT_ONCE = 1_000
+# What is read of passages that cannot be told apart by what is packed, for each that is wanted.
+_MOST_READ = 4
 _FIRST_ROWS = 8_192
-# So many rows that are gone are worth another file.
+# So many rows that are gone are worth reading all anew.
 _MOST_GONE = 0.1
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+Found = list[tuple[int, int, float]]
 
 
-@dataclass(slots=True, weakref_slot=True, eq=False)
 class _Rows:
     """The vectors of one model, and whose they are."""
 
-    model: VectorModel
-    file: IO[bytes]
-    matrix: Floats
-    passages: Numbers
-    articles: Numbers
-    count: int = 0
-    gone: set[int] = field(default_factory=set)
+    def __init__(self, model: VectorModel, vectors: "PackedVectors") -> None:
+        self.model = model
+        self.vectors = vectors
+        self.passages: Numbers = np.zeros(_FIRST_ROWS, np.int64)
+        self.articles: Numbers = np.zeros(_FIRST_ROWS, np.int64)
+        self.gone: Numbers = np.zeros(0, np.int64)
 
-    @classmethod
-    def of(cls, model: VectorModel, folder: Path | None) -> "_Rows":
-        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - held for as long as the matrix
-        matrix = _mapped(file, _FIRST_ROWS, model.dimensions)
-        numbers = np.zeros(_FIRST_ROWS, np.int64)
-        rows = cls(model, file, matrix, numbers, numbers.copy())
-        weakref.finalize(rows, file.close)
-        return rows
+    @property
+    def last(self) -> int:
+        """The highest number of a passage that was read."""
+        count = self.vectors.count
+        return int(self.passages[count - 1]) if count else 0
 
     def add(self, passages: list[int], articles: list[int], vectors: Floats) -> None:
-        last = self.count + len(passages)
-        if last > len(self.matrix):
-            rows = max(last, 2 * len(self.matrix))
-            self.matrix = _mapped(self.file, rows, self.model.dimensions)
+        begin = self.vectors.count
+        last = begin + len(passages)
+        if last > len(self.passages):
+            rows = max(last, 2 * len(self.passages))
             self.passages = np.resize(self.passages, rows)
             self.articles = np.resize(self.articles, rows)
-        self.matrix[self.count : last] = vectors
-        self.passages[self.count : last] = passages
-        self.articles[self.count : last] = articles
-        self.count = last
+        self.passages[begin:last] = passages
+        self.articles[begin:last] = articles
+        self.vectors.add(vectors)
 
-    def nearest(
-        self, vector: Floats, limit: int, among: Numbers | None
-    ) -> list[tuple[int, int, float]]:
-        count = self.count
-        # Those who add write behind `count`, or into another mapping of the same file.
-        matrix, passages, articles = self.matrix, self.passages, self.articles
-        close = np.empty(count, np.float32)
-        for start in range(0, count, BLOCK):
-            end = min(start + BLOCK, count)
-            np.dot(matrix[start:end], vector, out=close[start:end])
-        if among is not None:
-            close[~np.isin(articles[:count], among)] = -np.inf
-        best = np.argpartition(-close, limit)[:limit] if limit < count else np.arange(count)
-        best = best[np.lexsort((passages[best], -close[best]))]
-        return [
-            (int(passages[row]), int(articles[row]), float(close[row]))
-            for row in best
-            if np.isfinite(close[row])
-        ]
-
-
-def _mapped(file: IO[bytes], rows: int, dimensions: int) -> Floats:
-    file.truncate(rows * dimensions * 4)
-    return np.memmap(file, np.float32, "r+", shape=(rows, dimensions))
+    def promising(self, vector: Floats, limit: int, among: Numbers | None) -> list[int]:
+        """Return the passages that may be the nearest, all of those where there are not many."""
+        close, off = self.vectors.products(vector)
+        # Those who add write behind these, or into other arrays.
+        passages, articles = self.passages[: len(close)], self.articles[: len(close)]
+        here = np.ones(len(close), np.bool_) if among is None else np.isin(articles, among)
+        # Their numbers are in order.
+        gone = np.searchsorted(passages, self.gone)
+        here[gone[gone < len(here)]] = False
+        close, passages = close[here], passages[here]
+        if limit >= len(close):
+            return [int(one) for one in passages]
+        least = np.partition(close, -limit)[-limit] - 2 * off
+        rows = np.flatnonzero(close >= least)
+        most = _MOST_READ * limit
+        if len(rows) > most:
+            rows = rows[np.argpartition(-close[rows], most)[:most]]
+        return [int(one) for one in passages[rows]]
 
 
 class ExactVectors:
     """The vectors of one model at a time, read when they are first asked for and then renewed."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Keep the file in a folder, by default where the system has its temporary ones."""
+        """Keep their file in a folder, by default where the system has its temporary ones."""
         self._folder = folder
         self._rows: _Rows | None = None
         self._lock = asyncio.Lock()
@@ -104,43 +96,70 @@ class ExactVectors:
         *,
         limit: int,
         among: list[int] | None = None,
-    ) -> list[tuple[int, int, float]]:
+    ) -> Found:
         """Return passages with their articles and cosines, the nearest first.
 
-        `among` narrows them to passages of these articles. A passage that was removed since it
-        was read may be among them: `forget` it then.
+        `among` narrows them to passages of these articles.
         """
         rows = await self._renewed(conn, model)
         narrowed = None if among is None else np.array(among, np.int64)
-        return await asyncio.to_thread(rows.nearest, vector, limit, narrowed)
+        while True:
+            promising = await asyncio.to_thread(rows.promising, vector, limit, narrowed)
+            found = await _compared(conn, promising, vector)
+            gone = set(promising) - {one[0] for one in found}
+            if not gone:
+                return found[:limit]
+            # In the places of those that are no more stand others.
+            self._forget(rows, gone)
 
-    def forget(self, passages: set[int]) -> None:
-        """Note passages that are no more."""
-        rows = self._rows
-        if rows is not None:
-            rows.gone |= passages
-            if len(rows.gone) > _MOST_GONE * rows.count:
-                self._rows = None
+    def _forget(self, rows: _Rows, gone: set[int]) -> None:
+        """Note passages that are no more: numbers are never given again."""
+        rows.gone = np.union1d(rows.gone, np.array(sorted(gone), np.int64))
+        if len(rows.gone) > _MOST_GONE * rows.vectors.count and self._rows is rows:
+            self._rows = None
 
     async def _renewed(self, conn: Conn, model: VectorModel) -> _Rows:
         """Return the rows with all that was added to the database since."""
         async with self._lock:
             rows = self._rows
             if rows is None or rows.model != model:
-                rows = self._rows = await asyncio.to_thread(_Rows.of, model, self._folder)
+                # What multiplies is large: only who searches without an index loads it.
+                packed: Any = await asyncio.to_thread(import_module, "ctiscraper.embed.packed")
+                vectors = await asyncio.to_thread(
+                    packed.PackedVectors, model.dimensions, self._folder
+                )
+                rows = self._rows = _Rows(model, vectors)
             while True:
-                last = int(rows.passages[rows.count - 1]) if rows.count else 0
                 # Who writes passages does so one at a time: no lower number comes later.
                 cursor = await conn.execute(
                     "SELECT id, article_id, vector FROM passage"
                     " WHERE model_id = %s AND id > %s ORDER BY id LIMIT %s",
-                    (model.id, last, READ_AT_ONCE),
+                    (model.id, rows.last, READ_AT_ONCE),
                     binary=True,
                 )
                 found = await cursor.fetchall()
                 if found:
-                    vectors = np.frombuffer(b"".join(row[2] for row in found), "<f2")
-                    shaped = vectors.reshape(len(found), model.dimensions).astype(np.float32)
-                    rows.add([row[0] for row in found], [row[1] for row in found], shaped)
+                    passages, articles, vectors = zip(*found, strict=True)
+                    rows.add(list(passages), list(articles), _unpacked(vectors))
                 if len(found) < READ_AT_ONCE:
                     return rows
+
+
+async def _compared(conn: Conn, passages: list[int], vector: Floats) -> Found:
+    """Return passages that are still there by their own vectors, the nearest first."""
+    cursor = await conn.execute(
+        "SELECT id, article_id, vector FROM passage WHERE id = ANY(%s)", (passages,), binary=True
+    )
+    found = await cursor.fetchall()
+    if not found:
+        return []
+    close = _unpacked([row[2] for row in found]) @ vector
+    pairs = zip(found, close.tolist(), strict=True)
+    return sorted(
+        ((row[0], row[1], one) for row, one in pairs), key=lambda found: (-found[2], found[0])
+    )
+
+
+def _unpacked(vectors: Sequence[bytes]) -> Floats:
+    """Return vectors as they are stored, a row for each."""
+    return np.frombuffer(b"".join(vectors), "<f2").reshape(len(vectors), -1).astype(np.float32)

@@ -1,11 +1,12 @@
 """A page of articles by what a search means, alone or together with its words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ctiscraper.db.article_filters import articles_by_ids, bounded, to_wanted
 from ctiscraper.db.finding import Size, find
+from ctiscraper.db.fusing import MEANING_AND_WORDS, fuse
 from ctiscraper.db.nearest import Asked, Near, Nearest
 from ctiscraper.db.paging import ScorePosition, from_score_cursor, to_score_cursor
 from ctiscraper.db.resolving import resolve
@@ -19,9 +20,6 @@ from ctiscraper.views import ArticlePage, ArticleQuery, SearchNote, Snippet
 
 MOST = 200
 """How many articles a search by meaning finds at most: the others have little to do with it."""
-
-_CONSTANT = 60
-"""Of reciprocal rank fusion (Cormack, Clarke, Buettcher 2009)."""
 
 _MOST_SHOWN = 600
 _LOOSE_BELOW = 10
@@ -95,7 +93,7 @@ class MeaningSearch:
             scores = [(one.article, min(1.0, max(0.0, one.closeness))) for one in near]
             return _Ranked(scores=scores, near=by_article, words="", notes=notes)
         words, listed = await by_words(conn, query)
-        fused = fuse([[one.article for one in near], listed])[:MOST]
+        fused = fuse([[one.article for one in near], listed], MEANING_AND_WORDS)[:MOST]
         return _Ranked(scores=fused, near=by_article, words=words, notes=notes)
 
     async def near_article(self, article_id: int, asked: Asked, *, limit: int) -> tuple[Near, ...]:
@@ -163,18 +161,6 @@ async def _by_words(conn: Conn, query: ArticleQuery, question: Question) -> tupl
     await conn.execute("SET LOCAL enable_indexscan = on; SET LOCAL enable_bitmapscan = on")
     cursor = await conn.execute(RANK, values, prepare=False)
     return words, [row[0] for row in await cursor.fetchall()]
-
-
-def fuse(lists: Iterable[Sequence[int]]) -> list[tuple[int, float]]:
-    """Return what stands in any of some lists by reciprocal rank fusion, best first.
-
-    What is first in all of two lists has 1, what is first in one of them nearly a half.
-    """
-    scores: dict[int, float] = {}
-    for listed in lists:
-        for rank, number in enumerate(listed):
-            scores[number] = scores.get(number, 0.0) + (_CONSTANT + 1) / (_CONSTANT + 1 + rank) / 2
-    return sorted(scores.items(), key=lambda one: (-one[1], -one[0]))
 
 
 def _beyond(one: tuple[int, float], after: ScorePosition) -> bool:

@@ -56,18 +56,10 @@ class Nearest:
                 conn, index, asked.model, asked.vector, limit=limit, among=among
             )
         else:
-            found = await self._exactly(conn, asked, limit=limit, among=among)
+            found = await self._exact.nearest(
+                conn, asked.model, asked.vector, limit=limit, among=among
+            )
         return [Near(*one) for one in found if one[2] >= asked.floor]
-
-    async def _exactly(
-        self, conn: Conn, asked: Asked, *, limit: int, among: list[int] | None
-    ) -> list[tuple[int, int, float]]:
-        found = await self._exact.nearest(conn, asked.model, asked.vector, limit=limit, among=among)
-        numbers = [one[0] for one in found]
-        cursor = await conn.execute("SELECT id FROM passage WHERE id = ANY(%s)", (numbers,))
-        there = {row[0] for row in await cursor.fetchall()}
-        self._exact.forget(set(numbers) - there)
-        return [one for one in found if one[0] in there]
 
     async def articles(
         self, conn: Conn, asked: Asked, wanted: Wanted, *, enough: int

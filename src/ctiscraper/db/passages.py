@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.vector_index import VectorModel, copy_next, index_of, make_index
+from ctiscraper.db.vector_index import (
+    IndexState,
+    VectorModel,
+    copy_next,
+    index_of,
+    index_state,
+    make_index,
+)
 
 LONGEST_TEXT = 400_000
 MOST_ATTEMPTS = 3
@@ -64,7 +71,12 @@ class EmbeddingProgress:
     texts: int
     passages: int
     failed: int
-    indexed: bool
+    index: IndexState
+
+    @property
+    def indexed(self) -> bool:
+        """Whether they are searched by an index."""
+        return self.index is IndexState.MADE
 
 
 @dataclass(slots=True)
@@ -133,6 +145,22 @@ class Passages:
         """Return a model that is known here, None for one that has made nothing yet."""
         async with self._database.connection() as conn:
             return await _known(conn, name, version)
+
+    async def has_any(self, model: VectorModel) -> bool:
+        """Whether any text has passages by a model."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                "SELECT EXISTS (SELECT 1 FROM passage WHERE model_id = %s)", (model.id,)
+            )
+            row = await cursor.fetchone()
+        return row == (True,)
+
+    async def lacks_index(self, model: VectorModel) -> bool:
+        """Whether the index of pgvector lacks anything that whoever asks could make."""
+        if not await self.has_any(model):
+            return False
+        async with self._database.connection() as conn:
+            return await index_state(conn, model) in {IndexState.UNMADE, IndexState.BEHIND}
 
     async def is_waited_for(self, model: VectorModel | None) -> bool:
         """Whether any text has no passages by a model; None is one that has made none yet."""
@@ -259,14 +287,14 @@ class Passages:
             )
             row = await cursor.fetchone()
             assert row is not None, "a count is one row"
-            indexed = await index_of(conn, model) is not None
+            index = await index_state(conn, model)
         return EmbeddingProgress(
             model=model.name,
             articles=row[0],
             texts=row[1],
             passages=int(row[2]),
             failed=row[3],
-            indexed=indexed,
+            index=index,
         )
 
 

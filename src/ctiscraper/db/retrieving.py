@@ -4,8 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ctiscraper.db.article_filters import FOLDED, articles_by_ids, to_wanted
-from ctiscraper.db.meaning import by_words, fuse, texts_of
+from ctiscraper.db.fusing import MEANING_AND_WORDS, fuse
+from ctiscraper.db.meaning import by_words, texts_of
 from ctiscraper.db.nearest import Asked, Nearest
 from ctiscraper.db.session import Conn
 from ctiscraper.embed.passages import cut
@@ -28,8 +31,9 @@ _MOST_ASKED = 40
 class RetrievedPassage:
     """A passage and the article that it is of; `start` and `end` are its place in the text.
 
-    `closeness` is the cosine, None where it was found by words alone. `tlp` is the
-    strictest marking that the article carries or its source has.
+    `closeness` is the cosine, None where there is no vector of it. `share` is which part of the
+    question's words stand in it or in its title. `tlp` is the strictest marking that the article
+    carries or its source has.
     """
 
     article: ArticleSummary
@@ -37,6 +41,7 @@ class RetrievedPassage:
     end: int
     text: str
     closeness: float | None
+    share: float
     tlp: Tlp | None
 
 
@@ -74,12 +79,13 @@ async def retrieve(
     near: list[_Place] = []
     if asked is not None:
         near = await _near(conn, query, asked, nearest, closeness)
-    worded = await _worded(conn, query, query.q)
+    worded = await _worded(conn, query, query.q, asked, closeness)
     places = list(dict.fromkeys([*near, *worded]))
     number = {place: at for at, place in enumerate(places)}
-    fused = fuse([[number[one] for one in near], [number[one] for one in worded]])
+    lists = [[number[one] for one in near], [number[one] for one in worded]]
+    fused = fuse(lists, MEANING_AND_WORDS)
     chosen = _few_of_each([places[at] for at, _ in fused])[:limit]
-    return await _read(conn, chosen, closeness)
+    return await _read(conn, chosen, closeness, stems_of(query.q.text))
 
 
 async def _near(
@@ -107,7 +113,13 @@ async def _near(
     return places
 
 
-async def _worded(conn: Conn, query: ArticleQuery, question: Question) -> list[_Place]:
+async def _worded(
+    conn: Conn,
+    query: ArticleQuery,
+    question: Question,
+    asked: Asked | None,
+    closeness: dict[_Place, float],
+) -> list[_Place]:
     """Return of each article that has the words the passage that has most of them."""
     _, found = await by_words(conn, query)
     cursor = await conn.execute(
@@ -116,25 +128,15 @@ async def _worded(conn: Conn, query: ArticleQuery, question: Question) -> list[_
     )
     rows: Mapping[int, str] = {row[0]: row[1] for row in await cursor.fetchall()}
     stems = stems_of(question.text)
-    cursor = await conn.execute(
-        """
-        SELECT p.article_id, p.begins, p.ends FROM passage p
-        JOIN article a ON a.id = p.article_id AND a.revision = p.revision
-        WHERE p.article_id = ANY(%s) AND p.model_id = (SELECT max(model_id) FROM embedded_text)
-        ORDER BY p.article_id, p.position
-        """,
-        (list(rows),),
-    )
-    stored: dict[int, list[_Place]] = {}
-    for article, begins, ends in await cursor.fetchall():
-        stored.setdefault(article, []).append(_Place(article, begins, ends))
+    stored = await _stored(conn, list(rows), asked)
     best = []
     for number in found[:MOST_WORDED]:
         if number not in rows:
             continue
         text = rows[number]
         # An article that has no passages yet is cut by its words.
-        places = stored.get(number) or [
+        near = stored.get(number, {})
+        places = list(near) or [
             _Place(number, one.start, one.end)
             for one in cut(text, [token.start() for token in _TOKENS.finditer(text)])
         ]
@@ -143,8 +145,32 @@ async def _worded(conn: Conn, query: ArticleQuery, question: Question) -> list[_
         # One word of several is had by chance.
         if top is not None and top[0] >= min(_FEWEST_WORDS, len(stems)):
             best.append(top)
+            if (close := near.get(top[1])) is not None:
+                closeness[top[1]] = close
     best.sort(key=lambda one: -one[0])
     return [place for _, place in best]
+
+
+async def _stored(
+    conn: Conn, articles: list[int], asked: Asked | None
+) -> dict[int, dict[_Place, float | None]]:
+    """Return the passages of articles, each with its closeness to what is asked."""
+    cursor = await conn.execute(
+        """
+        SELECT p.article_id, p.begins, p.ends, p.vector FROM passage p
+        JOIN article a ON a.id = p.article_id AND a.revision = p.revision
+        WHERE p.article_id = ANY(%(articles)s)
+            AND p.model_id = coalesce(%(model)s, (SELECT max(model_id) FROM embedded_text))
+        ORDER BY p.article_id, p.position
+        """,
+        {"articles": articles, "model": asked.model.id if asked else None},
+        binary=True,
+    )
+    found: dict[int, dict[_Place, float | None]] = {}
+    for article, begins, ends, vector in await cursor.fetchall():
+        close = None if asked is None else float(np.frombuffer(vector, "<f2") @ asked.vector)
+        found.setdefault(article, {})[_Place(article, begins, ends)] = close
+    return found
 
 
 def _few_of_each(places: Sequence[_Place]) -> list[_Place]:
@@ -158,7 +184,10 @@ def _few_of_each(places: Sequence[_Place]) -> list[_Place]:
 
 
 async def _read(
-    conn: Conn, places: Sequence[_Place], closeness: Mapping[_Place, float]
+    conn: Conn,
+    places: Sequence[_Place],
+    closeness: Mapping[_Place, float],
+    stems: frozenset[str],
 ) -> tuple[RetrievedPassage, ...]:
     ids = list(dict.fromkeys(place.article for place in places))
     articles = {one.id: one for one in await articles_by_ids(conn, ids)}
@@ -173,15 +202,22 @@ async def _read(
         number: tlp_of(f"TLP:{of_source}\n{title}\n{text}")
         for number, (title, text, of_source) in texts.items()
     }
-    return tuple(
-        RetrievedPassage(
-            article=articles[place.article],
-            start=place.start,
-            end=place.end,
-            text=texts[place.article][1][place.start : place.end],
-            closeness=closeness.get(place),
-            tlp=marked[place.article],
+    found = []
+    for place in places:
+        if place.article not in articles or place.article not in texts:
+            continue
+        title, whole, _ = texts[place.article]
+        text = whole[place.start : place.end]
+        said = stems & stems_of(f"{title}\n{text}")
+        found.append(
+            RetrievedPassage(
+                article=articles[place.article],
+                start=place.start,
+                end=place.end,
+                text=text,
+                closeness=closeness.get(place),
+                share=len(said) / max(1, len(stems)),
+                tlp=marked[place.article],
+            )
         )
-        for place in places
-        if place.article in articles and place.article in texts
-    )
+    return tuple(found)

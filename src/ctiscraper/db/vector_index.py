@@ -5,6 +5,7 @@ move to another server takes it along, and a server without pgvector lacks nothi
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import structlog
@@ -53,10 +54,33 @@ class VectorModel:
     dimensions: int
 
 
-_FOUND = """
-SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
-WHERE e.extname = 'vector' AND to_regclass('ctiscraper_vectors.passage_near') IS NOT NULL
+class IndexState(StrEnum):
+    """How vectors are searched; all but the first compare them exactly, one by one."""
+
+    MADE = "made"
+    # The index is there; vectors wait to be copied for it.
+    BEHIND = "behind"
+    UNMADE = "unmade"
+    # It is not made, and whoever asks may not make it.
+    OWNERS = "owners"
+    # It may be there; whoever asks may not use it.
+    CLOSED = "closed"
+    # The server offers pgvector, and nothing was made for it.
+    UNPREPARED = "unprepared"
+    ABSENT = "absent"
+
+
+# Not by the name: whoever may not use the schema would get an error instead of an answer.
+_COPY = """
+FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
+WHERE s.nspname = 'ctiscraper_vectors' AND c.relname = 'passage_near'
 """
+_OPEN = "has_schema_privilege(s.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+_FOUND = f"""
+SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'vector' AND EXISTS (SELECT 1 {_COPY} AND {_OPEN})
+"""  # noqa: S608 - constants
+_RIGHTS = f"SELECT {_OPEN}, pg_has_role(c.relowner, 'USAGE') {_COPY}"
 
 
 def prepare_vectors(conninfo: str) -> bool:
@@ -110,6 +134,34 @@ async def index_of(conn: Conn, model: VectorModel) -> VectorIndex | None:
         return None
     row = await (await conn.execute(_FOUND)).fetchone()
     return None if row is None else VectorIndex(str(row[0]))
+
+
+async def index_state(conn: Conn, model: VectorModel) -> IndexState:
+    """Return how the vectors of a model are searched by whoever asks."""
+    cursor = await conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'vector')"
+    )
+    if model.dimensions > MOST_DIMENSIONS or await cursor.fetchone() != (True,):
+        return IndexState.ABSENT
+    row = await (await conn.execute(_RIGHTS)).fetchone()
+    if row is None:
+        return IndexState.UNPREPARED
+    is_open, is_owner = row
+    if not is_open:
+        return IndexState.CLOSED
+    if await is_complete(conn, model):
+        return IndexState.MADE
+    if await _is_made(conn, model):
+        return IndexState.BEHIND
+    return IndexState.UNMADE if is_owner else IndexState.OWNERS
+
+
+async def _is_made(conn: Conn, model: VectorModel) -> bool:
+    cursor = await conn.execute(
+        "SELECT i.indisvalid FROM pg_index i WHERE i.indexrelid = to_regclass(%s)",
+        (f"{SCHEMA}.{index_name(model)}",),
+    )
+    return await cursor.fetchone() == (True,)
 
 
 async def is_complete(conn: Conn, model: VectorModel) -> bool:
@@ -206,7 +258,9 @@ async def make_index(conn: Conn, index: VectorIndex, model: VectorModel) -> bool
                 model=sql.Literal(model.id),
             )
         )
-    except InsufficientPrivilege:
+    except InsufficientPrivilege as error:
+        # It is looked for by 'doctor' too, which says what to do.
+        log.warning("vectors_without_index", detail=str(error).partition("\n")[0])
         return False
     finally:
         await conn.execute("RESET statement_timeout")

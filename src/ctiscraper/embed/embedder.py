@@ -14,6 +14,14 @@ class Embedder(Protocol):
         """The cosine below which two texts have nothing to do with each other."""
         ...
 
+    @property
+    def support(self) -> float | None:
+        """What a passage must have to bear an answer out, None where that is not known.
+
+        By its cosine and the part of the question's words that stand in it (`meaning.support_of`).
+        """
+        ...
+
     async def identity(self) -> tuple[str, str]:
         """Return name and version; vectors of others are not to be compared with its own."""
         ...

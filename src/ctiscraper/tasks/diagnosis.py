@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ctiscraper.bootstrap import model_server, open_raw_store
+from ctiscraper.bootstrap import model_server, open_meaning, open_raw_store
 from ctiscraper.config import AGENT, Settings
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
@@ -20,7 +20,14 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.models.probe import among
-from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
+from ctiscraper.tasks.findings import (
+    Finding,
+    Verdict,
+    finding,
+    judge_clock,
+    judge_schema,
+    judge_vectors,
+)
 
 LEAST_DISK = 1 << 30
 LITTLE_DISK = 5 << 30
@@ -91,6 +98,21 @@ async def examine_model(settings: Settings) -> Finding:
         advice = f"run 'ctiscraper model pull {settings.model}'"
         return finding(part, Verdict.WARN, f"{words}, not {settings.model!r}", advice)
     return finding(part, Verdict.OK, f"{words}, {settings.model!r} among them")
+
+
+async def examine_meaning(settings: Settings, database: Database) -> Finding:
+    """Return whether searches by meaning find anything, and by what."""
+    part = "search by meaning"
+    if settings.embedding == "none":
+        return finding(part, Verdict.OK, "it is off: CTISCRAPER_EMBEDDING is none")
+    try:
+        async with open_meaning(settings, database) as meaning:
+            assert meaning.embedding is not None, "none was seen to above"
+            return judge_vectors(await meaning.embedding.progress())
+    except SettingsError as error:
+        return finding(part, Verdict.FAIL, str(error), "as it says")
+    except ModelError as error:
+        return finding(part, Verdict.WARN, error.detail, "articles are found by their words")
 
 
 async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding:

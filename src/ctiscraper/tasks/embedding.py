@@ -46,14 +46,18 @@ async def keep_embedding(
 
 
 async def _is_needed(settings: Settings, conninfo: str) -> bool:
-    """Whether a text waits; a model that is not known here yet has all to do."""
+    """Whether a text waits, or the index; a model that is not known here yet has all to do."""
     async with (
         Database(conninfo, size=1, password_file=settings.database_password_file) as database,
         open_meaning(settings, database) as meaning,
     ):
         assert meaning.embedding is not None, "none was seen to above"
         model = await meaning.embedding.known()
-        return await meaning.embedding.passages.is_waited_for(model)
+        passages = meaning.embedding.passages
+        if await passages.is_waited_for(model):
+            return True
+        # A server may get pgvector when all texts have their vectors.
+        return model is not None and await passages.lacks_index(model)
 
 
 async def _run_child(order: bytes) -> None:

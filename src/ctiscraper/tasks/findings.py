@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctiscraper.db.passages import EmbeddingProgress
+from ctiscraper.db.vector_index import IndexState
+
 CLOCK_WARN = 5.0
 CLOCK_FAIL = 60.0
 
@@ -56,3 +59,50 @@ def judge_schema(found: str | None, wanted: str) -> Finding:
         f"it is {found or 'empty'}, this program needs {wanted}",
         "run 'ctiscraper migrate'",
     )
+
+
+_EXACTLY = "every vector is compared, exactly"
+_INDEX = {
+    IndexState.MADE: ("by the index of pgvector", ""),
+    IndexState.BEHIND: (
+        f"{_EXACTLY}: some are not yet copied for pgvector",
+        "keep a worker running, or run 'ctiscraper embed'",
+    ),
+    IndexState.UNMADE: (
+        f"{_EXACTLY}: the index of pgvector is not made yet",
+        "run 'ctiscraper embed', which makes it once no text waits",
+    ),
+    IndexState.OWNERS: (
+        f"{_EXACTLY}: there is no index of pgvector, and this role may not make one",
+        "run 'ctiscraper embed' once with the DATABASE_URL of the schema's owner",
+    ),
+    IndexState.CLOSED: (
+        f"{_EXACTLY}: this role may not read the copy that pgvector searches",
+        "run 'ctiscraper roles' again as the schema's owner",
+    ),
+    IndexState.UNPREPARED: (
+        f"{_EXACTLY}: the server offers pgvector, and nothing was made for it",
+        "run 'ctiscraper migrate' as a role that may make extensions and schemas",
+    ),
+    IndexState.ABSENT: (f"{_EXACTLY}: the server has no pgvector for them", ""),
+}
+
+
+def judge_vectors(progress: EmbeddingProgress | None) -> Finding:
+    """Return how searches by meaning are served; None is that no text has vectors yet."""
+    part = "search by meaning"
+    if progress is None or not progress.passages:
+        return finding(
+            part,
+            Verdict.WARN,
+            "no article has vectors yet, so that nothing is found by meaning",
+            "keep 'ctiscraper up' or 'ctiscraper beat' running, or run 'ctiscraper embed'",
+        )
+    how, advice = said_of_index(progress.index)
+    words = f"{progress.texts:,} of {progress.articles:,} articles have vectors; {how}"
+    return finding(part, Verdict.WARN if advice else Verdict.OK, words, advice)
+
+
+def said_of_index(state: IndexState) -> tuple[str, str]:
+    """Return how vectors are searched, and what to do about it, empty where nothing need be."""
+    return _INDEX[state]

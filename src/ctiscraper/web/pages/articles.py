@@ -16,7 +16,7 @@ from ctiscraper.db.meaning import Mode
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.searched import Shown
 from ctiscraper.db.triage import Triage
-from ctiscraper.errors import SearchSyntaxError
+from ctiscraper.errors import ModelError, SearchSyntaxError, UnavailableError
 from ctiscraper.identity import Principal
 from ctiscraper.meaning import Meaning
 from ctiscraper.query.write import narrowed
@@ -28,6 +28,7 @@ from ctiscraper.views import (
     ArticlePage,
     ArticleSummary,
     SavedSearch,
+    SearchNote,
     WatchEntry,
 )
 from ctiscraper.web.annotated import AnnotatedDep
@@ -152,7 +153,13 @@ async def _found(
     except SearchSyntaxError as mistake:
         return ArticlePage(articles=(), next=None), mistake
     if filters.mode is not Mode.WORDS:
-        return await meaning.page(query, filters.mode, cursor=filters.cursor), None
+        try:
+            return await meaning.page(query, filters.mode, cursor=filters.cursor), None
+        except (UnavailableError, ModelError) as error:
+            # The page stays, with its box and a way to search by words.
+            length = len(query.q.text) if query.q is not None else 0
+            note = SearchNote(message=str(error), position=0, length=length)
+            return ArticlePage(articles=(), next=None, notes=(note,)), None
     searched = query.q is not None
     shown = Shown(facets=searched and query.days is None, snippets=searched)
     return await articles.page(query, cursor=filters.cursor, shown=shown), None
