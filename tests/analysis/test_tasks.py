@@ -12,13 +12,13 @@ from ctiscraper.analysis.tasks import schema_for, task_of
 # A hash that differs says that a prompt or a schema changed: then give the prompt the next number,
 # as answers are kept by it, and write both here.
 VERSIONS = {
-    "summary-1-cbced2acf7",
-    "key_points-1-039f460be6",
-    "relations-1-6ee12f4883",
+    "summary-2-459847bad3",
+    "key_points-2-3f8ef8d59f",
+    "relations-2-9f1d60f1fe",
     "techniques-1-a9ef6aef59",
-    "detections-1-6cabc2b2dd",
+    "detections-2-e1e068711f",
     "relevance-1-d9b28139a6",
-    "title-1-8f6f431085",
+    "title-2-82a394e1af",
 }
 
 

@@ -26,6 +26,9 @@ class Dropped(StrEnum):
     EMPTY = "empty"
 
 
+_UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proofs:
     """All that claims about one article are held against.
@@ -44,14 +47,29 @@ class Proofs:
     is_english: bool
 
     def judged(self, saying: Saying) -> Claim | Dropped:
-        """Return a claim as it is kept, or why it is not."""
-        quotes = self._proved(saying.quotes)
+        """Return a claim as it is kept, or why it is not.
+
+        One that is said in the article's own words is proved by these, whatever it quotes.
+        """
+        words = plain_line(saying.words(), MOST_SAID)
+        is_prose = task_of(self.task).is_prose
+        if is_prose:
+            words = first_sentence(words)
+        judged = self._judged(saying, words, saying.quotes)
+        if is_prose and isinstance(judged, Dropped) and judged in _UNPROVED:
+            own = self._judged(saying, words, [words])
+            return own if isinstance(own, Claim) else judged
+        return judged
+
+    def quotable(self, sentences: Iterable[str]) -> tuple[str, ...]:
+        """Return those sentences that prove something where they are quoted."""
+        return tuple(one for one in sentences if not isinstance(self._proved([one]), Dropped))
+
+    def _judged(self, saying: Saying, words: str, quotations: Iterable[str]) -> Claim | Dropped:
+        quotes = self._proved(quotations)
         if isinstance(quotes, Dropped):
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
-        words = plain_line(saying.words(), MOST_SAID)
-        if task_of(self.task).is_prose:
-            words = first_sentence(words)
         fault = self._fault(saying, words, fields, quotes)
         return fault or Claim(text=words, quotes=quotes, fields=fields)
 
