@@ -275,8 +275,10 @@ class _Asking:
         if not reading.task.offers_quotes:
             return None
         told = sentences(text, _LONGEST_OFFERED) if reading.body else (reading.title,)
-        offered = reading.proofs.quotable(told[: _MOST_OFFERED + 1])
-        return offering(self._schema(), offered) if 0 < len(offered) <= _MOST_OFFERED else None
+        if len(told) > _MOST_OFFERED:
+            return None
+        offered = reading.proofs.quotable(told)
+        return offering(self._schema(), offered) if offered else None
 
     async def _completion(
         self, messages: tuple[Message, ...], narrow: Mapping[str, Any] | None

@@ -7,7 +7,7 @@ import pytest
 
 from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.analysis.answers import schema_of
-from ctiscraper.analysis.tasks import schema_for, task_of
+from ctiscraper.analysis.tasks import offering, schema_for, task_of
 
 # A hash that differs says that a prompt or a schema changed: then give the prompt the next number,
 # as answers are kept by it, and write both here.
@@ -73,3 +73,15 @@ def test_what_is_watched_is_a_closed_list_of_its_schema() -> None:
     assert claim["properties"]["watched"] == {"type": "string", "enum": ["a", "b"]}
     assert "enum" not in task.schema["properties"]["claims"]["items"]["properties"]["watched"]
     assert schema_for(task, []) is task.schema
+
+
+def test_quotations_are_offered_where_words_prove_a_claim() -> None:
+    without = {name for name in TaskName if not task_of(name).offers_quotes}
+    assert without == {TaskName.TECHNIQUES, TaskName.RELEVANCE}
+    schema = task_of(TaskName.SUMMARY).schema
+    quotes = offering(schema, ["One.", "Two."])["properties"]["claims"]["items"]["properties"][
+        "quotes"
+    ]
+    assert quotes["items"] == {"type": "string", "enum": ["One.", "Two."]}
+    assert (quotes["minItems"], quotes["maxItems"]) == (1, 2)
+    assert "enum" not in str(schema["properties"]["claims"]["items"]["properties"]["quotes"])

@@ -182,5 +182,9 @@ def _is_same(one: Claim, other: Claim) -> bool:
     """Whether two claims say the same: by their fields where these say it all."""
     if "technique" in one.fields or "verb" in one.fields:
         return {**one.fields} == {**other.fields}
-    same_words = one.text.casefold() == other.text.casefold()
-    return same_words and {**one.fields} == {**other.fields}
+    return _letters(one.text) == _letters(other.text) and {**one.fields} == {**other.fields}
+
+
+def _letters(text: str) -> str:
+    """What of a text makes a difference: a small model sets spaces and marks as they come."""
+    return "".join(filter(str.isalnum, text.casefold()))
