@@ -95,6 +95,13 @@ def test_what_is_said_in_the_articles_own_words_proves_itself() -> None:
         assert claim.text == quote.text == TEXT[quote.start : quote.end] == own
 
 
+def test_a_quotation_that_is_said_again_is_spelt_as_the_article_spells_it() -> None:
+    kept = Kept()
+    quote = "They ran calc.exe on every host"
+    kept.add(points((quote, "T hey ran calc.exe on every host!")), held(TaskName.KEY_POINTS))
+    assert [claim.text for claim in kept.claims] == [quote]
+
+
 def test_own_words_take_the_place_of_a_quotation_of_something_else() -> None:
     text = "A storage controller had failed on Monday. The bank denies every rumour."
     against = proofs(

@@ -70,6 +70,9 @@ class Proofs:
         if isinstance(quotes, Dropped):
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
+        # What is said in the letters of its quotation is said in the article's own spelling.
+        same = (quote.text for quote in quotes if _letters(quote.text) == _letters(words))
+        words = plain_line(next(same, words), MOST_SAID)
         fault = self._fault(saying, words, fields, quotes)
         return fault or Claim(text=words, quotes=quotes, fields=fields)
 
