@@ -388,10 +388,19 @@ async def test_sentences_that_can_prove_something_are_offered_to_quote() -> None
     assert "enum" not in str(prompt.schema)
 
 
-async def test_where_there_are_too_many_sentences_a_model_writes_its_quotations() -> None:
-    text = "\n".join(f"On host number {n} they ran the loader." for n in range(301))
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [f"On host number {n} they ran the loader." for n in range(301)],
+        [f"On host number {n} they ran {'a' * 180} loader." for n in range(110)],
+    ],
+)
+async def test_where_a_grammar_would_be_too_large_a_model_writes_its_quotations(
+    lines: list[str],
+) -> None:
     server = saying(GOOD)
-    await asked(server, article=AnalysedText(title="T", text=text, language="en"))
+    article = AnalysedText(title="T", text="\n".join(lines), language="en")
+    await asked(server, article=article, within=Within(context_tokens=64_000))
     assert [prompt.narrow for prompt in server.prompts] == [None]
 
 

@@ -1,6 +1,7 @@
 """Asking a model about one article, and keeping only what the article itself proves."""
 
 import asyncio
+import json
 import secrets
 import time
 from collections import deque
@@ -46,9 +47,11 @@ the and of to in that for with was were is are by from on as at this it an a be 
 """
 _ENGLISH_WORDS = frozenset(_FUNCTION_WORDS.split())
 _ENGLISH_SHARE = 0.15
-# Sentences from which quotations may be chosen, and their length. A grammar of more takes long.
+# Sentences from which quotations may be chosen, and their length. A grammar of more takes long, and
+# older versions of Ollama have 32 KiB for a grammar, of which this takes three quarters.
 _MOST_OFFERED = 300
 _LONGEST_OFFERED = 400
+_MOST_OFFERED_BYTES = 24_000
 # Faults of one part, which leave the others as they are.
 _OF_A_PART = frozenset((ModelFault.BAD_ANSWER, ModelFault.CUT_OFF, ModelFault.WRONG_LANGUAGE))
 
@@ -278,7 +281,9 @@ class _Asking:
         if len(told) > _MOST_OFFERED:
             return None
         offered = reading.proofs.quotable(told)
-        return offering(self._schema(), offered) if offered else None
+        narrow = offering(self._schema(), offered)
+        fits = len(json.dumps(narrow, ensure_ascii=False).encode()) <= _MOST_OFFERED_BYTES
+        return narrow if offered and fits else None
 
     async def _completion(
         self, messages: tuple[Message, ...], narrow: Mapping[str, Any] | None

@@ -48,8 +48,8 @@ def test_claims_are_shown_with_their_words_and_faults_with_what_to_do(
 ) -> None:
     shelf = Shelf(database)
     article = shelf.article("one", text=TEXT)
-    done = say(shelf, article, claim("It ran a loader.\x1b[2J", TEXT, "loader", verb="uses"), dropped=2,
-               why='{"invented": 2}')  # fmt: skip
+    loader = claim("It ran a loader.\x1b[2J", TEXT, "loader", verb="uses")
+    done = say(shelf, article, loader, dropped=2, why='{"invented": 2}')
     failed = say(
         shelf, article, model="b", state="failed", fault="timeout", detail="120 s", raw="half"
     )  # fmt: skip

@@ -70,21 +70,34 @@ class Proofs:
         if isinstance(quotes, Dropped):
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
-        # What is said in the letters of its quotation is said in the article's own spelling.
-        same = (quote.text for quote in quotes if _letters(quote.text) == _letters(words))
-        words = plain_line(next(same, words), MOST_SAID)
-        fault = self._fault(saying, words, fields, quotes)
+        own = self._own(words, quotes)
+        if own:
+            words = plain_line(own, MOST_SAID)
+        fault = self._fault(saying, words, fields, quotes, is_own=bool(own))
         return fault or Claim(text=words, quotes=quotes, fields=fields)
 
+    def _own(self, words: str, quotes: Iterable[Quote]) -> str:
+        """The article's own spelling of what is said in the letters of a quotation."""
+        if not task_of(self.task).is_prose:
+            return ""
+        letters = _letters(words)
+        return next((quote.text for quote in quotes if _letters(quote.text) == letters), "")
+
     def _fault(
-        self, saying: Saying, words: str, fields: dict[str, str], quotes: tuple[Quote, ...]
+        self,
+        saying: Saying,
+        words: str,
+        fields: dict[str, str],
+        quotes: tuple[Quote, ...],
+        *,
+        is_own: bool,
     ) -> Dropped | None:
         """What is wrong with a claim that is quoted."""
         if not (all(fields.values()) and any(map(str.isalpha, words))):
             return Dropped.EMPTY
         if not self._is_known(fields):
             return Dropped.UNKNOWN
-        if self._invented(saying, fields, quotes):
+        if not is_own and self._invented(saying, fields, quotes):
             return Dropped.INVENTED
         if self.is_english and not _shares_words(words, quotes):
             return Dropped.UNSUPPORTED
