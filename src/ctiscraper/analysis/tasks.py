@@ -48,16 +48,16 @@ class _Shape:
     offers_quotes: bool = True
 
 
-# An id of a technique and a degree of relevance cannot be held against the words that are said to
-# prove them: of these a model that cannot quote by itself should be kept out.
+# What an id, a verb or a kind of trace says cannot be held against the words that are said to
+# prove it: there a model that cannot quote by itself should be kept out.
 # A summary is of the opening, where reports say what they are about: of a longer one it is told
 # how much was not read. What is prose is held to be English.
 _SHAPES = {
     TaskName.SUMMARY: _Shape(answers.Summary, 900, most_parts=1),
     TaskName.KEY_POINTS: _Shape(answers.KeyPoints, 1500),
-    TaskName.RELATIONS: _Shape(answers.Relations, 1500, is_prose=False),
+    TaskName.RELATIONS: _Shape(answers.Relations, 1500, is_prose=False, offers_quotes=False),
     TaskName.TECHNIQUES: _Shape(answers.Techniques, 2000, offers_quotes=False),
-    TaskName.DETECTIONS: _Shape(answers.Detections, 1500),
+    TaskName.DETECTIONS: _Shape(answers.Detections, 1500, offers_quotes=False),
     TaskName.RELEVANCE: _Shape(answers.Relevances, 1500, offers_quotes=False),
     TaskName.TITLE: _Shape(answers.Title, 300, most_parts=1, is_prose=False),
 }
