@@ -1,12 +1,14 @@
 """Asking a model about one article, and keeping only what the article itself proves."""
 
 import asyncio
+import json
 import secrets
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import cast
+from typing import Any, cast
 
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, TaskName
 from ctiscraper.analysis.answers import Answer
@@ -19,12 +21,12 @@ from ctiscraper.analysis.asked import (
     tokens_of,
     watched_terms,
 )
-from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves
+from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves, sentences
 from ctiscraper.analysis.plain import storable
 from ctiscraper.analysis.proving import Kept, Proofs, proofs
 from ctiscraper.analysis.reply import UnusableError, read_reply
 from ctiscraper.analysis.shown import Shown, shown
-from ctiscraper.analysis.tasks import Task, schema_for, task_of
+from ctiscraper.analysis.tasks import Task, offering, schema_for, task_of
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.extract.language import detect_language
 from ctiscraper.models.server import Completion, Ending, Message, ModelServer, Prompt, Speaker
@@ -45,6 +47,11 @@ the and of to in that for with was were is are by from on as at this it an a be 
 """
 _ENGLISH_WORDS = frozenset(_FUNCTION_WORDS.split())
 _ENGLISH_SHARE = 0.15
+# Sentences from which quotations may be chosen, and their length. A grammar of more takes long, and
+# older versions of Ollama have 32 KiB for a grammar, of which this takes three quarters.
+_MOST_OFFERED = 300
+_LONGEST_OFFERED = 400
+_MOST_OFFERED_BYTES = 24_000
 # Faults of one part, which leave the others as they are.
 _OF_A_PART = frozenset((ModelFault.BAD_ANSWER, ModelFault.CUT_OFF, ModelFault.WRONG_LANGUAGE))
 
@@ -238,14 +245,15 @@ class _Asking:
 
     async def _ask(self, part: Part) -> None:
         """Ask about a part, and once more where the answer cannot be used."""
-        asked = self._asked(self._reading.body[part.start : part.end])
+        text = self._reading.body[part.start : part.end]
+        asked, narrow = self._asked(text), self._narrow(text)
         messages = (Message(Speaker.SYSTEM, asked.rules), Message(Speaker.USER, asked.question))
-        first = await self._completion(messages)
+        first = await self._completion(messages, narrow)
         try:
             answer = self._usable(first)
         except ModelError as error:
             self._repaired = True
-            second = await self._completion(self._repair(messages, first, error))
+            second = await self._completion(self._repair(messages, first, error), narrow)
             answer = self._usable(second)
         self._kept.add(answer, self._reading.proofs)
 
@@ -261,7 +269,25 @@ class _Asking:
         wrong = Message(Speaker.ASSISTANT, first.text)
         return (*messages, wrong, Message(Speaker.USER, told))
 
-    async def _completion(self, messages: tuple[Message, ...]) -> Completion:
+    def _schema(self) -> Mapping[str, Any]:
+        return schema_for(self._reading.task, self._reading.watched)
+
+    def _narrow(self, text: str) -> Mapping[str, Any] | None:
+        """The schema by which quotations are chosen from a part, None where they are written."""
+        reading = self._reading
+        if not reading.task.offers_quotes:
+            return None
+        told = sentences(text, _LONGEST_OFFERED) if reading.body else (reading.title,)
+        if len(told) > _MOST_OFFERED:
+            return None
+        offered = reading.proofs.quotable(told)
+        narrow = offering(self._schema(), offered)
+        fits = len(json.dumps(narrow, ensure_ascii=False).encode()) <= _MOST_OFFERED_BYTES
+        return narrow if offered and fits else None
+
+    async def _completion(
+        self, messages: tuple[Message, ...], narrow: Mapping[str, Any] | None
+    ) -> Completion:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise ModelError(ModelFault.TIMEOUT, "the time for the whole article is over")
@@ -271,7 +297,8 @@ class _Asking:
                 messages=messages,
                 most_tokens=self._answer_tokens,
                 seconds=left,
-                schema=schema_for(self._reading.task, self._reading.watched),
+                schema=self._schema(),
+                narrow=narrow,
                 context_tokens=self._context,
             )
         )

@@ -1,4 +1,4 @@
-"""What the faults of language models are called, and what can be done about each."""
+"""What the faults of language models are called, what can be done, and why claims are dropped."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -67,6 +67,18 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
 )
 
 
+DROPPED: Mapping[str, str] = MappingProxyType(
+    {
+        "unquoted": "quoted words that the article does not have, or too few",
+        "unsupported": "had no word in common with the quotation",
+        "invented": "named what the article does not name",
+        "unknown": "gave an id that ATT&CK does not have, or a thing that is not watched",
+        "ordered": "rested on words that give orders to a model",
+        "empty": "said nothing",
+    }
+)
+
+
 def said_of(fault: ModelFault | None) -> str:
     """Return what a fault is called, nothing for none."""
     return FAULTS[fault][0] if fault is not None else ""
@@ -75,3 +87,9 @@ def said_of(fault: ModelFault | None) -> str:
 def advice_on(fault: ModelFault | None) -> str:
     """Return what to do about a fault, nothing for none."""
     return FAULTS[fault][1] if fault is not None else ""
+
+
+def dropped_words(why: Mapping[str, int]) -> tuple[str, ...]:
+    """Return why claims were dropped, each with how many, the most frequent first."""
+    ordered = sorted(why.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(f"{number:,} {DROPPED.get(reason, reason)}" for reason, number in ordered)

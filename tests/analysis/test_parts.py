@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves
+from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves, sentences
 
 TEXTS = st.lists(
     st.sampled_from(["word", "a longer line.", "\n\n", "\n", " ", "漢字", "0123", "…!", "x" * 40]),
@@ -55,3 +55,24 @@ def test_where_a_part_ends(text: str, most: int, end: str) -> None:
 )  # fmt: skip
 def test_tokens_are_not_reckoned_too_few(text: str, tokens: int) -> None:
     assert estimated_tokens(text) == tokens
+
+
+def test_sentences_are_found_each_once() -> None:
+    text = (
+        'They came, e.g. by mail. "Run it." They ran x.exe.\n- one item\n\nThey ran x.exe. '
+        "\u5df2\u4fee\u590d\u3002\u8bf7\u66f4\u65b0\u3002"
+    )
+    assert sentences(text, 400) == (
+        "They came, e.g. by mail.", '"Run it."', "They ran x.exe.", "- one item",
+        "\u5df2\u4fee\u590d\u3002", "\u8bf7\u66f4\u65b0\u3002",
+    )  # fmt: skip
+    assert sentences("one two three", 8) == ("one two", "three")
+    assert sentences("x" * 20, 8) == ("x" * 8, "x" * 4)
+
+
+@given(TEXTS, st.integers(1, 50))
+def test_sentences_stand_in_their_text(text: str, longest: int) -> None:
+    found = sentences(text, longest)
+    assert all(one in text and 0 < len(one) <= longest for one in found)
+    letters = set("".join(text.split()))
+    assert set("".join("".join(found).split())) == letters

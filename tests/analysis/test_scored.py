@@ -2,7 +2,7 @@
 
 from ctiscraper.analysis.analysed import Analysis, Claim, Quote, TaskName
 from ctiscraper.analysis.labelled import LabelledArticle
-from ctiscraper.analysis.scored import Scored, labels_of, score, summed
+from ctiscraper.analysis.scored import Scored, summed
 
 ARTICLE = LabelledArticle(
     name="a",
@@ -24,7 +24,7 @@ def claim(quoted: str, text: str = "x", **fields: str) -> Claim:
 
 
 def counted(task: TaskName, *claims: Claim) -> tuple[int, int, int]:
-    done = score(task, ARTICLE, analysis(task, *claims))
+    done = ARTICLE.scored(task, analysis(task, *claims))
     return done.right, done.extra, done.missed
 
 
@@ -62,7 +62,7 @@ def test_a_perfect_answer_finds_so_much() -> None:
     wanted = {TaskName.SUMMARY: 2, TaskName.KEY_POINTS: 2, TaskName.DETECTIONS: 1,
               TaskName.TECHNIQUES: 2, TaskName.RELATIONS: 1, TaskName.RELEVANCE: 1,
               TaskName.TITLE: 1}  # fmt: skip
-    assert {task: labels_of(task, ARTICLE) for task in TaskName} == wanted
+    assert {task: ARTICLE.labels(task) for task in TaskName} == wanted
 
 
 def test_a_sum_counts_answers_claims_and_costs() -> None:

@@ -7,18 +7,18 @@ import pytest
 
 from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.analysis.answers import schema_of
-from ctiscraper.analysis.tasks import schema_for, task_of
+from ctiscraper.analysis.tasks import offering, schema_for, task_of
 
 # A hash that differs says that a prompt or a schema changed: then give the prompt the next number,
 # as answers are kept by it, and write both here.
 VERSIONS = {
-    "summary-1-cbced2acf7",
-    "key_points-1-039f460be6",
+    "summary-2-459847bad3",
+    "key_points-2-3f8ef8d59f",
     "relations-1-6ee12f4883",
     "techniques-1-a9ef6aef59",
     "detections-1-6cabc2b2dd",
     "relevance-1-d9b28139a6",
-    "title-1-8f6f431085",
+    "title-2-82a394e1af",
 }
 
 
@@ -73,3 +73,15 @@ def test_what_is_watched_is_a_closed_list_of_its_schema() -> None:
     assert claim["properties"]["watched"] == {"type": "string", "enum": ["a", "b"]}
     assert "enum" not in task.schema["properties"]["claims"]["items"]["properties"]["watched"]
     assert schema_for(task, []) is task.schema
+
+
+def test_quotations_are_offered_where_words_prove_a_claim() -> None:
+    without = {name for name in TaskName if not task_of(name).offers_quotes}
+    assert {*TaskName} - without == {TaskName.SUMMARY, TaskName.KEY_POINTS, TaskName.TITLE}
+    schema = task_of(TaskName.SUMMARY).schema
+    quotes = offering(schema, ["One.", "Two."])["properties"]["claims"]["items"]["properties"][
+        "quotes"
+    ]
+    assert quotes["items"] == {"type": "string", "enum": ["One.", "Two."]}
+    assert (quotes["minItems"], quotes["maxItems"]) == (1, 2)
+    assert "enum" not in str(schema["properties"]["claims"]["items"]["properties"]["quotes"])

@@ -48,12 +48,14 @@ def test_claims_are_shown_with_their_words_and_faults_with_what_to_do(
 ) -> None:
     shelf = Shelf(database)
     article = shelf.article("one", text=TEXT)
-    done = say(shelf, article, claim("It ran a loader.\x1b[2J", TEXT, "loader", verb="uses"))
+    loader = claim("It ran a loader.\x1b[2J", TEXT, "loader", verb="uses")
+    done = say(shelf, article, loader, dropped=2, why='{"invented": 2}')
     failed = say(
         shelf, article, model="b", state="failed", fault="timeout", detail="120 s", raw="half"
     )  # fmt: skip
     shown = terminal.run("analysis", "show", str(done)).out
     assert "1. It ran a loader." in shown
+    assert "2 claims left out, as the text does not prove it.\n   2 named what" in shown
     assert "> loader" in shown
     assert "\x1b" not in shown
     told = terminal.run("analysis", "show", str(failed)).out

@@ -11,6 +11,8 @@ import pytest
 
 from cli.terminal import Terminal
 from ctiscraper.analysis.labelled import bundled_set
+from web.said import claim, say
+from web.shelf import Shelf
 
 WIPER = "the group Quiet Otter used a wiper called SaltDrift against two container ports in Norway"
 
@@ -98,3 +100,59 @@ def test_an_article_that_is_not_there_is_named(asking: Terminal) -> None:
     assert ended.code != 0
     assert "no article is called 'x'" in ended.err
     assert bundled_set().articles[0].name in ended.err
+
+
+TEXT = f"In June 2025 {WIPER}. Nobody paid them."
+WIPED = claim("A wiper hit ports in Norway.", TEXT, WIPER)
+FELL = claim("Two banks fell.", TEXT, "Nobody paid them")
+
+
+def judge(shelf: Shelf, number: int, at: int, *, good: bool) -> None:
+    shelf.run(
+        "INSERT INTO model_feedback (analysis_id, claim_key, claim, good, actor)"
+        " SELECT id, %s, claims->%s, %s, 'ann' FROM model_analysis WHERE id = %s",
+        (f"k{at}".encode(), at, good, number),
+    )
+
+
+def test_thumbs_of_readers_are_a_set(asking: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    article = shelf.article("one", text=TEXT)
+    number = say(shelf, article, WIPED, FELL)
+    judge(shelf, number, 0, good=True)
+    judge(shelf, number, 1, good=False)
+    done = asking.run("eval", "llm", "--model", "m", "--from-thumbs", "10", "--keep")
+    lines = done.out.splitlines()
+    rows = {line.split()[0]: line.split() for line in lines[3:10]}
+    assert rows["summary"][1:10] == ["1", "1.00", "1.00", "1", "0", "1.00", "1.00", "1.00", "1.00"]
+    assert rows["techniques"][1] == "0"
+    assert lines[-2].startswith("1 article read, set thumbs-")
+    assert lines[-1] == "2 judged claims in it."
+    assert f"summary: article {article}: 1 kept" in done.err
+    [kept] = shelf.run("SELECT result->>'set' FROM model_evaluation")
+    assert kept.startswith("thumbs-")
+
+
+def test_thumbs_that_make_no_set_are_told(asking: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    refused = asking.run("eval", "llm", "--model", "m", "--from-thumbs", "10", code=None)
+    assert refused.code != 0
+    assert "no claim was judged" in refused.err
+    judge(shelf, say(shelf, shelf.article("one", text="Withdrawn."), WIPED), 0, good=True)
+    refused = asking.run("eval", "llm", "--model", "m", "--from-thumbs", "10", code=None)
+    assert "(1 revised)" in refused.err
+    both = asking.run(
+        "eval", "llm", "--model", "m", "--from-thumbs", "1", "--article", "lesson", code=None
+    )
+    assert "--article" in both.err
+
+
+def test_guarded_texts_go_to_no_remote_server(asking: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    text = f"TLP:RED {TEXT}"
+    judge(shelf, say(shelf, shelf.article("one", text=text), claim("x", text, WIPER)), 0, good=True)
+    asked = ("eval", "llm", "--model", "m", "--from-thumbs", "10", "--task", "summary")
+    assert asking.run(*asked).out.endswith("1 judged claim in it.\n")
+    far = {**asking.environment, "CTISCRAPER_MODEL_URL": "https://models.example"}
+    refused = replace(asking, environment=far).run(*asked, code=None)
+    assert "(1 guarded)" in refused.err

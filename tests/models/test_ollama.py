@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import ollama
 import pytest
@@ -55,6 +56,18 @@ async def test_a_schema_is_followed_and_pieces_come_as_they_are_said(server: Oll
     assert 0 < done.answer_tokens < 32
     assert done.prompt_tokens > 4
     assert done.seconds > 0
+
+
+async def test_a_model_is_held_to_the_narrower_schema_where_it_is_near(small_model: str) -> None:
+    narrow = {**SCHEMA, "properties": {"yes": {"type": "string", "enum": ["zebra"]}}}
+    prompt = replace(said_to(SMALL_MODEL, "Is water wet?", schema=SCHEMA), narrow=narrow)
+    answers = {}
+    for remote in (False, True):
+        server = Ollama(client_of(small_model), small_model, remote=remote)
+        answers[remote] = json.loads((await server.chat(prompt)).text)["yes"]
+        await server.close()
+    assert answers[False] == "zebra"
+    assert answers[True] in {True, False}
 
 
 async def test_the_same_question_has_the_same_answer(server: Ollama) -> None:

@@ -1,6 +1,7 @@
 """What models said, in a real browser: plain text whatever they wrote, led to its place."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,7 +45,8 @@ def filled(shelf: Shelf) -> int:
         shelf, number,
         claim("The group ran a loader.", TEXT, "run its loader", "PowerShell"),
         claim("It sent data away. " * 12, TEXT, "sent data away", actor="x" * 90, verb="uses"),
-        dropped=2, hidden=140, unread=5200, repaired=True, asked_by="maya (Maya)",
+        dropped=2, why=json.dumps({"unquoted": 1, "invented": 1}), hidden=140, unread=5200,
+        repaired=True, asked_by="maya (Maya)",
     )  # fmt: skip
     markup = "".join(_MARKUP[:12])
     say(
@@ -75,7 +77,9 @@ async def test_a_quotation_leads_to_its_place_in_the_text(
     await expect(target).to_have_text("run its loader")
     assert await target.is_visible()
     assert await page.locator("#models img, #models a[href^=http], #models script").count() == 0
-    assert "![x](http://evil.example/a.png)" in await page.locator("#models").inner_text()
+    said = await page.locator("#models").inner_text()
+    assert "![x](http://evil.example/a.png)" in said
+    assert "prove them: 1 named what the article does not name; 1 quoted words that" in said
     assert watch.faults == []
     await context.close()
 

@@ -15,6 +15,9 @@ _ENDS = (
     re.compile(r"[.!?\u3002\uff01\uff1f][\"')\]\u201d\u2019]*\s|[\u3002\uff01\uff1f]"),
     re.compile(r"\s"),
 )
+_SENTENCE_ENDS = re.compile(
+    r"(?:(?<=[.!?])|(?<=[.!?][\"')\]\u201d\u2019]))\s+(?=[^\sa-z])|(?<=[\u3002\uff01\uff1f])|\s*\n\s*"
+)
 # A part that is ended at a paragraph is filled to this share at least; else a line ends it.
 _FILLED = 0.5
 
@@ -61,6 +64,20 @@ def cut(text: str, most_tokens: int, start: int = 0) -> Part:
         if last > start:
             return Part(start, last)
     return Part(start, end)
+
+
+def sentences(text: str, longest: int) -> tuple[str, ...]:
+    """Return the sentences and lines of a text, each once; what is longer is cut at a word."""
+    made = []
+    for sentence in _SENTENCE_ENDS.split(text):
+        rest = sentence.strip()
+        while len(rest) > longest:
+            at = rest.rfind(" ", 1, longest + 1)
+            at = longest if at < 0 else at
+            made.append(rest[:at].strip())
+            rest = rest[at:].strip()
+        made.append(rest)
+    return tuple(dict.fromkeys(filter(None, made)))
 
 
 def halves(text: str, part: Part) -> tuple[Part, Part]:

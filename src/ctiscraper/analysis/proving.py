@@ -26,6 +26,9 @@ class Dropped(StrEnum):
     EMPTY = "empty"
 
 
+_UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proofs:
     """All that claims about one article are held against.
@@ -44,26 +47,57 @@ class Proofs:
     is_english: bool
 
     def judged(self, saying: Saying) -> Claim | Dropped:
-        """Return a claim as it is kept, or why it is not."""
-        quotes = self._proved(saying.quotes)
+        """Return a claim as it is kept, or why it is not.
+
+        One that is said in the article's own words is proved by these, whatever it quotes.
+        """
+        words = plain_line(saying.words(), MOST_SAID)
+        is_prose = task_of(self.task).is_prose
+        if is_prose:
+            words = first_sentence(words)
+        judged = self._judged(saying, words, saying.quotes)
+        if is_prose and isinstance(judged, Dropped) and judged in _UNPROVED:
+            own = self._judged(saying, words, [words])
+            return own if isinstance(own, Claim) else judged
+        return judged
+
+    def quotable(self, sentences: Iterable[str]) -> tuple[str, ...]:
+        """Return those sentences that prove something where they are quoted."""
+        return tuple(one for one in sentences if not isinstance(self._proved([one]), Dropped))
+
+    def _judged(self, saying: Saying, words: str, quotations: Iterable[str]) -> Claim | Dropped:
+        quotes = self._proved(quotations)
         if isinstance(quotes, Dropped):
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
-        words = plain_line(saying.words(), MOST_SAID)
-        if task_of(self.task).is_prose:
-            words = first_sentence(words)
-        fault = self._fault(saying, words, fields, quotes)
+        own = self._own(words, quotes)
+        if own:
+            words = plain_line(own, MOST_SAID)
+        fault = self._fault(saying, words, fields, quotes, is_own=bool(own))
         return fault or Claim(text=words, quotes=quotes, fields=fields)
 
+    def _own(self, words: str, quotes: Iterable[Quote]) -> str:
+        """The article's own spelling of what is said in the letters of a quotation."""
+        if not task_of(self.task).is_prose:
+            return ""
+        letters = _letters(words)
+        return next((quote.text for quote in quotes if _letters(quote.text) == letters), "")
+
     def _fault(
-        self, saying: Saying, words: str, fields: dict[str, str], quotes: tuple[Quote, ...]
+        self,
+        saying: Saying,
+        words: str,
+        fields: dict[str, str],
+        quotes: tuple[Quote, ...],
+        *,
+        is_own: bool,
     ) -> Dropped | None:
         """What is wrong with a claim that is quoted."""
         if not (all(fields.values()) and any(map(str.isalpha, words))):
             return Dropped.EMPTY
         if not self._is_known(fields):
             return Dropped.UNKNOWN
-        if self._invented(saying, fields, quotes):
+        if not is_own and self._invented(saying, fields, quotes):
             return Dropped.INVENTED
         if self.is_english and not _shares_words(words, quotes):
             return Dropped.UNSUPPORTED
@@ -164,5 +198,9 @@ def _is_same(one: Claim, other: Claim) -> bool:
     """Whether two claims say the same: by their fields where these say it all."""
     if "technique" in one.fields or "verb" in one.fields:
         return {**one.fields} == {**other.fields}
-    same_words = one.text.casefold() == other.text.casefold()
-    return same_words and {**one.fields} == {**other.fields}
+    return _letters(one.text) == _letters(other.text) and {**one.fields} == {**other.fields}
+
+
+def _letters(text: str) -> str:
+    """What of a text makes a difference: a small model sets spaces and marks as they come."""
+    return "".join(filter(str.isalnum, text.casefold()))

@@ -1,15 +1,11 @@
 """How well a model did on labelled articles: what of its answers held, and what they cost."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from ctiscraper.analysis.analysed import Analysis, Claim, TaskName
-from ctiscraper.analysis.labelled import LabelledArticle
-
-# What entities of these kinds are called is labelled, so that another name is one too many.
-_LABELLED_KINDS = frozenset(("actor", "malware", "vulnerability", "country"))
+from ctiscraper.analysis.analysed import Analysis, TaskName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,44 +109,6 @@ class ModelScore:
         }
 
 
-def score(task: TaskName, article: LabelledArticle, analysis: Analysis) -> Scored:
-    """Return how an answer compares with what a reader found."""
-    claims = analysis.claims
-    if task is TaskName.TECHNIQUES:
-        found = {claim.fields["technique"] for claim in claims}
-        counts = _compared(found, article.techniques)
-    elif task is TaskName.RELATIONS:
-        counts = _compared(_names(claims), {name.casefold() for name in article.names})
-    elif task is TaskName.RELEVANCE:
-        concerned = {name for name, is_about in article.watched.items() if is_about}
-        counts = _compared({claim.fields["watched"] for claim in claims}, concerned)
-    elif task is TaskName.TITLE:
-        counts = _translated(claims, article.english)
-    else:
-        labels = article.traces if task is TaskName.DETECTIONS else article.facts
-        counts = _covered(claims, article.text, labels)
-    right, extra, missed = counts
-    return Scored(article=article.name, analysis=analysis, right=right, extra=extra, missed=missed)
-
-
-def labels_of(task: TaskName, article: LabelledArticle) -> int:
-    """Return how many things a perfect answer finds: those are missed where there is none."""
-    if task is TaskName.TECHNIQUES:
-        return len(article.techniques)
-    if task is TaskName.RELATIONS:
-        return len(article.names)
-    if task is TaskName.RELEVANCE:
-        return sum(article.watched.values())
-    if task is TaskName.TITLE:
-        return bool(article.english)
-    return len(article.traces if task is TaskName.DETECTIONS else article.facts)
-
-
-def is_for(task: TaskName, article: LabelledArticle) -> bool:
-    """Whether a model is asked this of an article: no title in English is translated."""
-    return task is not TaskName.TITLE or bool(article.english)
-
-
 def summed(task: TaskName, prompt_version: str, done: Sequence[Scored]) -> TaskScore:
     """Return the sum of what came of a task."""
     answers = [one.analysis for one in done if one.analysis is not None]
@@ -174,45 +132,6 @@ def summed(task: TaskName, prompt_version: str, done: Sequence[Scored]) -> TaskS
         prompt_tokens=sum(answer.prompt_tokens for answer in answers),
         answer_tokens=sum(answer.answer_tokens for answer in answers),
     )
-
-
-def _compared(found: Iterable[str], labelled: Iterable[str]) -> tuple[int, int, int]:
-    one, other = set(found), set(labelled)
-    return len(one & other), len(one - other), len(other - one)
-
-
-def _names(claims: Iterable[Claim]) -> set[str]:
-    """What the relations name, of the kinds that are labelled."""
-    return {
-        claim.fields[side].casefold()
-        for claim in claims
-        for side in ("subject", "object")
-        if claim.fields[f"{side}_kind"] in _LABELLED_KINDS
-    }
-
-
-def _translated(claims: Sequence[Claim], words: Sequence[str]) -> tuple[int, int, int]:
-    """Whether a translation has every word that it should have."""
-    said = " ".join(claim.text for claim in claims).casefold()
-    right = bool(claims) and all(word.casefold() in said for word in words)
-    return int(right), int(bool(claims) and not right), int(not right)
-
-
-def _covered(claims: Iterable[Claim], text: str, labels: Iterable[str]) -> tuple[int, int, int]:
-    """Which labelled words are quoted, and how many claims quote none of them."""
-    spans = [(at, at + len(label)) for label in labels if (at := text.find(label)) >= 0]
-    met: set[tuple[int, int]] = set()
-    extra = 0
-    for claim in claims:
-        hits = {
-            (start, end)
-            for start, end in spans
-            for quote in claim.quotes
-            if start < quote.end and quote.start < end
-        }
-        met |= hits
-        extra += not hits
-    return len(met), extra, len(spans) - len(met)
 
 
 def _document(one: TaskScore) -> dict[str, object]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from ctiscraper.analysis import answers
 from ctiscraper.analysis.analysed import TaskName
 
+_MOST_OFFERED = 2
 _HEAD = re.compile(r"version: (\d{1,6})\n\n?")
 
 
@@ -23,6 +24,7 @@ class Task:
     """One thing to ask. `version` is a number and a hash of the prompt and the schema.
 
     `most_tokens` bounds each answer, `most_parts` how many parts of a long article are asked about.
+    `offers_quotes` tells whether a model may be given the sentences to choose its quotations from.
     """
 
     name: TaskName
@@ -34,6 +36,7 @@ class Task:
     most_tokens: int
     most_parts: int
     is_prose: bool
+    offers_quotes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +45,20 @@ class _Shape:
     most_tokens: int
     most_parts: int = 4
     is_prose: bool = True
+    offers_quotes: bool = True
 
 
+# What an id, a verb or a kind of trace says cannot be held against the words that are said to
+# prove it: there a model that cannot quote by itself should be kept out.
 # A summary is of the opening, where reports say what they are about: of a longer one it is told
 # how much was not read. What is prose is held to be English.
 _SHAPES = {
     TaskName.SUMMARY: _Shape(answers.Summary, 900, most_parts=1),
     TaskName.KEY_POINTS: _Shape(answers.KeyPoints, 1500),
-    TaskName.RELATIONS: _Shape(answers.Relations, 1500, is_prose=False),
-    TaskName.TECHNIQUES: _Shape(answers.Techniques, 2000),
-    TaskName.DETECTIONS: _Shape(answers.Detections, 1500),
-    TaskName.RELEVANCE: _Shape(answers.Relevances, 1500),
+    TaskName.RELATIONS: _Shape(answers.Relations, 1500, is_prose=False, offers_quotes=False),
+    TaskName.TECHNIQUES: _Shape(answers.Techniques, 2000, offers_quotes=False),
+    TaskName.DETECTIONS: _Shape(answers.Detections, 1500, offers_quotes=False),
+    TaskName.RELEVANCE: _Shape(answers.Relevances, 1500, offers_quotes=False),
     TaskName.TITLE: _Shape(answers.Title, 300, most_parts=1, is_prose=False),
 }
 
@@ -67,6 +73,19 @@ def schema_for(task: Task, watched: Sequence[str]) -> Mapping[str, Any]:
     return made
 
 
+def offering(schema: Mapping[str, Any], sentences: Sequence[str]) -> Mapping[str, Any]:
+    """Return a schema by which quotations are chosen from these sentences, two at the most."""
+    made = copy.deepcopy(dict(schema))
+    claim = made["properties"]["claims"]["items"]
+    claim["properties"]["quotes"] = {
+        "type": "array",
+        "items": {"type": "string", "enum": list(sentences)},
+        "minItems": 1,
+        "maxItems": _MOST_OFFERED,
+    }
+    return made
+
+
 @cache
 def task_of(name: TaskName) -> Task:
     """Return a task as it is asked now."""
@@ -74,7 +93,10 @@ def task_of(name: TaskName) -> Task:
     number, prompt = _prompt(name.value)
     rules_number, rules = _prompt("rules")
     schema = answers.schema_of(shape.answer)
-    told = json.dumps([rules_number, rules, prompt, schema, shape.most_tokens], sort_keys=True)
+    parts = [rules_number, rules, prompt, schema, shape.most_tokens]
+    if shape.offers_quotes:
+        parts.append(_MOST_OFFERED)
+    told = json.dumps(parts, sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()
     return Task(
         name=name,
@@ -86,6 +108,7 @@ def task_of(name: TaskName) -> Task:
         most_tokens=shape.most_tokens,
         most_parts=shape.most_parts,
         is_prose=shape.is_prose,
+        offers_quotes=shape.offers_quotes,
     )
 
 

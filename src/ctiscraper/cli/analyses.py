@@ -14,7 +14,7 @@ from ctiscraper.cli.options import Cursor, Data, Json, Limit
 from ctiscraper.cli.output import counted, moment, print_facts, print_json, print_lines, print_table
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.session import Database
-from ctiscraper.fault_words import said_of
+from ctiscraper.fault_words import dropped_words, said_of
 from ctiscraper.loop import run_async
 from ctiscraper.model_use import model_use
 from ctiscraper.model_views import (
@@ -140,7 +140,10 @@ def show(number: Number, data: Data = None, json: Json = False) -> None:
         print_lines(["", f"{claim.number}. {on_a_line(claim.text)}", *([told] if told else [])])
         print_lines(f"   > {on_a_line(quote.text)}" for quote in claim.quotes)
     if one.dropped:
-        print_lines(["", f"{counted(one.dropped, 'claim')} left out: the text does not prove it."])
+        print_lines(
+            ["", f"{counted(one.dropped, 'claim')} left out, as the text does not prove it."]
+        )
+        print_lines(f"   {why}" for why in dropped_words(one.why))
     if one.raw:
         print_lines(["", "The model answered:", on_a_line(one.raw[:2000])])
 

@@ -11,6 +11,7 @@ import typer
 
 from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.analysis.judged import JudgedSet, judged_set
 from ctiscraper.analysis.labelled import LabelledSet, bundled_set
 from ctiscraper.analysis.scored import ModelScore, Scored, TaskScore
 from ctiscraper.bootstrap import model_server
@@ -18,10 +19,13 @@ from ctiscraper.cli.actor import command_actor
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note, print_table
 from ctiscraper.config import Settings
+from ctiscraper.db.judged import JudgedTexts
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.errors import InputError, SettingsError
-from ctiscraper.evaluating import Evaluation
+from ctiscraper.evaluating import Cases, Evaluation
 from ctiscraper.loop import run_async
+from ctiscraper.models.server import ModelServer
+from ctiscraper.types import Tlp
 
 _HEADS = [
     "task", "asked", "valid at once", "valid", "claims", "dropped", "faithful", "precision",
@@ -29,7 +33,7 @@ _HEADS = [
 ]  # fmt: skip
 
 
-def evaluation_of_models(
+def evaluation_of_models(  # noqa: PLR0913 - one parameter for each option
     *,
     model: Annotated[
         list[str] | None,
@@ -41,6 +45,17 @@ def evaluation_of_models(
     article: Annotated[
         list[str] | None,
         typer.Option("--article", help="The name of a bundled article, again for another."),
+    ] = None,
+    from_thumbs: Annotated[
+        int | None,
+        typer.Option(
+            "--from-thumbs",
+            metavar="ARTICLES",
+            min=1,
+            help="Instead of the bundled set, so many of your articles whose claims people "
+            "judged, those judged last first.",
+            show_default=False,
+        ),
     ] = None,
     write: Annotated[
         Path | None, typer.Option("--write", help="Write the results to this file, as JSON.")
@@ -57,8 +72,16 @@ def evaluation_of_models(
         raise SettingsError(
             "there is no model to ask: set CTISCRAPER_MODEL_URL, and CTISCRAPER_MODEL or --model"
         )
-    labelled = _chosen(bundled_set(), article or ())
-    scores = asyncio.run(_scores(settings, models, task or list(TaskName), labelled, quiet=json))
+    if from_thumbs and article:
+        raise InputError("--article names articles of the bundled set: leave out one of the two")
+    cases: Cases
+    if from_thumbs:
+        cases = judged = run_async(_judged(settings, from_thumbs))
+        if not judged.articles:
+            raise InputError(_nothing_judged(judged))
+    else:
+        cases = _chosen(bundled_set(), article or ())
+    scores = asyncio.run(_scores(settings, models, task or list(TaskName), cases, quiet=json))
     documents = [score.document() for score in scores]
     if keep:
         run_async(_keep(settings, documents))
@@ -69,7 +92,7 @@ def evaluation_of_models(
         return
     for score in scores:
         _print(score)
-    print_lines([f"{counted(len(labelled.articles), 'article')} read, set {labelled.version}."])
+    _print_set(cases)
 
 
 def _chosen(labelled: LabelledSet, names: Sequence[str]) -> LabelledSet:
@@ -82,17 +105,53 @@ def _chosen(labelled: LabelledSet, names: Sequence[str]) -> LabelledSet:
     return replace(labelled, articles=chosen, version=f"{labelled.version}, {len(chosen)} of it")
 
 
+async def _judged(settings: Settings, most: int) -> JudgedSet:
+    """The set that thumbs make, without what may not go to a server on another network."""
+    async with open_database(settings) as database:
+        texts = await JudgedTexts(database).latest(most)
+    server = _server(settings)
+    await server.close()
+    return judged_set(texts, Tlp(settings.model_tlp) if server.is_remote else None)
+
+
+def _server(settings: Settings) -> ModelServer:
+    server = model_server(settings)
+    if server is None:
+        raise SettingsError("CTISCRAPER_MODEL_URL is not set")
+    return server
+
+
+def _nothing_judged(judged: JudgedSet) -> str:
+    told = _left_out(judged)
+    return (
+        "no claim was judged that a model could be measured by"
+        f"{f' ({told})' if told else ''}: press Right or Wrong at claims on pages of articles"
+    )
+
+
+def _left_out(judged: JudgedSet) -> str:
+    return ", ".join(f"{number} {why}" for why, number in sorted(judged.left_out.items()))
+
+
+def _print_set(cases: Cases) -> None:
+    read = f"{counted(len(cases.articles), 'article')} read, set {cases.version}."
+    if not isinstance(cases, JudgedSet):
+        print_lines([read])
+        return
+    told = _left_out(cases)
+    left_out = f" Left out: {told}." if told else ""
+    print_lines([read, f"{counted(cases.claims, 'judged claim')} in it.{left_out}"])
+
+
 async def _scores(
     settings: Settings,
     models: Sequence[str],
     tasks: Sequence[TaskName],
-    labelled: LabelledSet,
+    cases: Cases,
     *,
     quiet: bool,
 ) -> list[ModelScore]:
-    server = model_server(settings)
-    if server is None:
-        raise SettingsError("CTISCRAPER_MODEL_URL is not set")
+    server = _server(settings)
     within = Within(context_tokens=settings.model_context)
 
     def told(task: TaskName, done: Scored) -> None:
@@ -103,7 +162,7 @@ async def _scores(
     try:
         return [
             await Evaluation(server, one, seconds=settings.model_seconds, within=within).score(
-                list(dict.fromkeys(tasks)), labelled, told
+                list(dict.fromkeys(tasks)), cases, told
             )
             for one in models
         ]

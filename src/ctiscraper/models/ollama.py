@@ -179,7 +179,7 @@ class Ollama:
         opened = self._wire.answer(
             "/api/chat",
             seconds=prompt.seconds,
-            body=_asked(prompt),
+            body=_asked(prompt, is_remote=self.is_remote),
             missing=lacking,
             most_bytes=most_bytes(prompt.most_tokens),
         )
@@ -206,7 +206,7 @@ class Ollama:
             ) from error
 
 
-def _asked(prompt: Prompt) -> dict[str, Any]:
+def _asked(prompt: Prompt, *, is_remote: bool) -> dict[str, Any]:
     options: dict[str, Any] = {
         "num_predict": prompt.most_tokens,
         "temperature": prompt.temperature,
@@ -224,8 +224,10 @@ def _asked(prompt: Prompt) -> dict[str, Any]:
         "shift": False,
         "think": False,
     }
-    if prompt.schema is not None:
-        asked["format"] = prompt.schema
+    # Ollama makes a grammar of a schema and keeps it from the model. Who answers far away may not.
+    schema = prompt.schema if is_remote or prompt.narrow is None else prompt.narrow
+    if schema is not None:
+        asked["format"] = schema
     return asked
 
 

@@ -26,8 +26,9 @@ class Message:
 class Prompt:
     """What a model is asked, and what its answer may cost.
 
-    `schema` is a JSON schema that the answer must follow, None for free text; `most_tokens` bounds
-    the answer, `seconds` the whole exchange.
+    `schema` is a JSON schema that the answer must follow, None for free text; `narrow` is one that
+    allows less, for servers that hold a model to it and do not show it to the model. `most_tokens`
+    bounds the answer, `seconds` the whole exchange.
     """
 
     model: str
@@ -35,6 +36,7 @@ class Prompt:
     most_tokens: int
     seconds: float
     schema: Mapping[str, Any] | None = None
+    narrow: Mapping[str, Any] | None = None
     context_tokens: int | None = None
     temperature: float = 0.0
     seed: int = 0

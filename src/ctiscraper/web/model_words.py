@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.fault_words import said_of
+from ctiscraper.fault_words import dropped_words, said_of
 from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
@@ -113,6 +113,11 @@ def _figure(task: Mapping[str, object], name: str) -> str:
 
 
 WORDS: Mapping[str, object] = MappingProxyType(
-    {"task_words": task_words, "state_words": state_words, "fault_words": fault_words}
+    {
+        "task_words": task_words,
+        "state_words": state_words,
+        "fault_words": fault_words,
+        "dropped_words": dropped_words,
+    }
 )
 """What templates say of models by."""
