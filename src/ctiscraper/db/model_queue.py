@@ -29,7 +29,7 @@ class Wanted:
     """What a model is asked of each new text: tasks, each with the version of its prompt."""
 
     model: str
-    prompts: tuple[tuple[TaskName, str], ...]
+    prompts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Claimed:
     attempts: int
     article_id: int
     source_id: int
-    task: TaskName
+    task: str
     prompt_version: str
     model: str
     title: str
@@ -75,7 +75,7 @@ async def queue_texts(
     values = {
         "ids": list(article_ids),
         "model": wanted.model,
-        "tasks": [task.value for task, _ in wanted.prompts],
+        "tasks": [str(task) for task, _ in wanted.prompts],
         "versions": [version for _, version in wanted.prompts],
         "by": asked_by,
         "rank": rank,
@@ -279,7 +279,7 @@ class ModelQueue:
             attempts=found[1] + 1,
             article_id=found[2],
             source_id=source_id,
-            task=TaskName(found[3]),
+            task=found[3],
             prompt_version=found[4],
             model=found[5],
             language=found[6],
