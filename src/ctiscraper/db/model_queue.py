@@ -223,20 +223,25 @@ class ModelQueue:
     async def note_server(
         self, name: str, *, version: str, models: Sequence[str], remote: bool
     ) -> None:
-        """Keep what a server says it is and has, for those who do not ask it themselves."""
+        """Keep what a server says it is and has, for those who do not ask it themselves.
+
+        One that was away and answers is left alone no longer: it is tried with one text.
+        """
         async with self._database.connection() as conn:
             await conn.execute(
                 """
-                INSERT INTO model_server (name, version, models, remote, seen_at)
+                INSERT INTO model_server AS s (name, version, models, remote, seen_at)
                 VALUES (%(name)s, %(version)s, %(models)s, %(remote)s, now())
                 ON CONFLICT (name) DO UPDATE SET version = excluded.version,
-                    models = excluded.models, remote = excluded.remote, seen_at = now()
+                    models = excluded.models, remote = excluded.remote, seen_at = now(),
+                    rest_until = CASE WHEN s.fault IS DISTINCT FROM %(away)s THEN s.rest_until END
                 """,
                 {
                     "name": name,
                     "version": version[:200],
                     "models": [one[:200] for one in models][:500],
                     "remote": remote,
+                    "away": ModelFault.AWAY.value,
                 },
             )
 

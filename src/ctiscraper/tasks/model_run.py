@@ -67,7 +67,8 @@ async def ask_models(
 async def _open_worker(
     stack: AsyncExitStack, settings: Settings, conninfo: str, *, once: bool
 ) -> ModelWorker:
-    use, server = model_use(settings), model_server(settings)
+    # When the server is let alone stands in the database, for all workers alike.
+    use, server = model_use(settings), model_server(settings, breaks=False)
     if use is None or server is None:
         raise SettingsError(
             "no model is configured: set CTISCRAPER_MODEL_URL and CTISCRAPER_MODEL; "
