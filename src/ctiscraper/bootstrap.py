@@ -171,7 +171,8 @@ async def open_services(
 def model_server(settings: Settings, *, breaks: bool = True) -> ModelServer | None:
     """Return the server of language models, None where there is none; it need not answer yet.
 
-    With `breaks` false it has no breaker of this process. Whoever asks for it closes it. Raises SettingsError.
+    With `breaks` false it has no breaker of this process. Whoever asks for it closes it.
+    Raises SettingsError.
     """
     if not settings.model_url:
         return None
