@@ -72,6 +72,12 @@ def said_of(fault: ModelFault | None) -> str:
     return FAULTS[fault][0] if fault is not None else ""
 
 
-def advice_on(fault: ModelFault | None) -> str:
-    """Return what to do about a fault, nothing for none."""
-    return FAULTS[fault][1] if fault is not None else ""
+def advice_on(fault: ModelFault | None, *, waits: bool = False) -> str:
+    """Return what to do about a fault, nothing for none; what `waits` need not be asked again."""
+    if fault is None:
+        return ""
+    words = FAULTS[fault][1]
+    return words.replace(_THEN, "; it is asked again by itself") if waits else words
+
+
+_THEN = ", then ask again"

@@ -73,6 +73,12 @@ async def test_a_model_that_takes_in_less_than_was_thought_is_shown_half() -> No
     assert lengths[0] > 1.8 * lengths[1] > 3.2 * lengths[2] * 0.9
 
 
+async def test_what_the_server_says_is_told_where_no_part_is_short_enough() -> None:
+    long = ModelError(ModelFault.TOO_LONG, "the input is too long", transient=False)
+    with pytest.raises(ModelError, match="the input is too long"):
+        await asking(saying(long)).ask()
+
+
 async def test_a_context_without_room_is_a_fault_that_asks_nobody() -> None:
     server = saying(GOOD)
     with pytest.raises(ModelError, match="400 tokens have no room") as caught:

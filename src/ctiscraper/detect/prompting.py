@@ -80,6 +80,8 @@ class RuleAsking:
         fence = fence_for((title, seen.text), lambda: secrets.token_hex(_FENCE_BYTES))
         bare = self._asked(title, "", fence)
         room = self.context_tokens - self._tokens(bare) - self._answer_tokens
+        detail = f"{self.context_tokens} tokens have no room for the question and its answer"
+        refused = ModelError(ModelFault.TOO_LONG, detail, transient=False)
         while room >= _LEAST_SHOWN:
             end = cut(seen.text, room).end
             self.unread = len(seen.text) - end
@@ -89,9 +91,9 @@ class RuleAsking:
             except ModelError as error:
                 if error.fault is not ModelFault.TOO_LONG:
                     raise
+                refused = error
             room = min(room, estimated_tokens(seen.text[:end])) // 2
-        detail = f"{self.context_tokens} tokens have no room for the question and its answer"
-        raise ModelError(ModelFault.TOO_LONG, detail, transient=False)
+        raise refused
 
     async def ask_again(self, answer: str, reasons: Sequence[str]) -> str:
         """Return what the model makes of hearing why none of its rules holds. Raises ModelError."""
