@@ -177,8 +177,8 @@ def _vectors(vectors: Vectors) -> str:
         return "no text has any yet"
     way = "by index" if vectors.indexed else "by comparing all, exactly"
     return (
-        f"{_count(vectors.texts)} texts have theirs by {vectors.model}, {_count(vectors.waiting)} "
-        f"wait, {_count(vectors.failed)} could not be given any; searched {way}"
+        f"of {_count(vectors.texts)} texts by {vectors.model}, {_count(vectors.waiting)} wait, "
+        f"{_count(vectors.failed)} could not be given any; searched {way}"
     )
 
 
