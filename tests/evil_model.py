@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ctiscraper.errors import ModelFault
-from loopback import Asked, read_request, reply
+from loopback import Asked, read_request, reply, served
 
 Turn = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
 Reply = bytes | Turn
@@ -73,23 +73,8 @@ class EvilServer:
 async def evil_server() -> AsyncIterator[EvilServer]:
     """Yield a running one."""
     evil = EvilServer()
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(evil.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    evil.port = server.sockets[0].getsockname()[1]
-    try:
+    async with served(evil.serve) as evil.port:
         yield evil
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 def ollama_says(*parts: str, reason: str = "stop", prompt: int = 7) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ipaddress
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -143,17 +143,26 @@ def flooding(head: bytes, block: bytes) -> Answer:
 async def origin_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[Origin]:
     """Yield a running server."""
     origin = Origin()
+    async with served(origin.serve, tls) as origin.port:
+        yield origin
+
+
+@asynccontextmanager
+async def served(
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]],
+    tls: ssl.SSLContext | None = None,
+) -> AsyncIterator[int]:
+    """Yield the port at which each connection is given to this; none outlives it."""
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(origin.serve(reader, writer))
+        task = asyncio.ensure_future(serve(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    origin.port = server.sockets[0].getsockname()[1]
     try:
-        yield origin
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for task in list(tasks):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ctiscraper.operations import (
+    NO_VECTORS,
     DatabaseState,
     Ended,
     Enriching,
@@ -71,6 +72,7 @@ def work(**changes: object) -> Work:
         flow=flow(),
         standing=Standing(dead=0, failed=0, filtered=0),
         enriching=Enriching(waiting=0, failed=0, oldest_seconds=0.0),
+        vectors=NO_VECTORS,
         modelling=Modelling(
             waiting=0,
             running=0,

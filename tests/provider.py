@@ -19,7 +19,7 @@ from joserfc.jwk import ECKey, Key, RSAKey
 from ctiscraper.access.identity_claims import SignOn
 from ctiscraper.http import Client, EgressPolicy
 from ctiscraper.identity import Role
-from loopback import LOOPBACK, USER_AGENT, reply
+from loopback import LOOPBACK, USER_AGENT, reply, served
 
 CLIENT_ID = "cti-scraper"
 CLIENT_SECRET = "s3cret & more"
@@ -171,23 +171,8 @@ class FakeProvider:
 async def provider_server() -> AsyncIterator[FakeProvider]:
     """Yield a running provider."""
     provider = FakeProvider()
-    tasks: set[asyncio.Task[None]] = set()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.ensure_future(provider.serve(reader, writer))
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    provider.port = server.sockets[0].getsockname()[1]
-    try:
+    async with served(provider.serve) as provider.port:
         yield provider
-    finally:
-        server.close()
-        for task in list(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
 
 @asynccontextmanager

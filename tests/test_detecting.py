@@ -2,26 +2,26 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 
+from ctiscraper.analysis.analysed import RULES, Analysis
 from ctiscraper.db.detections import DetectionQuery
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.session import Database
 from ctiscraper.detect.drafted import DraftState, Grade, Origin, Target
 from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.errors import ConflictError, InputError, NotFoundError, StaleError
+from ctiscraper.model_views import AnalysisState, AnalysisView, ClaimView
 from ctiscraper.reference import Reference
 from ctiscraper.sandbox import Sandbox
 from detect.material import COMMAND, TEXT
-from detect.test_modelled import GOOD, Scripted
+from detect.test_modelled import GOOD
+from scripted import saying
 from web import claims
 from web.shelf import Shelf
-
-if TYPE_CHECKING:
-    from ctiscraper.models.server import ModelServer
 
 MENTIONS = (
     claims.at(TEXT, COMMAND, "command_line", verdict=None),
@@ -154,15 +154,86 @@ async def test_lists_are_narrowed_and_paged(detections: Detections) -> None:
         assert len((await detections.drafts.page(query)).detections) == count
 
 
-async def test_a_model_adds_beside_templates_what_holds(detections: Detections) -> None:
-    server = cast("ModelServer", Scripted(GOOD + "---\ntitle: Invented\n"))
-    made = await detections.draft_by_model(server, 1, model="tiny", seconds=5, by="ann")
+def view(found: Analysis, **changes: object) -> AnalysisView:
+    """What a model answered as it is read from its row."""
+    values: dict[str, object] = {
+        "id": 5,
+        "article_id": 1,
+        "revision": 1,
+        "current": True,
+        "task": found.task,
+        "model": found.model,
+        "prompt_version": found.prompt_version,
+        "state": AnalysisState.DONE,
+        "asked_by": "ann",
+        "asked_at": datetime.now(UTC),
+        "why": {},
+        "claims": tuple(
+            ClaimView(number=n, text=one.text, quotes=(), fields=one.fields)
+            for n, one in enumerate(found.claims, 1)
+        ),
+    }
+    return AnalysisView(**{**values, **changes})  # type: ignore[arg-type]  # a builder
+
+
+async def by_model(detections: Detections, *answers: str) -> Analysis:
+    return await detections.rules_by_model(
+        saying(*answers), 1, model="tiny", seconds=5, context_tokens=8192
+    )
+
+
+async def test_of_a_models_rules_those_that_hold_are_told_and_nothing_is_kept(
+    detections: Detections,
+) -> None:
+    found = await by_model(detections, GOOD + "---\ntitle: Invented\n")
+    [claim] = found.claims
+    assert claim.quotes
+    assert all(TEXT[one.start : one.end] == one.text for one in claim.quotes)
+    assert "CTIScraper, by tiny" in claim.fields["rule"]
+    assert (found.task, found.dropped, found.repaired) == (RULES, 1, False)
+    assert sum(found.why.values()) == 1
+    assert (await detections.drafts.page(DetectionQuery())).detections == ()
+
+
+async def test_a_model_hears_once_why_none_of_its_rules_holds(detections: Detections) -> None:
+    found = await by_model(detections, "I cannot do that.", GOOD)
+    assert (len(found.claims), found.repaired, found.prompt_tokens) == (1, True, 200)
+    none = await by_model(detections, "I cannot do that.", "I still cannot.")
+    assert (none.claims, none.dropped, none.repaired) == ((), 1, True)
+
+
+async def test_rules_of_a_model_are_added_beside_templates_when_somebody_says_so(
+    detections: Detections,
+) -> None:
+    asked = view(await by_model(detections, GOOD))
+    made = await detections.keep_by_model(asked, by="ann")
     [one] = made.detections
     assert (made.added, one.origin, one.model, one.valid) == (1, Origin.MODEL, "tiny", True)
-    assert len(made.refused) == 1
-    again = await detections.draft_by_model(server, 1, model="tiny", seconds=5, by="ann")
-    assert again.added == 0
+    whole = await detections.drafts.get(one.id)
+    assert whole.prompt == asked.prompt_version
+    assert whole.yaml == asked.claims[0].fields["rule"]
+    assert [text.made_by for text in whole.versions] == ["ann"]
+    assert (await detections.keep_by_model(asked, by="ann")).added == 0
     assert len((await detections.draft(1, by="ann")).detections) == 5
+
+
+async def test_rules_are_proved_anew_on_the_text_of_now(
+    detections: Detections, database: str
+) -> None:
+    asked = view(await by_model(detections, GOOD))
+    Shelf(database).run("UPDATE article SET text = 'Something else.' WHERE id = 1")
+    made = await detections.keep_by_model(asked, by="ann")
+    assert (made.added, made.detections) == (0, ())
+    assert "less than half" in made.refused[0].reason
+
+
+async def test_what_has_no_rules_is_no_detection(detections: Detections) -> None:
+    found = await by_model(detections, GOOD)
+    for asked in (view(found, claims=()), view(found, task="summary")):
+        with pytest.raises(ConflictError, match="analysis 5 has no rules"):
+            await detections.keep_by_model(asked, by="ann")
+    with pytest.raises(NotFoundError):
+        await detections.keep_by_model(view(found, article_id=99), by="ann")
 
 
 HOSTILE = (

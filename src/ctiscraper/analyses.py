@@ -3,20 +3,23 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
 from ctiscraper.analysing import Within, analyse
-from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, TaskName
+from ctiscraper.analysis.analysed import RULES, AnalysedText, Analysis, Claim, TaskName
 from ctiscraper.analysis.marking import marking
+from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.db.session import Database
 from ctiscraper.db.watchlist import Watchlist
+from ctiscraper.detect.prompting import prompt_version
+from ctiscraper.detecting import SECONDS as CHECK_SECONDS
 from ctiscraper.errors import InputError, ModelError, ModelFault, StorageError, UnavailableError
 from ctiscraper.model_views import (
     AnalysisState,
@@ -37,7 +40,7 @@ log = structlog.get_logger()
 GRACE_SECONDS = 5.0
 MOST_WATCHED = 200
 
-Version = Callable[[TaskName], str]
+Version = Callable[[str], str]
 
 
 class Analyse(Protocol):
@@ -55,6 +58,27 @@ class Analyse(Protocol):
     ) -> Analysis:
         """Return what it finds. Raises ModelError."""
         ...
+
+
+class AskForRules(Protocol):
+    """What asks a model for the rules of an article."""
+
+    async def __call__(
+        self,
+        server: ModelServer,
+        article_id: int,
+        *,
+        model: str,
+        seconds: float,
+        context_tokens: int,
+    ) -> Analysis:
+        """Return those that hold. Raises ModelError."""
+        ...
+
+
+def version_of(task: str) -> str:
+    """Return the version of what a model is asked for a task."""
+    return prompt_version() if task == RULES else task_of(TaskName(task)).version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +99,7 @@ class ModelUse:
     tlp: Tlp = Tlp.GREEN
     limits: Limits = field(default_factory=Limits)
 
-    def wanted(self, tasks: Iterable[TaskName] | None = None, model: str = "") -> Wanted:
+    def wanted(self, tasks: Iterable[str] | None = None, model: str = "") -> Wanted:
         """Return what to ask: by itself, the model that is configured and its tasks."""
         asked = self.tasks if tasks is None else tuple(dict.fromkeys(tasks))
         return Wanted(
@@ -123,12 +147,33 @@ class ModelDesk:
 
         Raises UnavailableError, InputError, NotFoundError and ConflictError.
         """
-        use = self._used()
-        if model and model not in await self.models():
-            raise InputError(f"the server of models has no model {model!r}")
+        self._used()
         if not tasks:
             raise InputError("say what the model is to do: at least one task")
-        wanted = use.wanted(tasks, model)
+        return await self._ask(article_id, tasks, model, actor=actor, again=again)
+
+    async def ask_for_rules(
+        self, article_id: int, *, model: str = "", actor: str, again: bool = False
+    ) -> int:
+        """Have a model asked for Sigma rules from an article; return the number of that.
+
+        Raises as `ask`.
+        """
+        [number] = await self._ask(article_id, [RULES], model, actor=actor, again=again)
+        return number
+
+    async def rules_of(self, article_id: int, *, actor: str = "") -> ArticleAnalyses:
+        """Return what models answered when asked for rules. Raises NotFoundError."""
+        found = await self.of_article(article_id, actor=actor)
+        of_rules = tuple(one for one in found.analyses if one.task == RULES)
+        return replace(found, tasks=(RULES,), analyses=of_rules)
+
+    async def _ask(
+        self, article_id: int, tasks: Sequence[str], model: str, *, actor: str, again: bool
+    ) -> tuple[int, ...]:
+        wanted = self._used().wanted(tasks, model)
+        if model and model not in await self.models():
+            raise InputError(f"the server of models has no model {model!r}")
         return await self.analyses.ask(article_id, wanted, actor=actor, again=again)
 
     async def retry(self, analysis_id: int, *, actor: str) -> None:
@@ -207,6 +252,7 @@ class Asking:
         server: ModelServer,
         use: ModelUse,
         analyse_text: Analyse = analyse,
+        ask_for_rules: AskForRules | None = None,
     ) -> None:
         self.queue = ModelQueue(database)
         self.use = use
@@ -214,6 +260,7 @@ class Asking:
         self.grace_seconds = GRACE_SECONDS
         self._watchlist = Watchlist(database)
         self._analyse = analyse_text
+        self._ask_for_rules = ask_for_rules
 
     async def note_server(self) -> None:
         """Keep what the server has, for the pages. Raises ModelError and StorageError."""
@@ -260,8 +307,10 @@ class Asking:
                 "go to a model on another network",
                 transient=False,
             )
+        if claimed.task == RULES:
+            return await self._rules(claimed, metered)
         watched: tuple[str, ...] = ()
-        if claimed.task is TaskName.RELEVANCE:
+        if claimed.task == TaskName.RELEVANCE:
             entries = await self._watchlist.entries()
             watched = tuple(one.term for one in entries[:MOST_WATCHED])
         text = AnalysedText(
@@ -272,7 +321,7 @@ class Asking:
             async with asyncio.timeout(seconds + self.grace_seconds):
                 return await self._analyse(
                     metered,
-                    claimed.task,
+                    TaskName(claimed.task),
                     text,
                     model=claimed.model,
                     seconds=seconds,
@@ -281,9 +330,28 @@ class Asking:
         except TimeoutError as error:
             raise ModelError(ModelFault.TIMEOUT, f"no end within {seconds:g} s") from error
 
+    async def _rules(self, claimed: Claimed, metered: Metered) -> Analysis:
+        if self._ask_for_rules is None:
+            raise ModelError(
+                ModelFault.REFUSED, "this worker has no way to prove rules", transient=False
+            )
+        # Each of its two answers is tried on what the article shows.
+        most = self.use.seconds + 2 * CHECK_SECONDS + self.grace_seconds
+        try:
+            async with asyncio.timeout(most):
+                return await self._ask_for_rules(
+                    metered,
+                    claimed.article_id,
+                    model=claimed.model,
+                    seconds=self.use.seconds,
+                    context_tokens=self.use.context,
+                )
+        except TimeoutError as error:
+            raise ModelError(ModelFault.TIMEOUT, f"no end within {most:g} s") from error
+
     async def _keep(self, claimed: Claimed, found: Analysis, metered: Metered) -> None:
         # Of a title the words that prove it are those of the title.
-        proving = claimed.title if claimed.task is TaskName.TITLE else claimed.text
+        proving = claimed.title if claimed.task == TaskName.TITLE else claimed.text
         proved = [claim for claim in found.claims if is_proved(claim, proving)]
         kept = Kept(
             claims=to_json(proved),

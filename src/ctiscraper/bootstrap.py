@@ -168,10 +168,11 @@ async def open_services(
         )
 
 
-def model_server(settings: Settings) -> ModelServer | None:
+def model_server(settings: Settings, *, breaks: bool = True) -> ModelServer | None:
     """Return the server of language models, None where there is none; it need not answer yet.
 
-    Whoever asks for it closes it. Raises SettingsError.
+    With `breaks` false it has no breaker of this process. Whoever asks for it closes it.
+    Raises SettingsError.
     """
     if not settings.model_url:
         return None
@@ -186,7 +187,7 @@ def model_server(settings: Settings) -> ModelServer | None:
         )
     kind = OpenAI if settings.model_kind == "openai" else Ollama
     server = kind(Client(settings.model_policy()), settings.model_url, remote=remote, key=key)
-    return Guarded(server, slots=settings.model_slots)
+    return Guarded(server, slots=settings.model_slots, breaks=breaks)
 
 
 @contextmanager

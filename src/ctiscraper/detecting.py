@@ -1,9 +1,12 @@
 """Detections of an article: drafted, checked, changed and held against the known rules."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from ctiscraper.analysis.analysed import RULES, Analysis, Claim, Quote
+from ctiscraper.analysis.plain import plain_line, storable
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.detections import DetectionDrafts
 from ctiscraper.db.entities import Entities
@@ -29,11 +32,12 @@ from ctiscraper.detect.messages import (
     Techniques,
 )
 from ctiscraper.detect.novelty import Library
-from ctiscraper.detect.prompting import ask
+from ctiscraper.detect.prompting import RuleAsking, prompt_version
 from ctiscraper.detect.stored import Detection, DetectionSummary
 from ctiscraper.entity_views import MentionView
-from ctiscraper.errors import InputError, ParseError
+from ctiscraper.errors import ConflictError, InputError, ModelError, ModelFault, ParseError
 from ctiscraper.intelligence import Name
+from ctiscraper.model_views import AnalysisView
 from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.attack_matrix import AttackPack
 from ctiscraper.packs.registry import read_known
@@ -48,6 +52,9 @@ SECONDS = 30.0
 _MEMORY = 768 << 20
 _ANSWER = 32 << 20
 _PLACES = 3
+_MOST_RAW = 20_000
+_MOST_REASON = 200
+_MOST_TITLE = 300
 # Of what an article names, the kinds that a rule can look for.
 _KINDS = frozenset(
     (
@@ -118,28 +125,81 @@ class Detections:
             refused=found.refused,
         )
 
-    async def draft_by_model(
-        self, server: ModelServer, article_id: int, *, model: str, seconds: float, by: str
-    ) -> Drafting:
-        """Return what of a model's answer to an article holds.
+    async def rules_by_model(
+        self,
+        server: ModelServer,
+        article_id: int,
+        *,
+        model: str,
+        seconds: float,
+        context_tokens: int,
+    ) -> Analysis:
+        """Return a claim for each rule of a model that holds; nothing is kept.
 
-        Raises NotFoundError, ModelError and ParseError.
+        Where none holds the model is told why, once. Raises NotFoundError, and ModelError also
+        for an answer that cannot be worked on.
         """
-        article, material = await self._material(article_id)
-        answer = await ask(server, material, model=model, seconds=seconds)
-        known = await self._packs()
-        message = AnswerMessage(
-            answer=answer, material=material, model=model, techniques=known.techniques
+        _, material = await self._material(article_id)
+        asking = RuleAsking(
+            server=server,
+            material=material,
+            model=model,
+            seconds=seconds,
+            context_tokens=context_tokens,
         )
-        found = await self.sandbox.ask("answer", message, Drafted)
+        by = (model, prompt_version())
+        try:
+            answer = await asking.ask()
+            found = await self._proved(answer, material, by)
+            if not found.drafts:
+                reasons = [one.reason for one in found.refused]
+                answer = await asking.ask_again(answer, reasons)
+                found = await self._proved(answer, material, by)
+        except ParseError as error:
+            raise ModelError(
+                ModelFault.BAD_ANSWER,
+                f"its rules cannot be worked on here: {error}",
+                transient=False,
+                raw=storable(answer, _MOST_RAW),
+            ) from error
+        return _analysis(asking, found)
+
+    async def keep_by_model(self, asked: AnalysisView, *, by: str) -> Drafting:
+        """Return what of a model's rules was added to the drafts, proved anew on the text of now.
+
+        Raises ConflictError, NotFoundError and InputError.
+        """
+        rules = [claim.fields["rule"] for claim in asked.claims if "rule" in claim.fields]
+        if asked.task != RULES or not rules:
+            raise ConflictError(
+                f"analysis {asked.id} has no rules: ask a model for some, and wait for its answer"
+            )
+        article, material = await self._material(asked.article_id)
+        answer = "\n---\n".join(rules)
+        try:
+            found = await self._proved(answer, material, (asked.model, asked.prompt_version))
+        except ParseError as error:
+            raise _too_much(error) from error
+        known = await self._packs()
         added = 0
         for draft, checked in await asyncio.to_thread(_graded, found, known.library):
-            added += await self.drafts.add(article_id, article.revision, draft, checked, by=by)
+            added += await self.drafts.add(article.id, article.revision, draft, checked, by=by)
         return Drafting(
             added=added,
-            detections=await self.drafts.of_article(article_id),
+            detections=await self.drafts.of_article(article.id),
             refused=found.refused,
         )
+
+    async def _proved(self, answer: str, material: Material, by: tuple[str, str]) -> Drafted:
+        known = await self._packs()
+        message = AnswerMessage(
+            answer=answer,
+            material=material,
+            model=by[0],
+            prompt=by[1],
+            techniques=known.techniques,
+        )
+        return await self.sandbox.ask("answer", message, Drafted)
 
     async def check(self, yaml: str, *, article_id: int | None = None) -> Checked:
         """Return what is found out about a rule, tried on what an article shows, if one is named.
@@ -242,6 +302,37 @@ def material_of(article: ArticleDetail, mentions: Sequence[MentionView], author:
         techniques=tuple(techniques),
         tlp=article.tlp,
     )
+
+
+def _analysis(asking: RuleAsking, found: Drafted) -> Analysis:
+    """Return what a model answered as it is kept: each rule with the words that it rests on."""
+    why = Counter(one.reason[:_MOST_REASON] for one in found.refused)
+    return Analysis(
+        task=RULES,
+        prompt_version=prompt_version(),
+        model=asking.model,
+        claims=tuple(
+            Claim(
+                text=plain_line(draft.title, _MOST_TITLE) or "A rule without a title",
+                quotes=_quotes(draft),
+                fields={"level": checked.rule.level, "rule": draft.yaml},
+            )
+            for draft, checked in found.drafts
+        ),
+        dropped=len(found.refused),
+        hidden=asking.hidden,
+        repaired=asking.repaired,
+        prompt_tokens=sum(one.prompt_tokens for one in asking.costs),
+        answer_tokens=sum(one.answer_tokens for one in asking.costs),
+        seconds=sum(one.seconds for one in asking.costs),
+        unread=asking.unread,
+        why=dict(why),
+    )
+
+
+def _quotes(draft: Draft) -> tuple[Quote, ...]:
+    places = {(one.start, one.end): one.quote for one in draft.evidence}
+    return tuple(Quote(words, start, end) for (start, end), words in sorted(places.items()))
 
 
 def _graded(found: Drafted, library: Library | None) -> list[tuple[Draft, Checked]]:

@@ -78,15 +78,20 @@ DROPPED: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_THEN = ", then ask again"
+
 
 def said_of(fault: ModelFault | None) -> str:
     """Return what a fault is called, nothing for none."""
     return FAULTS[fault][0] if fault is not None else ""
 
 
-def advice_on(fault: ModelFault | None) -> str:
-    """Return what to do about a fault, nothing for none."""
-    return FAULTS[fault][1] if fault is not None else ""
+def advice_on(fault: ModelFault | None, *, waits: bool = False) -> str:
+    """Return what to do about a fault, nothing for none; what `waits` need not be asked again."""
+    if fault is None:
+        return ""
+    words = FAULTS[fault][1]
+    return words.replace(_THEN, "; it is asked again by itself") if waits else words
 
 
 def dropped_words(why: Mapping[str, int]) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """What an installation has of language models, by its settings."""
 
-from ctiscraper.analyses import ModelUse
+from ctiscraper.analyses import ModelUse, version_of
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.analysis.tasks import task_of
 from ctiscraper.config import Settings
 from ctiscraper.db.model_spending import Limits
 from ctiscraper.errors import SettingsError
@@ -18,7 +17,7 @@ def model_use(settings: Settings) -> ModelUse | None:
     return ModelUse(
         server=settings.model_url,
         model=settings.model,
-        version=lambda task: task_of(task).version,
+        version=version_of,
         tasks=tasks_of(settings.model_tasks),
         slots=settings.model_slots,
         seconds=settings.model_seconds,

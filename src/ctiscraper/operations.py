@@ -110,6 +110,24 @@ class Modelling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """Texts that have vectors by the model in use, that wait for theirs, and that have none.
+
+    Each counted up to `COUNTED_MOST`. `model` is empty before any made one. With `indexed` the
+    nearest are found by pgvector's index, else by comparing all of them, exactly.
+    """
+
+    model: str
+    texts: int
+    waiting: int
+    failed: int
+    indexed: bool
+
+
+NO_VECTORS = Vectors(model="", texts=0, waiting=0, failed=0, indexed=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """What was asked of sites: `requests` since counting began, the rest in the last 24 hours.
 
@@ -201,6 +219,7 @@ class Work:
     standing: Standing
     enriching: Enriching
     modelling: Modelling
+    vectors: Vectors
     traffic: Traffic
     workers: tuple[WorkerState, ...]
     hosts: HostsState

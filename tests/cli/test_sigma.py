@@ -1,17 +1,21 @@
 """`sigma`: what a person drafts, checks, converts and takes along at a terminal."""
 
 import asyncio
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from cli.terminal import Terminal, environment
+from ctiscraper.cli.exits import Exit
 from ctiscraper.db.detections import DetectionDrafts
 from ctiscraper.db.session import Database
 from ctiscraper.detect.drafted import DraftState
 from detect.material import COMMAND, TEXT
+from detect.test_modelled import GOOD
 from web import claims
+from web.said import claim
 from web.shelf import Shelf
 
 MATCHES_ALL = """
@@ -44,6 +48,32 @@ async def _accept(database: str, number: int) -> None:
         drafts = DetectionDrafts(opened)
         version = (await drafts.get(number)).summary.version
         await drafts.decide(number, DraftState.ACCEPTED, version=version, by="ann")
+
+
+def test_a_model_is_asked_for_rules_and_people_add_them(terminal: Terminal, database: str) -> None:
+    refused = terminal.run("sigma", "ask", "1", code=Exit.FAILED)
+    assert "set CTISCRAPER_MODEL_URL" in refused.err
+    with_one = Terminal(
+        {
+            **terminal.environment,
+            "CTISCRAPER_MODEL_URL": "http://127.0.0.1:1",
+            "CTISCRAPER_MODEL": "small",
+        }
+    )
+    assert "pending" in with_one.run("sigma", "ask", "1").out
+    assert terminal.noted()[-1] == "detection.ask"
+    [asked] = with_one.run("sigma", "ask", "1", "--json").json["analyses"]
+    early = terminal.run("sigma", "add", str(asked["id"]), code=Exit.CONFLICT)
+    assert "has no rules" in early.err
+    made = claim("A task", TEXT, "DefenderUPD", rule=GOOD)
+    Shelf(database).run(
+        "UPDATE model_analysis SET state = 'done', claims = %s::jsonb", (json.dumps([made]),)
+    )
+    assert "title: Task Made For DefenderUPD" in terminal.run("analysis", "show", "1").out
+    added = terminal.run("sigma", "add", "1", "--json").json
+    assert (added["added"], added["detections"][0]["origin"]) == (1, "model")
+    assert terminal.noted()[-1] == "detection.draft"
+    assert "model small sigma_rules-" in terminal.run("sigma", "show", "1").out
 
 
 def test_a_rule_is_drafted_shown_checked_and_converted(terminal: Terminal, tmp_path: Path) -> None:

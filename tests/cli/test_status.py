@@ -1,5 +1,6 @@
 """`status`: the state in a terminal, for programs, and as an exit code."""
 
+import asyncio
 from pathlib import Path
 
 import psycopg
@@ -7,6 +8,11 @@ import psycopg
 from cli.conftest import Collected
 from cli.terminal import Terminal, environment
 from ctiscraper.db.migrate import downgrade
+from ctiscraper.db.passages import Passages
+from ctiscraper.db.session import Database
+from ctiscraper.embedding import Embedding
+from web.shelf import Shelf
+from worded_vectors import WordedEmbedder
 
 
 def test_after_a_collection_all_ends_are_counted(collected: Collected) -> None:
@@ -29,6 +35,21 @@ def test_a_person_sees_tiers_and_findings(collected: Collected) -> None:
     assert any(line[:2] == ["tier", "due"] for line in heads)
     assert any(line[:1] == ["standard"] for line in heads)
     assert any(line.startswith("24 hours") for line in shown)
+
+
+def test_how_far_vectors_are_is_said(terminal: Terminal, database: str) -> None:
+    assert "Vectors   no text has any yet" in terminal.run("status").out
+    Shelf(database).article("one", text="Words.")
+
+    async def embed() -> None:
+        async with Database(database, size=2) as opened:
+            await Embedding(Passages(opened), WordedEmbedder()).embed_all()
+
+    asyncio.run(embed())
+    told = terminal.run("status", code=None).out
+    assert "Vectors   of 1 texts by " in told
+    assert "searched by" in told
+    assert terminal.run("status", "--json", code=None).json["work"]["vectors"]["texts"] == 1
 
 
 def test_an_idle_installation_is_well(terminal: Terminal) -> None:

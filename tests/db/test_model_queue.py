@@ -252,6 +252,27 @@ async def test_a_server_that_is_away_costs_no_text_an_attempt_and_is_left_alone(
     assert await states(stage) != []
 
 
+@pytest.mark.parametrize(("fault", "rests"), [(ModelFault.AWAY, False), (ModelFault.BUSY, True)])
+async def test_a_server_that_is_seen_again_is_tried_with_one_text(
+    stage: Stage, queue: ModelQueue, fault: ModelFault, rests: bool
+) -> None:
+    articles = [
+        await modelled.article(stage, f"a{n}", f"Text {n}.") for n in range(BREAKS_AFTER + 2)
+    ]
+    await modelled.ask(stage, *articles)
+    for _ in range(BREAKS_AFTER):
+        await fail(queue, await modelled.claim_one(queue), fault)
+    assert await modelled.claim(queue) is None
+    await queue.note_server(modelled.SERVER, version="1", models=["small"], remote=False)
+    if rests:
+        assert await modelled.claim(queue) is None
+        return
+    probe = await modelled.claim_one(queue)
+    assert await modelled.claim(queue) is None
+    assert await modelled.finish(queue, probe)
+    assert await modelled.claim(queue) is not None
+
+
 async def test_a_source_over_its_budget_waits_for_tomorrow_and_others_do_not(
     stage: Stage, queue: ModelQueue
 ) -> None:

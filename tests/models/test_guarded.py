@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ctiscraper.errors import ModelError, ModelFault
-from ctiscraper.models.breaker import Breaker
+from ctiscraper.models.breaker import FAILURES, Breaker
 from ctiscraper.models.guarded import Guarded
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
@@ -175,6 +175,18 @@ async def test_a_server_that_hangs_is_let_alone_and_tried_again(evil: EvilServer
     clock.now += 10
     evil.answer = ollama_says("well")
     assert (await server.chat(PATIENT)).text == "well"
+    assert (await server.chat(PATIENT)).text == "well"
+    await server.close()
+
+
+async def test_whoever_asks_as_the_queue_says_is_always_let_through(evil: EvilServer) -> None:
+    server = guarded(evil, breaks=False)
+    evil.answer = error(500, "runner exploded")
+    for heard in range(1, 2 * FAILURES):
+        told = await fault_of(server, PATIENT)
+        assert (told.fault, len(evil.asked)) == (ModelFault.AWAY, heard)
+        assert "runner exploded" in told.detail
+    evil.answer = ollama_says("well")
     assert (await server.chat(PATIENT)).text == "well"
     await server.close()
 

@@ -90,12 +90,7 @@ async def test_what_the_server_has_is_told_to_the_pages(
 async def test_an_answer_that_drips_is_over_at_the_deadline_of_the_whole(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    async def drips(prompt: Prompt) -> str:
-        del prompt
-        await asyncio.Event().wait()
-        raise AssertionError("it never comes")
-
-    server.answered = drips
+    server.answered = _never
     await queue_all(stage, await modelled.article(stage, "one"))
     working = worker(stage, server, use(seconds=0.2))
     working.asking.grace_seconds = 0.0
@@ -110,12 +105,7 @@ async def test_an_answer_that_drips_is_over_at_the_deadline_of_the_whole(
 async def test_a_worker_that_is_told_to_stop_gives_back_what_it_asks(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    async def hangs(prompt: Prompt) -> str:
-        del prompt
-        await asyncio.Event().wait()
-        raise AssertionError("it never comes")
-
-    server.answered = hangs
+    server.answered = _never
     await queue_all(stage, await modelled.article(stage, "one"))
     working = worker(stage, server, once=False)
     run = asyncio.create_task(working.run())
@@ -151,12 +141,7 @@ async def test_an_answer_that_comes_within_the_grace_is_kept(
 async def test_what_is_cancelled_is_asked_no_longer_and_paid_for(
     stage: Stage, server: ScriptedServer
 ) -> None:
-    async def hangs(prompt: Prompt) -> str:
-        del prompt
-        await asyncio.Event().wait()
-        raise AssertionError("it never comes")
-
-    server.answered = hangs
+    server.answered = _never
     await queue_all(stage, await modelled.article(stage, "one"))
     working = worker(stage, server, once=False)
     run = asyncio.create_task(working.run())
@@ -299,3 +284,9 @@ async def test_its_task_is_protected_while_it_has_work_in_hand(
 async def _said(prompt: Prompt) -> str:
     del prompt
     return "said"
+
+
+async def _never(prompt: Prompt) -> str:
+    del prompt
+    await asyncio.Event().wait()
+    raise AssertionError("it never comes")

@@ -4,9 +4,8 @@ import hashlib
 
 from analysis.test_asked_injections import INJECTIONS, article_of, obedient
 from answering import SERVER
-from ctiscraper.analyses import Asking, ModelUse
+from ctiscraper.analyses import Asking, ModelUse, version_of
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.model_queue import queue_texts
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ModelError
@@ -65,7 +64,7 @@ async def test_orders_in_articles_change_nothing_beside_their_own_rows(
         asked.append((stored, TaskName(injection.get("task", "summary"))))
     before = dump(shelf)
     assert {"article", "source", "audit_entry", "app_user", "mention"} <= before.keys()
-    use = ModelUse(server=SERVER, model="m", version=lambda task: task_of(task).version, slots=4)
+    use = ModelUse(server=SERVER, model="m", version=version_of, slots=4)
     async with Database(database, size=6) as opened:
         async with opened.transaction() as conn:
             for stored, task in asked:

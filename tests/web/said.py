@@ -24,7 +24,7 @@ def say(
     shelf: Shelf,
     article: int,
     *claims: dict[str, object],
-    task: TaskName = TaskName.SUMMARY,
+    task: str = TaskName.SUMMARY.value,
     model: str = "small",
     **changes: object,
 ) -> int:
@@ -35,7 +35,7 @@ def say(
         "asked_by": "",
         "prompt_version": f"{task}-1",
         "model": model,
-        "task": task.value,
+        "task": str(task),
         "prompt_tokens": 1200,
         "answer_tokens": 90,
         **changes,

@@ -97,7 +97,12 @@ async def test_a_fault_says_what_to_do(client: httpx2.AsyncClient, shelf: Shelf)
     [one] = (await client.get(f"/api/v1/articles/{number}/analyses")).json()["analyses"]
     assert one["fault"] == "model_missing"
     assert one["advice"].startswith("pull it there")
+    assert one["advice"].endswith(", then ask again")
     assert (await client.get(f"/api/v1/analyses/{one['id']}")).json()["analysis"]["raw"] == "{"
+    waiting = shelf.article("two", text=TEXT)
+    say(shelf, waiting, state="pending", fault="out_of_memory", detail="no room")
+    [one] = (await client.get(f"/api/v1/articles/{waiting}/analyses")).json()["analyses"]
+    assert one["advice"].endswith("; it is asked again by itself")
 
 
 async def test_what_waits_or_runs_is_cancelled_and_what_ended_is_asked_again(

@@ -9,6 +9,7 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser
 
+from ctiscraper.analysis.analysed import RULES
 from ctiscraper.db.session import Database
 from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.web.app import create_app
@@ -16,6 +17,7 @@ from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import listen, serve
 from detect.material import COMMAND, TEXT
 from web import claims
+from web.said import claim, configured, say
 from web.shelf import Shelf
 from web.test_pages_browser import (  # noqa: F401 - fixtures
     SignedIn,
@@ -36,7 +38,8 @@ async def site(database: str) -> AsyncIterator[str]:
     with listen("127.0.0.1", 0) as listening:
         async with Database(database, size=4) as opened, open_sandbox() as sandbox:
             detections = Detections(opened, sandbox)
-            app = create_app(WebServices(database=opened, detections=detections))
+            services = WebServices(database=opened, detections=detections, models=configured())
+            app = create_app(services)
             serving = asyncio.create_task(serve(app, listening))
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
             serving.cancel()
@@ -59,6 +62,10 @@ async def drafted(database: str, shelf: Shelf) -> str:  # noqa: F811 - a fixture
         claims.at(text, "evil.example"),
         claims.at(text, "C:\\ProgramData\\AclHost\\AclNums.dll", "file_path", verdict=None),
     )
+    rule = claim(f"{HOSTILE} {'Unbroken' * 30}", text, line, "evil.example", rule=f"id: {LONG * 5}")
+    say(shelf, 1, rule, task=RULES, model="a/very-long-name" * 9, dropped=2, why='{"no YAML": 2}')
+    say(shelf, 1, task=RULES, state="failed", fault="bad_answer", detail=LONG, raw=HOSTILE)
+    say(shelf, 1, task=RULES, state="running", said=1234, model="third", unread=9, hidden=9)
     return "/articles/1/detection"
 
 

@@ -58,6 +58,8 @@ async def test_the_state_of_the_queue_is_read_back(
     assert found[key("items_total", outcome="stored")] == 5
     assert found[key("refunds_total")] == 2
     assert found[key("workers")] == 0
+    assert found[key("vector_index")] == 0
+    assert found[key("vector_texts", model="", state="waiting")] == 0
     assert found[key("backlog_per_worker")] == 4
     assert 0 < found[key("host_rest_seconds", host=nasty, reason="dns")] <= 9
 

@@ -9,7 +9,8 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
-from ctiscraper.analysis.analysed import TaskName
+from answering import SERVER
+from ctiscraper.analysis.analysed import RULES, TaskName
 from ctiscraper.db.session import Database
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
@@ -109,6 +110,32 @@ async def test_thumbs_and_questions_answer_in_place(
     await page.locator("body").click(position={"x": 2, "y": 2})
     await expect(page.locator("#models .is-pending")).to_have_count(0, timeout=15_000)
     await expect(page.get_by_text("A title.", exact=True)).to_be_visible()
+    await context.close()
+
+
+async def test_rules_come_in_while_their_page_is_open(
+    browser: Browser, signed_in: SignedIn, site: str, shelf: Shelf
+) -> None:
+    number = shelf.article("A report on a loader", text=TEXT)
+    known = "INSERT INTO model_server (name, models, seen_at) VALUES (%s, '{small,large}', now())"
+    shelf.run(known, (SERVER,))
+    context = await browser.new_context(**signed_in)
+    page = await context.new_page()
+    watch = Watch(page, site)
+    await page.goto(f"/articles/{number}/detection")
+    await page.get_by_role("combobox", name="Model").select_option("large")
+    await page.get_by_role("button", name="Ask it for Sigma rules").click()
+    await expect(page.locator("#models .is-pending")).to_have_count(1)
+    assert shelf.run("SELECT task, model FROM model_analysis") == (RULES, "large")
+    shelf.run(
+        'UPDATE model_analysis SET state = \'done\', claims = \'[{"text": "A rule.", '
+        '"quotes": [{"text": "The", "start": 0, "end": 3}], "fields": {"rule": "id: x"}}]\''
+    )
+    await page.locator("body").click(position={"x": 2, "y": 2})
+    await expect(page.get_by_role("button", name="Add it to the drafts")).to_be_visible(
+        timeout=15_000
+    )
+    assert watch.faults == []
     await context.close()
 
 

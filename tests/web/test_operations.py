@@ -4,8 +4,11 @@ import httpx2
 from fastapi import FastAPI
 from selectolax.lexbor import LexborHTMLParser
 
+from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
+from ctiscraper.embedding import Embedding
 from web.shelf import Shelf
+from worded_vectors import WordedEmbedder
 
 
 async def page(client: httpx2.AsyncClient, path: str = "/operations") -> LexborHTMLParser:
@@ -37,7 +40,22 @@ async def test_an_idle_installation_is_well(client: httpx2.AsyncClient) -> None:
     tree = await page(client)
     assert words(tree, ".trouble") == []
     assert "All is well." in words(tree, ".facts")[0]
+    assert "no text has any yet" in words(tree, ".rows dd")
     assert "none at work, and nothing to do" in " ".join(words(tree, ".rows"))
+
+
+async def test_how_far_vectors_are_is_shown(
+    client: httpx2.AsyncClient, database: str, shelf: Shelf
+) -> None:
+    shelf.article("one", text="Words.")
+    async with Database(database, size=2) as opened:
+        await Embedding(Passages(opened), WordedEmbedder()).embed_all()
+    shelf.article("two", text="Other words.")
+    told = next(one for one in words(await page(client), ".rows dd") if "given any" in one)
+    name, _ = await WordedEmbedder().identity()
+    assert told.startswith(f"of 1 texts by {name}, 1 wait, 0 could not be given any;")
+    found = (await client.get("/api/v1/operations")).json()["work"]["vectors"]
+    assert (found["model"], found["texts"], found["waiting"]) == (name, 1, 1)
 
 
 async def test_workers_hosts_and_traffic_are_shown(

@@ -17,6 +17,10 @@ class TaskName(StrEnum):
     TITLE = "title"
 
 
+RULES = "sigma_rules"
+"""What a model is asked for on the page of detections: rules, which are proved otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysedText:
     """An article as a model is shown it; `text` is what quotations must stand in."""
@@ -57,7 +61,7 @@ class Analysis:
     it was read. `why` counts the dropped claims by their reason.
     """
 
-    task: TaskName
+    task: str
     prompt_version: str
     model: str
     claims: tuple[Claim, ...]

@@ -11,7 +11,15 @@ from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.cli.actor import command_actor, note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Cursor, Data, Json, Limit
-from ctiscraper.cli.output import counted, moment, print_facts, print_json, print_lines, print_table
+from ctiscraper.cli.output import (
+    counted,
+    moment,
+    print_facts,
+    print_json,
+    print_lines,
+    print_table,
+    print_text,
+)
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.session import Database
 from ctiscraper.fault_words import dropped_words, said_of
@@ -136,9 +144,12 @@ def show(number: Number, data: Data = None, json: Json = False) -> None:
     if one.fault is not None and one.state in {AnalysisState.FAILED, AnalysisState.PENDING}:
         print_lines([f"{said_of(one.fault)}: {one.detail}", f"What to do: {one.advice}."])
     for claim in one.claims:
-        told = "; ".join(f"{name}: {value}" for name, value in claim.fields.items() if value)
+        fields = [(name, value) for name, value in claim.fields.items() if value]
+        told = "; ".join(f"{name}: {value}" for name, value in fields if name != "rule")
         print_lines(["", f"{claim.number}. {on_a_line(claim.text)}", *([told] if told else [])])
         print_lines(f"   > {on_a_line(quote.text)}" for quote in claim.quotes)
+        if "rule" in claim.fields:
+            print_text(f"\n{claim.fields['rule']}")
     if one.dropped:
         print_lines(
             ["", f"{counted(one.dropped, 'claim')} left out, as the text does not prove it."]

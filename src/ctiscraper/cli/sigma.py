@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.analyses import ModelDesk
 from ctiscraper.cli.actor import command_actor, note_deed
 from ctiscraper.cli.drafts import write_whole
 from ctiscraper.cli.engine import open_database, settings_for
@@ -22,12 +23,15 @@ from ctiscraper.cli.output import (
     print_text,
 )
 from ctiscraper.cli.texts import hand_over, on_a_line, read_text
+from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.detections import DetectionDrafts, DetectionQuery
 from ctiscraper.detect.drafted import Checked, DraftState, Grade, Target
 from ctiscraper.detect.drafted import Query as RuleQuery
 from ctiscraper.detect.stored import Detection, DetectionPage, DetectionSummary
 from ctiscraper.detecting import Detections, Drafting, converted, open_sandbox
 from ctiscraper.loop import run_async
+from ctiscraper.model_use import model_use
+from ctiscraper.model_views import ArticleAnalyses
 from ctiscraper.share.bundle import archive_of, file_name
 
 app = typer.Typer(no_args_is_help=True, help="Sigma rules drafted from articles.")
@@ -67,7 +71,10 @@ def draft(
             )
             return made
 
-    made = run_async(make())
+    _print_drafting(run_async(make()), json=json)
+
+
+def _print_drafting(made: Drafting, *, json: bool) -> None:
     if json:
         print_json(made)
         return
@@ -78,6 +85,67 @@ def draft(
         print_table(
             ["words", "reason"], [(on_a_line(one.quote), one.reason) for one in made.refused]
         )
+
+
+@app.command()
+def ask(
+    *,
+    article: Annotated[int, typer.Argument(metavar="ARTICLE", help="The article's number.", min=1)],
+    model: Annotated[
+        str, typer.Option("--model", help="Another model of the same server.", show_default=False)
+    ] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask anew what has an answer already.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Have a model asked for rules from an article; `add` makes drafts of what it answers."""
+    settings = settings_for(data)
+
+    async def have_asked() -> ArticleAnalyses:
+        async with open_database(settings) as database:
+            desk = ModelDesk(database, model_use(settings))
+            number = await desk.ask_for_rules(
+                article, model=model, actor=command_actor().name, again=again
+            )
+            detail = {"model": model, "analysis": number}
+            await note_deed(database, "detection.ask", article, detail=detail)
+            return await desk.rules_of(article)
+
+    found = run_async(have_asked())
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ["analysis", "model", "state", "rules", "asked"],
+        [
+            (one.id, on_a_line(one.model), one.state, len(one.claims), moment(one.asked_at))
+            for one in found.analyses
+        ],
+    )
+    if found.busy:
+        print_lines(["", "The model worker asks; look again: ctiscraper analysis show ID"])
+    print_lines(["", "Make drafts of what holds: ctiscraper sigma add ID"])
+
+
+@app.command()
+def add(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The analysis's number.", min=1)],
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Add the rules that a model answered to the drafts of their article."""
+
+    async def keep() -> Drafting:
+        async with _open(data) as detections:
+            asked = (await Analyses(detections.database).get(number)).analysis
+            made = await detections.keep_by_model(asked, by=command_actor().name)
+            detail = {"added": made.added, "analysis": number}
+            await note_deed(detections.database, "detection.draft", asked.article_id, detail=detail)
+            return made
+
+    _print_drafting(run_async(keep()), json=json)
 
 
 @app.command("list")
@@ -128,7 +196,7 @@ def show(number: Number, data: Data = None, json: Json = False) -> None:
             ("Title", summary.title),
             ("Article", f"{summary.article.id} {summary.article.title}"),
             ("State", f"{summary.state} {summary.decided_by}".strip()),
-            ("Made from", f"{summary.origin} {summary.model}".strip()),
+            ("Made from", f"{summary.origin} {summary.model} {found.prompt}".strip()),
             ("Version", f"{summary.version} {summary.edited_by}".strip()),
         ]
     )

@@ -20,7 +20,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError, StorageError
 from ctiscraper.loop import run_async
-from ctiscraper.operations import COUNTED_MOST, HostsState, Work
+from ctiscraper.operations import COUNTED_MOST, HostsState, Vectors, Work
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.findings import Finding, Verdict
 from ctiscraper.tasks.watch import OperationsReport, report, report_away, size, span
@@ -163,11 +163,22 @@ def _facts(work: Work) -> Iterable[str]:
         f"Texts     {_count(texts.waiting)} to be looked through{waits}; "
         f"{_count(texts.failed)} could not be ('ctiscraper enrichment failed' lists them)"
     )
+    yield f"Vectors   {_vectors(work.vectors)}"
     yield f"Attempts  {flow.refunds:,} given back, {flow.burnt:,} burnt"
     yield (
         f"24 hours  {traffic.requests_day:,} requests; {traffic.checks:,} checks, "
         f"{traffic.unchanged:,} unchanged, {size(traffic.check_bytes)} received, "
         f"{size(traffic.saved_bytes)} saved; {traffic.pages:,} pages, {size(traffic.page_bytes)}"
+    )
+
+
+def _vectors(vectors: Vectors) -> str:
+    if not vectors.model:
+        return "no text has any yet"
+    way = "by index" if vectors.indexed else "by comparing all, exactly"
+    return (
+        f"of {_count(vectors.texts)} texts by {vectors.model}, {_count(vectors.waiting)} wait, "
+        f"{_count(vectors.failed)} could not be given any; searched {way}"
     )
 
 

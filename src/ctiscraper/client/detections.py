@@ -16,10 +16,12 @@ from ctiscraper.client.detections_types import (
     Origin,
     Query,
     RuleIn,
+    RulesAsked,
     RuleText,
     RuleToConvert,
     Target,
 )
+from ctiscraper.client.shared_types import ArticleAnalyses
 from ctiscraper.client.transport import Transport, path_part
 
 
@@ -53,6 +55,42 @@ class DetectionsCalls(Transport):
         Needs `detection:write`.
         """
         return self.call("POST", f"/articles/{path_part(article_id)}/detections", Drafting)
+
+    def ask_for_rules(
+        self,
+        article_id: int,
+        *,
+        model: str | UnsetType = UNSET,
+        again: bool | UnsetType = UNSET,
+    ) -> ArticleAnalyses:
+        """Have a model asked for detections from an article.
+
+        What it is asked is an analysis like others: read, cancelled and asked again as they
+        are.
+
+        Its claims are the rules that the article bears out, each in `fields.rule`. None is a
+        detection before somebody adds it.
+
+        Needs `detection:write`.
+        """
+        return self.call(
+            "POST",
+            f"/articles/{path_part(article_id)}/detections/model",
+            ArticleAnalyses,
+            body=RulesAsked(model=model, again=again),
+        )
+
+    def keep_rules(
+        self,
+        analysis_id: int,
+    ) -> Drafting:
+        """Add a model's rules to the detections of their article.
+
+        Those that hold on the article as it is now, marked as made by a model.
+
+        Needs `detection:write`.
+        """
+        return self.call("POST", f"/analyses/{path_part(analysis_id)}/detections", Drafting)
 
     def list_detections(  # noqa: PLR0913 - the fields of the API
         self,

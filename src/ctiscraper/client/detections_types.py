@@ -239,3 +239,10 @@ class RuleToConvert(Struct, frozen=True, kw_only=True):
 
     yaml: str
     target: Target
+
+
+class RulesAsked(Struct, frozen=True, kw_only=True):
+    """Which model is asked for rules; without one it is the one that is configured."""
+
+    model: str | UnsetType = UNSET
+    again: bool | UnsetType = UNSET

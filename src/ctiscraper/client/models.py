@@ -6,14 +6,12 @@ from ctiscraper.client.models_types import (
     AnalysisAsked,
     AnalysisPage,
     AnalysisRow,
-    AnalysisState,
-    ArticleAnalyses,
     Compared,
     JudgementIn,
     ModelReport,
     TaskName,
 )
-from ctiscraper.client.shared_types import Counted
+from ctiscraper.client.shared_types import AnalysisState, ArticleAnalyses, Counted
 from ctiscraper.client.transport import Transport, path_part
 
 

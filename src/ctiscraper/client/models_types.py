@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType
 
+from ctiscraper.client.shared_types import AnalysisView, ModelFault
+
 TaskName: TypeAlias = Literal[
     "summary", "key_points", "relations", "techniques", "detections", "relevance", "title"
 ]
@@ -17,100 +19,6 @@ class AnalysisAsked(Struct, frozen=True, kw_only=True):
     tasks: tuple[TaskName, ...]
     model: str | UnsetType = UNSET
     again: bool | UnsetType = UNSET
-
-
-AnalysisState: TypeAlias = Literal["pending", "running", "done", "failed", "cancelled"]
-"""Where an analysis stands."""
-
-
-class QuoteView(Struct, frozen=True, kw_only=True):
-    """Words of the article that prove a claim, and the characters of its text at which they are."""
-
-    text: str
-    start: int
-    end: int
-
-
-class ClaimView(Struct, frozen=True, kw_only=True):
-    """One thing that a model said: `good` and `bad` count what people think of it.
-
-    `mine` is what the reader thinks; None says nothing.
-    """
-
-    number: int
-    text: str
-    quotes: tuple[QuoteView, ...]
-    fields: dict[str, str]
-    good: int = 0
-    bad: int = 0
-    mine: bool | None = None
-
-
-ModelFault: TypeAlias = Literal[
-    "off",
-    "away",
-    "busy",
-    "timeout",
-    "refused",
-    "model_missing",
-    "out_of_memory",
-    "too_long",
-    "cut_off",
-    "bad_answer",
-    "wrong_language",
-    "over_budget",
-    "tlp",
-    "lost",
-]
-"""Why a language model gave no answer that can be used: stored beside what was asked."""
-
-
-Waits: TypeAlias = Literal["server", "source_budget", "day_budget", "later"]
-"""What an analysis waits for that is not its turn."""
-
-
-class AnalysisView(Struct, frozen=True, kw_only=True):
-    """What one model made of one text by one task.
-
-    `current` tells whether the article still has that text. `said` counts the characters that a
-    running model has answered. `unread` are characters that no model was shown for want of
-    room, `hidden` those that no reader sees; `why` counts dropped claims by reason. `again_at`
-    is when it is asked next, `raw` what it answered where that could not be used. `copied_from`
-    is the analysis of the same words that this one repeats.
-    """
-
-    id: int
-    article_id: int
-    revision: int
-    current: bool
-    task: str
-    model: str
-    prompt_version: str
-    state: AnalysisState
-    asked_by: str
-    asked_at: datetime
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    again_at: datetime | None = None
-    waits: Waits | None = None
-    fault: ModelFault | None = None
-    detail: str = ""
-    advice: str = ""
-    attempts: int = 0
-    said: int = 0
-    claims: tuple[ClaimView, ...] = ()
-    dropped: int = 0
-    hidden: int = 0
-    unread: int = 0
-    parts: int = 0
-    why: dict[str, int]
-    repaired: bool = False
-    prompt_tokens: int = 0
-    answer_tokens: int = 0
-    seconds: float = 0.0
-    cost: float = 0.0
-    copied_from: int | None = None
-    raw: str = ""
 
 
 class AnalysisRow(Struct, frozen=True, kw_only=True):
@@ -127,19 +35,6 @@ class AnalysisPage(Struct, frozen=True, kw_only=True):
 
     analyses: tuple[AnalysisRow, ...]
     next: str | None
-
-
-class ArticleAnalyses(Struct, frozen=True, kw_only=True):
-    """What models said of an article; `tasks` and `models` are what may be asked for.
-
-    With `configured` false there is no model here, and nothing can be asked.
-    """
-
-    configured: bool
-    model: str
-    models: tuple[str, ...]
-    tasks: tuple[str, ...]
-    analyses: tuple[AnalysisView, ...]
 
 
 class ComparedTask(Struct, frozen=True, kw_only=True):

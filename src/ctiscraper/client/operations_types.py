@@ -177,6 +177,20 @@ class Traffic(Struct, frozen=True, kw_only=True):
     page_bytes: int
 
 
+class Vectors(Struct, frozen=True, kw_only=True):
+    """Texts that have vectors by the model in use, that wait for theirs, and that have none.
+
+    Each counted up to `COUNTED_MOST`. `model` is empty before any made one. With `indexed` the
+    nearest are found by pgvector's index, else by comparing all of them, exactly.
+    """
+
+    model: str
+    texts: int
+    waiting: int
+    failed: int
+    indexed: bool
+
+
 class WorkerState(Struct, frozen=True, kw_only=True):
     """A worker process that gave a sign of life lately.
 
@@ -199,6 +213,7 @@ class Work(Struct, frozen=True, kw_only=True):
     standing: Standing
     enriching: Enriching
     modelling: Modelling
+    vectors: Vectors
     traffic: Traffic
     workers: tuple[WorkerState, ...]
     hosts: HostsState

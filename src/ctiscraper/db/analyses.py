@@ -239,7 +239,7 @@ def _row(row: TupleRow, thumbs: Thumbs, *, day_over: bool) -> AnalysisRow:
         again_at=later,
         ended_at=row[12],
         fault=fault,
-        advice=advice_on(fault),
+        advice=advice_on(fault, waits=state is AnalysisState.PENDING),
         detail=row[14],
         attempts=row[15],
         said=row[16],

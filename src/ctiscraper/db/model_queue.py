@@ -29,7 +29,7 @@ class Wanted:
     """What a model is asked of each new text: tasks, each with the version of its prompt."""
 
     model: str
-    prompts: tuple[tuple[TaskName, str], ...]
+    prompts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Claimed:
     attempts: int
     article_id: int
     source_id: int
-    task: TaskName
+    task: str
     prompt_version: str
     model: str
     title: str
@@ -75,7 +75,7 @@ async def queue_texts(
     values = {
         "ids": list(article_ids),
         "model": wanted.model,
-        "tasks": [task.value for task, _ in wanted.prompts],
+        "tasks": [str(task) for task, _ in wanted.prompts],
         "versions": [version for _, version in wanted.prompts],
         "by": asked_by,
         "rank": rank,
@@ -223,20 +223,25 @@ class ModelQueue:
     async def note_server(
         self, name: str, *, version: str, models: Sequence[str], remote: bool
     ) -> None:
-        """Keep what a server says it is and has, for those who do not ask it themselves."""
+        """Keep what a server says it is and has, for those who do not ask it themselves.
+
+        One that was away and answers is left alone no longer: it is tried with one text.
+        """
         async with self._database.connection() as conn:
             await conn.execute(
                 """
-                INSERT INTO model_server (name, version, models, remote, seen_at)
+                INSERT INTO model_server AS s (name, version, models, remote, seen_at)
                 VALUES (%(name)s, %(version)s, %(models)s, %(remote)s, now())
                 ON CONFLICT (name) DO UPDATE SET version = excluded.version,
-                    models = excluded.models, remote = excluded.remote, seen_at = now()
+                    models = excluded.models, remote = excluded.remote, seen_at = now(),
+                    rest_until = CASE WHEN s.fault IS DISTINCT FROM %(away)s THEN s.rest_until END
                 """,
                 {
                     "name": name,
                     "version": version[:200],
                     "models": [one[:200] for one in models][:500],
                     "remote": remote,
+                    "away": ModelFault.AWAY.value,
                 },
             )
 
@@ -279,7 +284,7 @@ class ModelQueue:
             attempts=found[1] + 1,
             article_id=found[2],
             source_id=source_id,
-            task=TaskName(found[3]),
+            task=found[3],
             prompt_version=found[4],
             model=found[5],
             language=found[6],

@@ -10,9 +10,11 @@ from typing import Any
 from ctiscraper.db.hosts import RANK
 from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.vector_progress import vectors_now
 from ctiscraper.errors import Reason, StorageError
 from ctiscraper.operations import (
     COUNTED_MOST,
+    NO_VECTORS,
     DatabaseState,
     Ended,
     Enriching,
@@ -24,6 +26,7 @@ from ctiscraper.operations import (
     Standing,
     TierWork,
     Traffic,
+    Vectors,
     Work,
     WorkerState,
 )
@@ -174,6 +177,7 @@ class _Slow:
     """What is summed over many rows, and when it is summed anew."""
 
     standing: Standing
+    vectors: Vectors
     day: tuple[int, int, int, int]
     balanced: bool | None
     until: float
@@ -216,7 +220,13 @@ class OperationsBoard:
         checks, unchanged, check_bytes, saved = slow.day
         day = {"checks": checks, "unchanged": unchanged, "saved_bytes": saved}
         traffic = replace(fresh.traffic, check_bytes=check_bytes, **day)
-        work = replace(fresh, standing=slow.standing, balanced=slow.balanced, traffic=traffic)
+        work = replace(
+            fresh,
+            standing=slow.standing,
+            vectors=slow.vectors,
+            balanced=slow.balanced,
+            traffic=traffic,
+        )
         return Operations(database=state, work=work)
 
     def forget(self) -> None:
@@ -252,6 +262,7 @@ class OperationsBoard:
             standing=Standing(dead=0, failed=0, filtered=0),
             enriching=Enriching(waiting=texts[0], failed=texts[1], oldest_seconds=texts[2]),
             modelling=_modelling(models),
+            vectors=NO_VECTORS,
             traffic=Traffic(
                 requests=requests,
                 requests_day=max(0, requests - int((await _rows(conn, _MARK))[0][0])),
@@ -295,10 +306,12 @@ class OperationsBoard:
         async with asyncio.timeout(patience), self._database.connection() as conn:
             dead, failed, filtered = (await _rows(conn, _STANDING, most=COUNTED_MOST))[0]
             day = (await _rows(conn, _DAY))[0]
+            vectors = await vectors_now(conn)
         balanced = await self._balanced()
         ended = self._clock()
         self._slow = _Slow(
             standing=Standing(dead=dead, failed=failed, filtered=filtered),
+            vectors=vectors,
             day=(day[0], day[1], day[2], day[3]),
             balanced=balanced,
             until=ended + max(SLOW_SECONDS, (ended - began) / SLOW_SHARE),

@@ -48,7 +48,10 @@ def answered(payload: bytes) -> bytes:
     """Return the encoded Drafted of an AnswerMessage."""
     message = msgspec.msgpack.decode(payload, type=AnswerMessage)
     found = assess_answer(
-        message.answer, message.material, model=message.model, techniques=message.techniques
+        message.answer,
+        message.material,
+        by=(message.model, message.prompt),
+        techniques=message.techniques,
     )
     return _encode(found)
 

@@ -45,4 +45,5 @@ class AnswerMessage(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
     material: Material
     model: str
+    prompt: str
     techniques: Techniques | None = None

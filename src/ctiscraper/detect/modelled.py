@@ -21,13 +21,14 @@ from ctiscraper.detect.drafted import (
 )
 from ctiscraper.detect.drafting import events_of, tags_of
 from ctiscraper.detect.matching import atoms_of
-from ctiscraper.detect.prompting import prompt_version
 from ctiscraper.detect.reading import read_rule
 from ctiscraper.detect.writing import Parts, rule_id, write_rule
 from ctiscraper.errors import InputError
 
 MOST_RULES = 5
 """How many rules of one answer are looked at."""
+
+By = tuple[str, str]
 
 _FENCE = re.compile(r"```(?:ya?ml)?\s*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _LEVELS = frozenset({"informational", "low", "medium", "high", "critical"})
@@ -38,13 +39,16 @@ _PROVED = 0.5
 
 
 def assess_answer(
-    answer: str, material: Material, *, model: str, techniques: Mapping[str, str] | None = None
+    answer: str, material: Material, *, by: By, techniques: Mapping[str, str] | None = None
 ) -> Drafted:
-    """Return the drafts of an answer that hold, and why the others do not."""
+    """Return the drafts of an answer that hold, and why the others do not.
+
+    `by` are the model that answered and the version of what it was told.
+    """
     held: list[tuple[Draft, Checked]] = []
     refused: list[Refused] = []
     for text in rules_of(answer):
-        found = _proved(text, material, model, techniques)
+        found = _proved(text, material, by, techniques)
         if isinstance(found, Refused):
             refused.append(found)
         else:
@@ -60,10 +64,10 @@ def rules_of(answer: str) -> list[str]:
 
 
 def _proved(
-    text: str, material: Material, model: str, techniques: Mapping[str, str] | None
+    text: str, material: Material, by: By, techniques: Mapping[str, str] | None
 ) -> tuple[Draft, Checked] | Refused:
     try:
-        draft = _draft(text, material, model)
+        draft = _draft(text, material, by)
     except (InputError, SigmaError) as error:
         return _refused(text, str(error))
     found = check(draft.yaml, draft.events, techniques)
@@ -84,7 +88,7 @@ def _refused(text: str, reason: str) -> Refused:
     return Refused(quote=text[:_LONGEST_WORDS], start=0, end=0, reason=reason)
 
 
-def _draft(text: str, material: Material, model: str) -> Draft:
+def _draft(text: str, material: Material, by: By) -> Draft:
     """Return a rule with what we know better than its model. Raises InputError and SigmaError."""
     rule = read_rule(text)
     atoms = atoms_of(rule)
@@ -109,7 +113,7 @@ def _draft(text: str, material: Material, model: str) -> Draft:
         parts,
         id=number,
         url=material.url,
-        author=f"{material.author}, by {model}",
+        author=f"{material.author}, by {by[0]}",
         day=material.day,
     )
     return Draft(
@@ -119,8 +123,8 @@ def _draft(text: str, material: Material, model: str) -> Draft:
         evidence=evidence,
         events=events_of(material),
         origin=Origin.MODEL,
-        model=model,
-        prompt=prompt_version(),
+        model=by[0],
+        prompt=by[1],
     )
 
 

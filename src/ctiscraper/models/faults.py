@@ -58,7 +58,7 @@ _QUOTA = re.compile(r"quota|billing|credit", re.IGNORECASE)
 
 def on_the_way(error: FetchError, server: str, seconds: float) -> ModelError:
     """Return what an exchange that failed means to who asked."""
-    said = told(error.detail)
+    said = told(error.detail).rstrip(".")
     if error.reason in _SLOW:
         return ModelError(
             ModelFault.TIMEOUT,

@@ -21,7 +21,8 @@ _SHORT = 15.0
 class Guarded:
     """The same server, asked by at most so many at a time, within a time for the whole.
 
-    Every fault is a ModelError. An open breaker answers at once, for the server.
+    Every fault is a ModelError. An open breaker answers at once, for the server; with `breaks`
+    false there is none, for whoever asks as the queue in the database says.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class Guarded:
         patience: float = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
         breaker: Breaker | None = None,
+        breaks: bool = True,
     ) -> None:
         self._server = server
         # Apart, so that a search by meaning does not wait for an analysis.
         self._chats = Slots(server.name, slots, patience=patience)
         self._embeddings = Slots(server.name, slots, patience=patience)
-        self._breaker = breaker or Breaker(clock)
+        self._breaker = (breaker or Breaker(clock)) if breaks else None
         self._last = ""
 
     @property
@@ -91,7 +93,7 @@ class Guarded:
     @asynccontextmanager
     async def _in_time(self, seconds: float) -> AsyncIterator[None]:
         """Hold what is done within its time, unless the breaker is open. Raises ModelError."""
-        if (wait := self._breaker.wait()) > 0:
+        if self._breaker is not None and (wait := self._breaker.wait()) > 0:
             raise ModelError(
                 ModelFault.AWAY, f"{self.name} is let alone for {wait:.0f} s more: {self._last}"
             )
@@ -99,8 +101,7 @@ class Guarded:
         try:
             async with asyncio.timeout(seconds + _GRACE):
                 yield
-            self._breaker.tell(well=True)
-            counted = True
+            counted = self._tell(well=True)
         except TimeoutError as error:
             words = f"{self.name} gave no whole answer within {seconds:g} s"
             late = ModelError(ModelFault.TIMEOUT, words)
@@ -110,7 +111,7 @@ class Guarded:
             counted = self._count(error)
             raise
         finally:
-            if not counted:
+            if not counted and self._breaker is not None:
                 # Whoever asked gave up, which says nothing of the server.
                 self._breaker.forget()
 
@@ -119,5 +120,9 @@ class Guarded:
         if error.fault is ModelFault.BUSY:
             return False
         self._last = error.detail
-        self._breaker.tell(well=error.fault not in _SERVERS_OWN)
+        return self._tell(well=error.fault not in _SERVERS_OWN)
+
+    def _tell(self, *, well: bool) -> bool:
+        if self._breaker is not None:
+            self._breaker.tell(well=well)
         return True

@@ -20,7 +20,8 @@ def file_name(title: str, number: int) -> str:
 def archive_of(rules: Iterable[tuple[str, str]]) -> bytes:
     """Return a ZIP archive of rules, each a name and a text."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w") as archive:
         for name, text in rules:
-            archive.writestr(zipfile.ZipInfo(f"rules/{name}", _DAY), text.encode())
+            place = zipfile.ZipInfo(f"rules/{name}", _DAY)
+            archive.writestr(place, text.encode(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()

@@ -14,6 +14,7 @@ from ctiscraper.analyses import Asking
 from ctiscraper.bootstrap import model_server
 from ctiscraper.config import Settings
 from ctiscraper.db.session import Database
+from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.errors import CTIScraperError, SettingsError
 from ctiscraper.http.task_agent import TaskAgent
 from ctiscraper.loop import alongside, run_async
@@ -66,7 +67,8 @@ async def ask_models(
 async def _open_worker(
     stack: AsyncExitStack, settings: Settings, conninfo: str, *, once: bool
 ) -> ModelWorker:
-    use, server = model_use(settings), model_server(settings)
+    # When the server is let alone stands in the database, for all workers alike.
+    use, server = model_use(settings), model_server(settings, breaks=False)
     if use is None or server is None:
         raise SettingsError(
             "no model is configured: set CTISCRAPER_MODEL_URL and CTISCRAPER_MODEL; "
@@ -80,8 +82,12 @@ async def _open_worker(
     database = await stack.enter_async_context(
         Database(conninfo, size=CONNECTIONS, password_file=settings.database_password_file)
     )
+    # Nothing of it runs before somebody asks for rules.
+    sandbox = open_sandbox()
+    stack.push_async_callback(sandbox.aclose)
+    detections = Detections(database, sandbox)
     return ModelWorker(
-        Asking(database, server, use),
+        Asking(database, server, use, ask_for_rules=detections.rules_by_model),
         lease_seconds=settings.lease_seconds,
         once=once,
         protect=protect,

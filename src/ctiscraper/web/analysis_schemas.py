@@ -27,6 +27,15 @@ class AnalysisAsked(BaseModel):
     )
 
 
+class RulesAsked(BaseModel):
+    """Which model is asked for rules; without one it is the one that is configured."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: ModelName = ""
+    again: bool = Field(default=False, description="ask anew what has an answer already")
+
+
 class JudgementIn(BaseModel):
     """What somebody thinks of a claim: good, bad, or null to take it back."""
 

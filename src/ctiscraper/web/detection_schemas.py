@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ctiscraper.db.detections import DetectionQuery
 from ctiscraper.detect.drafted import DraftState, Grade, Origin, Target
+from ctiscraper.web.analysis_schemas import ModelName
 from ctiscraper.web.schemas import Cursor, Limit, RowId
 
 RULE_LONGEST = 64 << 10
@@ -161,6 +162,15 @@ class DecisionForm(BaseModel):
 
     state: DraftState
     version: Version
+
+
+class RulesForm(BaseModel):
+    """The form by which a model is asked for rules."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: ModelName = ""
+    again: bool = False
 
 
 class NoFields(BaseModel):

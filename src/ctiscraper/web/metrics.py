@@ -17,6 +17,7 @@ from ctiscraper.operations import (
     Modelling,
     TierWork,
     Traffic,
+    Vectors,
     Work,
 )
 from ctiscraper.web.deps import OperationsDep
@@ -49,6 +50,7 @@ class MetricFamilies(Collector):
         yield from _items(self._work)
         yield from _enriching(self._work.enriching)
         yield from _modelling(self._work.modelling)
+        yield from _vectors(self._work.vectors)
         yield from _flow(self._work.flow)
         yield from _traffic(self._work.traffic)
         yield from _workers(self._work)
@@ -180,6 +182,24 @@ def _modelling(state: Modelling) -> Iterable[Metric]:
     yield _gauge("model_tokens_today", "Tokens that models cost today (UTC).", state.tokens_today)
     yield _gauge(
         "model_cost_today", "What models cost today (UTC), by the prices set.", state.cost_today
+    )
+
+
+def _vectors(state: Vectors) -> Iterable[Metric]:
+    yield _labelled(
+        "vector_texts",
+        "Texts by what they have of vectors: made, waiting, failed; counted up to 100000.",
+        ("model", "state"),
+        (
+            ((state.model, "made"), state.texts),
+            ((state.model, "waiting"), state.waiting),
+            ((state.model, "failed"), state.failed),
+        ),
+    )
+    yield _gauge(
+        "vector_index",
+        "Whether vectors are searched by pgvector's index (1), or all are compared (0).",
+        int(state.indexed),
     )
 
 

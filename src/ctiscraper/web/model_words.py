@@ -1,17 +1,21 @@
 """How tasks, states and waits of models read on pages."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.analysis.analysed import RULES, TaskName
 from ctiscraper.fault_words import dropped_words, said_of
 from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
     ArticleAnalyses,
+    ClaimView,
     EvaluationView,
     Waits,
 )
+
+_RULE_ID = re.compile(r"(?m)^id: ([0-9a-f-]{36})$")
 
 TASKS: Mapping[str, str] = MappingProxyType(
     {
@@ -22,6 +26,7 @@ TASKS: Mapping[str, str] = MappingProxyType(
         TaskName.DETECTIONS.value: "Detection opportunities",
         TaskName.RELEVANCE.value: "Relevance to the watchlist",
         TaskName.TITLE.value: "Title in English",
+        RULES: "Sigma rules",
     }
 )
 STATES: Mapping[AnalysisState, str] = MappingProxyType(
@@ -54,6 +59,8 @@ def state_words(analysis: AnalysisView) -> str:
         return _WAITS[analysis.waits]
     if analysis.state is AnalysisState.RUNNING and analysis.said:
         return f"is being answered: {analysis.said:,} characters so far"
+    if analysis.task == RULES and analysis.state is AnalysisState.DONE and not analysis.claims:
+        return "done: no rule of its answer holds on this article"
     if analysis.state is AnalysisState.DONE and not analysis.claims:
         return "done: nothing was said that the text proves"
     return STATES[analysis.state]
@@ -62,6 +69,12 @@ def state_words(analysis: AnalysisView) -> str:
 def fault_words(analysis: AnalysisView) -> str:
     """Return what stood in the way, nothing where nothing did."""
     return said_of(analysis.fault)
+
+
+def rule_number(claim: ClaimView) -> str:
+    """Return the id of the rule that a claim is, by which it is found among the drafts."""
+    found = _RULE_ID.search(claim.fields.get("rule", ""))
+    return found[1] if found else ""
 
 
 def quoted_places(models: ArticleAnalyses) -> frozenset[tuple[int, int]]:

@@ -5,17 +5,26 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.detect.drafted import Checked
 from ctiscraper.detect.drafted import Query as RuleQuery
 from ctiscraper.detect.stored import Detection, DetectionPage, DetectionSummary
 from ctiscraper.detecting import Drafting
+from ctiscraper.model_views import ArticleAnalyses
 from ctiscraper.share.bundle import archive_of, file_name
+from ctiscraper.web.analysis_schemas import RulesAsked
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import pass_over, tell
-from ctiscraper.web.deps import ActorDep, ArticlesDep, DetectionDraftsDep, DetectionsDep
+from ctiscraper.web.deps import (
+    ActorDep,
+    ArticlesDep,
+    DeskDep,
+    DetectionDraftsDep,
+    DetectionsDep,
+    after_change,
+)
 from ctiscraper.web.detection_schemas import (
     DecisionIn,
     DetectionFilters,
@@ -32,6 +41,7 @@ from ctiscraper.web.schemas import NoParameters
 router = APIRouter(tags=["detections"], route_class=OnceRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
+AnalysisId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 DetectionId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]
 _YAML, _ZIP = "application/yaml", "application/zip"
@@ -70,6 +80,48 @@ async def draft_detections(
     """
     drafted = await detections.draft(article_id, by=by)
     tell(request, object_id=article_id, added=drafted.added)
+    return JsonAnswer(drafted, 201)
+
+
+@router.post(
+    "/articles/{article_id}/detections/model",
+    response_model=ArticleAnalyses,
+    status_code=202,
+    dependencies=[Depends(after_change)],
+    summary="Have a model asked for detections from an article",
+)
+async def ask_for_rules(
+    request: Request, desk: DeskDep, actor: ActorDep, article_id: ArticleId, given: RulesAsked
+) -> Response:
+    """What it is asked is an analysis like others: read, cancelled and asked again as they are.
+
+    Its claims are the rules that the article bears out, each in `fields.rule`. None is a
+    detection before somebody adds it.
+    """
+    number = await desk.ask_for_rules(article_id, model=given.model, actor=actor, again=given.again)
+    tell(request, object_id=article_id, model=given.model, analysis=number)
+    return JsonAnswer(await desk.rules_of(article_id, actor=actor), 202)
+
+
+@router.post(
+    "/analyses/{analysis_id}/detections",
+    response_model=Drafting,
+    status_code=201,
+    summary="Add a model's rules to the detections of their article",
+)
+async def keep_rules(
+    *,
+    request: Request,
+    desk: DeskDep,
+    detections: DetectionsDep,
+    analysis_id: AnalysisId,
+    by: ActorDep,
+    _: Nothing,
+) -> Response:
+    """Those that hold on the article as it is now, marked as made by a model."""
+    asked = (await desk.analyses.get(analysis_id)).analysis
+    drafted = await detections.keep_by_model(asked, by=by)
+    tell(request, object_id=asked.article_id, analysis=analysis_id, added=drafted.added)
     return JsonAnswer(drafted, 201)
 
 

@@ -5,21 +5,26 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from ctiscraper.analyses import ModelDesk
+from ctiscraper.analysis.analysed import RULES
 from ctiscraper.db.articles import Articles
 from ctiscraper.detect.drafted import Checked, DraftState, Grade, Origin, Refused, Target
 from ctiscraper.detect.stored import Detection
-from ctiscraper.errors import ConflictError, InputError, StaleError
+from ctiscraper.errors import ConflictError, InputError, NotFoundError, StaleError
+from ctiscraper.model_views import AnalysisView
 from ctiscraper.share.bundle import archive_of, file_name
 from ctiscraper.web.auditing import pass_over, tell
 from ctiscraper.web.deps import (
     ActorDep,
     ArticlesDep,
+    DeskDep,
     DetectionDraftsDep,
     DetectionsDep,
     OverviewDep,
+    after_change,
 )
 from ctiscraper.web.detection_schemas import (
     DecisionForm,
@@ -28,16 +33,20 @@ from ctiscraper.web.detection_schemas import (
     DraftedNote,
     NoFields,
     RuleForm,
+    RulesForm,
 )
 from ctiscraper.web.excerpts import excerpts
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.model_words import WORDS, rule_number
 from ctiscraper.web.render import render
 
 router = APIRouter(route_class=GuardedRoute)
+_changes = [Depends(after_change)]
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+AnalysisId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 DetectionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 LEVELS = ("informational", "low", "medium", "high", "critical")
@@ -67,18 +76,18 @@ class _Typed:
 
 
 @router.get("/articles/{article_id}/detection")
-async def article_detections(
+async def article_detections(  # noqa: PLR0913, PLR0917 - a route names what it is given
     request: Request,
     articles: ArticlesDep,
     drafts: DetectionDraftsDep,
     overview: OverviewDep,
+    desk: DeskDep,
     article_id: ArticleId,
     told: Annotated[DraftedNote, Query()],
 ) -> Response:
     """The detections drafted from an article, each with the words that it rests on."""
-    return await _of_article(
-        request, articles, drafts, overview, _Article(article_id, added=told.added)
-    )
+    shown = _Article(article_id, added=told.added)
+    return await _of_article(request, articles, drafts, overview, desk, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +100,13 @@ class _Article:
 
 
 @router.post("/articles/{article_id}/detection")
-async def draft_article(
+async def draft_article(  # noqa: PLR0913 - a route names what it is given
     *,
     request: Request,
     articles: ArticlesDep,
     detections: DetectionsDep,
     overview: OverviewDep,
+    desk: DeskDep,
     article_id: ArticleId,
     by: ActorDep,
 ) -> Response:
@@ -105,7 +115,63 @@ async def draft_article(
     drafted = await detections.draft(article_id, by=by)
     tell(request, object_id=article_id, added=drafted.added)
     shown = _Article(article_id, drafted.added, drafted.refused)
-    return await _of_article(request, articles, detections.drafts, overview, shown)
+    return await _of_article(request, articles, detections.drafts, overview, desk, shown)
+
+
+@router.post("/articles/{article_id}/detection/model", dependencies=_changes)
+async def ask_for_rules(
+    request: Request, desk: DeskDep, by: ActorDep, article_id: ArticleId
+) -> Response:
+    """Have a model asked for rules, and return to what was drafted."""
+    form = await read_form(request, RulesForm)
+    number = await desk.ask_for_rules(article_id, model=form.model, actor=by, again=form.again)
+    tell(request, object_id=article_id, model=form.model, analysis=number)
+    return _to_models(article_id)
+
+
+@router.post("/articles/{article_id}/detection/model/{analysis_id}/cancel", dependencies=_changes)
+async def cancel_rules(
+    request: Request, desk: DeskDep, article_id: ArticleId, analysis_id: AnalysisId
+) -> Response:
+    """Ask a model for no rules after all."""
+    await read_form(request, NoFields)
+    await _rules(desk, article_id, analysis_id)
+    await desk.analyses.cancel(analysis_id)
+    tell(request, object_id=analysis_id)
+    return _to_models(article_id)
+
+
+@router.post("/articles/{article_id}/detection/model/{analysis_id}/keep")
+async def keep_rules(  # noqa: PLR0913 - a route names what it is given
+    *,
+    request: Request,
+    articles: ArticlesDep,
+    detections: DetectionsDep,
+    overview: OverviewDep,
+    desk: DeskDep,
+    article_id: ArticleId,
+    analysis_id: AnalysisId,
+    by: ActorDep,
+) -> Response:
+    """Add a model's rules to the drafts, and show them with what does not hold."""
+    await read_form(request, NoFields)
+    asked = await _rules(desk, article_id, analysis_id)
+    drafted = await detections.keep_by_model(asked, by=by)
+    tell(request, object_id=article_id, analysis=analysis_id, added=drafted.added)
+    shown = _Article(article_id, drafted.added, drafted.refused)
+    return await _of_article(request, articles, detections.drafts, overview, desk, shown)
+
+
+async def _rules(desk: ModelDesk, article_id: int, analysis_id: int) -> AnalysisView:
+    """Return what was asked for rules of this article. Raises NotFoundError."""
+    found = (await desk.analyses.get(analysis_id)).analysis
+    if found.task != RULES or found.article_id != article_id:
+        raise NotFoundError(f"no model was asked for rules of article {article_id} by this number")
+    return found
+
+
+def _to_models(article_id: int) -> Response:
+    return RedirectResponse(f"/articles/{article_id}/detection#models", HTTPStatus.SEE_OTHER)
 
 
 async def _of_article(
@@ -113,6 +179,7 @@ async def _of_article(
     articles: Articles,
     drafts: DetectionDraftsDep,
     overview: OverviewDep,
+    desk: ModelDesk,
     shown: _Article,
 ) -> Response:
     article = await articles.get(shown.id)
@@ -126,6 +193,10 @@ async def _of_article(
             "added": shown.added,
             "refused": shown.refused[:_REFUSED_SHOWN],
             "unshown": max(0, len(shown.refused) - _REFUSED_SHOWN),
+            "models": await desk.rules_of(shown.id),
+            "kept": frozenset(one.summary.rule_id for one in found),
+            "rule_number": rule_number,
+            **WORDS,
         },
         scope=request.scope,
     )

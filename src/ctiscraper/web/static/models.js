@@ -13,7 +13,7 @@
   });
   const put = (name, page) => {
     const fresh = part(name, page);
-    const old = document.querySelector(`.beside [data-part="${name}"]`);
+    const old = document.querySelector(`.beside [data-part="${name}"], .detect [data-part="${name}"]`);
     if (fresh && old) old.replaceWith(document.importNode(fresh, true));
   };
   // Whoever types or chooses in it is not disturbed.
