@@ -17,7 +17,7 @@ def give_back_large_blocks() -> bool:
     """Return whether this process's memory shrinks again after large answers; glibc is told to.
 
     By itself glibc raises the size from which it gives blocks back to that of the largest one
-    freed so far, up to 32 MB, and gives threads heaps of their own, which cannot be given back at their end.
+    freed so far, up to 32 MB, and gives threads heaps of their own, whose ends are not given back.
     """
     mallopt = _function("mallopt")
     if mallopt is None:
