@@ -121,8 +121,8 @@ class Environment:
 _WEB = Service(cpu=1024, memory=2048, minimum=2, maximum=10)
 _WORKER = Service(cpu=1024, memory=2048, minimum=2, maximum=5)
 _SCHEDULER = Service(cpu=512, memory=1024, minimum=1, maximum=1)
-# As compose.yaml has it; a second one is for those who wait, each asks as many at a time as is set.
-_MODEL_WORKER = Service(cpu=512, memory=1024, minimum=1, maximum=2)
+# It waits for answers; a second one is for texts that wait.
+_MODEL_WORKER = Service(cpu=256, memory=1024, minimum=1, maximum=2)
 _OLLAMA = Service(cpu=4096, memory=16384, minimum=1, maximum=2)
 _DATABASE = Database(
     instance_class="db.t3.medium",
