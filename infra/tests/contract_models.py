@@ -1,5 +1,6 @@
 """The contract of language models: who is told what, who asks, and what that may do."""
 
+import re
 from collections.abc import Iterator
 
 import product
@@ -70,13 +71,13 @@ def _asks(system: System) -> Iterator[str]:
         yield "a model is named and nobody asks it, or the other way round"
     for role in system.of("IAM::Role"):
         may = [
-            (statement["Resource"], role.place)
+            statement["Resource"]
             for policy in role.get("Policies", [])
             for statement in policy["PolicyDocument"]["Statement"]
             if PROTECT in statement["Action"]
         ]
         wanted = role.place == "app.ModelWorkerTaskRole"
-        if [one for one, _ in may] != ([_own_tasks(system)] if wanted else []):
+        if len(may) != wanted or not all(map(_are_own_tasks, may)):
             yield f"{role.place}: cannot protect its tasks, or may those of others"
     if "app.ModelWorkerService" not in system or WORKER not in system:
         return
@@ -91,10 +92,10 @@ def _asks(system: System) -> Iterator[str]:
         yield "what asks models is given secrets that it has no use for"
 
 
-def _own_tasks(system: System) -> list[str]:
-    region = "us-east-1"
-    assert system["release.Cluster"], "tasks are of the cluster"
-    return [f"arn:aws:ecs:{region}:AWS::AccountId:task/release.Cluster/*"]
+def _are_own_tasks(resources: list[str]) -> bool:
+    """Whether these are the tasks of the cluster, of this account alone."""
+    own = r"arn:aws:ecs:us-east-1:(AWS::AccountId|\d{12}):task/release\.Cluster/\*"
+    return len(resources) == 1 and re.fullmatch(own, resources[0]) is not None
 
 
 def _secrets(system: System, task: str) -> list[dict[str, str]]:

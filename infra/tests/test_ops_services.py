@@ -50,7 +50,7 @@ def test_an_installation_that_is_well_says_so(installed: Installation) -> None:
     assert (status.queue.state, status.queue.detail) == ("12", "the oldest waits for 40 s")
     assert status.database.state == status.redis.state == "available"
     table = as_table(status)
-    assert "web        2        2        0        1            cti-scraper-prod-web:1" in table
+    assert "web           2        2        0        1            cti-scraper-prod-web:1" in table
     assert table.endswith("All is as it should be.")
     document = json.loads(as_json(status))
     assert document["wrong"] == []
