@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cti_cost.errors import CostError
+from cti_infra.model_settings import MODEL
 
 RENDERED = Path(__file__).resolve().parents[1] / "rendered"
 Template = dict[str, Any]
@@ -49,12 +50,23 @@ class Templates:
         return [resource for resource in self.resources() if resource.type == f"AWS::{kind}"]
 
     def resources(self) -> list[Resource]:
-        """Return every resource."""
+        """Return every resource that is there by the parameters as they are by themselves."""
         return [
             Resource(stack, name, whole["Type"], whole.get("Properties", {}))
             for stack, template in self.stacks.items()
             for name, whole in template["Resources"].items()
+            if "Condition" not in whole or self._holds(template, whole["Condition"])
         ]
+
+    def _holds(self, template: Template, condition: str) -> bool:
+        """Return whether a condition holds: each is that a parameter is given."""
+        unset = template["Conditions"][condition]["Fn::Not"][0]["Fn::Equals"]
+        # Whoever pays for Ollama names its model.
+        paid = (
+            unset[0]["Ref"] == MODEL.parameter
+            and "OllamaService" in self.stacks["app"]["Resources"]
+        )
+        return bool(paid or template["Parameters"][unset[0]["Ref"]]["Default"] != unset[1])
 
     def changed(self) -> "Templates":
         """Return a copy that may be changed."""

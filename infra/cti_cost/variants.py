@@ -8,6 +8,7 @@ from cti_cost.lines import Asked
 from cti_cost.reckoning import Cost, reckon
 from cti_cost.templates import Templates
 from cti_infra.config import ENDPOINTS
+from cti_infra.model_settings import MODEL
 
 # Twelve hours of five days in a week, in a month.
 _WORKING_HOURS = span("260.7")
@@ -75,7 +76,8 @@ def _has_model(asked: Asked) -> bool:
 def _drop_model(templates: Templates) -> None:
     for stack in ("app", "observability"):
         resources = templates.stacks[stack]["Resources"]
-        for name in [n for n in resources if n.startswith("Ollama") or n == "Names"]:
+        of_models = ("Ollama", "ModelWorker", "ModelQueue")
+        for name in [n for n in resources if n.startswith(of_models) or n == "Names"]:
             del resources[name]
 
 
@@ -87,6 +89,9 @@ def _on_gpu(kind: str) -> Change:
         resources = templates.stacks["app"]["Resources"]
         for name in ("OllamaService", "OllamaTask", "OllamaScaling", "OllamaScalingPolicy"):
             del resources[name]
+        # The model is asked as before.
+        templates.stacks["app"]["Parameters"][MODEL.parameter]["Default"] = "named"
+        templates.stacks["observability"]["Parameters"][MODEL.parameter]["Default"] = "named"
         disk = {"Ebs": {"VolumeSize": _MACHINE_DISK, "VolumeType": "gp3"}}
         resources["OllamaMachine"] = {
             "Type": "AWS::EC2::Instance",

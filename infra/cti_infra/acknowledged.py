@@ -8,7 +8,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from cti_infra.backups import BACKUP_POLICY
 from cti_infra.config import Environment
-from cti_infra.layer import Layer
+from cti_infra.layer import Layer, logical
+from cti_infra.models import WORKER
 from cti_infra.rollout import ROLE_POLICY
 
 if TYPE_CHECKING:
@@ -26,6 +27,13 @@ _LOG = (
 _ANY = "AwsSolutions-IAM5[Resource::*]"
 _PLAIN = "AwsSolutions-ECS2"
 
+_OWN_TASKS = (
+    "AwsSolutions-IAM5[Resource::arn:aws:ecs:{region}:<AWS::AccountId>:task/"
+    "cti-scraper-{name}-release:ExportsOutputRefClusterABE85976/*]"
+)
+_SERVICES = ("web", "worker", "scheduler", WORKER, "ollama")
+
+_PROTECTED = "A task asks for itself, by an id that is not known before; of one cluster"
 _LOGIN = "The token of the registry, and X-Ray's calls, know no resource to be limited to"
 _STREAMS = "Streams of the service's own log group; their names hold the ids of tasks"
 _PAGES = "Raw pages below one prefix; their names are the hashes of their content"
@@ -123,11 +131,12 @@ ACKNOWLEDGED: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
         "Migrate": [(_PLAIN, _SHOWN)],
     },
     "App": {
-        **{f"{name}Task": [(_PLAIN, _SHOWN)] for name in ("Web", "Worker", "Scheduler", "Ollama")},
+        **{f"{logical(name)}Task": [(_PLAIN, _SHOWN)] for name in _SERVICES},
         **{
-            f"{name}ExecutionRole": [(_ANY, _LOGIN), (_LOG % name.lower(), _STREAMS)]
-            for name in ("Web", "Worker", "Scheduler", "Ollama")
+            f"{logical(name)}ExecutionRole": [(_ANY, _LOGIN), (_LOG % name, _STREAMS)]
+            for name in _SERVICES
         },
+        "ModelWorkerTaskRole": [(_ANY, _LOGIN), (_OWN_TASKS, _PROTECTED)],
         **{
             f"{name}TaskRole": [(_ANY, _LOGIN), (_RAW, _PAGES)]
             for name in ("Web", "Worker", "Scheduler")

@@ -1,10 +1,12 @@
 """The alarms: what each watches, how grave it is, and the page that says what to do."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cti_infra.config import Environment, Service
+from cti_infra.models import WORKER
+from cti_infra.services import INSIGHTS_NAMESPACE
 from cti_infra.task_roles import METRICS_NAMESPACE
 
 MINUTE = 60
@@ -63,6 +65,8 @@ class Alarm:
     minutes: int = 5
     period: int = MINUTE
     missing: Missing = Missing.NOT_BREACHING
+    # Of what is there only where a model is named.
+    of_models: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,14 @@ class Watched:
         return Metric(
             namespace=ECS,
             name=metric,
+            dimensions={"ClusterName": self.cluster, "ServiceName": name},
+        )
+
+    def tasks(self, name: str) -> Metric:
+        """Return how many tasks of a service run."""
+        return Metric(
+            namespace=INSIGHTS_NAMESPACE,
+            name="RunningTaskCount",
             dimensions={"ClusterName": self.cluster, "ServiceName": name},
         )
 
@@ -132,7 +144,7 @@ class Watched:
         return Metric(namespace=LOGS, name=name, dimensions={}, statistic="Sum")
 
     def services(self) -> dict[str, Service]:
-        """Return the services and their sizes."""
+        """Return the services that are there in any case, and their sizes."""
         here = self.environment
         found = {"web": here.web, "worker": here.worker, "scheduler": here.scheduler}
         if here.ollama:
@@ -144,7 +156,8 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
     """Return every alarm."""
     yield from _down(watched)
     yield from _answers(watched)
-    yield from _services(watched)
+    yield from _services(watched, watched.services())
+    yield from _models(watched)
     yield from _database(watched)
     yield from _redis(watched)
     yield from _work(watched)
@@ -238,8 +251,8 @@ def _answers(watched: Watched) -> Iterator[Alarm]:
     )
 
 
-def _services(watched: Watched) -> Iterator[Alarm]:
-    for name in watched.services():
+def _services(watched: Watched, services: Mapping[str, Service]) -> Iterator[Alarm]:
+    for name in services:
         for metric, short, most in (
             ("CPUUtilization", "cpu", 85),
             ("MemoryUtilization", "memory", 85),
@@ -253,23 +266,44 @@ def _services(watched: Watched) -> Iterator[Alarm]:
                 above=most,
                 minutes=15,
             )
-    for name, size in watched.services().items():
+    for name, size in services.items():
         if size.maximum > size.minimum:
             yield Alarm(
                 name=f"{name}-at-most",
                 severity=Severity.INFO,
                 runbook="busy-service",
                 says=f"{name} runs as many tasks as it may",
-                metrics={
-                    "m": Metric(
-                        namespace="ECS/ContainerInsights",
-                        name="RunningTaskCount",
-                        dimensions={"ClusterName": watched.cluster, "ServiceName": name},
-                    )
-                },
+                metrics={"m": watched.tasks(name)},
                 above=size.maximum - 0.5,
                 minutes=30,
             )
+
+
+def _models(watched: Watched) -> Iterator[Alarm]:
+    for alarm in _services(watched, {WORKER: watched.environment.model_worker}):
+        yield replace(alarm, of_models=True)
+    yield Alarm(
+        name="model-worker-down",
+        severity=Severity.WARNING,
+        runbook="models",
+        says="Nobody asks the model: no task runs",
+        metrics={"m": watched.tasks(WORKER)},
+        below=1,
+        minutes=15,
+        missing=Missing.BREACHING,
+        of_models=True,
+    )
+    yield Alarm(
+        name="model-queue-age",
+        severity=Severity.WARNING,
+        runbook="models",
+        says="A text waits for the model for more than a day",
+        metrics={"m": watched.product("ModelOldestAge", "Minimum")},
+        # A source that has spent its budget waits for tomorrow; its turn comes within the day.
+        above=30 * 3600,
+        minutes=30,
+        of_models=True,
+    )
 
 
 def _database(watched: Watched) -> Iterator[Alarm]:

@@ -15,12 +15,22 @@ from cti_infra.containers import SECRETS, Log, Program, Secret
 from cti_infra.data import Data
 from cti_infra.deployment import ACCOUNT, Deployment
 from cti_infra.edge import Edge
-from cti_infra.layer import Document, Layer
+from cti_infra.layer import Document, Layer, logical
+from cti_infra.models import NAMESPACE, OLLAMA_NAME, Models, only_where_asked, protect_own_tasks
+from cti_infra.models import WORKER as MODEL_WORKER
 from cti_infra.network import FRONT_DOOR, OLLAMA, REDIS, Network
 from cti_infra.registry import Registry
 from cti_infra.release import TAG, Release, product_environment
 from cti_infra.rollout import blue_green, refuse_balancer_login
-from cti_infra.services import Placement, Task, by_backlog, by_cpu, scale, service
+from cti_infra.services import (
+    Placement,
+    Task,
+    by_backlog,
+    by_cpu,
+    by_waiting_texts,
+    scale,
+    service,
+)
 from cti_infra.sign_on import SignOn
 from cti_infra.storage import RAW_PREFIX
 from cti_infra.task_roles import execution_role, own_metrics, raw_pages, task_role
@@ -32,10 +42,10 @@ _BESIDE_WEB = (128 + containers.COLLECTOR_CPU + 32, 64 + containers.COLLECTOR_ME
 _BESIDE_WORKER = (containers.COLLECTOR_CPU + 32, containers.COLLECTOR_MEMORY + 64)
 PROCESS_CPU = 512
 OLLAMA_STORAGE = 50
+# Whose image is that of another: there is one for all that works behind the pages.
+_REPOSITORIES = {MODEL_WORKER: "worker"}
 # Five dollars for each million of traces: one in ten tells enough.
 TRACE_RATIO = "0.1"
-NAMESPACE = "cti-scraper.internal"
-OLLAMA_NAME = "ollama"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +101,12 @@ class App(Layer):
             self.edge.https, self.edge.targets.ref, base.network.alb_sg.attr_group_id
         )
         self.firewall = make_firewall(self, self.edge.load_balancer.ref)
-        self._model = self._about_the_model() if environment.ollama else {}
+        self._models = Models(self)
         self.web = self._web()
         self.worker = self._worker()
         self.scheduler = self._scheduler()
+        with only_where_asked(self, self._models.asked):
+            self.model_worker = self._model_worker()
         self.ollama = self._ollama(environment.ollama) if environment.ollama else None
         self.tell("Address", self.edge.load_balancer.attr_dns_name, "What the domain points to")
 
@@ -106,59 +118,52 @@ class App(Layer):
     def _log(self, name: str) -> Log:
         group = logs.CfnLogGroup(
             self,
-            f"{name.title()}LogGroup",
+            f"{logical(name)}LogGroup",
             log_group_name=self.log_name(name),
             retention_in_days=self.environment_settings.log_days,
         )
         return Log(group=group.ref, region=self.region)
 
     def _told(self, user: str) -> dict[str, str]:
-        data = self._data
-        redis = data.redis.attr_primary_end_point_address
+        """Return what every process is told that runs all the time."""
         return {
             **product_environment(
-                self.environment_settings, user=user, host=data.database.attr_endpoint_address
+                self.environment_settings,
+                user=user,
+                host=self._data.database.attr_endpoint_address,
             ),
-            "REDIS_URL": f"rediss://{redis}:{REDIS}/0",
-            "REDIS_PASSWORD_FILE": f"{SECRETS}/redis-password",
             "CTISCRAPER_CONTACT": self._contact,
-            "CTISCRAPER_RAW_STORE": f"s3://{data.storage.data.ref}/{RAW_PREFIX}",
-            "CTISCRAPER_S3_REGION": self.region,
             "CTISCRAPER_TRACE_RATIO": TRACE_RATIO,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{containers.OTLP_PORT}",
-            **self._model,
+            **self._models.values,
         }
 
-    def _about_the_model(self) -> dict[str, str]:
-        """Return what the product is told of the model; unnamed, it is asked nothing."""
-        name = self.given(
-            "Model",
-            "model",
-            description="The name of the model in the image of Ollama",
-            pattern=r"[0-9A-Za-z_./:-]{0,200}",
-            default="",
-        )
+    def _told_of_stores(self) -> dict[str, str]:
+        """Return what those are told who ring the bell, and read or write raw pages."""
+        redis = self._data.redis.attr_primary_end_point_address
         return {
-            "CTISCRAPER_MODEL_URL": f"http://{OLLAMA_NAME}.{NAMESPACE}:{OLLAMA}",
-            "CTISCRAPER_MODEL": name,
+            "REDIS_URL": f"rediss://{redis}:{REDIS}/0",
+            "REDIS_PASSWORD_FILE": f"{SECRETS}/redis-password",
+            "CTISCRAPER_RAW_STORE": f"s3://{self._data.storage.data.ref}/{RAW_PREFIX}",
+            "CTISCRAPER_S3_REGION": self.region,
         }
 
-    def _secrets(self, part: str) -> list[Secret]:
-        stored = self._data.secrets
-        return [
-            Secret(
-                variable="DATABASE_PASSWORD",
-                arn=stored.arn(f"{part}-database"),
-                field="password",
-                file="database-password",
-            ),
-            Secret(
-                variable="REDIS_PASSWORD",
-                arn=stored.arn("redis"),
-                field="password",
-                file="redis-password",
-            ),
-        ]
+    def _database(self, part: str) -> Secret:
+        return Secret(
+            variable="DATABASE_PASSWORD",
+            arn=self._data.secrets.arn(f"{part}-database"),
+            field="password",
+            file="database-password",
+        )
+
+    @property
+    def _redis(self) -> Secret:
+        return Secret(
+            variable="REDIS_PASSWORD",
+            arn=self._data.secrets.arn("redis"),
+            field="password",
+            file="redis-password",
+        )
 
     def _place(self, group: str) -> Placement:
         return Placement(
@@ -180,8 +185,8 @@ class App(Layer):
         """Return a task of the product."""
         starting = execution_role(
             self,
-            name.title(),
-            repositories=[self._registry.arn(name)],
+            logical(name),
+            repositories=[self._registry.arn(_REPOSITORIES.get(name, name))],
             log_group=self.log_group_arn(name),
             secrets=[secret.readable for secret in secrets],
             key=self._data.key.attr_arn,
@@ -191,7 +196,7 @@ class App(Layer):
             size=size,
             containers=made,
             execution_role=starting,
-            task_role=task_role(self, name.title(), rights),
+            task_role=task_role(self, logical(name), rights),
             volumes=["secrets", "data", "tmp", *volumes],
         )
 
@@ -201,9 +206,11 @@ class App(Layer):
         log = self._log("web")
         key = self._data.secrets.arn("installation-key")
         secrets = [
-            *self._secrets("web"),
+            self._database("web"),
+            self._redis,
             Secret(variable="INSTALLATION_KEY", arn=key, file="secret.key", line=False),
             self.sign_on.secret,
+            self._models.key,
         ]
         cpu, memory = _BESIDE_WEB
         web = Program(
@@ -214,6 +221,7 @@ class App(Layer):
             memory=size.memory - memory,
             environment={
                 **self._told("ctiscraper_web"),
+                **self._told_of_stores(),
                 "CTISCRAPER_ALLOWED_HOSTS": self._domain,
                 # It faces the internet: no password alone lets anybody in.
                 "CTISCRAPER_REQUIRE_SECOND_FACTOR": "true",
@@ -221,7 +229,10 @@ class App(Layer):
             },
             health=["ctiscraper", "health", "web"],
             after={"collector": "START"},
-            told=self.sign_on.told(self.edge.load_balancer.ref),
+            told={
+                **self.sign_on.told(self.edge.load_balancer.ref),
+                **self._models.told,
+            },
         )
         hops = ",".join(str(block) for block in self.environment_settings.addresses.public)
         door = self._registry.image("web", f"proxy-{self._tag}")
@@ -256,7 +267,7 @@ class App(Layer):
         cpu, memory = _BESIDE_WORKER
         return Program(
             name=name,
-            image=self._registry.image(name, self._tag),
+            image=self._registry.image(_REPOSITORIES.get(name, name), self._tag),
             command=[command],
             cpu=size.cpu - cpu,
             memory=size.memory - memory,
@@ -267,11 +278,11 @@ class App(Layer):
 
     def _worker(self) -> ecs.CfnService:
         size = self.environment_settings.worker
-        wanted = self._program(
-            "worker", "worker", size, {"CTISCRAPER_WORKERS": str(self.processes)}
-        )
+        further = {**self._told_of_stores(), "CTISCRAPER_WORKERS": str(self.processes)}
+        wanted = self._program("worker", "worker", size, further)
         rights = raw_pages(self._data, "GetObject", "PutObject", "DeleteObject")
-        task = replace(self._product_task(wanted, size, rights), spot=True)
+        secrets = [self._database("worker"), self._redis]
+        task = replace(self._product_task(wanted, size, secrets, rights), spot=True)
         running = service(self, task, self._place(self._network.worker_sg.attr_group_id))
         backlog = by_backlog(self.environment_settings.name, self.processes)
         scale(self, running, task, self._cluster, backlog)
@@ -279,15 +290,37 @@ class App(Layer):
 
     def _scheduler(self) -> ecs.CfnService:
         size = self.environment_settings.scheduler
-        wanted = self._program("scheduler", "beat", size)
+        # It has vectors made, by the server of models where that is set.
+        wanted = replace(
+            self._program("scheduler", "beat", size, self._told_of_stores()),
+            told=self._models.told,
+        )
         # Retention is its work: it removes raw pages, and publishes the metrics.
         rights = [*raw_pages(self._data, "DeleteObject"), own_metrics()]
-        task = replace(self._product_task(wanted, size, rights), single=True)
+        secrets = [self._database("worker"), self._redis, self._models.key]
+        task = replace(self._product_task(wanted, size, secrets, rights), single=True)
         return service(self, task, self._place(self._network.worker_sg.attr_group_id))
 
-    def _product_task(self, wanted: Program, size: Size, rights: Sequence[Document]) -> Task:
+    def _model_worker(self) -> ecs.CfnService:
+        """Return what asks the model: it knows the database and the model, and nothing else.
+
+        No answer is thrown away with a machine of Spot: each was paid for.
+        """
+        size = self.environment_settings.model_worker
+        wanted = replace(self._program(MODEL_WORKER, MODEL_WORKER, size), told=self._models.told)
+        rights = [protect_own_tasks(self, self._cluster)]
+        secrets = [self._database("worker"), self._models.key]
+        task = self._product_task(wanted, size, secrets, rights)
+        running = service(self, task, self._place(self._network.worker_sg.attr_group_id))
+        if size.maximum > size.minimum:
+            waiting = by_waiting_texts(self.environment_settings.name, self._cluster, MODEL_WORKER)
+            scale(self, running, task, self._cluster, waiting)
+        return running
+
+    def _product_task(
+        self, wanted: Program, size: Size, secrets: Sequence[Secret], rights: Sequence[Document]
+    ) -> Task:
         log = self._log(wanted.name)
-        secrets = self._secrets("worker")
         made = [
             containers.prepare(wanted.image, secrets, log, self.region, {}),
             containers.program(wanted, log),

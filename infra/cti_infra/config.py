@@ -98,6 +98,8 @@ class Environment:
     web: Service
     worker: Service
     scheduler: Service
+    # There only where a model is named, which may be at a server elsewhere.
+    model_worker: Service
     ollama: Service | None
     database: Database
     cache: Cache
@@ -119,6 +121,8 @@ class Environment:
 _WEB = Service(cpu=1024, memory=2048, minimum=2, maximum=10)
 _WORKER = Service(cpu=1024, memory=2048, minimum=2, maximum=5)
 _SCHEDULER = Service(cpu=512, memory=1024, minimum=1, maximum=1)
+# It waits for answers; a second one is for texts that wait.
+_MODEL_WORKER = Service(cpu=256, memory=1024, minimum=1, maximum=2)
 _OLLAMA = Service(cpu=4096, memory=16384, minimum=1, maximum=2)
 _DATABASE = Database(
     instance_class="db.t3.medium",
@@ -137,6 +141,7 @@ PROD = Environment(
     web=_WEB,
     worker=_WORKER,
     scheduler=_SCHEDULER,
+    model_worker=_MODEL_WORKER,
     ollama=_OLLAMA,
     database=_DATABASE,
     cache=Cache(node_type="cache.t3.micro", nodes=1, snapshot_days=7),
@@ -154,6 +159,7 @@ STAGING = Environment(
     web=_WEB,
     worker=_WORKER,
     scheduler=_SCHEDULER,
+    model_worker=_MODEL_WORKER,
     ollama=None,
     database=Database(
         instance_class="db.t3.medium",
@@ -177,6 +183,7 @@ DEV = Environment(
     web=Service(cpu=512, memory=1024, minimum=1, maximum=2),
     worker=Service(cpu=512, memory=1024, minimum=1, maximum=2),
     scheduler=Service(cpu=256, memory=1024, minimum=1, maximum=1),
+    model_worker=Service(cpu=256, memory=1024, minimum=1, maximum=1),
     ollama=None,
     database=Database(
         instance_class="db.t3.small",
@@ -247,7 +254,7 @@ def _networks(environment: Environment) -> Iterator[str]:
 
 
 def _sizes(environment: Environment) -> Iterator[str]:
-    for name in ("web", "worker", "scheduler", "ollama"):
+    for name in ("web", "worker", "scheduler", "model_worker", "ollama"):
         service: Service | None = getattr(environment, name)
         if service is None:
             continue

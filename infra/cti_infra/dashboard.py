@@ -105,4 +105,5 @@ def _graphs(watched: Watched) -> Iterator[tuple[str, Mapping[str, Metric]]]:
         },
     )
     yield "Oldest work", {"seconds": product("OldestMessageAge", "Maximum")}
+    yield "Texts that wait for a model", {"waiting": product("ModelQueueDepth", "Maximum")}
     yield "Workers", {"alive": product("Workers", "Minimum")}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cti_infra.config import ENVIRONMENTS, Environment
 from cti_infra.errors import SettingsError
+from cti_infra.model_settings import model_faults
 from cti_infra.sign_on_settings import sign_on_faults
 
 ACCOUNT = re.compile(r"\d{12}")
@@ -28,8 +29,23 @@ class Deployment:
     # What the User-Agent tells sources; a web or mail address.
     contact: str
     alerts_to: str
-    # The model that the image of Ollama holds; none is asked where it is empty.
+    # The model that articles are given to, in the image of Ollama or at a server elsewhere; none is
+    # asked where it is empty. What else is empty is as the product has it by itself.
     model: str = ""
+    model_url: str = ""
+    model_kind: str = ""
+    model_key_arn: str = ""
+    model_tasks: str = ""
+    model_slots: str = ""
+    model_seconds: str = ""
+    model_context: str = ""
+    model_article_tokens: str = ""
+    model_source_tokens: str = ""
+    model_day_tokens: str = ""
+    model_price_in: str = ""
+    model_price_out: str = ""
+    model_tlp: str = ""
+    embedding: str = ""
     # The provider that people log in by; all empty where there is none.
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -109,6 +125,7 @@ def _faults(deployment: Deployment, environment: Environment, account: str | Non
         yield f"alerts_to: {deployment.alerts_to!r} should be a mail address"
     if not (MAIL.fullmatch(deployment.contact) or deployment.contact.startswith("https://")):
         yield f"contact: {deployment.contact!r} should be a mail address or https://…"
+    yield from model_faults(deployment, environment)
     yield from sign_on_faults(deployment, environment)
 
 

@@ -65,21 +65,26 @@ class Layer(cdk.Stack):
         pattern: str,
         default: str | None = None,
     ) -> str:
-        """Return a parameter, which holds that field of the deployment if there is one."""
-        known = getattr(self.deployment, field) if self.deployment and field else default
+        """Return a parameter, which holds that field of the deployment if something is in it."""
+        known = getattr(self.deployment, field) if self.deployment and field else None
         parameter = cdk.CfnParameter(
             self,
             name,
             type="String",
             description=description,
             allowed_pattern=pattern,
-            default=known,
+            default=known or default,
         )
         return parameter.value_as_string
 
     def tell(self, name: str, value: str, description: str) -> None:
         """Show a value where the stack is deployed."""
         cdk.CfnOutput(self, name, value=value, description=description)
+
+
+def logical(name: str) -> str:
+    """Return a name as it stands in those of resources."""
+    return name.title().replace("-", "")
 
 
 def statement(

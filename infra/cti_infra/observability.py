@@ -1,5 +1,6 @@
 """What is watched: alarms in three severities, a dashboard, events, traces and saved queries."""
 
+import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_logs as logs
@@ -13,6 +14,7 @@ from cti_infra.config import PROJECT, Environment
 from cti_infra.dashboard import body
 from cti_infra.deployment import Deployment
 from cti_infra.layer import Document, Layer, own_key, policy
+from cti_infra.models import WORKER, model_is_asked, only_where_asked
 
 # Lines that are counted: the service's log, what is looked for, and the metric.
 COUNTED = {
@@ -21,11 +23,14 @@ COUNTED = {
     "SchedulerErrors": ("scheduler", '{ $.level = "error" || $.level = "critical" }', "Errors"),
     "RefusedLogins": ("web", '{ $.event = "login.refused" }', "RefusedLogins"),
 }
+ERRORS_OF_MODELS = (WORKER, COUNTED["WorkerErrors"][1], "Errors")
 # When, what is due, and the page that says how.
 REMINDERS = {
     "Drill": ("cron(0 9 1 1,4,7,10 ? *)", "Restore the database as a drill", "restore"),
     "Secrets": ("cron(0 9 15 1,4,7,10 ? *)", "Renew the passwords of the services", "secrets"),
 }
+# The names under which processes send traces.
+TRACED = ("web", "worker", "models")
 QUERIES = {
     "slowest-requests": (
         "web",
@@ -78,7 +83,8 @@ class Observability(Layer):
             description="alarms, dashboard and traces",
         )
         self.topics = self._topics()
-        self._count_lines(base)
+        asked = model_is_asked(self)
+        self._count_lines(base, asked)
         watched = Watched(
             environment=environment,
             cluster=base.release.cluster.ref,
@@ -92,14 +98,19 @@ class Observability(Layer):
             },
             firewall=self.named("firewall"),
         )
-        made = [self._alarm(alarm) for alarm in alarms(watched)]
+        # What is there only under a condition cannot be shown in any case.
+        shown = []
+        for alarm in alarms(watched):
+            made = self._alarm(alarm)
+            if alarm.of_models:
+                made.cfn_options.condition = asked
+            else:
+                shown.append(made.attr_arn)
         cloudwatch.CfnDashboard(
             self,
             "Dashboard",
             dashboard_name=self.named("overview"),
-            dashboard_body=self.to_json_string(
-                body(watched, [alarm.attr_arn for alarm in made]), 0
-            ),
+            dashboard_body=self.to_json_string(body(watched, shown), 0),
         )
         self._events()
         self._reminders()
@@ -173,9 +184,12 @@ class Observability(Layer):
         )
         return made
 
-    def _count_lines(self, base: Base) -> None:
+    def _count_lines(self, base: Base, asked: cdk.CfnCondition) -> None:
         for name, (service, pattern, metric) in COUNTED.items():
             self._filter(name, self.log_name(service), pattern, metric)
+        with only_where_asked(self, asked):
+            service, pattern, metric = ERRORS_OF_MODELS
+            self._filter("ModelWorkerErrors", self.log_name(service), pattern, metric)
         self._filter("SlowStatements", base.data.database_log.ref, '"duration:"', "SlowStatements")
 
     def _filter(self, name: str, group: str, pattern: str, metric: str) -> None:
@@ -294,7 +308,7 @@ class Observability(Layer):
             self,
             "Traces",
             group_name=self.named("traces"),
-            filter_expression='service("ctiscraper-web") OR service("ctiscraper-worker")',
+            filter_expression=" OR ".join(f'service("ctiscraper-{name}")' for name in TRACED),
             insights_configuration=xray.CfnGroup.InsightsConfigurationProperty(
                 insights_enabled=True, notifications_enabled=False
             ),

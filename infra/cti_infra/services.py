@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 
 from cti_infra import containers
 from cti_infra.config import Service
-from cti_infra.layer import Layer
+from cti_infra.layer import Layer, logical
 from cti_infra.network import FRONT_DOOR
 from cti_infra.rollout import BAKE_MINUTES, BlueGreen
 from cti_infra.task_roles import METRICS_NAMESPACE
@@ -19,7 +19,12 @@ GRACE_SECONDS = 90
 WEB_CPU_TARGET = 60
 # Of BacklogPerWorker: what one worker process does in a minute or two.
 BACKLOG_TARGET = 250
+# Texts that wait for a model, for each task that asks: an hour of answers at half a minute each.
+WAITING_TARGET = 120
 COOL_OUT, COOL_IN = 60, 300
+INSIGHTS_NAMESPACE = "ECS/ContainerInsights"
+_Policy = scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty
+_Query = scaling.CfnScalingPolicy.TargetTrackingMetricDataQueryProperty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,7 @@ def task_definition(stack: Layer, task: Task) -> ecs.CfnTaskDefinition:
     """Return the definition of a task."""
     return ecs.CfnTaskDefinition(
         stack,
-        f"{task.name.title()}Task",
+        f"{logical(task.name)}Task",
         family=stack.named(task.name),
         cpu=str(task.size.cpu),
         memory=str(task.size.memory),
@@ -94,12 +99,12 @@ def service(
         )
     return ecs.CfnService(
         stack,
-        f"{task.name.title()}Service",
+        f"{logical(task.name)}Service",
         service_name=task.name,
         cluster=place.cluster,
         task_definition=task_definition(stack, task).ref,
         # Where it is scaled, a number here would undo that at each deployment.
-        desired_count=1 if single else None,
+        desired_count=size.minimum if size.minimum == size.maximum else None,
         capacity_provider_strategy=strategy,
         platform_version="LATEST",
         propagate_tags="SERVICE",
@@ -156,10 +161,10 @@ def scale(
     made: ecs.CfnService,
     task: Task,
     cluster: str,
-    policy: scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty,
+    policy: _Policy,
 ) -> None:
     """Keep the number of tasks where a metric meets its target."""
-    name = task.name.title()
+    name = logical(task.name)
     target = scaling.CfnScalableTarget(
         stack,
         f"{name}Scaling",
@@ -179,9 +184,9 @@ def scale(
     )
 
 
-def by_cpu() -> scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty:
+def by_cpu() -> _Policy:
     """Return the policy that follows the CPU of a service."""
-    return scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
+    return _Policy(
         target_value=WEB_CPU_TARGET,
         scale_out_cooldown=COOL_OUT,
         scale_in_cooldown=COOL_IN,
@@ -191,40 +196,63 @@ def by_cpu() -> scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfiguratio
     )
 
 
-def by_backlog(
-    environment: str, processes: int
-) -> scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty:
+def by_backlog(environment: str, processes: int) -> _Policy:
     """Return the policy that follows the backlog for each task, as the product itself tells it.
 
     The product counts worker processes, alive ones alone, and with none says all that waits: so it
     holds when there is no task at all, which a division by tasks would not.
     """
-    dimension = scaling.CfnScalingPolicy.TargetTrackingMetricDimensionProperty(
-        name="Environment", value=environment
+    backlog = _stat("backlog", METRICS_NAMESPACE, "BacklogPerWorker", Environment=environment)
+    return _by_figures(
+        [backlog], f"backlog * {processes}", "Backlog for each task", BACKLOG_TARGET * processes
     )
-    metric = scaling.CfnScalingPolicy.TargetTrackingMetricProperty(
-        namespace=METRICS_NAMESPACE, metric_name="BacklogPerWorker", dimensions=[dimension]
+
+
+def by_waiting_texts(environment: str, cluster: str, service: str) -> _Policy:
+    """Return the policy that follows the texts that wait for a model, for each task that asks."""
+    waiting = _stat("waiting", METRICS_NAMESPACE, "ModelQueueDepth", Environment=environment)
+    tasks = _stat(
+        "tasks",
+        INSIGHTS_NAMESPACE,
+        "RunningTaskCount",
+        ClusterName=cluster,
+        ServiceName=service,
     )
-    queries = [
-        scaling.CfnScalingPolicy.TargetTrackingMetricDataQueryProperty(
-            id="backlog",
-            return_data=False,
-            metric_stat=scaling.CfnScalingPolicy.TargetTrackingMetricStatProperty(
-                metric=metric, stat="Average"
+    return _by_figures(
+        [waiting, tasks],
+        "IF(tasks > 0, waiting / tasks, waiting)",
+        "Texts for each task",
+        WAITING_TARGET,
+    )
+
+
+def _stat(name: str, namespace: str, metric: str, **dimensions: str) -> _Query:
+    return _Query(
+        id=name,
+        return_data=False,
+        metric_stat=scaling.CfnScalingPolicy.TargetTrackingMetricStatProperty(
+            metric=scaling.CfnScalingPolicy.TargetTrackingMetricProperty(
+                namespace=namespace,
+                metric_name=metric,
+                dimensions=[
+                    scaling.CfnScalingPolicy.TargetTrackingMetricDimensionProperty(
+                        name=dimension, value=value
+                    )
+                    for dimension, value in dimensions.items()
+                ],
             ),
+            stat="Average",
         ),
-        scaling.CfnScalingPolicy.TargetTrackingMetricDataQueryProperty(
-            id="task",
-            label="Backlog for each task",
-            expression=f"backlog * {processes}",
-            return_data=True,
-        ),
-    ]
-    return scaling.CfnScalingPolicy.TargetTrackingScalingPolicyConfigurationProperty(
-        target_value=BACKLOG_TARGET * processes,
+    )
+
+
+def _by_figures(stats: Sequence[_Query], expression: str, label: str, target: float) -> _Policy:
+    made = _Query(id="task", label=label, expression=expression, return_data=True)
+    return _Policy(
+        target_value=target,
         scale_out_cooldown=COOL_OUT,
         scale_in_cooldown=COOL_IN,
         customized_metric_specification=scaling.CfnScalingPolicy.CustomizedMetricSpecificationProperty(
-            metrics=queries
+            metrics=[*stats, made]
         ),
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cti_infra.config import Environment
+from cti_infra.given_secrets import secret_faults
 
 if TYPE_CHECKING:
     from cti_infra.deployment import Deployment
@@ -13,9 +14,6 @@ ROLES = ("viewer", "analyst", "curator", "admin")
 # As long as the product takes.
 _MOST_DAYS = 3650
 _ADDRESS = re.compile(r"https://[^\s?#@]+")
-_SECRET = re.compile(
-    r"arn:aws:secretsmanager:(?P<region>[a-z0-9-]+):(?P<account>\d{12}):secret:[\w/+=.@-]+"
-)
 _ENDPOINTS = ("oidc_authorization_endpoint", "oidc_token_endpoint", "oidc_userinfo_endpoint")
 
 
@@ -36,7 +34,7 @@ def sign_on_faults(deployment: "Deployment", environment: Environment) -> Iterat
     if not days.isdecimal() or int(days) > _MOST_DAYS:
         yield f"oidc_unseen_days: {days!r} should be days from 0 to {_MOST_DAYS}, between quotes"
     yield from _role_faults(deployment.oidc_roles)
-    yield from _secret_faults(deployment, environment)
+    yield from secret_faults("oidc_secret_arn", deployment.oidc_secret_arn, deployment, environment)
     yield from _balancer_faults(deployment, environment)
 
 
@@ -57,23 +55,6 @@ def _role_faults(roles: str) -> Iterator[str]:
         value, _, role = part.rpartition("=")
         if not value.strip() or role.strip() not in ROLES:
             yield f"oidc_roles: {part!r} should read value=role, a role of {', '.join(ROLES)}"
-
-
-def _secret_faults(deployment: "Deployment", environment: Environment) -> Iterator[str]:
-    arn = deployment.oidc_secret_arn
-    if not arn:
-        return
-    found = _SECRET.fullmatch(arn)
-    if found is None:
-        yield (
-            f"oidc_secret_arn: {arn!r} should read "
-            "arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-ID"
-        )
-    elif (found["region"], found["account"]) != (environment.region, deployment.account):
-        yield (
-            f"oidc_secret_arn: it is of {found['region']} and {found['account']}; tasks read "
-            f"those of {environment.region} and {deployment.account}"
-        )
 
 
 def _balancer_faults(deployment: "Deployment", environment: Environment) -> Iterator[str]:

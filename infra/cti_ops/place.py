@@ -14,6 +14,8 @@ from cti_ops.errors import Exit, OpsError
 # A client of boto3 has the methods of its service, which are made when it is.
 Client = Any
 Answer = dict[str, Any]
+# There only where a model is named (infra/cti_infra/models.py).
+ONLY_WITH_MODEL = "model-worker"
 # The program is named first in each line of its log; see infra/cti_infra/release.py.
 RELEASE_LOG = f"/aws/ecs/{PROJECT}/release"
 # Asks again what did not get through, as AWS advises, and never waits for ever.
@@ -56,8 +58,9 @@ class Place:
 
     @property
     def services(self) -> tuple[str, ...]:
-        """The services of the environment."""
-        return ("web", "worker", "scheduler", *(["ollama"] if self.environment.ollama else []))
+        """The services that the environment may have."""
+        own = ["ollama"] if self.environment.ollama else []
+        return ("web", "worker", "scheduler", ONLY_WITH_MODEL, *own)
 
     def account(self) -> str:
         """Return the account of the credentials."""
@@ -68,18 +71,21 @@ class Place:
         return f"{PROJECT}-data-{self.environment.name}-{self.account()}"
 
     def described(self, services: Sequence[str] = ()) -> list[Answer]:
-        """Return what ECS says of services. Raises OpsError when one is not there."""
+        """Return what ECS says of services; that which asks models may be missing.
+
+        Raises OpsError when another is not there.
+        """
         wanted = list(services or self.services)
         answer = self.client("ecs").describe_services(cluster=self.cluster, services=wanted)
         found = {one["serviceName"]: one for one in answer["services"] if one["status"] == "ACTIVE"}
-        missing = [name for name in wanted if name not in found]
+        missing = [name for name in wanted if name not in found and name != ONLY_WITH_MODEL]
         if missing:
             raise OpsError(
                 f"{self.cluster} has no service {', '.join(missing)}: deploy first, or name "
                 "another environment",
                 Exit.NOT_FOUND,
             )
-        return [found[name] for name in wanted]
+        return [found[name] for name in wanted if name in found]
 
     def network(self) -> Answer:
         """Return where tasks run: private subnets, with the security group of workers."""

@@ -103,12 +103,13 @@ def see_newest(place: Place) -> None:
 @aws_errors()
 def restart(place: Place, services: Sequence[str]) -> None:
     """Replace the tasks of services, and wait until the new ones stand. Raises OpsError."""
-    for name in services:
+    there = [one["serviceName"] for one in place.described(services)]
+    for name in there:
         place.client("ecs").update_service(
             cluster=place.cluster, service=name, forceNewDeployment=True
         )
         place.say(f"{name}: new tasks")
-    wait_steady(place, services)
+    wait_steady(place, there)
 
 
 @aws_errors()

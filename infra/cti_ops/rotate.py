@@ -44,7 +44,7 @@ ROLES: Mapping[str, Role] = {
         name="ctiscraper_worker",
         variable="WORKER_PASSWORD",
         file="/secrets/database-password-worker",
-        services=("worker", "scheduler"),
+        services=("worker", "scheduler", "model-worker"),
     ),
 }
 # What is renewed when no name is given; the key of the installation is renewed by name alone.

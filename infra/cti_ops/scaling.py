@@ -34,7 +34,14 @@ def scale(place: Place, service: str, count: int, *, hold: bool) -> None:
         raise OpsError(
             "one scheduler at most: two would ring the bell twice; give 0 or 1", Exit.CONFLICT
         )
-    before = place.described([service])[0]["desiredCount"]
+    described = place.described([service])
+    if not described:
+        raise OpsError(
+            f"{place.cluster} has no service {service}: name a model in the deployment file, and "
+            "deploy",
+            Exit.NOT_FOUND,
+        )
+    before = described[0]["desiredCount"]
     bounds = bounds_of(place, service)
     if bounds is not None:
         _respect(place, service, count, bounds, hold=hold)

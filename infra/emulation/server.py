@@ -20,11 +20,21 @@ MOTO_LIMITS = {
     "XRay::Group": "moto takes segments of X-Ray, and has no groups",
 }
 
+# Images of machines, of which moto knows hundreds, are no part of the system.
+NO_MACHINES = {"MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+
 # Both end when whoever started them does: the pipe is closed then.
+# A thousand policies of AWS are read once, not each time that moto forgets everything.
 _MOTO = """
-import logging, sys
+import copy, logging, sys
+from moto.iam.models import IAMBackend
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
+read, known = IAMBackend._init_aws_policies, []
+def policies(backend):
+    known.extend([] if known else read(backend))
+    return [copy.copy(one) for one in known]
+IAMBackend._init_aws_policies = policies
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 print(server.get_host_and_port()[1], flush=True)
@@ -56,7 +66,7 @@ main()
 def moto_server() -> Iterator[str]:
     """Yield the address of a moto that knows nothing yet."""
     # Roles name policies that AWS manages.
-    with _server(_MOTO, {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}) as address:
+    with _server(_MOTO, {"MOTO_IAM_LOAD_MANAGED_POLICIES": "true", **NO_MACHINES}) as address:
         yield address
 
 

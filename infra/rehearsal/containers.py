@@ -13,7 +13,8 @@ from rehearsal import front, processes
 from rehearsal.processes import HERE, Process
 
 # A container is asked this often whether it is well, until it is.
-HEALTH_SECONDS = 0.5
+# A check is a start of the whole program, and holds up that which it asks about.
+HEALTH_SECONDS = 3.0
 HEALTH_PATIENCE = 30.0
 LAST_LINES = 6
 # Sources are asked by way of a proxy that is not there.
@@ -146,7 +147,7 @@ class LocalTask:
             },
         }
         one.process = processes.start(self._command(one, environ), environ, one.log, self.folder)
-        one.well = "healthCheck" not in one.definition
+        one.well, one.asked = "healthCheck" not in one.definition, time.monotonic()
 
     def _variables(self, one: _Container) -> dict[str, str]:
         given = {pair["name"]: pair["value"] for pair in one.definition.get("environment", [])}

@@ -1,6 +1,7 @@
 """Servers of AWS's interfaces on loopback: one empty for each test, one with production in it."""
 
 import logging
+import os
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from emulated import certificate, deployer, parameters
 from emulation import Deployer
-from emulation.server import empty
+from emulation.server import NO_MACHINES, empty
 from emulation.server import moto_server as running_moto
 from installation import Installation, installation
 
@@ -28,6 +29,7 @@ _IN_MOTO = {
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[str]:
+    os.environ.update(NO_MACHINES)
     # Each request of a test would be a line of what is shown when it fails.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

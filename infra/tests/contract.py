@@ -8,14 +8,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import product
+from contract_models import models
 from contract_rollout import turns
 from contract_services import SERVICE_CHECKS
 from contract_sign_on import sign_on
 from model import MISSING, Resource, System, attributes, variables
 
-PROGRAMS = {"web": "app.WebTask", "worker": "app.WorkerTask", "scheduler": "app.SchedulerTask"}
-PLAN_GROUPS = {f"/aws/ecs/cti-scraper/{name}" for name in PROGRAMS}
-SECRETIVE = re.compile(r"PASSWORD|SECRET|TOKEN|KEY$")
+PROGRAMS = {
+    "web": "app.WebTask",
+    "worker": "app.WorkerTask",
+    "scheduler": "app.SchedulerTask",
+    "model-worker": "app.ModelWorkerTask",
+}
+# A budget of tokens is no token.
+SECRETIVE = re.compile(r"PASSWORD|SECRET|TOKEN(?!S$)|KEY$")
 HARMLESS = re.compile(r"_FILE$")
 MOST_STOP = 120
 MASKED = "255.255.255.255/32"
@@ -69,8 +75,13 @@ def containment(system: System) -> Iterator[str]:
             yield f"{place}: is root"
 
 
+def _programs(system: System) -> dict[str, str]:
+    """The programs of the product that are there, by their tasks."""
+    return {name: task for name, task in PROGRAMS.items() if task in system}
+
+
 def stopping(system: System) -> Iterator[str]:
-    for name, task in PROGRAMS.items():
+    for name, task in _programs(system).items():
         wanted = product.seconds(product.compose()[product.SERVICES[name]]["stop_grace_period"])
         for container in (name, "nginx") if name == "web" else (name,):
             given = system.container(task, container).get("StopTimeout")
@@ -127,35 +138,13 @@ def settings(system: System) -> Iterator[str]:
             yield f"{task.place}: does not log what is counted in its lines"
         if not variables(container).get("REDIS_URL", "rediss://").startswith("rediss://"):
             yield f"{task.place}: speaks to Redis in the clear"
-    yield from _model(system)
     door = set(variables(system.container("app.WebTask", "nginx"))) - product.nginx_variables()
     if door:
         yield f"the front door knows no {door}"
 
 
-def _model(system: System) -> Iterator[str]:
-    wanted = _where_the_model_is(system)
-    for task, container in system.containers():
-        given = variables(container)
-        if "REDIS_URL" in given and given.get("CTISCRAPER_MODEL_URL") != wanted:
-            yield f"{task.place}: seeks the model at {given.get('CTISCRAPER_MODEL_URL')}"
-
-
-def _where_the_model_is(system: System) -> str | None:
-    """Return the address that the network's own names and rules give the model."""
-    if "app.OllamaName" not in system:
-        return None
-    name, zone = system["app.OllamaName"]["Name"], system["app.Names"]["Name"]
-    [port] = {
-        rule["FromPort"]
-        for rule in system.of("EC2::SecurityGroupIngress")
-        if rule["GroupId"] == "network.OllamaSecurityGroup.GroupId"
-    }
-    return f"http://{name}.{zone}:{port}"
-
-
 def commands(system: System) -> Iterator[str]:
-    for name, task in PROGRAMS.items():
+    for name, task in _programs(system).items():
         wanted = product.compose()[product.SERVICES[name]]
         made = system.container(task, name)
         if made["Command"] != wanted["command"]:
@@ -296,6 +285,7 @@ CHECKS = (
     ports,
     groups,
     network,
+    models,
     sign_on,
     turns,
     *SERVICE_CHECKS,

@@ -100,10 +100,9 @@ def scaling(system: System) -> Iterator[str]:
             yield f"{name}: from {target['MinCapacity']} to {target['MaxCapacity']} tasks"
         if system[f"app.{name}ScalingPolicy"]["ScalingTargetId"] != target.place:
             yield f"{name}: the policy is of another target"
+    for made in system.of("ApplicationAutoScaling::ScalingPolicy"):
+        yield from _policy_faults(system, made)
     policy = system["app.WorkerScalingPolicy"]["TargetTrackingScalingPolicyConfiguration"]
-    for query in policy.get("CustomizedMetricSpecification", {}).get("Metrics", []):
-        if "MetricStat" in query:
-            yield from _metric_faults(system, "WorkerScaling", query["MetricStat"]["Metric"])
     told = {
         v["Name"]: v["Value"] for v in system.container("app.WorkerTask", "worker")["Environment"]
     }
@@ -114,6 +113,13 @@ def scaling(system: System) -> Iterator[str]:
     ]
     if expressions != [f"backlog * {told['CTISCRAPER_WORKERS']}"]:
         yield "workers are scaled by another number of processes than a task has"
+
+
+def _policy_faults(system: System, made: Resource) -> Iterator[str]:
+    policy = made["TargetTrackingScalingPolicyConfiguration"]
+    for query in policy.get("CustomizedMetricSpecification", {}).get("Metrics", []):
+        if "MetricStat" in query:
+            yield from _metric_faults(system, made.name, query["MetricStat"]["Metric"])
 
 
 def rollouts(system: System) -> Iterator[str]:
@@ -135,7 +141,10 @@ def alarms(system: System) -> Iterator[str]:
             yield f"{alarm.place}: does not say what missing figures mean"
         if alarm["DatapointsToAlarm"] > alarm["EvaluationPeriods"]:
             yield f"{alarm.place}: can never be raised"
-    for name in ("WebDown", "WorkersDown", "SchedulerDown"):
+    vital = ["WebDown", "WorkersDown", "SchedulerDown"]
+    if "app.ModelWorkerService" in system:
+        vital.append("ModelWorkerDown")
+    for name in vital:
         if system[f"observability.{name}Alarm"]["TreatMissingData"] != "breaching":
             yield f"{name}: silence is taken for health"
 

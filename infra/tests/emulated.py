@@ -25,11 +25,13 @@ def certificate(address: str) -> str:
 
 def parameters(environment: str, certificate_arn: str) -> dict[str, dict[str, str]]:
     """Return what an operator brings."""
-    model = {"OllamaTag": "0.9.0"} if ENVIRONMENTS[environment].ollama else {}
+    # Where there is Ollama its model is asked, so that all that hangs on it is there as well.
+    named = {"Model": "llama3.2"} if ENVIRONMENTS[environment].ollama else {}
+    model = {**named, "OllamaTag": "0.9.0"} if named else {}
     connection = "arn:aws:codeconnections:us-east-1:123456789012:connection/"
     return {
         "baseline": {"AlertsTo": MAIL},
-        "observability": {"AlertsTo": MAIL},
+        "observability": {"AlertsTo": MAIL, **named},
         "release": {"ImageTag": IMAGE_TAG},
         "app": {
             "CertificateArn": certificate_arn,

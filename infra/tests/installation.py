@@ -319,7 +319,7 @@ def make_services(place: Place, image: str, names: Sequence[str] = ()) -> None:
     """Make the services, or have them run a newer image."""
     ecs = place.client("ecs")
     for name in names or place.services:
-        size = getattr(place.environment, name)
+        size = getattr(place.environment, name.replace("-", "_"))
         definition = ecs.register_task_definition(
             family=place.named(name),
             cpu="256",

@@ -160,6 +160,19 @@ def load(environment: str) -> System:
     return System(environment, {f.stem: json.loads(f.read_text("utf-8")) for f in files})
 
 
+@cache
+def asking(environment: str, model: str = "llama3.2") -> System:
+    """Return the same where a model is named, by its server's address where there is no Ollama."""
+
+    def name(stacks: dict[str, Document]) -> None:
+        for stack in ("app", "observability"):
+            stacks[stack]["Parameters"]["Model"]["Default"] = model
+        url = stacks["app"]["Parameters"]["ModelUrl"]
+        url["Default"] = url["Default"] or "https://models.example.org/v1"
+
+    return load(environment).changed(name)
+
+
 def attributes(resource: Resource, name: str) -> dict[str, str]:
     """Return a list of keys and values as a mapping."""
     return {pair["Key"]: pair["Value"] for pair in resource[name]}

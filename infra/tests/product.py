@@ -9,7 +9,12 @@ import yaml
 
 from model import text
 
-SERVICES = {"web": "web", "worker": "worker", "scheduler": "beat"}
+SERVICES = {
+    "web": "web",
+    "worker": "worker",
+    "scheduler": "beat",
+    "model-worker": "model-worker",
+}
 
 
 @cache
@@ -24,6 +29,17 @@ def settings() -> frozenset[str]:
     """Return the variables that the product reads."""
     rows = re.findall(r"^\| `([A-Z0-9_]+)` \|", text("docs/reference/settings.md"), re.MULTILINE)
     return frozenset(rows)
+
+
+@cache
+def defaults() -> dict[str, str]:
+    """Return the variables that the product reads, with what each is by itself."""
+    rows = re.findall(
+        r"^\| `([A-Z0-9_]+)` \| (?:`([^`]*)`)? ?\|",
+        text("docs/reference/settings.md"),
+        re.MULTILINE,
+    )
+    return dict(rows)
 
 
 @cache

@@ -6,7 +6,7 @@ from contract import CHECKS, faults
 from cti_infra.config import ENVIRONMENTS
 from cti_infra.task_roles import METRICS_NAMESPACE
 from cti_infra.waf import ANALYST_PATHS
-from model import ROOT, load
+from model import ROOT, asking, load
 from product import compose, metrics, nginx_variables, paths, settings
 
 
@@ -20,6 +20,7 @@ def test_the_contract_holds(name: str, check: object) -> None:
 @pytest.mark.parametrize("name", ENVIRONMENTS)
 def test_there_are_no_faults(name: str) -> None:
     assert faults(load(name)) == []
+    assert faults(asking(name)) == []
 
 
 def test_the_product_is_read() -> None:

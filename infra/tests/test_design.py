@@ -2,7 +2,7 @@
 
 import re
 
-from model import attributes, load, text, variables
+from model import asking, attributes, load, text, variables
 from planned import line
 
 PROD = load("prod")
@@ -80,8 +80,12 @@ def test_the_model_runs_in_the_same_network() -> None:
     assert PROD["app.OllamaName"]["NamespaceId"] == "app.Names.Id"
     for task, name in ((WEB, "web"), (WORKER, "worker")):
         told = variables(PROD.container(task, name))
-        assert told["CTISCRAPER_MODEL_URL"] == "http://ollama.cti-scraper.internal:11434"
+        assert told["CTISCRAPER_MODEL_URL"] == "app.ModelUrl"
         assert told["CTISCRAPER_MODEL"] == "app.Model"
+    address = PROD.stacks["app"]["Parameters"]["ModelUrl"]["Default"]
+    assert address == "http://ollama.cti-scraper.internal:11434"
+    asks = asking("prod").container("app.ModelWorkerTask", "model-worker")
+    assert asks["Command"] == ["model-worker"]
 
 
 @line(COMPONENTS, "Nginx Reverse Proxy - Load balancing and SSL termination", at=WEB)

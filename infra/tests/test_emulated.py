@@ -222,7 +222,7 @@ def test_tasks_have_the_plans_size_and_get_secrets(
 
 def test_services_run_in_private_subnets_behind_their_groups(ecs: Any, prod: Deployer) -> None:
     cluster = identity(prod, "release.Cluster")
-    names = ("web", "worker", "scheduler", "ollama")
+    names = ("web", "worker", "scheduler", "model-worker", "ollama")
     found = ecs.describe_services(cluster=cluster, services=list(names))["services"]
     assert {service["serviceName"] for service in found} == set(names)
     private = {identity(prod, f"network.PrivateSubnet{n}") for n in (1, 2)}
@@ -243,13 +243,18 @@ def test_services_scale_within_the_plans_bounds(prod: Deployer) -> None:
         target["ResourceId"].rpartition("/")[2]: (target["MinCapacity"], target["MaxCapacity"])
         for target in targets
     }
-    assert bounds == {"web": (2, 10), "worker": (2, 5), "ollama": (1, 2)}
+    plans = {"web": (2, 10), "worker": (2, 5), "ollama": (1, 2)}
+    assert bounds == {**plans, "model-worker": (1, 2)}
     policies = client.describe_scaling_policies(ServiceNamespace="ecs")["ScalingPolicies"]
     by_service = {policy["ResourceId"].rpartition("/")[2]: policy for policy in policies}
     configuration = by_service["worker"]["TargetTrackingScalingPolicyConfiguration"]
     metrics = configuration["CustomizedMetricSpecification"]["Metrics"]
     queue = metrics[0]["MetricStat"]["Metric"]
     assert (queue["Namespace"], queue["MetricName"]) == ("CTIScraper", "BacklogPerWorker")
+    configuration = by_service["model-worker"]["TargetTrackingScalingPolicyConfiguration"]
+    metrics = configuration["CustomizedMetricSpecification"]["Metrics"]
+    waiting, tasks = (one["MetricStat"]["Metric"]["MetricName"] for one in metrics[:2])
+    assert (waiting, tasks) == ("ModelQueueDepth", "RunningTaskCount")
 
 
 def test_the_database_is_the_plans(rds: Any, prod: Deployer) -> None:

@@ -29,7 +29,14 @@ def emptied(emulator: str) -> str:
 def test_development_is_created_in_the_other_order_too(emptied: str) -> None:
     made = deployer("dev", emptied, backwards=True)
     made.deploy(made.templates, parameters("dev", certificate(emptied)))
-    assert len(made.made) / sum(len(t["Resources"]) for t in made.templates.values()) >= 0.95
+    # Neither a provider to log in by nor a model is named.
+    wanted = [
+        resource
+        for template in made.templates.values()
+        for resource in template["Resources"].values()
+        if "Condition" not in resource
+    ]
+    assert len(made.made) / len(wanted) >= 0.95
 
 
 def test_stacks_may_be_deployed_one_after_the_other(emptied: str) -> None:

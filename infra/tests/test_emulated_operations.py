@@ -110,7 +110,7 @@ def test_every_alarm_tells_a_topic_that_is_there(prod: Deployer) -> None:
         for one in page["MetricAlarms"]
         if one["AlarmName"].startswith("cti-scraper-prod-")
     ]
-    assert len(alarms) == 37
+    assert len(alarms) == 42
     assert all(set(one["AlarmActions"]) <= topics and one["AlarmActions"] for one in alarms)
     assert any(len(one.get("Metrics", [])) > 1 for one in alarms)
 

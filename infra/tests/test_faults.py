@@ -1,86 +1,16 @@
 """Templates are broken on purpose: the contract names every fault, by the check meant for it."""
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from breaking import Break, Stacks, add, alarm, contained, drop, of, put, remove, told, whole
+from breaking_models import MUTANTS as OF_MODELS
 from contract import CHECKS, faults
-from model import Document, load
+from model import asking
 
-Stacks = dict[str, Document]
-Break = Callable[[Stacks], object]
-PROD = load("prod")
+PROD = asking("prod")
 WEB, WORKER, SCHEDULER = ("app", "WebTask"), ("app", "WorkerTask"), ("app", "SchedulerTask")
-
-
-def of(stacks: Stacks, stack: str, name: str) -> Document:
-    """Return the properties of a resource."""
-    found: Document = stacks[stack]["Resources"][name]["Properties"]
-    return found
-
-
-def put(stack: str, name: str, *path: str | int, value: Any) -> Break:
-    """Return what sets one property."""
-
-    def change(stacks: Stacks) -> None:
-        here: Any = of(stacks, stack, name)
-        for step in path[:-1]:
-            here = here[step]
-        here[path[-1]] = value
-
-    return change
-
-
-def drop(stack: str, name: str, *path: str | int) -> Break:
-    """Return what removes one property."""
-
-    def change(stacks: Stacks) -> None:
-        here: Any = of(stacks, stack, name)
-        for step in path[:-1]:
-            here = here[step]
-        del here[path[-1]]
-
-    return change
-
-
-def remove(stack: str, name: str) -> Break:
-    return lambda stacks: stacks[stack]["Resources"].pop(name)
-
-
-def add(stack: str, name: str, kind: str, **properties: Any) -> Break:
-    def change(stacks: Stacks) -> None:
-        stacks[stack]["Resources"][name] = {"Type": f"AWS::{kind}", "Properties": properties}
-
-    return change
-
-
-def contained(task: tuple[str, str], name: str, key: str, value: Any) -> Break:
-    """Return what sets one property of a container."""
-
-    def change(stacks: Stacks) -> None:
-        for container in of(stacks, *task)["ContainerDefinitions"]:
-            if container["Name"] == name:
-                container[key] = value
-
-    return change
-
-
-def told(task: tuple[str, str], name: str, variable: str, value: str) -> Break:
-    """Return what tells a container something else."""
-
-    def change(stacks: Stacks) -> None:
-        for container in of(stacks, *task)["ContainerDefinitions"]:
-            if container["Name"] == name:
-                kept = [v for v in container["Environment"] if v.get("Name") != variable]
-                container["Environment"] = [*kept, {"Name": variable, "Value": value}]
-
-    return change
-
-
-def alarm(name: str, *path: str | int, value: Any) -> Break:
-    return put("observability", f"{name}Alarm", *path, value=value)
 
 
 def unexport(stacks: Stacks) -> None:
@@ -93,13 +23,6 @@ def graph(stacks: Stacks) -> None:
     rendered = json.dumps(body["DashboardBody"])
     assert "QueueDepth" in rendered
     body["DashboardBody"] = json.loads(rendered.replace("QueueDepth", "QueueLength"))
-
-
-def whole(stack: str, name: str, key: str, value: Any) -> Break:
-    def change(stacks: Stacks) -> None:
-        stacks[stack]["Resources"][name][key] = value
-
-    return change
 
 
 RULES, ROLLOUT = "Rules", ("DeploymentConfiguration", "Strategy")
@@ -173,7 +96,7 @@ MUTANTS: dict[str, tuple[str, Break]] = {
         "settings",
         told(WORKER, "worker", "REDIS_URL", "redis://redis:6379/0"),
     ),
-    "the model is elsewhere": ("settings", told(WEB, "web", "CTISCRAPER_MODEL_URL", "http://x")),
+    "the model is elsewhere": ("models", told(WEB, "web", "CTISCRAPER_MODEL_URL", "http://x")),
     "the front door is told nonsense": ("settings", told(WEB, "nginx", "NGINX_UPSTREAMS", "x")),
     "the scheduler works": ("commands", contained(SCHEDULER, "scheduler", "Command", ["worker"])),
     "the health of another is asked": (
@@ -480,6 +403,7 @@ MUTANTS: dict[str, tuple[str, Break]] = {
         "traces",
         contained(WORKER, "collector", "Essential", value=True),
     ),
+    **OF_MODELS,
 }
 
 

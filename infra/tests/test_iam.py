@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cti_infra.config import ENVIRONMENTS
-from model import Resource, load
+from model import Resource, asking
 
-PROD = load("prod")
+PROD = asking("prod")
 TABLE = Path(__file__).with_name("allowed.txt")
 MANAGED = {
     "data.DatabaseMonitoringRole": ["AmazonRDSEnhancedMonitoringRole"],
@@ -41,7 +41,7 @@ def test_roles_may_do_exactly_what_the_table_says() -> None:
 def test_other_environments_have_no_further_rights(name: str) -> None:
     allowed = {tuple(line.split(" ")[:2]) for line in TABLE.read_text("utf-8").splitlines()}
     found = {
-        tuple(line.split(" ")[:2]) for role in load(name).of("IAM::Role") for line in rights(role)
+        tuple(line.split(" ")[:2]) for role in asking(name).of("IAM::Role") for line in rights(role)
     }
     assert found <= allowed
 

@@ -197,8 +197,8 @@ def test_services_that_cannot_be_looked_at_are_rolled_back(
 
     def throttled(**_: object) -> None:
         calls[0] += 1
-        # The first asks what runs before, four are of the stack, and then services are waited for.
-        if calls[0] == 6:
+        # The first asks what runs before, five are of the stack, and then services are waited for.
+        if calls[0] == 7:
             raise wanted.place.client("ecs").exceptions.ClientError(
                 {"Error": {"Code": "ThrottlingException"}}, "DescribeServices"
             )

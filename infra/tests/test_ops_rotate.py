@@ -90,6 +90,13 @@ def test_the_task_alone_is_given_the_new_password(watched: Installation) -> None
     told = {one["name"]: one["value"] for one in login["environment"]}
     assert told["DATABASE_URL"].startswith("postgresql://ctiscraper_worker@database.example:5432/")
     assert told["DATABASE_PASSWORD_FILE"] == "/secrets/database-password-worker"
+    assert restarted(watched) == ["worker", "scheduler", "model-worker"]
+
+
+def test_where_no_model_is_asked_nobody_else_is_started_anew(watched: Installation) -> None:
+    place = watched.place
+    place.client("ecs").delete_service(cluster=place.cluster, service="model-worker", force=True)
+    rotate(place, "worker-database", voids_second_factors=False)
     assert restarted(watched) == ["worker", "scheduler"]
 
 

@@ -44,12 +44,13 @@ def test_an_installation_that_is_well_says_so(installed: Installation) -> None:
         ("web", 2, 2),
         ("worker", 2, 2),
         ("scheduler", 1, 1),
+        ("model-worker", 1, 1),
         ("ollama", 1, 1),
     ]
     assert (status.queue.state, status.queue.detail) == ("12", "the oldest waits for 40 s")
     assert status.database.state == status.redis.state == "available"
     table = as_table(status)
-    assert "web        2        2        0        1            cti-scraper-prod-web:1" in table
+    assert "web           2        2        0        1            cti-scraper-prod-web:1" in table
     assert table.endswith("All is as it should be.")
     document = json.loads(as_json(status))
     assert document["wrong"] == []
@@ -161,7 +162,12 @@ def test_a_service_is_scaled_and_waited_for(installed: Installation) -> None:
         ("web", 11, Exit.CONFLICT, "scales between 2 and 10 by itself and would undo 11"),
         ("worker", 0, Exit.CONFLICT, "hold its scaling with --hold"),
         ("scheduler", 2, Exit.CONFLICT, "one scheduler at most"),
-        ("database", 2, Exit.NOT_FOUND, "it is one of web, worker, scheduler, ollama"),
+        (
+            "database",
+            2,
+            Exit.NOT_FOUND,
+            "it is one of web, worker, scheduler, model-worker, ollama",
+        ),
     ],
 )
 def test_what_would_not_last_is_refused(
@@ -172,6 +178,21 @@ def test_what_would_not_last_is_refused(
     assert caught.value.code == code
     assert installed.service("web")["desiredCount"] == 2
     assert installed.service("worker")["desiredCount"] == 2
+
+
+def test_what_asks_models_may_be_missing(installed: Installation) -> None:
+    place = installed.place
+    place.client("ecs").delete_service(cluster=place.cluster, service="model-worker", force=True)
+    tell_metrics(installed)
+    status = seen(installed)
+    assert status.wrong == ()
+    assert [one.name for one in status.services] == ["web", "worker", "scheduler", "ollama"]
+    with pytest.raises(OpsError, match="has no service model-worker: name a model") as caught:
+        scale(place, "model-worker", 1, hold=False)
+    assert caught.value.code == Exit.NOT_FOUND
+    place.client("ecs").delete_service(cluster=place.cluster, service="worker", force=True)
+    with pytest.raises(OpsError, match="has no service worker"):
+        seen(installed)
 
 
 def test_scaling_is_held_and_let_go_on(installed: Installation) -> None:

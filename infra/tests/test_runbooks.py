@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from model import ROOT, load
+from model import ROOT, asking
 
-PROD = load("prod")
+PROD = asking("prod")
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 HOWTO = ROOT / "docs" / "howto"
 PAGES = [*RUNBOOKS, HOWTO / "deploy-on-aws.md", HOWTO / "operate-on-aws.md"]

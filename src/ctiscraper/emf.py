@@ -58,6 +58,8 @@ def _of_all(work: Work) -> Iterable[Metric]:
     yield "AttemptsBurntLastHour", "Count", flow.burnt_hour
     yield "EnrichmentWaiting", "Count", work.enriching.waiting
     yield "EnrichmentFailed", "Count", work.enriching.failed
+    yield "ModelQueueDepth", "Count", work.modelling.waiting
+    yield "ModelOldestAge", "Seconds", work.modelling.oldest_seconds
     yield "HostsResting", "Count", work.hosts.resting
     yield "RequestsLastDay", "Count", traffic.requests_day
     yield "BytesReceivedLastDay", "Bytes", traffic.check_bytes + traffic.page_bytes

@@ -15,6 +15,7 @@ from ctiscraper.access.sealing import KEY_BYTES, read_keys
 from ctiscraper.cli.app import app
 from ctiscraper.config import load_settings
 from ctiscraper.emf import MetricPlace, metric_documents
+from ctiscraper.models.settings import ModelSettings
 from make import NOW
 
 RENDERED = Path(__file__).resolve().parents[2] / "infra" / "rendered"
@@ -23,6 +24,7 @@ TASKS = (
     ("app", "WebTask", "web"),
     ("app", "WorkerTask", "worker"),
     ("app", "SchedulerTask", "scheduler"),
+    ("app", "ModelWorkerTask", "model-worker"),
     ("release", "Migrate", "migrate"),
     ("release", "Migrate", "roles"),
 )
@@ -34,10 +36,13 @@ def template(environment: str, stack: str) -> dict[str, Any]:
     return found
 
 
-def plain(value: str | dict[str, Any], name: str = "") -> str:
-    """A value with a host, a bucket or an address in place of each reference."""
+def plain(value: str | dict[str, Any], name: str = "", environment: str = "prod") -> str:
+    """A value as parameters have it by themselves, with a place for what is made by AWS."""
     if isinstance(value, str):
         return value
+    parameter = template(environment, "app")["Parameters"].get(value.get("Ref"), {})
+    if "Default" in parameter:
+        return str(parameter["Default"])
     if "Fn::Join" in value:
         return "".join(plain(part) for part in value["Fn::Join"][1])
     return {"CTISCRAPER_CONTACT": "https://example.org/about"}.get(name, "place.example")
@@ -95,7 +100,8 @@ def test_the_product_takes_its_settings(
     prepare(environment, stack, task, tmp_path)
     entries = container(environment, stack, task, name)["Environment"]
     for pair in given(entries, frozenset()):
-        value = plain(pair["Value"], pair["Name"]).replace("/secrets/", f"{tmp_path}/secrets/")
+        value = plain(pair["Value"], pair["Name"], environment)
+        value = value.replace("/secrets/", f"{tmp_path}/secrets/")
         monkeypatch.setenv(pair["Name"], value)
 
     settings = load_settings()
@@ -105,9 +111,17 @@ def test_the_product_takes_its_settings(
     assert f":{PASSWORD}@" in (settings.database_url or "")
     assert "sslmode=verify-full" in (settings.database_url or "")
     if stack == "app":
+        assert settings.collector("x") is not None
+        of_models = ModelSettings.model_fields
+        own = {"model_url": "http://ollama.cti-scraper.internal:11434"}
+        wanted = {field: ModelSettings().model_dump()[field] for field in of_models}
+        wanted |= own if environment == "prod" else {}
+        assert settings.model_dump(include=set(of_models)) == wanted
+    if name in {"web", "worker", "scheduler"}:
         assert settings.redis_url == f"rediss://:{PASSWORD}@place.example:6379/0"
         assert settings.bucket == ("place.example", "raw")
-        assert settings.collector("x") is not None
+    if name == "model-worker":
+        assert (settings.redis_url, settings.bucket) == (None, None)
     if name == "web":
         assert settings.allowed_hosts == frozenset({"place.example"})
         assert settings.require_second_factor is True
@@ -139,6 +153,22 @@ def test_the_product_takes_a_provider_to_log_in_by(
     assert settings.oidc_unseen_days == 30
     assert settings.oidc_client_secret_file == tmp_path / "secrets" / "oidc-client"
     assert settings.oidc_client_secret_file.read_text("utf-8") == f"{PASSWORD}\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("WebTask", "web"), ("SchedulerTask", "scheduler"), ("ModelWorkerTask", "model-worker")],
+)
+def test_the_product_reads_the_key_of_a_model(
+    task: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = frozenset({"ModelKey"})
+    prepare("dev", "app", task, tmp_path, there)
+    for pair in given(container("dev", "app", task, name)["Environment"], there):
+        value = plain(pair["Value"], pair["Name"], "dev")
+        monkeypatch.setenv(pair["Name"], value.replace("/secrets/", f"{tmp_path}/secrets/"))
+
+    assert load_settings().model_key() == PASSWORD
 
 
 @pytest.mark.parametrize(("stack", "task", "name"), TASKS)

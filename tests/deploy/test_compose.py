@@ -20,11 +20,14 @@ from ctiscraper.cli.secrets import (
     WORKER_DATABASE,
 )
 from ctiscraper.config import Settings
+from ctiscraper.models.settings import ModelSettings
 from deploy.dockerfile import ROOT, product_stages
 
 FILES = ("compose.yaml", "deploy/compose.tls.yaml")
 OURS = ("secrets", "migrate", "roles", "web", "worker", "model-worker", "beat", "nginx")
 OF_MODELS = ["model-worker", "ollama"]
+# Tokens that a model costs are no credentials.
+BUDGETS = {f"CTISCRAPER_MODEL_{of}_TOKENS" for of in ("ARTICLE", "SOURCE", "DAY")}
 CREDENTIAL = re.compile(r"(?i)(password|secret|token|key)")
 
 
@@ -137,7 +140,10 @@ def test_no_credential_stands_anywhere(services: dict[str, dict[str, Any]]) -> N
             if CREDENTIAL.search(variable):
                 named[name, variable] = value
             assert "://" not in str(value) or not re.search(r"://[^/@]*:[^/@]*@", value)
-    assert set(named.values()) <= made
+    # What an operator brings himself is a path as well, and is named by him.
+    assert {value for value in named.values() if value is not None} <= made
+    brought = {variable for (_, variable), value in named.items() if value is None}
+    assert brought <= {"CTISCRAPER_MODEL_KEY_FILE", *BUDGETS}
     assert ("db", "POSTGRES_PASSWORD_FILE") in named
     assert ("web", "REDIS_PASSWORD_FILE") in named
     for name in FILES:
@@ -272,6 +278,29 @@ def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, A
     assert given <= known
     # What an operator leaves unset must stay unset, not become an empty text.
     assert services["worker"]["environment"]["CTISCRAPER_CONTACT"] is None
+
+
+def test_every_setting_of_models_is_passed_on(services: dict[str, dict[str, Any]]) -> None:
+    of_models = {f"CTISCRAPER_{name.upper()}" for name in ModelSettings.model_fields}
+    assert {"CTISCRAPER_MODEL_DAY_TOKENS", "CTISCRAPER_MODEL_PRICE_IN"} <= of_models
+    for service in ("web", "worker", "model-worker", "beat"):
+        given = services[service]["environment"]
+        assert of_models <= set(given), service
+        # Taken from the shell or from .env; without a value the product's own default holds.
+        assert {given[name] for name in of_models} == {None}
+
+
+def test_the_key_of_a_model_is_mounted_as_the_page_says(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    page = (ROOT / "docs/howto/use-a-language-model.md").read_text("utf-8")
+    (shown,) = re.findall(r"compose\.override\.yaml.+?```yaml\n(.+?)```", page, re.DOTALL)
+    override = yaml.safe_load(shown)["services"]
+    # Those who ask the server: for answers, for vectors, and for questions of people.
+    assert set(override) == {"web", "beat", "model-worker"}
+    assert set(override) <= set(services)
+    (place,) = {volume.split(":")[1] for one in override.values() for volume in one["volumes"]}
+    assert f"CTISCRAPER_MODEL_KEY_FILE={place}`" in page
 
 
 def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> None:
