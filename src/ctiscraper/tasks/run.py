@@ -16,7 +16,7 @@ from io import FileIO
 import msgspec
 import structlog
 
-from ctiscraper.allocator import give_back_free_pages
+from ctiscraper.allocator import give_back_free_pages, give_back_large_blocks
 from ctiscraper.bootstrap import open_services
 from ctiscraper.config import Settings, with_passwords
 from ctiscraper.db.server import read_server
@@ -109,6 +109,8 @@ async def work(settings: Settings, order: WorkOrder, *, pulse: int | None = None
 
     With the file number `pulse` a byte goes there every second for as long as all is well.
     """
+    # Before there is a thread: those that have heaps of their own by then keep them.
+    give_back_large_blocks()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
