@@ -20,8 +20,8 @@ NOTED = """
     | sources check | sources edit | sources export | sources import | sources preview
     | sources remove | stories merge | stories move | stories split | stories undo | techniques
     | token create | token revoke | user create | user disable | user enable | user end-access
-    | user password | user role | user sessions | verdict make | verdict undo | watchlist add | watchlist export
-    | watchlist import | watchlist remove
+    | user password | user role | user sessions | verdict make | verdict undo | watchlist add
+    | watchlist export | watchlist import | watchlist remove
 """
 # They only look, run what works by itself, or are about files of this machine.
 NOT_NOTED = """
