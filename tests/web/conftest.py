@@ -1,6 +1,7 @@
 """The app over a real database, asked without a socket."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
@@ -45,12 +46,28 @@ async def stranger(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         yield asking
 
 
-@pytest_asyncio.fixture
-async def client(app: FastAPI, opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client with a token for everything."""
+@asynccontextmanager
+async def _with_token(
+    app: FastAPI, opened: Database, user: int
+) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
         transport=httpx2.ASGITransport(app),
         base_url="http://127.0.0.1",
-        headers={"authorization": f"Bearer {await token_of(opened, admin)}"},
+        headers={"authorization": f"Bearer {await token_of(opened, user)}"},
     ) as asking:
+        yield asking
+
+
+@pytest_asyncio.fixture
+async def client(app: FastAPI, opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with a token for everything."""
+    async with _with_token(app, opened, admin) as asking:
+        yield asking
+
+
+@pytest_asyncio.fixture
+async def without(opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of an installation that has no model."""
+    app = create_app(WebServices(database=opened))
+    async with _with_token(app, opened, admin) as asking:
         yield asking

@@ -1,7 +1,5 @@
 """What models say over the API: asked, read, compared, cancelled, asked again, judged, audited."""
 
-from collections.abc import AsyncIterator
-
 import httpx2
 import pytest_asyncio
 from fastapi import FastAPI
@@ -21,17 +19,6 @@ TEXT = "The group used PowerShell to run its loader. It then sent data away."
 @pytest_asyncio.fixture
 async def app(opened: Database) -> FastAPI:
     return create_app(WebServices(database=opened, models=configured()))
-
-
-@pytest_asyncio.fixture
-async def without(opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of an installation that has no model."""
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(create_app(WebServices(database=opened))),
-        base_url="http://127.0.0.1",
-        headers={"authorization": f"Bearer {await token_of(opened, admin)}"},
-    ) as asking:
-        yield asking
 
 
 async def as_role(app: FastAPI, opened: Database, role: Role) -> httpx2.AsyncClient:

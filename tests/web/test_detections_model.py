@@ -18,7 +18,6 @@ from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from detect.material import COMMAND, TEXT
 from detect.test_modelled import GOOD
-from people import token_of
 from web import claims
 from web.said import claim, say
 from web.shelf import Shelf
@@ -39,17 +38,6 @@ async def app(opened: Database, sandbox: Sandbox) -> FastAPI:
     detections = Detections(opened, sandbox)
     models = use(version=version_of)
     return create_app(WebServices(database=opened, detections=detections, models=models))
-
-
-@pytest_asyncio.fixture
-async def without(opened: Database, admin: int) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of an installation that has no model."""
-    async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(create_app(WebServices(database=opened))),
-        base_url="http://127.0.0.1",
-        headers={"authorization": f"Bearer {await token_of(opened, admin)}"},
-    ) as asking:
-        yield asking
 
 
 async def shown(shelf: Shelf, database: str) -> int:
