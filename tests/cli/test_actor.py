@@ -3,13 +3,17 @@
 import json
 import os
 import pwd
+import re
 
+import pytest
 import typer
 from typer.main import get_command
 
 from cli.terminal import Terminal
 from ctiscraper.cli.actor import command_actor
 from ctiscraper.cli.app import app
+from ctiscraper.db.vector_index import IndexState
+from ctiscraper.tasks.findings import said_of_index
 
 PASSWORD = "seven lanterns hum at noon"
 NOTED = """
@@ -55,6 +59,13 @@ def commands() -> set[str]:
 def test_of_every_command_it_is_known_whether_it_is_noted() -> None:
     assert commands() == named(NOTED) | named(NOT_NOTED)
     assert not named(NOTED) & named(NOT_NOTED)
+
+
+@pytest.mark.parametrize("state", IndexState)
+def test_what_is_advised_of_vectors_are_commands_that_there_are(state: IndexState) -> None:
+    _, advice = said_of_index(state)
+    for words in re.findall("'ctiscraper ([a-z ]+)'", advice):
+        assert words in commands()
 
 
 def test_who_gave_a_command_is_the_user_of_the_machine() -> None:

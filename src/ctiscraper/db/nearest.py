@@ -10,7 +10,7 @@ from ctiscraper.db.article_filters import AND, FOLDED, FOUND_MOST
 from ctiscraper.db.exact_vectors import ExactVectors, Floats
 from ctiscraper.db.finding import Size, find
 from ctiscraper.db.session import Conn
-from ctiscraper.db.vector_index import VectorModel, index_of, is_complete, nearest_by_index
+from ctiscraper.db.vector_index import VectorModel, nearest_by_index, whole_index_of
 from ctiscraper.db.wanted import Wanted
 
 REACH = 500
@@ -50,8 +50,8 @@ class Nearest:
 
         For a transaction.
         """
-        index = await index_of(conn, asked.model) if self._by_index else None
-        if index is not None and await is_complete(conn, asked.model):
+        index = await whole_index_of(conn, asked.model) if self._by_index else None
+        if index is not None:
             found = await nearest_by_index(
                 conn, index, asked.model, asked.vector, limit=limit, among=among
             )

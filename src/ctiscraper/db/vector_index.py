@@ -149,7 +149,7 @@ async def index_state(conn: Conn, model: VectorModel) -> IndexState:
     is_open, is_owner = row
     if not is_open:
         return IndexState.CLOSED
-    if await is_complete(conn, model):
+    if await _is_complete(conn, model):
         return IndexState.MADE
     if await _is_made(conn, model):
         return IndexState.BEHIND
@@ -164,7 +164,13 @@ async def _is_made(conn: Conn, model: VectorModel) -> bool:
     return await cursor.fetchone() == (True,)
 
 
-async def is_complete(conn: Conn, model: VectorModel) -> bool:
+async def whole_index_of(conn: Conn, model: VectorModel) -> VectorIndex | None:
+    """Return what searches the vectors of a model, None where it would not find every one."""
+    index = await index_of(conn, model)
+    return index if index is not None and await _is_complete(conn, model) else None
+
+
+async def _is_complete(conn: Conn, model: VectorModel) -> bool:
     """Whether the copy has every vector of a model and an index over them."""
     row = await (
         await conn.execute(

@@ -1,7 +1,7 @@
 """How far the vectors of all texts are, as whoever looks after an installation sees it."""
 
 from ctiscraper.db.session import Conn
-from ctiscraper.db.vector_index import VectorModel, index_of, is_complete
+from ctiscraper.db.vector_index import VectorModel, whole_index_of
 from ctiscraper.operations import COUNTED_MOST, NO_VECTORS, Vectors
 
 # The model in use is the one that made vectors last: others are removed once it is done.
@@ -32,11 +32,10 @@ async def vectors_now(conn: Conn) -> Vectors:
     values = {"model": model.id, "most": COUNTED_MOST}
     counted = await (await conn.execute(_PROGRESS, values)).fetchone()
     assert counted is not None, "a count is one row"
-    indexed = await index_of(conn, model) is not None and await is_complete(conn, model)
     return Vectors(
         model=model.name,
         texts=counted[0],
         waiting=counted[1],
         failed=counted[2],
-        indexed=indexed,
+        indexed=await whole_index_of(conn, model) is not None,
     )

@@ -78,7 +78,7 @@ _INDEX = {
     ),
     IndexState.CLOSED: (
         f"{_EXACTLY}: this role may not read the copy that pgvector searches",
-        "run 'ctiscraper roles' again as the schema's owner",
+        "run 'ctiscraper db roles' again as the schema's owner",
     ),
     IndexState.UNPREPARED: (
         f"{_EXACTLY}: the server offers pgvector, and nothing was made for it",
