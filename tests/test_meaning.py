@@ -6,11 +6,12 @@ import psycopg
 import pytest
 
 from ctiscraper.asking import understand
+from ctiscraper.db.article_filters import articles_by_ids, to_wanted
 from ctiscraper.db.meaning import Mode
-from ctiscraper.db.nearest import Asked, Nearest
+from ctiscraper.db.nearest import Asked, Near, Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.retrieving import RetrievedPassage
-from ctiscraper.db.session import Database
+from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.vector_index import prepare_vectors
 from ctiscraper.embedding import Embedding
 from ctiscraper.errors import CursorError, QueryError, SearchSyntaxError, UnavailableError
@@ -85,6 +86,48 @@ async def test_a_narrow_field_is_looked_through_whole(
 ) -> None:
     monkeypatch.setattr("ctiscraper.db.nearest.REACH", 1)
     assert titles(await found(filled, "thieves cookies source:bolt browsers")) == ["mail"]
+
+
+class Counting(Nearest):
+    """It notes whether it was asked for the nearest of all, or of some articles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int | None] = []
+
+    async def passages(
+        self, conn: Conn, asked: Asked, *, limit: int, among: list[int] | None = None
+    ) -> list[Near]:
+        self.asked.append(None if among is None else len(among))
+        return await super().passages(conn, asked, limit=limit, among=among)
+
+
+@pytest.mark.parametrize(
+    ("enough", "few", "asked_of"),
+    [(3, 3_000, [1]), (1, 3_000, [None]), (3, 1, [None, 1])],
+    ids=["few are wanted", "enough of the nearest are", "too many to look through"],
+)
+async def test_the_nearest_of_all_are_asked_for_where_enough_of_them_can_be_wanted(
+    filled: str,
+    monkeypatch: pytest.MonkeyPatch,
+    enough: int,
+    few: int,
+    asked_of: list[int | None],
+) -> None:
+    monkeypatch.setattr("ctiscraper.db.nearest.REACH", 4)
+    monkeypatch.setattr("ctiscraper.db.nearest.FEW_LOOKED_THROUGH", few)
+    shelf_of(filled).run("ANALYZE article")
+    async with Database(filled, size=2) as opened:
+        embedding = Embedding(Passages(opened), WordedEmbedder())
+        await embedding.embed_all()
+        nearest, vector = Counting(), WordedEmbedder().vector("phishing mail bread")
+        asked = Asked(model=await embedding.model(), vector=vector, floor=-1.0)
+        wanted = to_wanted(ArticleQuery(source="bolt"))
+        async with opened.transaction() as conn:
+            [found] = await nearest.articles(conn, asked, wanted, enough=enough)
+            [title] = [one.title for one in await articles_by_ids(conn, [found.article])]
+    assert title == "mail"
+    assert nearest.asked == asked_of
 
 
 async def test_words_and_meaning_are_fused(filled: str) -> None:

@@ -33,9 +33,13 @@ def test_a_model_is_asked_cancelled_and_asked_again(terminal: Terminal, database
     assert asking.run("analysis", "cancel", str(one["id"]), "--json").json == {"count": 1}
     assert asking.run("analysis", "retry", str(one["id"])).out == f"Analysis {one['id']} pending.\n"
     assert asking.run("analysis", "cancel", "--all").out == "1 cancelled.\n"
+    told = asking.run("analysis", "run", str(number), "--task", "title").out
+    assert "pending" in told
+    assert told.endswith(f"look again: ctiscraper analysis list --article {number}\n")
     assert asking.run("analysis", "retry", "999", code=Exit.NOT_FOUND).err
     entries = terminal.run("audit", "list", "--json").json["entries"]
     assert [entry["action"] for entry in entries] == [
+        "analysis.ask",
         "analysis.cancel_all",
         "analysis.retry",
         "analysis.cancel",

@@ -48,6 +48,26 @@ async def test_a_model_is_asked_once_by_whoever_asks_first(
     assert shelf.run("SELECT min(rank), count(*) FROM model_analysis") == (0, 2)
 
 
+async def test_what_ended_without_an_answer_is_asked_anew_and_an_answer_is_kept(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    first = await ask(client, number, tasks=["summary", "title", "techniques"])
+    assert len(first.json()["analyses"]) == 3
+    shelf.run("UPDATE model_analysis SET state = 'cancelled' WHERE task = 'summary'")
+    shelf.run(
+        "UPDATE model_analysis SET state = 'failed', fault = 'timeout', attempts = 5"
+        " WHERE task = 'title'"
+    )
+    shelf.run("UPDATE model_analysis SET state = 'done' WHERE task = 'techniques'")
+    asked = await ask(client, number, tasks=["summary", "title", "techniques"])
+    states = {one["task"]: one["state"] for one in asked.json()["analyses"]}
+    assert states == {"summary": "pending", "title": "pending", "techniques": "done"}
+    assert shelf.run("SELECT sum(attempts), count(fault) FROM model_analysis") == (0, 0)
+    asked = await ask(client, number, tasks=["techniques"], again=True)
+    assert {one["state"] for one in asked.json()["analyses"]} == {"pending"}
+
+
 async def test_claims_come_with_their_words(client: httpx2.AsyncClient, shelf: Shelf) -> None:
     number = shelf.article("one", text=TEXT)
     say(shelf, number, claim("It ran a loader.", TEXT, "run its loader", verb="uses"), dropped=3)

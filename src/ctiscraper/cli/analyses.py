@@ -82,7 +82,8 @@ def run(
         return
     _print_table(found.analyses)
     if found.busy:
-        print_lines(["", "The model worker asks; look again: ctiscraper analysis list --article"])
+        looked = f"ctiscraper analysis list --article {article}"
+        print_lines(["", f"The model worker asks; look again: {looked}"])
 
 
 @app.command("list")

@@ -40,7 +40,7 @@ class ModelsCalls(Transport):
     ) -> ArticleAnalyses:
         """Have a model asked about an article.
 
-        It is asked before what waits by itself; what was asked before is not asked twice.
+        It is asked before what waits by itself; what has an answer already keeps it.
 
         Needs `analysis:write`.
         """

@@ -91,17 +91,17 @@ class Analyses:
     ) -> tuple[int, ...]:
         """Have a model asked about an article before what waits by itself; return the numbers.
 
-        What it was asked before stays as it is, unless `again`. Raises NotFoundError and
-        ConflictError, for an article without a text.
+        What has an answer keeps it, unless `again`; what failed or was cancelled is asked anew.
+        Raises NotFoundError and ConflictError, for an article without a text.
         """
         async with self._database.transaction() as conn:
             if not await _article(conn, article_id):
                 raise ConflictError(f"article {article_id} has no text that a model could read")
             numbers = await queue_texts(conn, [article_id], wanted, asked_by=actor, rank=0)
-            if again:
-                await conn.execute(f"{_ANEW} WHERE id = ANY(%(ids)s) {_ENDED}", {
-                    "ids": numbers, "actor": actor,
-                })  # fmt: skip
+            ended = _ENDED if again else _UNANSWERED
+            await conn.execute(f"{_ANEW} WHERE id = ANY(%(ids)s) {ended}", {
+                "ids": numbers, "actor": actor,
+            })  # fmt: skip
         return tuple(numbers)
 
     async def cancel(self, analysis_id: int) -> None:
@@ -314,6 +314,7 @@ UPDATE model_analysis SET state = 'cancelled', lease = NULL, lease_until = NULL,
     ended_at = now(), detail = ''
 """
 _ENDED = "AND state IN ('done', 'failed', 'cancelled')"
+_UNANSWERED = "AND state IN ('failed', 'cancelled')"
 _ANEW = """
 UPDATE model_analysis SET state = 'pending', rank = 0, again = true, attempts = 0,
     run_after = now(), asked_by = %(actor)s, asked_at = now(), said = 0, fault = NULL,

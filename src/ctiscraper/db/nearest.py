@@ -8,13 +8,18 @@ from psycopg import sql
 
 from ctiscraper.db.article_filters import AND, FOLDED, FOUND_MOST
 from ctiscraper.db.exact_vectors import ExactVectors, Floats
-from ctiscraper.db.finding import Size, find
+from ctiscraper.db.finding import Size, estimated, find
 from ctiscraper.db.session import Conn
 from ctiscraper.db.vector_index import VectorModel, nearest_by_index, whole_index_of
 from ctiscraper.db.wanted import Wanted
 
 REACH = 500
 """Of how many passages, the nearest of all, articles are taken first."""
+
+FEW_LOOKED_THROUGH = 3_000
+"""So many articles are looked through sooner than the nearest of all are asked for in vain."""
+
+_EVERY = sql.SQL("true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,13 @@ class Nearest:
         Where too few of the nearest are wanted, those that are wanted are looked through: of
         more than 15,000 the newest. For a transaction.
         """
+        is_narrow = wanted.conditions != [FOLDED]
+        if is_narrow and await _is_seldom_near(conn, wanted, enough):
+            few = await find(conn, wanted, None, Size(FEW_LOOKED_THROUGH, FEW_LOOKED_THROUGH))
+            if len(few.ids) < FEW_LOOKED_THROUGH and few.stopped is None:
+                return best_of(await self.passages(conn, asked, limit=REACH, among=few.ids))
         near = await self.passages(conn, asked, limit=REACH)
         found = await _wanted(conn, wanted, best_of(near))
-        is_narrow = wanted.conditions != [FOLDED]
         if len(found) >= enough or len(near) < REACH or not is_narrow:
             return found
         among = (await find(conn, wanted, None, Size(FOUND_MOST, FOUND_MOST))).ids
@@ -84,6 +93,15 @@ def best_of(near: Iterable[Near]) -> list[Near]:
     for one in near:
         found.setdefault(one.article, one)
     return list(found.values())
+
+
+async def _is_seldom_near(conn: Conn, wanted: Wanted, enough: int) -> bool:
+    """Whether too few of the nearest are wanted, if these are near as often as all others."""
+    if wanted.nothing:
+        return False
+    every = await estimated(conn, _EVERY, {})
+    share = await estimated(conn, AND.join(wanted.conditions), wanted.values) / max(every, 1.0)
+    return share * REACH < enough
 
 
 async def _wanted(conn: Conn, wanted: Wanted, near: list[Near]) -> list[Near]:

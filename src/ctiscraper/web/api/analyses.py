@@ -54,7 +54,7 @@ async def list_article_analyses(
 async def ask_model(
     request: Request, desk: DeskDep, actor: ActorDep, article_id: ArticleId, given: AnalysisAsked
 ) -> Response:
-    """It is asked before what waits by itself; what was asked before is not asked twice."""
+    """It is asked before what waits by itself; what has an answer already keeps it."""
     numbers = await desk.ask(
         article_id, given.tasks, model=given.model, actor=actor, again=given.again
     )
