@@ -53,7 +53,8 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
         ),
         ModelFault.OVER_BUDGET: (
             "The budget of tokens is spent",
-            "wait for the next day, or raise the budget that is named (CTISCRAPER_MODEL_…_TOKENS)",
+            "raise the budget that is named, or wait for the next day if it is one of a day, then ask"
+            " again",
         ),
         ModelFault.TLP: (
             "The text is too guarded to leave this network",

@@ -326,7 +326,14 @@ async def test_an_article_over_its_budget_fails_with_what_to_do(
         "SELECT state, fault, detail FROM model_analysis WHERE state <> 'done'"
     )
     assert (state, fault) == ("failed", "over_budget")
-    assert "2,500 of 3,000 tokens" in str(detail)
+    assert "2,500 of 3,000 tokens for this article (CTISCRAPER_MODEL_ARTICLE_TOKENS)" in str(detail)
+
+
+async def test_a_title_takes_no_more_than_a_title(stage: Stage, queue: ModelQueue) -> None:
+    number = await modelled.article(stage, "a title", "A long text. " * 1_000)
+    await modelled.ask(stage, number, what=modelled.wanted(TaskName.SUMMARY, TaskName.TITLE))
+    assert (await modelled.claim_one(queue, Limits(article=3_000))).task == TaskName.TITLE
+    assert await stage.value("SELECT sum(reserved) FROM model_analysis") == Limits().estimate(7)
 
 
 async def test_a_text_larger_than_a_whole_days_budget_does_not_wait_for_ever(

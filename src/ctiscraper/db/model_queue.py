@@ -269,7 +269,8 @@ class ModelQueue:
             return None
         if await _copied(conn, number):
             return None
-        estimate = limits.estimate(len(found[8]))
+        read = found[7] if found[3] == TaskName.TITLE else found[8]
+        estimate = limits.estimate(len(read))
         over = await self._spending.over(conn, found[2], source_id, estimate, limits)
         if over is not None:
             await over.settle(conn, number, source_id)

@@ -117,21 +117,27 @@ class Spending:
         if limits.article:
             spent = await _spent_on(conn, article_id)
             if spent + estimate > limits.article:
-                return Over(_words("this article", spent, estimate, limits.article), today=False)
+                return Over(_words("article", spent, estimate, limits.article), today=False)
         for of_source, most in ((True, limits.source), (False, limits.day)):
             if not most:
                 continue
             spent = await _spent_today(conn, source_id if of_source else None)
             if spent + estimate > most:
-                whose = "its source today" if of_source else "all of today"
+                whose = "source" if of_source else "day"
                 # What is larger than a whole day's budget would wait for ever.
                 fits = estimate <= most
                 return Over(_words(whose, spent, estimate, most), fits, of_source and fits)
         return None
 
 
+_WHOSE = {"article": "for this article", "source": "for its source today", "day": "for today"}
+
+
 def _words(whose: str, spent: int, estimate: int, most: int) -> str:
-    return f"{spent:,} of {most:,} tokens for {whose} are spent, and this takes about {estimate:,}"
+    return (
+        f"{spent:,} of {most:,} tokens {_WHOSE[whose]} (CTISCRAPER_MODEL_{whose.upper()}_TOKENS)"
+        f" are spent, and this takes about {estimate:,}"
+    )
 
 
 async def _spent_on(conn: Conn, article_id: int) -> int:
