@@ -53,8 +53,7 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
         ),
         ModelFault.OVER_BUDGET: (
             "The budget of tokens is spent",
-            "raise the budget that is named, or wait for the next day if it is one of a day, then ask"
-            " again",
+            "raise the budget that is named, or wait for tomorrow if it is a day's, then ask again",
         ),
         ModelFault.TLP: (
             "The text is too guarded to leave this network",

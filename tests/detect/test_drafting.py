@@ -4,6 +4,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctiscraper.detect.assessing import assess
 from ctiscraper.detect.drafted import Draft, Refused
 from ctiscraper.detect.drafting import drafts_of, events_of, tags_of
 from detect.material import COMMAND, SHA256, TEXT, command, material, report, trace
@@ -169,6 +170,33 @@ def test_registry_files_hosts_and_hashes() -> None:
         },
         "condition": "selection",
     }
+
+
+def test_one_ordinary_value_is_left_out_and_does_not_cost_the_others_their_rule() -> None:
+    url, usual = "https://evil.example/gate/in.php", "https://api.github.com/repos/team/app"
+    dropped, common = "C:\\Users\\anna\\Work\\ab.dll", "C:\\Users\\anna\\Downloads\\setup.exe"
+    text = f"{url} {usual} evil.example IPINFO.io 203.0.113.77 8.8.8.8 {dropped} {common}"
+    found = assess(
+        material(
+            trace("domain", "evil.example", text, "malicious"),
+            trace("domain", "IPINFO.io", text, "malicious"),
+            trace("ipv4", "203.0.113.77", text, "malicious"),
+            trace("ipv4", "8.8.8.8", text, "malicious"),
+            trace("url", url, text, "malicious"),
+            trace("url", usual, text, "malicious"),
+            trace("file_path", dropped, text),
+            trace("file_path", common, text),
+            text=text,
+        )
+    )
+    rules = "".join(draft.yaml for draft, _ in found.drafts)
+    assert len(found.drafts) == 4
+    assert all(value in rules for value in ("evil.example", "203.0.113.77", "in.php", "ab.dll"))
+    ordinary = ("ipinfo", "8.8.8.8", "api.github.com", "setup.exe")
+    assert not any(value in rules.lower() for value in ordinary)
+    refused = [one.quote.lower() for one in found.refused if "in their logs" in one.reason]
+    assert all(any(value in quote for quote in refused) for value in ordinary)
+    assert len(refused) == len(ordinary)
 
 
 def test_addresses_that_are_only_mentioned_give_no_rule() -> None:

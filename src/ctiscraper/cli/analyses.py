@@ -147,8 +147,8 @@ def show(number: Number, data: Data = None, json: Json = False) -> None:
     for claim in one.claims:
         fields = [(name, value) for name, value in claim.fields.items() if value]
         told = "; ".join(f"{name}: {value}" for name, value in fields if name != "rule")
-        print_lines(["", f"{claim.number}. {on_a_line(claim.text)}", *([told] if told else [])])
-        print_lines(f"   > {on_a_line(quote.text)}" for quote in claim.quotes)
+        print_lines(["", f"{claim.number}. {claim.text}", *([told] if told else [])])
+        print_lines(f"   > {quote.text}" for quote in claim.quotes)
         if "rule" in claim.fields:
             print_text(f"\n{claim.fields['rule']}")
     if one.dropped:

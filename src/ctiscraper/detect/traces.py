@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from ctiscraper.detect.commands import Made, plain
 from ctiscraper.detect.drafted import Event, Quotation, Refused, Trace
 from ctiscraper.detect.programs import LINUX, WINDOWS
+from ctiscraper.detect.replay import benign_events
 from ctiscraper.detect.tokens import stable_path
 from ctiscraper.detect.writing import Parts, escaped
 
@@ -34,6 +35,7 @@ _REG_ADD = re.compile(r'\breg(?:\.exe)?\s+add\s+(?:\\?"([^"]+?)\\?"|(\S+))(.*)',
 _VALUE = re.compile(r'\s/v\s+(?:\\?"([^"]+?)\\?"|([^\s"/]\S*))', re.IGNORECASE)
 _KIND = re.compile(r"\s/t\s+(REG_\w+)", re.IGNORECASE)
 _DATA = re.compile(r'\s/d\s+\\?"?(0x[0-9a-f]+|\d+)\b', re.IGNORECASE)
+_ORDINARY = "machines that nobody has broken into have it in their logs as well"
 _HASH_NAMES = {"md5": "MD5", "sha1": "SHA1", "sha256": "SHA256"}
 
 
@@ -114,7 +116,9 @@ def from_files(traces: Sequence[Trace]) -> Iterator[Made | Refused]:
             yield Refused(quote=trace.value, start=trace.start, end=trace.end, reason=reason)
             continue
         by_product[WINDOWS if "\\" in stable else LINUX].setdefault(stable, trace)
-    for product, found in by_product.items():
+    for product, named in by_product.items():
+        found, refused = _unusual(named, "file_event", str.endswith)
+        yield from refused
         if found:
             yield _listed(
                 ("File of a Report Created", "the files that the referenced report names"),
@@ -149,14 +153,34 @@ def from_hashes(traces: Sequence[Trace]) -> Iterator[Made]:
         )
 
 
-def from_network(traces: Sequence[Trace]) -> Iterator[Made]:
-    """Return rules for the hosts, addresses and URLs that are held to be bad."""
+def from_network(traces: Sequence[Trace]) -> Iterator[Made | Refused]:
+    """Return rules for the hosts, addresses and URLs that are held to be bad.
+
+    And why some have none: machines that nobody has broken into ask for them as well.
+    """
     bad = [trace for trace in traces if trace.verdict in _ARMED]
-    hosts = {trace.value.lower(): trace for trace in bad if trace.kind == "domain"}
-    if hosts:
-        yield _domains(dict(list(hosts.items())[:MOST_VALUES]))
-    addresses = {trace.value: trace for trace in bad if trace.kind in {"ipv4", "ipv6"}}
-    if addresses:
+    yield from _of_hosts({trace.value.lower(): trace for trace in bad if trace.kind == "domain"})
+    yield from _of_addresses(
+        {trace.value: trace for trace in bad if trace.kind in {"ipv4", "ipv6"}}
+    )
+    yield from _of_urls(
+        {short: trace for trace in bad if trace.kind == "url" and (short := _short(trace.value))}
+    )
+
+
+def _of_hosts(named: dict[str, Trace]) -> Iterator[Made | Refused]:
+    found, refused = _unusual(
+        named, "dns_query", lambda asked, host: f".{asked}".endswith(f".{host}")
+    )
+    yield from refused
+    if found:
+        yield _domains(dict(list(found.items())[:MOST_VALUES]))
+
+
+def _of_addresses(named: dict[str, Trace]) -> Iterator[Made | Refused]:
+    found, refused = _unusual(named, "network_connection", str.__eq__)
+    yield from refused
+    if found:
         yield _listed(
             (
                 "Connection to an Address of a Report",
@@ -165,17 +189,45 @@ def from_network(traces: Sequence[Trace]) -> Iterator[Made]:
             {"category": "network_connection"},
             _Values(
                 "DestinationIp",
-                addresses,
+                found,
                 lambda value, _: {"DestinationIp": value, "Initiated": "true"},
             ),
         )
-    urls = {short: trace for trace in bad if trace.kind == "url" and (short := _short(trace.value))}
-    if urls:
+
+
+def _of_urls(named: dict[str, Trace]) -> Iterator[Made | Refused]:
+    found, refused = _unusual(named, "proxy", str.__contains__)
+    yield from refused
+    if found:
         yield _listed(
             ("Request of a URL of a Report", "requests of URLs that the referenced report names"),
             {"category": "proxy"},
-            _Values("c-uri|contains", urls, lambda _, t: {"c-uri": plain(t.value)}),
+            _Values("c-uri|contains", found, lambda _, t: {"c-uri": plain(t.value)}),
         )
+
+
+def _unusual(
+    named: dict[str, Trace], category: str, meets: Callable[[str, str], bool]
+) -> tuple[dict[str, Trace], list[Refused]]:
+    """Return the values that nothing ordinary has, and why the others are left out of a rule.
+
+    `meets` says whether what an ordinary event has is met by a value, both in small letters.
+    """
+    ordinary = [
+        value.lower()
+        for event in benign_events()
+        if event.category == category
+        for value in event.fields.values()
+    ]
+    met = {value for value in named if any(meets(one, value.lower()) for one in ordinary)}
+    return (
+        {value: trace for value, trace in named.items() if value not in met},
+        [
+            Refused(quote=trace.value, start=trace.start, end=trace.end, reason=_ORDINARY)
+            for value, trace in named.items()
+            if value in met
+        ],
+    )
 
 
 def _short(url: str) -> str:
