@@ -47,6 +47,13 @@ _WAITS: Mapping[Waits, str] = MappingProxyType(
     }
 )
 
+_NOTHING_TO_ASK: Mapping[str, str] = MappingProxyType(
+    {
+        TaskName.TITLE.value: "the title is in English",
+        TaskName.RELEVANCE.value: "nothing is watched for",
+    }
+)
+
 
 def task_words(task: str) -> str:
     """Return what a task is called."""
@@ -62,8 +69,32 @@ def state_words(analysis: AnalysisView) -> str:
     if analysis.task == RULES and analysis.state is AnalysisState.DONE and not analysis.claims:
         return "done: no rule of its answer holds on this article"
     if analysis.state is AnalysisState.DONE and not analysis.claims:
-        return "done: nothing was said that the text proves"
+        return _nothing_kept(analysis)
     return STATES[analysis.state]
+
+
+def _nothing_kept(analysis: AnalysisView) -> str:
+    if analysis.parts or analysis.prompt_tokens or analysis.dropped or analysis.copied_from:
+        return "done: nothing was said that the text proves"
+    why = _NOTHING_TO_ASK.get(analysis.task)
+    return f"done: no model had to be asked, as {why}" if why else "done: there was nothing to ask"
+
+
+def latest(models: ArticleAnalyses) -> tuple[AnalysisView, ...]:
+    """Return what was said of an article's text by each task and model, not what came before.
+
+    An answer stands until there is a newer one.
+    """
+    found: list[AnalysisView] = []
+    known: dict[tuple[str, str], bool] = {}
+    for one in models.analyses:
+        if not one.current:
+            continue
+        key, is_done = (one.task, one.model), one.state is AnalysisState.DONE
+        if key not in known or (is_done and not known[key]):
+            found.append(one)
+        known[key] = known.get(key, False) or is_done
+    return tuple(found)
 
 
 def fault_words(analysis: AnalysisView) -> str:
@@ -81,8 +112,8 @@ def quoted_places(models: ArticleAnalyses) -> frozenset[tuple[int, int]]:
     """Return the places of an article's text that claims about it rest on."""
     return frozenset(
         (quote.start, quote.end)
-        for one in models.analyses
-        if one.current and one.task != TaskName.TITLE.value
+        for one in latest(models)
+        if one.task != TaskName.TITLE.value
         for claim in one.claims
         for quote in claim.quotes
     )
@@ -131,6 +162,7 @@ WORDS: Mapping[str, object] = MappingProxyType(
         "state_words": state_words,
         "fault_words": fault_words,
         "dropped_words": dropped_words,
+        "latest": latest,
     }
 )
 """What templates say of models by."""
