@@ -1,11 +1,14 @@
 """A worker that asks models for Sigma rules: what holds is kept in its row, and nowhere else."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+import yaml
 from psycopg.conninfo import make_conninfo
 
+from analysis.test_asked_injections import INJECTIONS, article_of
 from answering import SERVER, ScriptedServer, use
 from ctiscraper.analyses import Asking, ModelDesk, ModelUse, version_of
 from ctiscraper.analysis.analysed import RULES
@@ -238,3 +241,46 @@ async def test_a_real_small_model_leaves_only_rules_that_are_proved(
     assert found.answer_tokens > 0
     assert all(TEXT[q.start : q.end] == q.text for one in found.claims for q in one.quotes)
     assert shelf.run("SELECT count(*) FROM detection") == (0,)
+
+
+async def test_orders_in_articles_change_nothing_and_no_rule_says_their_words(
+    database: str, opened: Database, sandbox: Sandbox
+) -> None:
+    shelf = Shelf(database)
+    wrote: dict[str, str] = {}
+    for number, injection in enumerate(INJECTIONS):
+        name = f"Port{number:03d}"
+        order = article_of(injection).text.replace("\0", "").encode("utf-8", "replace").decode()
+        stored = shelf.article(name, text=f"{TEXT}\n\n{order}")
+        at_start = claims.at(TEXT, COMMAND, "command_line", verdict=None)
+        await claims.name(database, shelf, stored, at_start)
+        wrote[name] = _obeyed(json.dumps(injection.get("obeys") or injection["raw"])[:150])
+
+    async def obey(prompt: Prompt) -> str:
+        asked_of = " ".join(one.text for one in prompt.messages)
+        return next(rule for name, rule in wrote.items() if f"Title: {name}\n" in asked_of)
+
+    desk = ModelDesk(opened, USE)
+    for stored in range(1, len(INJECTIONS) + 1):
+        await desk.ask_for_rules(stored, actor="someone")
+    before = dump(shelf)
+    assert await run(opened, sandbox, ScriptedServer(answered=obey)) == len(INJECTIONS) >= 50
+    assert dump(shelf) == before
+    assert shelf.run("SELECT count(*) FROM model_analysis WHERE state <> 'done'") == (0,)
+    rules = shelf.run(
+        "SELECT array_agg(c->'fields'->>'rule'), count(*) FROM model_analysis m,"
+        " jsonb_array_elements(m.claims) c"
+    )
+    # The rule itself holds, so that each is kept: what was ordered beside it is not in it.
+    assert rules[1] == len(INJECTIONS)
+    assert not [one for one in rules[0] if "Obeyed" in one or "collect.example" in one]
+
+
+def _obeyed(said: str) -> str:
+    """A rule that holds, with what an article orders in every place for words of its own."""
+    given = yaml.safe_load(GOOD)
+    words = f"Obeyed https://collect.example {said}"
+    given |= dict.fromkeys(("title", "description", "author", "license"), words)
+    given |= {"references": [words], "falsepositives": [words], "fields": [words]}
+    given["logsource"]["definition"] = words
+    return str(yaml.safe_dump(given, allow_unicode=True))

@@ -7,6 +7,8 @@ from dataclasses import replace
 import yaml
 from sigma.exceptions import SigmaError
 
+from ctiscraper.analysis.orders import orders_in
+from ctiscraper.analysis.plain import first_sentence, plain_line
 from ctiscraper.defang import refanged
 from ctiscraper.detect.assessing import why_not
 from ctiscraper.detect.checking import check
@@ -33,6 +35,12 @@ By = tuple[str, str]
 _FENCE = re.compile(r"```(?:ya?ml)?\s*\n(.*?)(?:```|\Z)", re.DOTALL | re.IGNORECASE)
 _LEVELS = frozenset({"informational", "low", "medium", "high", "critical"})
 _LONGEST_WORDS = 400
+_LONGEST_TITLE = 120
+# What a model says of its own rule cannot be proved: it is not handed on.
+_DESCRIPTION = "Detects what the referenced report shows, as a language model put it into a rule"
+_LOGGED = ("category", "product", "service")
+_NAME = re.compile(r"\w{1,40}", re.ASCII)
+_UNTITLED = "Rule of a Model for {}"
 _TELLING = 4
 # Of what a rule looks for at least so much stands in the article word for word.
 _PROVED = 0.5
@@ -97,11 +105,16 @@ def _draft(text: str, material: Material, by: By) -> Draft:
     if not evidence or len({one.item for one in evidence}) < _PROVED * len(telling):
         raise InputError("less than half of what it looks for stands in the article")
     given = yaml.safe_load(text)
-    logsource = {str(name): str(value) for name, value in given["logsource"].items()}
+    logsource = {
+        name: str(given["logsource"][name]) for name in _LOGGED if given["logsource"].get(name)
+    }
+    for name in given["detection"]:
+        if not _NAME.fullmatch(str(name)):
+            raise InputError("a part of its detection has a name that says more than a name")
     places = tuple((one.start, one.end) for one in evidence)
     parts = Parts(
-        title=str(rule.title or "")[:_LONGEST_WORDS],
-        description=str(rule.description or rule.title or "")[:_LONGEST_WORDS],
+        title=_title(str(rule.title or ""), evidence),
+        description=_DESCRIPTION,
         logsource=logsource,
         detection=given["detection"],
         tags=tags_of(places, material),
@@ -128,14 +141,46 @@ def _draft(text: str, material: Material, by: By) -> Draft:
     )
 
 
+def _title(given: str, evidence: tuple[Quotation, ...]) -> str:
+    """Return a model's title where it is plain and tells of what was quoted, else one of ours."""
+    title = first_sentence(plain_line(given, _LONGEST_TITLE))
+    quoted = {word for one in evidence for word in _words(one.quote)}
+    if title and not orders_in(given) and quoted & _words(title):
+        return title
+    return _UNTITLED.format(plain_line(evidence[0].quote, _LONGEST_TITLE))
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w+", text.lower()) if len(word) >= _TELLING}
+
+
 def quotations(atoms: tuple[str, ...], text: str) -> tuple[Quotation, ...]:
-    """Return where the article has what a rule looks for, in the very words."""
+    """Return where the article has what a rule looks for, in the very words.
+
+    What it says to a model proves nothing.
+    """
     lowered = text.lower()
+    if len(lowered) != len(text):
+        return ()
+    orders = orders_in(text)
     found = []
     for atom in atoms:
         wanted = refanged(atom).strip(" \\/").lower()
-        at = lowered.find(wanted) if len(wanted) >= _TELLING else -1
-        if at >= 0 and len(lowered) == len(text):
+        if len(wanted) < _TELLING:
+            continue
+        at = _outside(wanted, lowered, orders)
+        if at >= 0:
             end = at + len(wanted)
             found.append(Quotation(item=atom, quote=text[at:end], start=at, end=end))
     return tuple(found)
+
+
+def _outside(wanted: str, text: str, spans: tuple[tuple[int, int], ...]) -> int:
+    """Return where a text has words first, outside of some places; -1 where it has not."""
+    at = text.find(wanted)
+    while at >= 0:
+        beyond = [end for start, end in spans if start < at + len(wanted) and at < end]
+        if not beyond:
+            return at
+        at = text.find(wanted, max(beyond))
+    return -1
