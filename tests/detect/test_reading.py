@@ -27,6 +27,12 @@ def test_a_rule_is_read() -> None:
     assert read_rule(RULE).title == "A rule"
 
 
+def test_dashes_may_be_spelt_in_every_way_where_they_are_few() -> None:
+    few = RULE.replace("contains: evil", "windash|contains: ' -a-b-c-d-e-f -g -h -i -j'")
+    assert read_rule(few).title == "A rule"
+    assert read_rule(RULE.replace("contains: evil", "contains: ' -a -b -c -d -e -f'"))
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -37,6 +43,8 @@ def test_a_rule_is_read() -> None:
         ("title: A\nlogsource: x\ndetection: y\n", "no rule"),
         (RULE + "---\n" + RULE, "one rule"),
         (LAUGHS, "no anchors"),
+        (RULE.replace("contains: evil", "windash|contains: ' -a -b /c -d -e -f'"), "5 dashes"),
+        (RULE.replace("contains: evil", "contains|windash: [x, [' -a -b -c -d -e -f']]"), "5 dash"),
         ("x: " + "[" * 100 + "]" * 100, "levels deep"),
         ("x: [" + "1," * 10_000 + "]", "values"),
         ("x: '" + "a" * MOST_BYTES + "'", "at most 64 KiB"),

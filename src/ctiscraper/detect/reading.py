@@ -1,5 +1,8 @@
 """Reading a rule that anybody may have written: bounded before anything is made of it."""
 
+import re
+from collections.abc import Iterator
+
 import yaml
 from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
@@ -12,9 +15,12 @@ MOST_BYTES = 64 << 10
 MOST_NODES = 4_000
 DEEPEST = 16
 MOST_VALUES = 2_000
+MOST_DASHES = 5
+"""How many dashes a value with `windash` may have: it becomes a value for every spelling of all."""
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LONGEST_SAID = 300
+_DASH = re.compile(r"\B[-/]\b")
 _FIELDS = ("correlation", "filter", "action")
 
 
@@ -30,6 +36,9 @@ def read_rule(text: str) -> SigmaRule:
     for name in _FIELDS:
         if name in given:
             raise InputError(f"a rule with {name!r} is not taken: give one rule that stands alone")
+    for value in _dashed(given.get("detection")):
+        if len(_DASH.findall(value)) > MOST_DASHES:
+            raise InputError(f"a value with 'windash' has at most {MOST_DASHES} dashes: split it")
     try:
         return SigmaRule.from_dict(given)
     except (SigmaError, TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
@@ -60,6 +69,18 @@ def told_of(rule: SigmaRule, atoms: tuple[str, ...]) -> Rule:
 def is_technique(name: str) -> bool:
     """Whether the name of a tag of ATT&CK is the number of a technique."""
     return name[:1].lower() == "t" and name[1:2].isdigit()
+
+
+def _dashed(part: object, *, is_dashed: bool = False) -> Iterator[str]:
+    """Yield the values of a detection whose dashes are spelt in every way."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            yield from _dashed(value, is_dashed="windash" in str(key).split("|"))
+    elif isinstance(part, list):
+        for one in part:
+            yield from _dashed(one, is_dashed=is_dashed)
+    elif is_dashed:
+        yield str(part)
 
 
 def _bound(text: str) -> None:
