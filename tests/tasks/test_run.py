@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import weakref
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,7 +14,14 @@ import pytest
 
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
-from ctiscraper.tasks.run import COMMAND, SILENT_SECONDS, give_sign, read_order, write_order
+from ctiscraper.tasks.run import (
+    COMMAND,
+    SILENT_SECONDS,
+    give_back_what_is_free,
+    give_sign,
+    read_order,
+    write_order,
+)
 from ctiscraper.tasks.work import Worker
 
 if TYPE_CHECKING:
@@ -117,3 +125,21 @@ def test_a_worker_does_not_carry_the_pages() -> None:
     done = subprocess.run([sys.executable, "-c", listing], capture_output=True, check=True)
     loaded = set(done.stdout.decode().split())
     assert loaded.isdisjoint({"fastapi", "sqlalchemy", "typer", "uvicorn"})
+
+
+class Ring:
+    """What only a collection can free."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_rings_that_nobody_holds_are_given_back() -> None:
+    ring = Ring()
+    held = weakref.ref(ring)
+    give_back_what_is_free()
+    assert held() is ring
+    del ring
+    assert held() is not None
+    give_back_what_is_free()
+    assert held() is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import os
 import signal
@@ -21,6 +22,7 @@ from ctiscraper.bootstrap import open_services
 from ctiscraper.config import Settings, with_passwords
 from ctiscraper.db.server import read_server
 from ctiscraper.errors import CTIScraperError, SettingsError
+from ctiscraper.garbage import leave_out_what_stays
 from ctiscraper.loop import run_async
 from ctiscraper.tasks.bell import bell_of
 from ctiscraper.tasks.work import WAKEABLE_SECONDS, Tally, Worker
@@ -155,11 +157,22 @@ def give_sign(worker: Worker, pulse: int) -> None:
             os.write(pulse, b".")
 
 
+def give_back_what_is_free() -> None:
+    """Give the system the pages of whatever nobody holds, rings of objects among it.
+
+    By itself Python looks for old rings when there is a quarter more than at the last look: with
+    all that a worker has loaded those are tens of megabytes that come and go.
+    """
+    gc.collect()
+    give_back_free_pages()
+
+
 async def _stay_small() -> None:
     """Give back now and then what large answers left behind."""
+    leave_out_what_stays()
     while True:
         await asyncio.sleep(TRIM_SECONDS)
-        await asyncio.to_thread(give_back_free_pages)
+        await asyncio.to_thread(give_back_what_is_free)
 
 
 async def _stop_when(stopping: asyncio.Event, worker: Worker) -> None:
