@@ -23,7 +23,7 @@ from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.pipeline import Pipeline, Result
 from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
-from ctiscraper.tasks import work
+from ctiscraper.tasks import holding, work
 from ctiscraper.tasks.work import Tally, Worker
 from ctiscraper.types import CheckSummary, FetchJob, Outcome, SourceSettings, Tier
 from db.stage import Stage
@@ -236,23 +236,29 @@ async def test_our_own_outage_burns_no_attempt(yard: Yard, monkeypatch: pytest.M
     assert await yard.nothing_held()
 
 
-async def test_a_refund_is_tried_until_the_database_takes_it(
+async def test_a_refund_is_owed_until_the_database_takes_it_and_nothing_is_taken_meanwhile(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "REFUND_DELAYS", (0.0, 0.0, 0.0))
-    away = iter([StorageError(Reason.DATABASE, "away")] * 2)
-    put_back = yard.script.put_back
+    monkeypatch.setattr(holding, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(work, "OURS_SECONDS", 0.1)
+    away = iter([StorageError(Reason.DATABASE, "away")] * 20)
+    put_back, leased = yard.script.put_back, []
 
     async def sometimes(job: FetchJob, error: StorageError) -> None:
+        leased.append(await yard.value("SELECT count(*) FROM fetch_job WHERE state = 'leased'"))
         for refused in away:
             raise refused
         await put_back(job, error)
 
     monkeypatch.setattr(yard.script, "put_back", sometimes)
     yard.script.acts["one.example"] = raises(StorageError(Reason.DATABASE, "gone"))
-    await yard.hold("one.example", 1)
+    await yard.hold("one.example", 3)
     await yard.work()
-    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
+    assert set(leased) == {1}
+    assert len(leased) > 20
+    jobs = await yard.jobs("one.example")
+    assert jobs[0] == ("pending", Reason.DATABASE, 0)
+    assert {attempts for _, _, attempts in jobs} == {0}
 
 
 async def test_settings_that_cannot_be_read_burn_no_attempt(
@@ -266,6 +272,18 @@ async def test_settings_that_cannot_be_read_burn_no_attempt(
     await yard.work()
     assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
     assert await yard.nothing_held()
+
+
+async def test_settings_that_nobody_can_read_cost_the_item_its_attempts(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(yard.sources, "by_id", broken)
+    await yard.hold("one.example", 1)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.INTERNAL, 1)]
 
 
 async def test_being_offline_is_counted_against_no_host(
@@ -432,27 +450,26 @@ async def test_what_does_not_end_in_time_is_given_back_with_its_attempt(
 async def test_a_living_worker_renews_what_it_works_on(
     yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "UPKEEP_SECONDS", 0.0)
-    renewed = asyncio.Event()
+    monkeypatch.setattr(holding, "TURN_SECONDS", 0.0)
+    begun, renewed = asyncio.Event(), asyncio.Event()
     renew = yard.queue.renew
-    ends = """
-        SELECT j.lease_until > now() + interval '9 minutes',
-            h.lease_until > now() + interval '9 minutes'
-        FROM fetch_job j JOIN host h USING (host)
-    """
+    ends = "SELECT j.lease_until, h.lease_until FROM fetch_job j JOIN host h USING (host)"
 
-    async def longer(worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
+    async def told(worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
         working = bool(held.jobs)
-        await renew(worker, held, pid=pid, seconds=seconds * 300, done=done)
-        if working:
+        await renew(worker, held, pid=pid, seconds=seconds, done=done)
+        if working and begun.is_set():
             renewed.set()
 
     async def long(_: FetchJob) -> None:
+        [before] = await yard.rows(ends)
+        begun.set()
         await renewed.wait()
-        assert await yard.rows(ends) == [(True, True)]
+        [after] = await yard.rows(ends)
+        assert all(new > old for old, new in zip(before, after, strict=True))  # type: ignore[operator]  # moments
         assert await yard.value("SELECT count(*) FROM worker_heartbeat") == 1
 
-    monkeypatch.setattr(yard.queue, "renew", longer)
+    monkeypatch.setattr(yard.queue, "renew", told)
     yard.script.acts["one.example"] = long
     await yard.hold("one.example", 1)
     brief = Settings(data_dir=tmp_path, lease_seconds=4)
@@ -471,9 +488,9 @@ async def test_a_host_that_could_not_be_given_back_is_not_held_for_ever(
     worker = Worker(yard.services)
     running = asyncio.create_task(worker.run())
     async with asyncio.timeout(30):
-        while not yard.script.done or worker._held.hosts:  # noqa: ASYNC110 - nobody sets an event
+        while not yard.script.done or worker.holding.held.hosts:  # noqa: ASYNC110 - nobody sets an event
             await asyncio.sleep(0)
-    await yard.queue.renew(worker.identity, worker._held, pid=1, seconds=600, done=1)
+    await yard.queue.renew(worker.identity, worker.holding.held, pid=1, seconds=600, done=1)
     ends = "SELECT lease_until < now() + interval '2 minutes' FROM host"
     assert await yard.value(ends) is True, "its first minute, and no more"
     worker.stop()

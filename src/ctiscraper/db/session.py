@@ -87,6 +87,10 @@ _PATIENCE = {
 # often, and what a connection does at its beginning is dear.
 _PREPARE_AFTER = 1
 
+# A pool tries to connect ever more seldom while the server is away, and would come back long after
+# it; so each series of tries is this short, and the next begins at once.
+_RECONNECT_SECONDS = 2.0
+
 # The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
 # a statement, and so of no item.
 _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
@@ -118,6 +122,8 @@ class Database:
             max_size=size,
             timeout=10.0,
             open=False,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            reconnect_failed=AsyncConnectionPool.check,
             configure=self._tell_time,
             connection_class=Conn,
             kwargs={
