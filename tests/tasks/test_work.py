@@ -236,56 +236,6 @@ async def test_our_own_outage_burns_no_attempt(yard: Yard, monkeypatch: pytest.M
     assert await yard.nothing_held()
 
 
-async def test_a_refund_is_owed_until_the_database_takes_it_and_nothing_is_taken_meanwhile(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(holding, "TURN_SECONDS", 0.01)
-    monkeypatch.setattr(work, "OURS_SECONDS", 0.1)
-    away = iter([StorageError(Reason.DATABASE, "away")] * 20)
-    put_back, leased = yard.script.put_back, []
-
-    async def sometimes(job: FetchJob, error: StorageError) -> None:
-        leased.append(await yard.value("SELECT count(*) FROM fetch_job WHERE state = 'leased'"))
-        for refused in away:
-            raise refused
-        await put_back(job, error)
-
-    monkeypatch.setattr(yard.script, "put_back", sometimes)
-    yard.script.acts["one.example"] = raises(StorageError(Reason.DATABASE, "gone"))
-    await yard.hold("one.example", 3)
-    await yard.work()
-    assert set(leased) == {1}
-    assert len(leased) > 20
-    jobs = await yard.jobs("one.example")
-    assert jobs[0] == ("pending", Reason.DATABASE, 0)
-    assert {attempts for _, _, attempts in jobs} == {0}
-
-
-async def test_settings_that_cannot_be_read_burn_no_attempt(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(_: int) -> None:
-        raise StorageError(Reason.DATABASE, "gone")
-
-    monkeypatch.setattr(yard.sources, "by_id", away)
-    await yard.hold("one.example", 1)
-    await yard.work()
-    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
-    assert await yard.nothing_held()
-
-
-async def test_settings_that_nobody_can_read_cost_the_item_its_attempts(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def broken(_: int) -> None:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(yard.sources, "by_id", broken)
-    await yard.hold("one.example", 1)
-    await yard.work()
-    assert await yard.jobs("one.example") == [("pending", Reason.INTERNAL, 1)]
-
-
 async def test_being_offline_is_counted_against_no_host(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -384,22 +334,6 @@ async def test_a_host_gives_up_its_place_after_its_tiers_turn(
     await yard.work()
     assert len(yard.script.done) == 5
     assert leases == ["basic.example"] * 3
-
-
-async def test_an_outage_of_the_database_while_leasing_is_survived(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lease = yard.hosts.lease
-    away = iter([StorageError(Reason.DATABASE, "restarting")] * 3)
-
-    async def sometimes(*args: object, **named: object) -> object:
-        for refused in away:
-            raise refused
-        return await lease(*args, **named)  # type: ignore[arg-type]  # passed through
-
-    monkeypatch.setattr(yard.hosts, "lease", sometimes)
-    await yard.hold("one.example", 2)
-    assert (await yard.work()).items == 2
 
 
 async def test_a_stopped_worker_ends_its_items_and_claims_no_more(yard: Yard) -> None:

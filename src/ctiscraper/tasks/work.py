@@ -387,6 +387,6 @@ async def _again(step: Callable[[], Awaitable[bool]]) -> None:
             log.warning("database_unreachable", detail=error.detail)
         except Exception:
             # The boundary of this task: what nobody foresaw is tried again, and counted there.
-            log.exception("upkeep_broke", step=step.__name__)
+            log.exception("upkeep_broke", step=step.__name__.strip("_"))
         if not more:
             await asyncio.sleep(UPKEEP_SECONDS)
