@@ -20,6 +20,7 @@ from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.queue import Held
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
+from ctiscraper.loop import Threads
 from ctiscraper.pipeline import Pipeline, Result
 from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
@@ -62,6 +63,7 @@ class Script:
     checked: list[str] = field(default_factory=list)
     lost: int = 0
     linking: bool = False
+    threads: Threads = field(default_factory=Threads)
 
     async def process(self, job: FetchJob, _: SourceSettings) -> Result:
         host = job.url.split("/")[2]

@@ -122,3 +122,27 @@ async def test_what_nobody_foresaw_in_upkeep_ends_none_of_it(
         await running
     told = {entry["step"] for entry in logs if entry["event"] == "upkeep_broke"}
     assert told == {"renew", "reap", "compare"}
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_an_item_or_a_check_that_never_ends_is_cut_off_and_the_rest_goes_on(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "LONGEST_SECONDS", 0.05)
+    await yard.hold("one.example", 1)
+    await yard.hold("two.example", 1)
+    yard.script.acts["one.example"] = _never
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.INTERNAL, 1)]
+    assert "0.05" in str(await yard.value("SELECT max(detail) FROM fetch_job"))
+    assert await yard.jobs("two.example") == [("failed", "test", 1)]
+    monkeypatch.setattr(yard.script, "check", _never)
+    await yard.run("UPDATE source_state SET next_check_at = now() WHERE host = 'two.example'")
+    await yard.run("UPDATE host SET work_at = now()")
+    with capture_logs() as logs:
+        await yard.work()
+    assert [entry["host"] for entry in logs if entry["event"] == "drain_failed"] == ["two.example"]
+    assert await yard.nothing_held()

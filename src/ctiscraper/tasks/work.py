@@ -35,6 +35,12 @@ ONCE_SECONDS = 0.05
 LOOK_SECONDS = 15.0
 # How long one host may keep its place while others wait.
 DRAIN_SECONDS = 60.0
+# What an item or a check may take: its requests, each with a deadline of its own, may have to wait
+# a minute each for their turn at hosts. One that takes longer hangs where nobody foresaw it.
+LONGEST_SECONDS = 600.0
+# A call of the raw store that takes longer hangs, and its thread with it: a disk that is gone.
+# One to S3 gives up after half of this.
+HUNG_SECONDS = 45.0
 # How long current items may run on when the worker is told to stop.
 GRACE_SECONDS = 5.0
 SETTINGS_SECONDS = 5.0
@@ -136,6 +142,8 @@ class Worker:
                 self._woken.clear()
                 found = await self._fill()
                 self._looked_at = time.monotonic()
+                if self._hangs():
+                    break
                 if not found and not self._drains:
                     self._rested.set()
                     if await self._finished():
@@ -144,6 +152,18 @@ class Worker:
         finally:
             await self._wind_down(upkeep)
         return self.tally
+
+    def _hangs(self) -> bool:
+        """Whether a thread of ours is lost: then we stop, what we hold goes back to the others.
+
+        Our process cannot end by itself while the thread hangs; it shows no life, and is ended.
+        """
+        seconds = self.services.pipeline.threads.longest
+        if seconds <= HUNG_SECONDS:
+            return False
+        log.error("worker_hangs", detail=f"the raw store has not answered for {seconds:.0f} s")
+        self.stop()
+        return True
 
     async def _finished(self) -> bool:
         """Return whether a single round is over: nothing due, held or to be told of a text."""
@@ -246,7 +266,8 @@ class Worker:
                 due = await checks.claim(lease.host, seconds=self.services.settings.lease_seconds)
             if due is None:
                 break
-            summary, error = await self.services.pipeline.check(due)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                summary, error = await self.services.pipeline.check(due)
             self.tally.checks += 1
             if summary is not None:
                 log.info(
@@ -306,12 +327,14 @@ class Worker:
         try:
             settings = await self._settings_of(job)
             turn.most = SHARES[settings.tier].turn
-            result = await self.services.pipeline.process(job, settings)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                result = await self.services.pipeline.process(job, settings)
         except StorageError:
             raise
         except Exception as error:
             log.exception("item_failed", job=job.id, url=job.url)
-            detail = f"{type(error).__name__}: {error}"
+            late = f"no end within {LONGEST_SECONDS:g} s"
+            detail = f"{type(error).__name__}: {str(error) or late}"
             await self.services.queue.give_back(
                 job, Retry(reason=Reason.INTERNAL, detail=detail, delay=job.attempts * 10.0)
             )
