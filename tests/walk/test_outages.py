@@ -23,9 +23,9 @@ from walk.crew import Crew, crew_of
 from walk.walker import Walk, settings_for, walking
 
 WORKERS, HOSTS, ITEMS, LEASE = 3, 6, 15, 2.0
-# The short form of a failover, which takes a minute: longer than a lease all the same, and than
-# the first tries of a pool to connect again.
-AWAY = 10.0
+# The short form of a failover, which takes a minute: longer than a lease all the same, and such
+# that a pool left to itself would be away for as long again.
+AWAY = 17.0
 BACK_WITHIN = 10.0
 TRIES = 8
 

@@ -1,5 +1,6 @@
 """The database as the other rooms see it: short transactions over a small pool."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -151,6 +152,10 @@ class Database:
         """
         try:
             await self._pool.open(wait=True, timeout=30.0)
+        except asyncio.CancelledError:
+            # It would go on trying to connect, and nobody could close it any more.
+            await self._pool.close()
+            raise
         except PoolTimeout as error:
             await self._pool.close()
             # The pool does not say why; who asks by himself is told.
