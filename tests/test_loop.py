@@ -1,11 +1,12 @@
 """Questions asked together."""
 
 import asyncio
+import threading
 from collections.abc import Mapping
 
 import pytest
 
-from ctiscraper.loop import Together, end_task
+from ctiscraper.loop import Threads, Together, end_task
 
 
 class Oracle:
@@ -72,3 +73,32 @@ async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others() -> Non
 
     assert await waiting == 2
     assert given_up.cancelled()
+
+
+async def test_a_call_that_hangs_is_known_for_as_long_as_it_does() -> None:
+    threads, begun, go_on = Threads(), threading.Event(), threading.Event()
+    assert threads.longest == 0.0
+
+    def hang() -> int:
+        begun.set()
+        go_on.wait()
+        return 7
+
+    hanging = asyncio.create_task(threads.call(hang))
+    await asyncio.to_thread(begun.wait)
+    assert await threads.call(lambda: 1) == 1
+    first = threads.longest
+    assert 0.0 < first < threads.longest
+    hanging.cancel()
+    await asyncio.gather(hanging, return_exceptions=True)
+    assert threads.longest > 0.0, "its thread hangs on"
+    go_on.set()
+    while threads.longest:  # noqa: ASYNC110 - a thread ends, and tells nobody
+        await asyncio.sleep(0)
+
+
+async def test_what_a_call_raises_its_caller_gets() -> None:
+    threads = Threads()
+    with pytest.raises(ZeroDivisionError):
+        await threads.call(lambda: 1 // 0)
+    assert threads.longest == 0.0

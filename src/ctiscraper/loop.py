@@ -1,6 +1,7 @@
 """The event loop that every process of the program runs in."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
@@ -56,6 +57,34 @@ async def until_one_ends(*tasks: asyncio.Task[object]) -> None:
     for task in tasks:
         if task.done():
             task.result()
+
+
+class Threads:
+    """Calls that may block, each in a thread; one that hangs keeps its thread for ever.
+
+    No thread can be ended, and a process has few: who sees one hang must end with the process.
+    """
+
+    def __init__(self) -> None:
+        self._begun: dict[object, float] = {}
+
+    @property
+    def longest(self) -> float:
+        """For how many seconds the call has been at it that began first; 0 when there is none."""
+        begun = min(tuple(self._begun.values()), default=None)
+        return 0.0 if begun is None else time.monotonic() - begun
+
+    async def call(self, function: Callable[[], Value]) -> Value:
+        """Return what a function gives, called in a thread as soon as there is one."""
+        return await asyncio.to_thread(self._timed, function)
+
+    def _timed(self, function: Callable[[], Value]) -> Value:
+        mark = object()
+        self._begun[mark] = time.monotonic()
+        try:
+            return function()
+        finally:
+            del self._begun[mark]
 
 
 class Together(Generic[Key, Value]):

@@ -1,10 +1,10 @@
 """The life of an article, in order: read this first."""
 
-import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -37,6 +37,7 @@ from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageErro
 from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
 from ctiscraper.intelligence import Enrichment
+from ctiscraper.loop import Threads
 from ctiscraper.messages import EnrichMessage, PageMessage
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.scoring import ScoredText, Scoring
@@ -87,6 +88,7 @@ class Pipeline:
     raw: RawStore
     clock: Callable[[], datetime]
     chance: Callable[[], float] = random.random
+    threads: Threads = field(default_factory=Threads)
 
     # 1. A source is due: ask it what is new.
 
@@ -206,7 +208,7 @@ class Pipeline:
         page = await self.fetcher.fetch_page(settings, job.url)
         _refuse_front_page(job.url, page)
         return page, SnapshotRecord(
-            sha256=await asyncio.to_thread(self.raw.put, page.body),
+            sha256=await self.threads.call(partial(self.raw.put, page.body)),
             url=page.final_url,
             status=page.status,
             content_type=page.headers.get("content-type", ""),
@@ -220,7 +222,9 @@ class Pipeline:
         """
         assert job.snapshot_id is not None, "asked only with a snapshot"
         record = await self.store.snapshot(job.snapshot_id)
-        body = await asyncio.to_thread(self.raw.get, record.sha256) if record else None
+        body = None
+        if record is not None:
+            body = await self.threads.call(partial(self.raw.get, record.sha256))
         if record is None or body is None:
             log.warning("kept_page_gone", job=job.id, url=job.url, article=job.article_id)
             if job.article_id is None:

@@ -66,31 +66,74 @@ async def test_a_frozen_holder_that_wakes_writes_nothing(stage: Stage) -> None:
     assert await stage.rows("SELECT text, revision FROM article") == [("fresh", 1)]
 
 
-async def test_a_lapsed_lease_is_not_renewed(stage: Stage) -> None:
+async def test_a_lease_that_is_over_goes_on_until_somebody_takes_it(stage: Stage) -> None:
+    """After an outage of the database every lease is over, and nobody's fault is that."""
     await stage.announce([make.announced(URL)])
-    held = Held(jobs={(await stage.claim()).lease_owner})
+    job = await stage.claim()
+    held = Held(jobs={job.lease_owner})
+    await _lapse(stage)
     await stage.queue.renew(stage.worker, held, pid=1, seconds=500, done=0)
     assert await stage.queue.reap() == 0
     await _lapse(stage)
-    await stage.queue.renew(stage.worker, held, pid=1, seconds=500, done=0)
     assert await stage.queue.reap() == 1
+    await stage.queue.renew(stage.worker, held, pid=1, seconds=500, done=0)
+    assert await _state(stage) == "pending", "what was taken is not taken back"
+    assert await stage.keep(job, make.content(URL, "stale")) is None
 
 
-async def test_a_lease_whose_answer_was_lost_runs_out(stage: Stage) -> None:
-    """The worker lives and renews, but it knows of neither: someone else must get them."""
+async def test_a_host_whose_lease_is_over_is_kept_until_somebody_takes_it(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    [mine] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+    over = "UPDATE host SET lease_until = now() - interval '1 second'"
+    await stage.run(over)
+    await stage.queue.renew(stage.worker, Held(hosts={mine.owner}), pid=1, seconds=60, done=0)
+    assert await stage.hosts.lease(uuid4(), limit=1, seconds=60) == []
+    await stage.run(over)
+    [other] = await stage.hosts.lease(uuid4(), limit=1, seconds=60)
+    await stage.queue.renew(stage.worker, Held(hosts={mine.owner}), pid=1, seconds=600, done=0)
+    assert await stage.rows(
+        "SELECT lease_owner, lease_until < now() + interval '2 minutes' FROM host"
+    ) == [(other.owner, True)]
+
+
+async def test_only_what_was_lost_for_long_is_taken_by_who_cannot_know_of_outages(
+    stage: Stage,
+) -> None:
+    await stage.announce([make.announced(URL)])
+    await stage.claim()
+    await _lapse(stage)
+    assert await stage.queue.reap(lapsed_seconds=60) == 0
+    assert await stage.queue.reap(lapsed_seconds=0.5) == 1
+
+
+async def test_an_item_whose_claim_was_not_answered_goes_back_with_its_attempt(
+    stage: Stage,
+) -> None:
+    """The worker lives and renews, but it does not know of it: nobody worked on it."""
+    await stage.announce([make.announced(f"{URL}{n}") for n in range(3)])
+    known, theirs = await stage.claim(), uuid4()
+    await stage.claim()
+    assert await stage.queue.claim("acme.example", theirs, seconds=60) is not None
+    held = Held(jobs={known.lease_owner})
+    await stage.queue.renew(stage.worker, held, pid=1, seconds=60, done=0)
+    states = "SELECT state, attempts FROM fetch_job ORDER BY id"
+    assert await stage.rows(states) == [("leased", 1)] * 3, "the answer may be on its way"
+    await stage.run("UPDATE fetch_job SET lease_until = now() + interval '29 seconds'")
+    await stage.queue.renew(stage.worker, held, pid=1, seconds=60, done=0)
+    assert await stage.rows(states) == [("leased", 1), ("pending", 0), ("leased", 1)]
+    assert await stage.value("SELECT work_at <= now() FROM host") is True
+
+
+async def test_a_host_whose_lease_was_not_answered_runs_out(stage: Stage) -> None:
     await stage.announce([make.announced(URL)])
     await stage.hosts.lease(stage.worker, limit=1, seconds=60)
-    await stage.claim()
-    ends = "SELECT j.lease_until, h.lease_until FROM fetch_job j JOIN host h USING (host)"
-    before = await stage.rows(ends)
+    ends = "SELECT lease_until, lease_owner FROM host"
+    [(before, owner)] = await stage.rows(ends)
     await stage.queue.renew(stage.worker, Held(), pid=1, seconds=500, done=0)
-    assert await stage.rows(ends) == before
-    hosts, jobs = await stage.rows("SELECT lease_owner FROM host"), Held()
-    jobs.hosts.add(UUID(str(hosts[0][0])))
-    await stage.queue.renew(stage.worker, jobs, pid=1, seconds=500, done=0)
-    [(job, host)] = await stage.rows(ends)
-    assert (job, host) == (before[0][0], host)
-    assert host != before[0][1]
+    assert await stage.rows(ends) == [(before, owner)]
+    held = Held(hosts={UUID(str(owner))})
+    await stage.queue.renew(stage.worker, held, pid=1, seconds=500, done=0)
+    assert await stage.rows(ends) != [(before, owner)]
 
 
 async def test_a_refund_burns_no_attempt(stage: Stage) -> None:

@@ -158,3 +158,14 @@ async def test_what_carried_something_large_is_given_up_with_its_buffers(databas
         second = await backend(read=LARGE + 1)
         assert second != first
         assert await backend() != second
+
+
+async def test_a_pool_that_nobody_waits_for_any_more_tries_no_longer() -> None:
+    database = Database("host=127.0.0.1 port=1 connect_timeout=1")
+    opening = asyncio.create_task(database.open())
+    while not database._pool.get_stats().get("connections_errors"):  # noqa: ASYNC110 - it tells nobody
+        await asyncio.sleep(0.01)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    assert opening.cancelled()
+    assert database._pool.closed

@@ -7,6 +7,7 @@ import time
 import weakref
 from io import FileIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import psutil
@@ -66,20 +67,31 @@ def test_settings_of_the_parent_win_over_the_environment(
         assert Settings.model_validate(read_order(stream).settings).proxy is None
 
 
-def test_a_worker_that_does_not_look_for_work_falls_silent() -> None:
+def _unused(folder: Path) -> "Services":
+    """What a worker is made with that never runs."""
+    nothing = SimpleNamespace(put_back=None)
+    settings = Settings(data_dir=folder)
+    return cast("Services", SimpleNamespace(queue=None, pipeline=nothing, settings=settings))
+
+
+@pytest.mark.parametrize("silent", ["looking", "holding"])
+def test_a_worker_that_does_not_look_for_work_falls_silent(tmp_path: Path, silent: str) -> None:
     """What its parent makes of the silence is shown where a frozen worker is ended."""
-    worker = Worker(cast("Services", None))
+    worker = Worker(_unused(tmp_path))
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     try:
         give_sign(worker, writer)
         assert os.read(reader, 64) == b"."
-        worker._looked_at -= SILENT_SECONDS + 1
+        if silent == "looking":
+            worker._looked_at -= SILENT_SECONDS + 1
+        else:
+            worker.holding._kept_at -= SILENT_SECONDS + 1
         give_sign(worker, writer)
         with pytest.raises(BlockingIOError):
             os.read(reader, 64)
         os.close(reader)
-        worker._looked_at = time.monotonic()
+        worker._looked_at = worker.holding._kept_at = time.monotonic()
         give_sign(worker, writer)
     finally:
         os.close(writer)

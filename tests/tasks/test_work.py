@@ -20,10 +20,11 @@ from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.queue import Held
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
+from ctiscraper.loop import Threads
 from ctiscraper.pipeline import Pipeline, Result
 from ctiscraper.scoring import Scoring
 from ctiscraper.sourcing import Sourcing
-from ctiscraper.tasks import work
+from ctiscraper.tasks import holding, work
 from ctiscraper.tasks.work import Tally, Worker
 from ctiscraper.types import CheckSummary, FetchJob, Outcome, SourceSettings, Tier
 from db.stage import Stage
@@ -62,6 +63,7 @@ class Script:
     checked: list[str] = field(default_factory=list)
     lost: int = 0
     linking: bool = False
+    threads: Threads = field(default_factory=Threads)
 
     async def process(self, job: FetchJob, _: SourceSettings) -> Result:
         host = job.url.split("/")[2]
@@ -236,38 +238,6 @@ async def test_our_own_outage_burns_no_attempt(yard: Yard, monkeypatch: pytest.M
     assert await yard.nothing_held()
 
 
-async def test_a_refund_is_tried_until_the_database_takes_it(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(work, "REFUND_DELAYS", (0.0, 0.0, 0.0))
-    away = iter([StorageError(Reason.DATABASE, "away")] * 2)
-    put_back = yard.script.put_back
-
-    async def sometimes(job: FetchJob, error: StorageError) -> None:
-        for refused in away:
-            raise refused
-        await put_back(job, error)
-
-    monkeypatch.setattr(yard.script, "put_back", sometimes)
-    yard.script.acts["one.example"] = raises(StorageError(Reason.DATABASE, "gone"))
-    await yard.hold("one.example", 1)
-    await yard.work()
-    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
-
-
-async def test_settings_that_cannot_be_read_burn_no_attempt(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(_: int) -> None:
-        raise StorageError(Reason.DATABASE, "gone")
-
-    monkeypatch.setattr(yard.sources, "by_id", away)
-    await yard.hold("one.example", 1)
-    await yard.work()
-    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
-    assert await yard.nothing_held()
-
-
 async def test_being_offline_is_counted_against_no_host(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,22 +338,6 @@ async def test_a_host_gives_up_its_place_after_its_tiers_turn(
     assert leases == ["basic.example"] * 3
 
 
-async def test_an_outage_of_the_database_while_leasing_is_survived(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lease = yard.hosts.lease
-    away = iter([StorageError(Reason.DATABASE, "restarting")] * 3)
-
-    async def sometimes(*args: object, **named: object) -> object:
-        for refused in away:
-            raise refused
-        return await lease(*args, **named)  # type: ignore[arg-type]  # passed through
-
-    monkeypatch.setattr(yard.hosts, "lease", sometimes)
-    await yard.hold("one.example", 2)
-    assert (await yard.work()).items == 2
-
-
 async def test_a_stopped_worker_ends_its_items_and_claims_no_more(yard: Yard) -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -432,27 +386,26 @@ async def test_what_does_not_end_in_time_is_given_back_with_its_attempt(
 async def test_a_living_worker_renews_what_it_works_on(
     yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "UPKEEP_SECONDS", 0.0)
-    renewed = asyncio.Event()
+    monkeypatch.setattr(holding, "TURN_SECONDS", 0.0)
+    begun, renewed = asyncio.Event(), asyncio.Event()
     renew = yard.queue.renew
-    ends = """
-        SELECT j.lease_until > now() + interval '9 minutes',
-            h.lease_until > now() + interval '9 minutes'
-        FROM fetch_job j JOIN host h USING (host)
-    """
+    ends = "SELECT j.lease_until, h.lease_until FROM fetch_job j JOIN host h USING (host)"
 
-    async def longer(worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
+    async def told(worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
         working = bool(held.jobs)
-        await renew(worker, held, pid=pid, seconds=seconds * 300, done=done)
-        if working:
+        await renew(worker, held, pid=pid, seconds=seconds, done=done)
+        if working and begun.is_set():
             renewed.set()
 
     async def long(_: FetchJob) -> None:
+        [before] = await yard.rows(ends)
+        begun.set()
         await renewed.wait()
-        assert await yard.rows(ends) == [(True, True)]
+        [after] = await yard.rows(ends)
+        assert all(new > old for old, new in zip(before, after, strict=True))  # type: ignore[operator]  # moments
         assert await yard.value("SELECT count(*) FROM worker_heartbeat") == 1
 
-    monkeypatch.setattr(yard.queue, "renew", longer)
+    monkeypatch.setattr(yard.queue, "renew", told)
     yard.script.acts["one.example"] = long
     await yard.hold("one.example", 1)
     brief = Settings(data_dir=tmp_path, lease_seconds=4)
@@ -471,9 +424,9 @@ async def test_a_host_that_could_not_be_given_back_is_not_held_for_ever(
     worker = Worker(yard.services)
     running = asyncio.create_task(worker.run())
     async with asyncio.timeout(30):
-        while not yard.script.done or worker._held.hosts:  # noqa: ASYNC110 - nobody sets an event
+        while not yard.script.done or worker.holding.held.hosts:  # noqa: ASYNC110 - nobody sets an event
             await asyncio.sleep(0)
-    await yard.queue.renew(worker.identity, worker._held, pid=1, seconds=600, done=1)
+    await yard.queue.renew(worker.identity, worker.holding.held, pid=1, seconds=600, done=1)
     ends = "SELECT lease_until < now() + interval '2 minutes' FROM host"
     assert await yard.value(ends) is True, "its first minute, and no more"
     worker.stop()

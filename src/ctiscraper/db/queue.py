@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,12 @@ from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry
 SUSPECT_AFTER = 2
 # What an item is when its attempts are used up: a second look that fails leaves its article.
 USED_UP = "CASE WHEN article_id IS NULL THEN 'dead' WHEN alias THEN 'duplicate' ELSE 'stored' END"
+
+# An item that its worker had no use for goes back with its attempt.
+_GIVE_BACK = """
+    UPDATE fetch_job SET state = 'pending', attempts = greatest(0, attempts - 1),
+        lease_owner = NULL, worker = NULL, lease_until = NULL
+"""
 
 _entry = msgspec.json.Decoder(FeedEntry)
 
@@ -109,10 +116,12 @@ class Queue:
             )
         return cursor.rowcount == 1
 
-    async def reap(self) -> int:
+    async def reap(self, *, lapsed_seconds: float = 0.0) -> int:
         """Take back items whose worker is gone; return how many.
 
-        An item that used up its attempts this way is dead: it ends whoever touches it.
+        An item that used up its attempts this way is dead: it ends whoever touches it. Only to be
+        asked by who knows that the database was there all the while, or with a time since the end
+        of the lease that is longer than any outage: else workers that live pay for the outage.
         """
         async with self._database.transaction() as conn, conn.cursor() as cursor:
             await cursor.execute(
@@ -123,14 +132,14 @@ class Queue:
                     reason = %s, detail = 'the worker ended while it held this item',
                     run_after = now(), lease_owner = NULL, worker = NULL, lease_until = NULL
                 WHERE id IN (SELECT id FROM fetch_job
-                    WHERE state = 'leased' AND lease_until < now() FOR UPDATE SKIP LOCKED)
+                    WHERE state = 'leased' AND lease_until < now() - make_interval(secs => %s)
+                    FOR UPDATE SKIP LOCKED)
                 RETURNING host, rank
                 """,  # noqa: S608 - a constant of this module
-                (MAX_ATTEMPTS, MAX_ATTEMPTS, Reason.WORKER_LOST),
+                (MAX_ATTEMPTS, MAX_ATTEMPTS, Reason.WORKER_LOST, lapsed_seconds),
             )
             rows = await cursor.fetchall()
-            if rows:
-                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+            await _wake(conn, rows)
         return len(rows)
 
     async def idle(self, source_id: int | None = None) -> bool:
@@ -157,21 +166,32 @@ class Queue:
     async def renew(self, worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
         """Extend what a living worker holds, and say that it lives.
 
-        A lease that it does not know of, its answer lost on the way, is left to run out.
+        A lease that is over but that nobody took goes on: its owner token is still the only one.
+        An item that the worker does not know of, the answer to its claim lost on the way, goes
+        back with its attempt once half its lease is over: nobody began to work on it.
         """
-        async with self._database.transaction() as conn:
+        async with self._database.transaction() as conn, conn.cursor() as cursor:
             await conn.execute(
                 """
                 UPDATE fetch_job SET lease_until = now() + make_interval(secs => %s)
                 WHERE state = 'leased' AND worker = %s AND lease_owner = ANY(%s::uuid[])
-                    AND lease_until > now()
                 """,
                 (seconds, worker, list(held.jobs)),
             )
+            await cursor.execute(
+                f"""
+                {_GIVE_BACK} WHERE state = 'leased' AND worker = %s
+                    AND lease_until < now() + make_interval(secs => %s)
+                    AND lease_owner <> ALL(%s::uuid[])
+                RETURNING host, rank
+                """,
+                (worker, seconds / 2, list(held.jobs)),
+            )
+            await _wake(conn, await cursor.fetchall())
             await conn.execute(
                 """
                 UPDATE host SET lease_until = now() + make_interval(secs => %s)
-                WHERE worker = %s AND lease_owner = ANY(%s) AND lease_until > now()
+                WHERE worker = %s AND lease_owner = ANY(%s)
                 """,
                 (seconds, worker, list(held.hosts)),
             )
@@ -190,16 +210,11 @@ class Queue:
         """Give back all that a stopping worker still holds, its attempts refunded."""
         async with self._database.transaction() as conn, conn.cursor() as cursor:
             await cursor.execute(
-                """
-                UPDATE fetch_job SET state = 'pending', attempts = greatest(0, attempts - 1),
-                    lease_owner = NULL, worker = NULL, lease_until = NULL
-                WHERE state = 'leased' AND worker = %s RETURNING host, rank
-                """,
+                f"{_GIVE_BACK} WHERE state = 'leased' AND worker = %s RETURNING host, rank",
                 (worker,),
             )
             rows = await cursor.fetchall()
-            if rows:
-                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+            await _wake(conn, rows)
             await conn.execute(
                 """
                 UPDATE host SET lease_owner = NULL, worker = NULL, lease_until = NULL,
@@ -247,8 +262,7 @@ class Queue:
                 (list(ids), list(states)),
             )
             rows = await cursor.fetchall()
-            if rows:
-                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+            await _wake(conn, rows)
         return len(rows)
 
     async def discard(self, ids: Sequence[int]) -> int:
@@ -281,8 +295,7 @@ class Queue:
                 {"key": source_key, "ids": list(article_ids) if article_ids is not None else None},
             )
             rows = await cursor.fetchall()
-            if rows:
-                await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
+            await _wake(conn, rows)
         return len(rows)
 
     async def without_page(
@@ -303,6 +316,12 @@ class Queue:
             row = await cursor.fetchone()
         assert row is not None, "a count is one row"
         return int(row[0])
+
+
+async def _wake(conn: Conn, rows: Sequence[Sequence[Any]]) -> None:
+    """Say that the hosts of items that came back, each with its rank, have work now."""
+    if rows:
+        await wake(conn, (row[0] for row in rows), min(row[1] for row in rows))
 
 
 async def fenced(conn: Conn, job: FetchJob) -> bool:

@@ -1,5 +1,6 @@
 """The database as the other rooms see it: short transactions over a small pool."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -87,6 +88,10 @@ _PATIENCE = {
 # often, and what a connection does at its beginning is dear.
 _PREPARE_AFTER = 1
 
+# A pool tries to connect ever more seldom while the server is away, and would come back long after
+# it; so each series of tries is this short, and the next begins at once.
+_RECONNECT_SECONDS = 2.0
+
 # The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
 # a statement, and so of no item.
 _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
@@ -118,6 +123,8 @@ class Database:
             max_size=size,
             timeout=10.0,
             open=False,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            reconnect_failed=AsyncConnectionPool.check,
             configure=self._tell_time,
             connection_class=Conn,
             kwargs={
@@ -145,6 +152,10 @@ class Database:
         """
         try:
             await self._pool.open(wait=True, timeout=30.0)
+        except asyncio.CancelledError:
+            # It would go on trying to connect, and nobody could close it any more.
+            await self._pool.close()
+            raise
         except PoolTimeout as error:
             await self._pool.close()
             # The pool does not say why; who asks by himself is told.

@@ -55,14 +55,15 @@ async def go_round(settings: Settings, conninfo: str, *, metrics: bool) -> None:
             _every(HOUR, opened, queue_missed),
             _every(WORDS_EVERY, opened, count_words),
             _every(ROLLUP_SECONDS, opened, roll_up),
-            keep_embedding(settings, conninfo),
+            _on("embedding", lambda: keep_embedding(settings, conninfo)),
         ]
         if metrics:
             every, alive = settings.metrics_seconds, settings.lease_seconds
             file = settings.database_password_file
-            rounds.append(
-                publish(conninfo, place, every=every, alive_seconds=alive, password_file=file)
+            told = partial(
+                publish, conninfo, place, every=every, alive_seconds=alive, password_file=file
             )
+            rounds.append(_on("metrics", told))
         tasks = [await stack.enter_async_context(alongside(work)) for work in rounds]
         await until_one_ends(*tasks)
 
@@ -137,4 +138,19 @@ async def _every(
         except CTIScraperError as error:
             log.warning("round_failed", round=step.__name__, detail=str(error))
             pause = AGAIN_SECONDS
+        except Exception:
+            # The boundary of this task: one round that breaks ends no other, nor the process.
+            log.exception("round_broke", round=step.__name__)
+            pause = AGAIN_SECONDS
         await asyncio.sleep(pause)
+
+
+async def _on(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Begin work that never ends anew, after a while, whenever it breaks; until cancelled."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            # The boundary of this task, as above.
+            log.exception("round_broke", round=name)
+        await asyncio.sleep(AGAIN_SECONDS)

@@ -17,6 +17,9 @@ from ctiscraper.types import Keep
 
 # One run's time, shared out to its parts so that none keeps another from its turn.
 SECONDS = 40.0
+# A body that was put is not deleted for half a day. Leases that are over for less are for workers
+# to judge, who know whether the database was away.
+LAPSED_SECONDS = 6 * 3600.0
 
 log = structlog.get_logger()
 
@@ -57,7 +60,7 @@ async def remove_outlived(
     """
     rows, bodies = Retention(database), _Bodies()
     # Whoever was frozen since it put a body may not write down any more that it did.
-    await Queue(database).reap()
+    await Queue(database).reap(lapsed_seconds=LAPSED_SECONDS)
     share = seconds / 4
     checks = await _until_over(lambda: rows.drop_checks(keep.checks), share)
     revisions = await _until_over(lambda: rows.drop_revisions(keep.revisions), share)

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -14,10 +14,10 @@ from ctiscraper.bootstrap import Services
 from ctiscraper.collect.schedule import breaker_delay
 from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
-from ctiscraper.db.queue import Held
-from ctiscraper.errors import CTIScraperError, FetchError, Reason, Scope, StorageError
+from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.loop import end_task
 from ctiscraper.tasks.bell import Bell, SilentBell
+from ctiscraper.tasks.holding import Holding
 from ctiscraper.tracing import describe, traced
 from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier, host_of
 
@@ -35,6 +35,12 @@ ONCE_SECONDS = 0.05
 LOOK_SECONDS = 15.0
 # How long one host may keep its place while others wait.
 DRAIN_SECONDS = 60.0
+# What an item or a check may take: its requests, each with a deadline of its own, may have to wait
+# a minute each for their turn at hosts. One that takes longer hangs where nobody foresaw it.
+LONGEST_SECONDS = 600.0
+# A call of the raw store that takes longer hangs, and its thread with it: a disk that is gone.
+# One to S3 gives up after half of this.
+HUNG_SECONDS = 45.0
 # How long current items may run on when the worker is told to stop.
 GRACE_SECONDS = 5.0
 SETTINGS_SECONDS = 5.0
@@ -44,8 +50,6 @@ RESCORE_BATCH = 500
 RESCORE_SECONDS = 2.0
 # How long a host is let be after a fault of our own.
 OURS_SECONDS = 5.0
-# How long a refund is tried while the database is away; after that the lease runs out.
-REFUND_DELAYS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
 @dataclass(slots=True)
@@ -59,10 +63,11 @@ class Tally:
 
 @dataclass(slots=True)
 class _Turn:
-    """How long a host has had its place."""
+    """How long a host has had its place, and how many items it may have done in one."""
 
     started: float
     items: int = 0
+    most: int = 1
     over: bool = False
 
 
@@ -86,10 +91,21 @@ class Worker:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _rested: asyncio.Event = field(default_factory=asyncio.Event)
     _looked_at: float = field(default_factory=time.monotonic)
+    _rescored_at: float = 0.0
     _suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
     _drains: set[asyncio.Task[None]] = field(default_factory=set)
-    _held: Held = field(default_factory=Held)
+    holding: Holding = field(init=False)
     _settings: dict[int, tuple[float, SourceSettings]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hold nothing yet."""
+        services = self.services
+        self.holding = Holding(
+            services.queue,
+            services.pipeline.put_back,
+            self.identity,
+            services.settings.lease_seconds,
+        )
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns once current items are done or given back."""
@@ -106,20 +122,28 @@ class Worker:
 
     @property
     def silence(self) -> float:
-        """How many seconds ago this worker last looked for work; a healthy one does so often."""
-        return time.monotonic() - self._looked_at
+        """How many seconds ago this worker last looked for work, or saw to its leases.
+
+        A healthy one does both often, and goes on to try while the database is away.
+        """
+        return max(time.monotonic() - self._looked_at, self.holding.silence)
 
     async def run(self) -> Tally:
         """Work until told to stop, or with `once` until nothing is due; give what was done."""
         bind_contextvars(worker=str(self.identity))
-        upkeep = [asyncio.create_task(self._keep_up())]
+        upkeep = [
+            asyncio.create_task(self.holding.keep(lambda: self.tally.items)),
+            asyncio.create_task(_again(self._compare)),
+        ]
         if self.services.settings.enrich:
-            upkeep.append(asyncio.create_task(self._look_through()))
+            upkeep.append(asyncio.create_task(_again(self._look_through)))
         try:
             while not self._stopping.is_set():
                 self._woken.clear()
                 found = await self._fill()
                 self._looked_at = time.monotonic()
+                if self._hangs():
+                    break
                 if not found and not self._drains:
                     self._rested.set()
                     if await self._finished():
@@ -128,6 +152,18 @@ class Worker:
         finally:
             await self._wind_down(upkeep)
         return self.tally
+
+    def _hangs(self) -> bool:
+        """Whether a thread of ours is lost: then we stop, what we hold goes back to the others.
+
+        Our process cannot end by itself while the thread hangs; it shows no life, and is ended.
+        """
+        seconds = self.services.pipeline.threads.longest
+        if seconds <= HUNG_SECONDS:
+            return False
+        log.error("worker_hangs", detail=f"the raw store has not answered for {seconds:.0f} s")
+        self.stop()
+        return True
 
     async def _finished(self) -> bool:
         """Return whether a single round is over: nothing due, held or to be told of a text."""
@@ -153,7 +189,8 @@ class Worker:
     async def _fill(self) -> bool:
         """Start draining more hosts, as many as there is room for; return whether any was due."""
         room = self.services.settings.concurrency - len(self._drains)
-        if room <= 0:
+        # Who cannot give back what he has is not to take more.
+        if room <= 0 or self.holding.owes:
             return False
         try:
             async with asyncio.timeout(LOOK_SECONDS):
@@ -203,18 +240,19 @@ class Worker:
         """Do a host's due work, one request at a time, then give the host back."""
         bind_contextvars(host=lease.host)
         describe(host=lease.host, worker=self.identity)
-        self._held.hosts.add(lease.owner)
+        self.holding.held.hosts.add(lease.owner)
         try:
             if await self._check_sources(lease) or lease.items_due:
                 await self._process_items(lease)
         except StorageError as error:
             log.warning("storage_failed", host=lease.host, detail=error.detail)
             await self._leave_alone(lease)
-        except CTIScraperError:
+        except Exception:
+            # The boundary of this task: what nobody foresaw ends the turn of one host.
             log.exception("drain_failed", host=lease.host)
         finally:
             # When even this fails the lease runs out by itself: it is no longer renewed.
-            self._held.hosts.discard(lease.owner)
+            self.holding.held.hosts.discard(lease.owner)
             with contextlib.suppress(StorageError):
                 await self.services.hosts.release(lease)
 
@@ -228,7 +266,8 @@ class Worker:
                 due = await checks.claim(lease.host, seconds=self.services.settings.lease_seconds)
             if due is None:
                 break
-            summary, error = await self.services.pipeline.check(due)
+            async with asyncio.timeout(LONGEST_SECONDS):
+                summary, error = await self.services.pipeline.check(due)
             self.tally.checks += 1
             if summary is not None:
                 log.info(
@@ -253,7 +292,7 @@ class Worker:
             while await self._process_next(lease, turn, suspects=True):
                 pass
 
-    async def _process_next(self, lease: HostLease, turn: "_Turn", *, suspects: bool) -> bool:
+    async def _process_next(self, lease: HostLease, turn: _Turn, *, suspects: bool) -> bool:
         """Process one item; return whether the host may be asked for another."""
         if self._stopping.is_set() or time.monotonic() - turn.started > DRAIN_SECONDS:
             turn.over = True
@@ -266,48 +305,41 @@ class Worker:
         )
         if job is None:
             return False
+        self.holding.hold(job)
         try:
-            settings = await self._settings_of(job)
+            error = await self._process(job, turn)
         except StorageError as ours:
-            await self._refund(job, ours)
+            await self.holding.repay(job, ours)
             raise
-        error = await self._process(job, settings)
+        finally:
+            self.holding.let_go(job)
         self.tally.items += 1
         turn.items += 1
-        turn.over = await self._host_rests(lease, error) or turn.items >= SHARES[settings.tier].turn
+        turn.over = await self._host_rests(lease, error) or turn.items >= turn.most
         return not turn.over
 
-    async def _process(self, job: FetchJob, settings: SourceSettings) -> FetchError | None:
+    async def _process(self, job: FetchJob, turn: _Turn) -> FetchError | None:
         """Take an item through the pipeline; return what its host answered if that was a fault.
 
         This is the boundary of a task: what nobody foresaw costs the item an attempt, no more.
+        Raises StorageError.
         """
-        self._held.jobs.add(job.lease_owner)
         try:
-            result = await self.services.pipeline.process(job, settings)
-        except StorageError as ours:
-            await self._refund(job, ours)
+            settings = await self._settings_of(job)
+            turn.most = SHARES[settings.tier].turn
+            async with asyncio.timeout(LONGEST_SECONDS):
+                result = await self.services.pipeline.process(job, settings)
+        except StorageError:
             raise
         except Exception as error:
             log.exception("item_failed", job=job.id, url=job.url)
-            detail = f"{type(error).__name__}: {error}"
+            late = f"no end within {LONGEST_SECONDS:g} s"
+            detail = f"{type(error).__name__}: {str(error) or late}"
             await self.services.queue.give_back(
                 job, Retry(reason=Reason.INTERNAL, detail=detail, delay=job.attempts * 10.0)
             )
             return None
-        finally:
-            self._held.jobs.discard(job.lease_owner)
         return result.error if isinstance(result.error, FetchError) else None
-
-    async def _refund(self, job: FetchJob, error: StorageError) -> None:
-        """Give an item back with its attempt: what failed was ours."""
-        for delay in REFUND_DELAYS:
-            try:
-                await self.services.pipeline.put_back(job, error)
-            except StorageError:
-                await asyncio.sleep(delay)
-            else:
-                return
 
     async def _settings_of(self, job: FetchJob) -> SourceSettings:
         held = self._settings.get(job.source_id)
@@ -341,47 +373,20 @@ class Worker:
         with contextlib.suppress(StorageError):
             await self.services.hosts.rest(lease.host, OURS_SECONDS)
 
-    async def _keep_up(self) -> None:
-        """Renew what is held, take back what others lost, compare what was stored."""
-        seconds = self.services.settings.lease_seconds
-        renewed = 0.0
-        while True:
-            try:
-                if time.monotonic() - renewed >= seconds / 4:
-                    await self.services.queue.renew(
-                        self.identity,
-                        self._held,
-                        pid=os.getpid(),
-                        seconds=seconds,
-                        done=self.tally.items,
-                    )
-                    renewed = time.monotonic()
-                await self.services.queue.reap()
-                while await self.services.pipeline.link() >= LINK_BATCH:
-                    pass
-            except StorageError as error:
-                log.warning("database_unreachable", detail=error.detail)
-            await asyncio.sleep(UPKEEP_SECONDS)
+    async def _compare(self) -> bool:
+        """Compare stored texts with those before them; return whether there are more."""
+        return await self.services.pipeline.link() >= LINK_BATCH
 
-    async def _look_through(self) -> None:
+    async def _look_through(self) -> bool:
         """Find what stored texts name, tell their stories, and score them anew when need be."""
-        rescored = 0.0
-        while True:
-            found = 0
-            try:
-                if await self.services.recognition.refresh():
-                    found = await self.services.pipeline.enrich()
-                await self.services.pipeline.tell_stories()
-                if time.monotonic() - rescored >= RESCORE_SECONDS:
-                    found += await self.services.scoring.rescore(RESCORE_BATCH)
-                    rescored = time.monotonic()
-            except StorageError as error:
-                log.warning("database_unreachable", detail=error.detail)
-            except Exception:
-                # The boundary of this task: what nobody foresaw is tried again, and counted there.
-                log.exception("enrichment_broke")
-            if not found:
-                await asyncio.sleep(UPKEEP_SECONDS)
+        found = 0
+        if await self.services.recognition.refresh():
+            found = await self.services.pipeline.enrich()
+        await self.services.pipeline.tell_stories()
+        if time.monotonic() - self._rescored_at >= RESCORE_SECONDS:
+            found += await self.services.scoring.rescore(RESCORE_BATCH)
+            self._rescored_at = time.monotonic()
+        return found > 0
 
     async def _wind_down(self, upkeep: list[asyncio.Task[None]]) -> None:
         """Let current items end for a moment, then give back whatever is still held."""
@@ -393,3 +398,18 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(StorageError):
             await self.services.queue.retire(self.identity)
+
+
+async def _again(step: Callable[[], Awaitable[bool]]) -> None:
+    """Take a step again and again, at once when it says that there is more, until cancelled."""
+    while True:
+        more = False
+        try:
+            more = await step()
+        except StorageError as error:
+            log.warning("database_unreachable", detail=error.detail)
+        except Exception:
+            # The boundary of this task: what nobody foresaw is tried again, and counted there.
+            log.exception("upkeep_broke", step=step.__name__.strip("_"))
+        if not more:
+            await asyncio.sleep(UPKEEP_SECONDS)

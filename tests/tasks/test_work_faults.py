@@ -1,0 +1,148 @@
+"""A worker whose own parts fail: what it holds is safe, and it goes on by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from psycopg.errors import DataError
+from structlog.testing import capture_logs
+
+from ctiscraper.db.session import Database
+from ctiscraper.errors import Reason, StorageError
+from ctiscraper.tasks import holding, work
+from ctiscraper.tasks.work import Worker
+from ctiscraper.types import FetchJob
+from tasks.test_work import Yard, raises
+
+
+@pytest_asyncio.fixture
+async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
+    async with Database(database) as opened:
+        yard = Yard(opened, folder=tmp_path)
+        yield yard
+        assert (await yard.accounting()).balanced
+
+
+async def test_a_refund_is_owed_until_the_database_takes_it_and_nothing_is_taken_meanwhile(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(work, "OURS_SECONDS", 0.1)
+    away = iter([StorageError(Reason.DATABASE, "away")] * 20)
+    put_back, leased = yard.script.put_back, []
+
+    async def sometimes(job: FetchJob, error: StorageError) -> None:
+        leased.append(await yard.value("SELECT count(*) FROM fetch_job WHERE state = 'leased'"))
+        for refused in away:
+            raise refused
+        await put_back(job, error)
+
+    monkeypatch.setattr(yard.script, "put_back", sometimes)
+    yard.script.acts["one.example"] = raises(StorageError(Reason.DATABASE, "gone"))
+    await yard.hold("one.example", 3)
+    await yard.work()
+    assert set(leased) == {1}
+    assert len(leased) > 20
+    jobs = await yard.jobs("one.example")
+    assert jobs[0] == ("pending", Reason.DATABASE, 0)
+    assert {attempts for _, _, attempts in jobs} == {0}
+
+
+async def test_settings_that_cannot_be_read_burn_no_attempt(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: int) -> None:
+        raise StorageError(Reason.DATABASE, "gone")
+
+    monkeypatch.setattr(yard.sources, "by_id", away)
+    await yard.hold("one.example", 1)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.DATABASE, 0)]
+    assert await yard.nothing_held()
+
+
+async def test_settings_that_nobody_can_read_cost_the_item_its_attempts(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: int) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(yard.sources, "by_id", broken)
+    await yard.hold("one.example", 1)
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.INTERNAL, 1)]
+
+
+async def test_an_outage_of_the_database_while_leasing_is_survived(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = yard.hosts.lease
+    away = iter([StorageError(Reason.DATABASE, "restarting")] * 3)
+
+    async def sometimes(*args: object, **named: object) -> object:
+        for refused in away:
+            raise refused
+        return await lease(*args, **named)  # type: ignore[arg-type]  # passed through
+
+    monkeypatch.setattr(yard.hosts, "lease", sometimes)
+    await yard.hold("one.example", 2)
+    assert (await yard.work()).items == 2
+
+
+async def test_what_nobody_foresaw_in_upkeep_ends_none_of_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding, "TURN_SECONDS", 0.01)
+    monkeypatch.setattr(holding, "SPARE_SECONDS", 0.0)
+    monkeypatch.setattr(work, "UPKEEP_SECONDS", 0.01)
+    calls = dict.fromkeys(("renew", "reap", "link"), 0)
+    enough = asyncio.Event()
+
+    def breaks(name: str) -> object:
+        async def broken(*_: object, **__: object) -> None:
+            calls[name] += 1
+            if min(calls.values()) >= 3:
+                enough.set()
+            raise DataError("integer out of range")
+
+        return broken
+
+    worker = Worker(yard.services)
+    # Long in contact: else nothing is taken back, and that is what is broken here.
+    monkeypatch.setattr(worker.holding._contact, "_since", -1e6)
+    monkeypatch.setattr(worker.holding._contact, "_last", worker.holding.clock())
+    for part, name in ((yard.queue, "renew"), (yard.queue, "reap"), (yard.script, "link")):
+        monkeypatch.setattr(part, name, breaks(name))
+    with capture_logs() as logs:
+        running = asyncio.create_task(worker.run())
+        await asyncio.wait_for(enough.wait(), 30)
+        worker.stop()
+        await running
+    told = {entry["step"] for entry in logs if entry["event"] == "upkeep_broke"}
+    assert told == {"renew", "reap", "compare"}
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_an_item_or_a_check_that_never_ends_is_cut_off_and_the_rest_goes_on(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "LONGEST_SECONDS", 0.05)
+    await yard.hold("one.example", 1)
+    await yard.hold("two.example", 1)
+    yard.script.acts["one.example"] = _never
+    await yard.work()
+    assert await yard.jobs("one.example") == [("pending", Reason.INTERNAL, 1)]
+    assert "0.05" in str(await yard.value("SELECT max(detail) FROM fetch_job"))
+    assert await yard.jobs("two.example") == [("failed", "test", 1)]
+    monkeypatch.setattr(yard.script, "check", _never)
+    await yard.run("UPDATE source_state SET next_check_at = now() WHERE host = 'two.example'")
+    await yard.run("UPDATE host SET work_at = now()")
+    with capture_logs() as logs:
+        await yard.work()
+    assert [entry["host"] for entry in logs if entry["event"] == "drain_failed"] == ["two.example"]
+    assert await yard.nothing_held()
