@@ -10,8 +10,8 @@ first third, when every host has had its turn, and is told with its standard err
 
 The bar is held where the slope and its standard error together stay below it: a figure that is not
 known well enough is missed, not passed. Rests that scatter by 1 MB, under five minutes from one to
-the next, leave an error of 4 MB an hour after half an hour, 1.7 after one, .6 after two and .4 after
-two and a half; so a growth below half the bar is shown to be within it by the last only.
+the next, leave an error of 4 MB an hour after half an hour, 1.7 after one, .6 after two and .4
+after two and a half; so a growth below half the bar is shown to be within it by the last only.
 
 What stored texts name is looked for as in any installation; `--no-enrich` leaves that out.
 """
