@@ -1,14 +1,19 @@
 """Kill and freeze workers at random moments, restart PostgreSQL, and count what is left.
 
 Run: .venv/bin/python bench/chaos.py [--hosts 25] [--items 200] [--events 300] [--workers 4]
-     .venv/bin/python bench/chaos.py --engine     10,000 articles of 50 hosts, six workers that
-     hear the bell of two beats, 500 kills and freezes, three restarts of PostgreSQL, three times
-     an emptied Redis and once none for a minute.
+     .venv/bin/python bench/chaos.py --engine     10,000 articles of 50 hosts, 500 kills and
+     freezes, three restarts of PostgreSQL, three times an emptied Redis and once none for a minute.
+
+With the engine three processes of `ctiscraper worker` with two workers each hear the bell of two
+beats; parents are killed as their workers are, and some of the frozen never go on by themselves:
+their parent's watchdog ends them. Without it four workers run by themselves and only look.
+What stored texts name is looked for as in any installation; `--no-enrich` leaves that out.
 """
 
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -18,6 +23,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import psycopg
 from redis.asyncio import Redis as Client
 from redis.exceptions import RedisError
@@ -50,11 +56,28 @@ TOLD = (
 )
 # The share of pages that kills may cost a second time.
 MOST_AGAIN = 0.03
+SETTLED_WITHIN = 900.0
 
 
-def spread(events: int, times: int) -> set[int]:
-    """Return the events, evenly apart, at which something happens so many times."""
-    return {(n + 1) * events // (times + 1) for n in range(times)}
+# Of the processes that are killed under the engine so many are parents.
+PARENTS = 0.25
+# One of so many that are frozen is left so: its parent's watchdog is to end it.
+LEFT_FROZEN = 3
+RESTART, FLUSH, OUTAGE = "postgresql immediate restart", "redis emptied", "redis away"
+
+
+def timetable(options: argparse.Namespace) -> dict[int, str]:
+    """Return what else happens at which event: each at a time of its own, evenly apart.
+
+    Redis comes back from its absence before the next is due.
+    """
+    turns = itertools.zip_longest([RESTART] * options.restarts, [FLUSH] * options.flushes)
+    kinds = [kind for turn in turns for kind in turn if kind]
+    if options.outage:
+        middle = len(kinds) // 2
+        kinds[middle:middle] = [OUTAGE, "", ""]
+    apart = options.events / (len(kinds) + 1)
+    return {int((number + 1) * apart): kind for number, kind in enumerate(kinds) if kind}
 
 
 class Redis:
@@ -64,9 +87,15 @@ class Redis:
         self.server = server
 
     async def flush(self) -> None:
-        with contextlib.suppress(RedisError, OSError):
-            async with Client.from_url(self.server.url) as client:
-                await client.flushall()
+        """Return once Redis has said that it is empty."""
+        while True:
+            try:
+                async with Client.from_url(self.server.url) as client:
+                    await client.flushall()
+            except (RedisError, OSError):
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def be_away(self, seconds: float) -> None:
         """End the server as often as its keeper starts it, for so long."""
@@ -79,7 +108,7 @@ class Redis:
 
 
 class Chaos:
-    """The driver: it ends processes it started, by their numbers."""
+    """The driver: it ends processes it started, or that those have started, by their numbers."""
 
     def __init__(
         self, made: rig.Installation, options: argparse.Namespace, redis: "Redis | None"
@@ -91,6 +120,8 @@ class Chaos:
         self.random = random.Random(options.seed)
         self.events: Counter[str] = Counter()
         self.frozen: list[tuple[float, int]] = []
+        self.left_frozen: set[int] = set()
+        self.children: dict[int, psutil.Process] = {}
         self.done = False
 
     async def keep_workers(self) -> None:
@@ -98,38 +129,77 @@ class Chaos:
         while not self.done:
             alive = [worker for worker in self.made.workers if worker.poll() is None]
             self.made.workers[:] = alive
-            for _ in range(self.options.workers - len(alive)):
-                self.made.start_worker()
+            for _ in range(self.options.processes - len(alive)):
+                if self.options.engine:
+                    self.made.start_command(self.options.workers // self.options.processes)
+                else:
+                    self.made.start_worker()
+            self._see_children()
             now = time.monotonic()
             for due, pid in [entry for entry in self.frozen if entry[0] <= now]:
                 self.frozen.remove((due, pid))
                 self._signal(pid, signal.SIGCONT)
             await asyncio.sleep(0.05)
 
+    def _see_children(self) -> None:
+        """Note the workers of each parent; one outlives a parent that was killed for a moment."""
+        for parent in self.made.workers:
+            for pid in _children(parent.pid) - self.children.keys():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child = psutil.Process(pid)
+                    if "ctiscraper.tasks.run" in child.cmdline():
+                        self.children[pid] = child
+        self.children = {pid: child for pid, child in self.children.items() if _lives(child)}
+
+    @property
+    def working(self) -> list[int]:
+        """The processes that work, without those that only watch over them."""
+        if self.options.engine:
+            return list(self.children)
+        return [worker.pid for worker in self.made.workers if worker.poll() is None]
+
     async def disturb(self) -> None:
-        """Kill most, freeze some beyond their lease, and restart PostgreSQL now and then."""
-        restarts = spread(self.options.events, self.options.restarts)
-        flushes = spread(self.options.events, self.options.flushes)
-        outage = self.options.events // 2 if self.options.outage else -1
+        """Kill most, freeze some beyond their lease, and let other things happen meanwhile."""
+        others = timetable(self.options)
         for event in range(self.options.events):
             await asyncio.sleep(self.random.uniform(0.2, 0.8))
-            if event in restarts:
-                self._signal(self.made.server.pid or 0, signal.SIGQUIT)
-                self.events["postgresql immediate restart"] += 1
-            if self.redis is not None and event in flushes:
-                await self.redis.flush()
-                self.events["redis emptied"] += 1
-            if self.redis is not None and event == outage:
-                self.outage = asyncio.create_task(self.redis.be_away(self.options.outage))
-                self.events[f"redis away for {self.options.outage:.0f} s"] += 1
-            worker = self.random.choice(self.made.workers)
-            if worker.pid in {pid for _, pid in self.frozen} or self.random.random() < 0.85:
-                self._signal(worker.pid, signal.SIGKILL)
-                self.events["SIGKILL"] += 1
+            if event in others:
+                await self._happen(others[event])
+            while not self.working:
+                await asyncio.sleep(0.05)
+            await self._strike()
+
+    async def _happen(self, kind: str) -> None:
+        """Let something happen that is no worker's end; it counts once it has."""
+        if kind == RESTART:
+            while self.made.server.pid is None:
+                await asyncio.sleep(0.05)
+            self._signal(self.made.server.pid, signal.SIGQUIT)
+        elif kind == FLUSH and self.redis is not None:
+            await self.redis.flush()
+        elif kind == OUTAGE and self.redis is not None:
+            self.outage = asyncio.create_task(self.redis.be_away(self.options.outage))
+            kind = f"{OUTAGE} for {self.options.outage:.0f} s"
+        self.events[kind] += 1
+
+    async def _strike(self) -> None:
+        """Kill or freeze one process."""
+        stopped = {pid for _, pid in self.frozen} | self.left_frozen
+        pid = self.random.choice(self.working)
+        if self.options.engine and self.random.random() < PARENTS:
+            self._signal(self.random.choice(self.made.workers).pid, signal.SIGKILL)
+            self.events["SIGKILL of a parent"] += 1
+        elif pid in stopped or self.random.random() < 0.85:
+            self._signal(pid, signal.SIGKILL)
+            self.events["SIGKILL"] += 1
+        else:
+            self._signal(pid, signal.SIGSTOP)
+            self.events["SIGSTOP beyond the lease"] += 1
+            if self.options.engine and self.events["SIGSTOP beyond the lease"] % LEFT_FROZEN == 0:
+                self.left_frozen.add(pid)
+                self.events["of them left frozen"] += 1
             else:
-                self._signal(worker.pid, signal.SIGSTOP)
-                self.frozen.append((time.monotonic() + LEASE * 1.5, worker.pid))
-                self.events["SIGSTOP beyond the lease"] += 1
+                self.frozen.append((time.monotonic() + LEASE * 1.5, pid))
 
     async def poison(self) -> None:
         """End whichever worker holds a poison item, every time."""
@@ -151,9 +221,8 @@ class Chaos:
                 """,
                 ([f"%{path}" for path in POISON], [POISONED]),
             )
-            alive = {worker.pid for worker in self.made.workers if worker.poll() is None}
             for (pid,) in await cursor.fetchall():
-                if pid in alive:
+                if pid in self.working:
                     self._signal(int(str(pid)), signal.SIGKILL)
                     self.events["killed by a poison item"] += 1
             async for _ in conn.notifies(timeout=0.02, stop_after=1):
@@ -167,18 +236,44 @@ class Chaos:
                 self.events["was gone already"] += 1
 
 
+def _children(pid: int) -> set[int]:
+    """Return the children of a process, without a look at all others: a poison item waits."""
+    found: set[int] = set()
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found |= {int(child) for child in listed.read_text("ascii").split()}
+    return found
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 async def _settled(made: rig.Installation, expected: int, seconds: float) -> None:
     started = time.monotonic()
     while time.monotonic() - started < seconds:
         try:
             async with Database(made.conninfo, size=2) as database:
                 await rig.until_idle(database, expected=expected, seconds=seconds)
+                while await _untold(database) and time.monotonic() - started < seconds:
+                    await asyncio.sleep(0.5)
                 return
         except StorageError:
             await asyncio.sleep(0.5)
 
 
-async def _report(database: Database, expected: int) -> bool:
+async def _untold(database: Database) -> int:
+    """Return how many texts wait to be looked through; without enrichment nobody asks for it."""
+    async with database.connection() as conn:
+        cursor = await conn.execute("SELECT count(*) FROM enrichment_job")
+        row = await cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+async def _report(database: Database, options: argparse.Namespace, expected: int) -> bool:
     counts = await rig.counts(database)
     async with database.connection() as conn:
 
@@ -189,17 +284,22 @@ async def _report(database: Database, expected: int) -> bool:
 
         articles = await value("SELECT count(*) FROM article")
         addresses = await value("SELECT count(DISTINCT url) FROM article")
-        analysed = await value("SELECT count(*) FROM analysis")
+        done = "SELECT count(*) FROM analysis WHERE stage = '{}'"
+        compared = await value(done.format("near_duplicate"))
+        enriched = await value(done.format("enrichment"))
         poison = await value("SELECT count(*) FROM fetch_job WHERE state = 'dead' AND attempts = 5")
         most = await value("SELECT max(attempts) FROM fetch_job WHERE state <> 'dead'")
     print("accounting", counts)
     print(
-        f"articles {articles}, distinct addresses {addresses}, compared {analysed},"
-        f" dead after exactly 5 attempts {poison}, most attempts of an innocent item {most}"
+        f"articles {articles}, distinct addresses {addresses}, compared {compared}, looked through"
+        f" {enriched} (enrichment {'on' if options.enrich else 'off'}), dead after exactly"
+        f" 5 attempts {poison}, most attempts of an innocent item {most}"
     )
     lost = expected - articles - counts["dead"]
     print(f"lost {lost}, doubled {articles - addresses}")
-    return lost == 0 and articles == addresses == analysed and poison == counts["dead"] == 2
+    looked = enriched == (articles if options.enrich else 0)
+    whole = articles == addresses == compared and looked
+    return lost == 0 and whole and poison == counts["dead"] == 2
 
 
 @contextlib.asynccontextmanager
@@ -218,9 +318,16 @@ async def bells(options: argparse.Namespace) -> AsyncIterator[Redis | None]:
 async def main(options: argparse.Namespace) -> None:
     expected = options.hosts * options.items
     arguments = ["--hosts", str(options.hosts), "--items", str(options.items), "--prerender"]
-    environment = {"CTISCRAPER_LEASE_SECONDS": str(LEASE), "CTISCRAPER_CONCURRENCY": "4"}
+    rig.PORT, rig.CONTROL = options.port, options.port - 1
+    environment = {
+        "CTISCRAPER_LEASE_SECONDS": str(LEASE),
+        "CTISCRAPER_CONCURRENCY": "4",
+        "CTISCRAPER_EGRESS_ALLOW_PORTS": f"80,443,{rig.PORT}",
+    }
     with rig.internet(*arguments):
         async with bells(options) as redis:
+            if options.enrich:
+                environment |= rig.ENRICH
             if redis is not None:
                 environment["REDIS_URL"] = redis.server.url
             async with rig.installation(environment) as made:
@@ -239,34 +346,53 @@ async def run(
                 await conn.execute(statement)
     chaos = Chaos(made, options, redis)
     started = time.monotonic()
-    helpers = [asyncio.create_task(chaos.keep_workers()), asyncio.create_task(chaos.poison())]
-    await chaos.disturb()
-    if chaos.outage is not None:
-        await chaos.outage
-    await _settled(made, expected, 900)
-    chaos.done = True
-    await asyncio.gather(*helpers)
+    async with asyncio.TaskGroup() as group:
+        for watch in (chaos.keep_workers(), chaos.poison()):
+            group.create_task(watch)
+        await chaos.disturb()
+        if chaos.outage is not None:
+            await chaos.outage
+        await _settled(made, expected, SETTLED_WITHIN)
+        chaos.done = True
+    chaos.events["ended by a watchdog"] = _watchdogs(made)
     print(f"seed {options.seed}, {time.monotonic() - started:.0f} s, {dict(chaos.events)}")
+    if options.engine:
+        print(f"{options.processes} times ctiscraper worker, {options.workers} workers in all")
     requests = rig.control("/stats")["req"]
     assert isinstance(requests, dict)
     again = sum(count for kind, count in requests.items() if kind.startswith("page")) / expected - 1
     print("requests", requests, f"fetched again {again:.2%}")
     async with Database(made.conninfo) as database:
-        return await _report(database, expected) and again <= MOST_AGAIN
+        return await _report(database, options, expected) and again <= MOST_AGAIN
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def _watchdogs(made: rig.Installation) -> int:
+    """Return how many workers parents say that they ended as wedged."""
+    return made.log.read_bytes().count(b"worker_wedged") if made.log.exists() else 0
+
+
+def chosen() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--engine", action="store_true")
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--items", type=int, default=200)
     parser.add_argument("--events", type=int)
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--outage", type=float, default=60.0, help="seconds without Redis")
+    parser.add_argument("--port", type=int, default=rig.PORT, help="of the local internet")
+    parser.add_argument("--enrich", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     hosts, events, workers = (50, 500, 6) if given.engine else (25, 300, 4)
     given.hosts = given.hosts or hosts
     given.events = given.events or events
     given.workers = given.workers or workers
-    given.restarts, given.flushes, given.outage = (3, 3, 60.0) if given.engine else (2, 0, 0.0)
-    asyncio.run(main(given))
+    given.processes = max(1, given.workers // 2) if given.engine else given.workers
+    given.restarts, given.flushes = (3, 3) if given.engine else (2, 0)
+    given.outage = given.outage if given.engine else 0.0
+    return given
+
+
+if __name__ == "__main__":
+    asyncio.run(main(chosen()))

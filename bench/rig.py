@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 INTERNET = ROOT.parent / "shared" / "internet" / "inet.py"
 PORT, CONTROL = 18080, 18079
 # What an operator sets to let the collector reach the local internet, politeness off; what the
-# stored texts name is left to the benchmarks of that.
+# stored texts name is left to the benchmarks of that, and to those that turn it on by `ENRICH`.
 EGRESS = {
     "CTISCRAPER_EGRESS_ALLOW_CIDRS": "127.10.0.0/16",
     "CTISCRAPER_EGRESS_ALLOW_PORTS": f"80,443,{PORT}",
@@ -40,6 +40,7 @@ EGRESS = {
     "CTISCRAPER_CONTACT": "bench@example.org",
     "CTISCRAPER_ENRICH": "false",
 }
+ENRICH = {"CTISCRAPER_ENRICH": "true"}
 
 # Prose in which there is nothing to be found.
 FILLER = (
@@ -161,6 +162,23 @@ class Installation:
         )
         self.workers.append(worker)
         return worker
+
+    def start_command(self, workers: int) -> subprocess.Popen[bytes]:
+        """Start `ctiscraper worker` as a service supervisor does; what it says goes to `log`."""
+        program = Path(sys.executable).with_name("ctiscraper")
+        settings = {**self.environment, "DATABASE_URL": self.conninfo}
+        with self.log.open("ab") as said:
+            worker = subprocess.Popen(
+                [program, "worker", "--data", self.folder / "data", "--workers", str(workers)],
+                env={**os.environ, **settings, "PYTHONPATH": str(ROOT / "src")},
+                stderr=said,
+            )
+        self.workers.append(worker)
+        return worker
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
 
     async def start_workers(self, database: Database, count: int) -> None:
         """Start workers and wait until each has its parsers ready."""

@@ -1,17 +1,25 @@
-"""Half an hour of 200 sources with every fault of the local internet: memory, and the accounts.
+"""Hours of 200 sources with every fault of the local internet: memory, and the accounts.
 
-Run: .venv/bin/python bench/soak.py [--minutes 30] [--hosts 200] [--workers 2]
+Run: .venv/bin/python bench/soak.py [--minutes 150] [--hosts 200] [--workers 2] [--no-enrich]
 
 Each fault is the feed of one host and the pages of another; the rest are well. Every half minute
-all feeds have new items and all sources are due; every fifth minute nothing is, so that the slowest
+all feeds have new items and all sources are due; after four times nothing is, so that the slowest
 fault ends and memory can be compared: a worker's is the least resident set size of its process in
 the last seconds of that rest. Its slope is that of the straight line nearest to the rests after the
 first third, when every host has had its turn, and is told with its standard error.
+
+The bar is held where the slope and its standard error together stay below it: a figure that is not
+known well enough is missed, not passed. Rests that scatter by 1 MB, under five minutes from one to
+the next, leave an error of 4 MB an hour after half an hour, 1.7 after one, .6 after two and .4
+after two and a half; so a growth below half the bar is shown to be within it by the last only.
+
+What stored texts name is looked for as in any installation; `--no-enrich` leaves that out.
 """
 
 import argparse
 import asyncio
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -27,10 +35,12 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.valkey import EmbeddedValkey
 
-ROUND_SECONDS, ROUNDS = 30.0, 8
+ROUND_SECONDS, ROUNDS = 30.0, 4
 # The slowest fault ends within 36 seconds; a worker gives free pages back every 20.
 ENDS_SECONDS, REST_SECONDS, LOOK_SECONDS = 300.0, 25.0, 10
 MOST_SLOPE = 1.0
+# What a line takes of the rests before any of them can tell how well it fits.
+FREE = 2
 ITEMS = 5
 
 
@@ -50,8 +60,16 @@ def slope(samples: list[tuple[float, float]]) -> tuple[float, float]:
     line = statistics.linear_regression(times, sizes)
     left = [y - line.intercept - line.slope * x for x, y in samples]
     spread = statistics.pvariance(times) * len(times)
-    error = (sum(part**2 for part in left) / max(1, len(times) - 2) / spread) ** 0.5
+    if len(times) <= FREE:
+        # Two rests lie on a line whatever they are: nothing is known of how far it holds.
+        return line.slope * 3600, math.inf
+    error = (sum(part**2 for part in left) / (len(times) - FREE) / spread) ** 0.5
     return line.slope * 3600, error * 3600
+
+
+def is_within(value: float, error: float) -> bool:
+    """Return whether a slope is below the bar by all that is known of it."""
+    return value + error < MOST_SLOPE
 
 
 def memory(made: rig.Installation) -> dict[int, float]:
@@ -95,6 +113,7 @@ async def is_idle(database: Database) -> bool:
             SELECT NOT EXISTS (SELECT 1 FROM fetch_job WHERE state = 'leased')
                 AND NOT EXISTS (SELECT 1 FROM host WHERE lease_until > now())
                 AND NOT EXISTS (SELECT 1 FROM outbox)
+                AND NOT EXISTS (SELECT 1 FROM enrichment_job)
             """
         )
         row = await cursor.fetchone()
@@ -124,14 +143,21 @@ async def soak(made: rig.Installation, database: Database, options: argparse.Nam
             rests[pid].append((time.monotonic() - began, size))
         sizes = ", ".join(f"{samples[-1][1]:.1f}" for samples in rests.values())
         print(f"{now / 60:5.1f} min: {sizes} MB; {counts}", flush=True)
-    slopes = [slope(samples[len(samples) // 3 :]) for samples in rests.values()]
-    said = ", ".join(f"{value:.1f} (standard error {error:.1f})" for value, error in slopes)
+    known = [samples[len(samples) // 3 :] for samples in rests.values()]
+    slopes = [slope(samples) for samples in known]
+    said = ", ".join(
+        f"{value:.1f} (standard error {error:.2f}, {len(samples)} rests)"
+        for (value, error), samples in zip(slopes, known, strict=True)
+    )
     print("slope, MB an hour and worker:", said)
     requests = rig.control("/stats")["req"]
     assert isinstance(requests, dict)
     canary = requests.get("canary 0", 0)
     print(f"canary hits {canary},", "accounts exact" if exact else "ACCOUNTS WRONG")
-    return exact and not canary and max(value - 2 * error for value, error in slopes) < MOST_SLOPE
+    print("enrichment", "on" if options.enrich else "off")
+    within = all(is_within(*one) for one in slopes)
+    print("memory", "within" if within else "BEYOND, or not known well enough for", "the bar")
+    return exact and not canary and within
 
 
 async def main(options: argparse.Namespace) -> int:
@@ -145,6 +171,8 @@ async def main(options: argparse.Namespace) -> int:
             async with EmbeddedValkey(Path(folder) / "valkey") as server:
                 settings = load_settings(redis_url=server.url)
                 environment = {"REDIS_URL": server.url, "CTISCRAPER_MIN_GAP": "0.1"}
+                if options.enrich:
+                    environment |= rig.ENRICH
                 async with (
                     Beat(settings),
                     rig.installation(environment) as made,
@@ -158,7 +186,8 @@ async def main(options: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--minutes", type=float, default=150)
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--enrich", action=argparse.BooleanOptionalAction, default=True)
     raise SystemExit(asyncio.run(main(parser.parse_args())))

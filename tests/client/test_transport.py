@@ -63,6 +63,19 @@ def test_a_write_is_sent_again_under_the_same_key() -> None:
     assert len(keys) == 1
 
 
+def test_a_write_under_way_is_waited_for_and_one_that_is_not_known_is_told() -> None:
+    under_way = BUSY.replace(b"503 Busy", b"409 Conflict").replace(b"7", b"1")
+    unknown = NO_RETRY.replace(b"422 No", b"409 Conflict")
+    waits: list[float] = []
+    with (
+        answering([HUNG_UP, under_way, unknown]) as (url, asked),
+        Client(url, "t", wait=waits.append) as client,
+        pytest.raises(ApiError) as raised,
+    ):
+        client.check_source("one")
+    assert (raised.value.status, len(asked), len(waits)) == (409, 3, 2)
+
+
 def test_it_gives_up_in_the_end() -> None:
     waits: list[float] = []
     with (

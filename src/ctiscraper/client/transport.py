@@ -22,6 +22,7 @@ _FIRST_WAIT_SECONDS = 0.5
 _OK = range(200, 300)
 _AGAIN = frozenset({429, 502, 503, 504})
 _TOO_MANY = 429
+_CONFLICT = 409
 _JSON = "application/json"
 
 _LOST = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
@@ -148,7 +149,7 @@ class Transport:
                     why = str(error) or type(error).__name__
                     raise UnreachableError(f"{address} does not answer: {why}") from error
             else:
-                if answer.status not in _AGAIN or not left:
+                if not left or not _again(answer):
                     return answer
                 wait = max(wait, _retry_after(answer))
             self._wait(min(wait, LONGEST_WAIT_SECONDS) * random.uniform(0.9, 1.1))  # noqa: S311
@@ -179,6 +180,12 @@ def _problem(content: bytes) -> Mapping[str, Any]:
         return msgspec.json.decode(content, type=dict[str, Any])
     except msgspec.DecodeError:
         return {"detail": content[:200].decode("utf-8", "replace")}
+
+
+def _again(answer: httpcore2.Response) -> bool:
+    """Return whether an answer asks for patience; a write under way does by saying when to ask."""
+    under_way = answer.status == _CONFLICT and _retry_after(answer) > 0
+    return answer.status in _AGAIN or under_way
 
 
 def _retry_after(answer: httpcore2.Response) -> float:

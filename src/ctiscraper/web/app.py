@@ -176,8 +176,10 @@ What security researchers publish, collected, kept faithfully and ready to read.
 Lists are newest first and paged by `cursor`; every answer carries `X-Request-ID`; errors are
 problem JSON (RFC 9457). Unknown parameters and fields are refused with 422. Lists and articles
 carry an `ETag`: send it back in `If-None-Match` to be told 304 when nothing changed. A write with
-an `Idempotency-Key` is made once: sent again within a day it gives the first answer. Each operation
-names the permission that it needs; a token is asked for with `Authorization: Bearer cti_...`.
+an `Idempotency-Key` is never made twice: sent again within a day it gives the first answer, or 409
+while it is being answered (`Retry-After`) and where it is not known whether it took effect. Each
+operation names the permission that it needs; a token is asked for with `Authorization: Bearer
+cti_...`.
 """
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {

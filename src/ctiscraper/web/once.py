@@ -1,23 +1,46 @@
-"""Writes with an `Idempotency-Key` are made once (draft-ietf-httpapi-idempotency-key-header)."""
+"""Writes with an `Idempotency-Key` are made once (draft-ietf-httpapi-idempotency-key-header).
 
+A write commits in transactions of its own, and its answer is kept after that: a process that ends
+in between leaves a write that may or may not have taken effect. It is never made again under its
+key; whoever asks again is told that it is not known.
+"""
+
+import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
 
+import structlog
 from fastapi import HTTPException, Request
 from starlette.responses import Response
 
-from ctiscraper.db.once import Answered, Held, Once
+from ctiscraper.db.once import CLAIM_SECONDS, Answered, Held, Once
+from ctiscraper.errors import StorageError
 from ctiscraper.identity import Principal
+from ctiscraper.loop import end_task
 from ctiscraper.web.guarded import GuardedRoute, Handler
+from ctiscraper.web.problems import is_refusal
 
 HEADER = "idempotency-key"
 REPLAYED = "idempotency-replayed"
 RETRY_SECONDS = 1
+# Several renewals may fail before a claim lapses.
+RENEW_SECONDS = CLAIM_SECONDS / 4
 _UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 _KEY = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
 _OK = range(200, 300)
+_REFUSED = range(400, 500)
 # What belongs to the one exchange and not to the answer.
 _OF_THE_EXCHANGE = {"content-length", "date", "x-request-id", "traceparent"}
+_LOST = (
+    "a request with this Idempotency-Key was begun and ended without an answer: it is not known "
+    "whether it took effect. Look at what it was to change (the audit log names what was changed, "
+    "by whom and when), then send what is still missing with a new key"
+)
+
+log = structlog.get_logger()
 
 
 class OnceRoute(GuardedRoute):
@@ -46,19 +69,48 @@ async def _once(request: Request, key: str, handler: Handler) -> Response:
     if held.claim is None:
         return _not_mine(held)
     try:
-        answer = await handler(request)
-    except BaseException:
-        await kept.release(key, held.claim)
+        async with _renewed(kept, key, held.claim):
+            answer = await handler(request)
+    except BaseException as error:
+        await _end(kept, key, held.claim, refused=is_refusal(error))
         raise
     if answer.status_code not in _OK:
-        await kept.release(key, held.claim)
+        await _end(kept, key, held.claim, refused=answer.status_code in _REFUSED)
         return answer
     headers = {k: v for k, v in answer.headers.items() if k not in _OF_THE_EXCHANGE}
     body = bytes(answer.body)
-    await kept.keep(
-        key, held.claim, Answered(status=answer.status_code, headers=headers, body=body)
-    )
+    try:
+        await kept.keep(
+            key, held.claim, Answered(status=answer.status_code, headers=headers, body=body)
+        )
+    except StorageError as error:
+        # It is made: whoever waits for it hears so, and one who asks again that it is not known.
+        log.warning("answer_not_kept", detail=error.detail)
     return answer
+
+
+@asynccontextmanager
+async def _renewed(kept: Once, key: str, claim: UUID) -> AsyncIterator[None]:
+    """Hold a claim for as long as the block lasts."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            with suppress(StorageError):
+                await kept.renew(key, claim)
+
+    task = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        await end_task(task)
+
+
+async def _end(kept: Once, key: str, claim: UUID, *, refused: bool) -> None:
+    """Let a write that was refused be tried again; of any other nobody knows what it did."""
+    # Without a database the claim lapses, and it is not known either.
+    with suppress(StorageError):
+        await (kept.release(key, claim) if refused else kept.lose(key, claim))
 
 
 def _not_mine(held: Held) -> Response:
@@ -66,6 +118,8 @@ def _not_mine(held: Held) -> Response:
         raise HTTPException(
             422, "this Idempotency-Key came with another request before; take a new one"
         )
+    if held.lost:
+        raise HTTPException(409, _LOST)
     if held.answer is None:
         raise HTTPException(
             409,

@@ -119,6 +119,18 @@ def problem_answer(
     )
 
 
+def is_refusal(error: BaseException) -> bool:
+    """Return whether an error says that what was asked for was not done.
+
+    Of a database that failed, and of a fault of our own, nobody can say that.
+    """
+    if isinstance(error, HTTPException):
+        return error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR
+    if isinstance(error, StorageError):
+        return False
+    return isinstance(error, RequestValidationError) or type(error) in _STATUS
+
+
 def install(app: FastAPI) -> None:
     """Let every error of the app end in an answer of this module."""
 
