@@ -22,6 +22,7 @@ from ctiscraper.setting_texts import (
     to_pairs,
     to_part,
     to_parts,
+    to_redis_url,
     to_tier,
     to_weight,
 )
@@ -260,11 +261,7 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
-        if not value.startswith(("redis://", "rediss://")):
-            raise ValueError("should read redis://… or, over TLS, rediss://…")
-        return value
+        return to_redis_url(value) if value and value.strip() else None
 
     @field_validator("egress_host_map", mode="before")
     @classmethod

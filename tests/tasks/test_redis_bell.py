@@ -376,6 +376,8 @@ async def test_a_certificate_that_is_not_trusted_is_told_in_the_log(
             async with bell_at(f"rediss://localhost:{port}/0") as bell:
                 bell.ring(Tier.PREMIUM)
                 await until(lambda: is_silent(bell))
-    [line] = [line for line in lines if line["event"] == "bell_not_heard"]
+    # A bell of another test may still be ringing in its thread.
+    [line] = [line for line in lines if str(port) in line.get("detail", "")]
+    assert line["event"] == "bell_not_heard"
     assert line["log_level"] == "warning"
     assert "is not trusted: set CTISCRAPER_REDIS_CA" in line["detail"]
