@@ -117,6 +117,27 @@ def test_a_redis_url_is_kept_as_it_is(url: str) -> None:
     assert load_settings(redis_url=url).redis_url == url
 
 
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "holds no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n", "holds no certif"),
+        ("folder", "cannot be read: Is a directory"),
+    ],
+)
+def test_an_authority_of_redis_that_cannot_be_used_is_named_at_the_start(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_text(content, "utf-8")
+    with pytest.raises(SettingsError, match=f"CTISCRAPER_REDIS_CA: .*ca.pem {said}"):
+        load_settings(redis_url="rediss://cache.example/0", redis_ca=file)
+
+
 def test_tiers_that_are_not_named_keep_their_default(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = load_settings().keep()
     monkeypatch.setenv("CTISCRAPER_KEEP_RAW_DAYS", " premium=0, basic=7 ")

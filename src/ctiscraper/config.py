@@ -17,6 +17,7 @@ from ctiscraper.http import EgressPolicy
 from ctiscraper.models.reach import reach
 from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
+    fault_of_authority,
     password_in,
     to_days,
     to_pairs,
@@ -443,6 +444,9 @@ def load_settings(**overrides: object) -> Settings:
         settings = Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
         raise _wrong(error) from error
+    # Not asked by workers, who are given settings: those go on without Redis.
+    if settings.redis_ca and (fault := fault_of_authority(settings.redis_ca)):
+        raise SettingsError(f"these settings are wrong:\n  CTISCRAPER_REDIS_CA: {fault}")
     return with_passwords(settings)
 
 

@@ -1,6 +1,7 @@
 """Values of settings as a variable of the environment, or a file that it names, writes them."""
 
 import re
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,17 @@ def password_in(file: Path) -> str:
     if len(lines) != 1 or not lines[0].strip() or "\0" in lines[0]:
         raise ValueError(f"{file} should hold the password, on one line")
     return lines[0]
+
+
+def fault_of_authority(file: Path) -> str | None:
+    """Return what keeps a PEM file of certificate authorities from being used, None if nothing."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        return f"{file} holds no certificate in PEM form"
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}"
+    return None
 
 
 def to_parts(value: str) -> tuple[str, ...]:

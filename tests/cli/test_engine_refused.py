@@ -92,6 +92,20 @@ def test_each_refusal_names_its_cause_and_the_way_out(
     assert "DATABASE_URL" in said
 
 
+def test_a_wrong_password_of_a_file_is_mended_in_that_file(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "database-password"
+    file.write_text("wr0ng\n", "utf-8")
+    url = f"postgresql://me@127.0.0.1:{server.port}/mine"
+    given = environment(url, tmp_path) | {"DATABASE_PASSWORD_FILE": str(file)}
+    for command in (["articles", "list"], ["worker"], ["migrate"]):
+        said = Terminal(given).run(*command, code=3).err
+        assert "password authentication failed" in said
+        assert "mend the password in the file of DATABASE_PASSWORD_FILE" in said
+        assert "wr0ng" not in said
+
+
 def test_a_server_without_a_free_connection_is_told_and_used_once_it_has_one(
     server: OwnServer, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from kombu import Connection
 
 from ctiscraper.config import Settings, load_settings
 from ctiscraper.errors import SettingsError
@@ -18,14 +19,19 @@ def told_to_clients(settings: Settings) -> dict[str, dict[str, object]]:
     app = make_app(settings)
     ringer = Ringer(app)
     told = {
-        "ears": dict(app.connection_for_read().ssl),
-        "bell": dict(app.connection_for_write().ssl),
+        "ears": _tls_of(app.connection_for_read()),
+        "bell": _tls_of(app.connection_for_write()),
         "look": client_of(settings).connection_pool.connection_kwargs,
         "beat": ringer._redis.connection_pool.connection_kwargs,
     }
     ringer.close()
     app.close()
     return told
+
+
+def _tls_of(connection: Connection) -> dict[str, object]:
+    assert isinstance(connection.ssl, dict)
+    return connection.ssl
 
 
 def test_every_client_checks_the_certificate_against_the_authority_that_is_set(

@@ -20,7 +20,6 @@ from structlog.testing import capture_logs
 
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
-from ctiscraper.tasks import redis_bell
 from ctiscraper.tasks.app import TICK_SECONDS, make_app
 from ctiscraper.tasks.beat import MOST_UNHEARD, Beat, Ringer
 from ctiscraper.tasks.bell import SilentBell, bell_of
@@ -300,20 +299,6 @@ async def test_a_full_redis_is_told_and_the_ring_is_dropped(valkey: EmbeddedValk
         await until(lambda: is_silent(bell))
         await client.config_set("maxmemory", "64mb")
         assert (await bell.look()).waiting == {"premium": 0, "standard": 0, "basic": 0}
-
-
-def test_every_cause_is_named() -> None:
-    settings = settings_for("redis://:s3cret@cache.example:6380/0")
-    for cause, words in (
-        (ConnectionError("Error 111 connecting: refused"), "cannot be reached"),
-        (TimeoutError("Timeout connecting to server"), "does not answer in time"),
-        (RuntimeError("OOM command not allowed"), "is full"),
-        (RuntimeError("LOADING Valkey is loading"), "still loading"),
-    ):
-        said = redis_bell.what_is_wrong(settings, cause)
-        assert words in said
-        assert "cache.example:6380" in said
-        assert "s3cret" not in said
 
 
 @asynccontextmanager

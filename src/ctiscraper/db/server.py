@@ -44,8 +44,8 @@ class ServerFacts:
         return self.revision is not None and self.revision >= schema_wanted()
 
 
-async def read_server(conninfo: str) -> ServerFacts:
-    """Return what the server is.
+async def read_server(conninfo: str, *, password_in_file: bool = False) -> ServerFacts:
+    """Return what the server is; `password_in_file` is for the words of a login that is refused.
 
     Raises SettingsError when it is not what is needed, StorageError when it does not answer.
     """
@@ -55,7 +55,7 @@ async def read_server(conninfo: str) -> ServerFacts:
         async with connection:
             facts = await _facts(connection)
     except OperationalError as error:
-        refusal = explain_refusal(str(error))
+        refusal = explain_refusal(str(error), password_in_file=password_in_file)
         said = f"PostgreSQL at {place} cannot be used: {_cause(error)}; {refusal.advice}"
         if refusal.lasting:
             raise SettingsError(said) from error
