@@ -130,7 +130,7 @@ def _all_taken(conninfo: str) -> Iterator[None]:
 def test_a_read_only_database_is_told(server: OwnServer, tmp_path: Path) -> None:
     server.run("CREATE DATABASE kept TEMPLATE mine", "ALTER DATABASE kept OWNER TO me")
     server.run("ALTER DATABASE kept SET default_transaction_read_only = on")
-    said = refused(server.conninfo("kept", **ME), tmp_path, 3)
+    said = refused(server.conninfo("kept", **ME), tmp_path, 8)
     assert "take default_transaction_read_only back" in said
 
 

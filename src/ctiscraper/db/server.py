@@ -72,15 +72,20 @@ async def read_server(conninfo: str, *, password_in_file: bool = False) -> Serve
             f"PostgreSQL at {place} is version {facts.version}, at least {OLDEST_MAJOR} is "
             "needed: upgrade it, or name another in DATABASE_URL (unset, the embedded one is used)"
         )
+    # Both are met for a while by whoever starts during a failover.
     if facts.standby:
-        raise SettingsError(
-            f"PostgreSQL at {place} is a standby and so read-only: name the primary server in "
-            "DATABASE_URL, or all of them with target_session_attrs=read-write"
+        raise StorageError(
+            Reason.DATABASE,
+            f"PostgreSQL at {place} is a standby and so read-only: if no failover is under way, "
+            "name the primary server in DATABASE_URL, or all of them with "
+            "target_session_attrs=read-write",
         )
     if not facts.writable:
-        raise SettingsError(
-            f"PostgreSQL at {place} is read-only: take default_transaction_read_only back from "
-            "its server, database or user, or name another in DATABASE_URL"
+        raise StorageError(
+            Reason.DATABASE,
+            f"PostgreSQL at {place} is read-only: if that lasts, take "
+            "default_transaction_read_only back from its server, database or user, or name "
+            "another in DATABASE_URL",
         )
     return facts
 
