@@ -58,7 +58,7 @@ async def test_a_wrong_password_of_a_file_is_corrected_in_that_file(
 async def test_a_wrong_password_of_the_url_is_corrected_there(valkey: EmbeddedValkey) -> None:
     url = f"redis://:wr0ng-s3cret@127.0.0.1:{valkey.port}/0"
     said = await said_of(load_settings(redis_url=url))
-    assert "refuses user or password: correct them in REDIS_URL" in said
+    assert "refuses user or password; correct them in REDIS_URL" in said
     assert "wr0ng-s3cret" not in said
 
 
@@ -66,7 +66,7 @@ async def test_a_password_that_is_missing_may_be_given_in_two_places(
     valkey: EmbeddedValkey,
 ) -> None:
     said = await said_of(load_settings(redis_url=f"redis://127.0.0.1:{valkey.port}/0"))
-    assert "asks for a password: give it in REDIS_URL, or in a file that REDIS_PASSWORD_F" in said
+    assert "asks for a password; give it in REDIS_URL, or in a file that REDIS_PASSWORD_F" in said
 
 
 async def test_a_database_that_the_server_has_not_is_named(valkey: EmbeddedValkey) -> None:

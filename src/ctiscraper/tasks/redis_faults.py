@@ -46,6 +46,7 @@ def _password(settings: Settings) -> str:
 
 _FULL = "is full: give it memory; nothing is lost, work goes on without it"
 _LOADING = "is still loading its data; it is asked again by itself"
+# No colon follows "password": the log would take the next word for one and black it out.
 # What a message or the name of an error holds, the first that is found, and what is said of it.
 _SIGNS = (
     (
@@ -56,10 +57,10 @@ _SIGNS = (
         ),
     ),
     # Asked for nothing but a password, a server of the newer protocol says it in these words.
-    ("HELLO must be called", "asks for a password: give it in {password}"),
-    ("NOAUTH", "asks for a password: give it in {password}"),
-    ("AuthenticationError", "refuses user or password: {login}"),
-    ("WRONGPASS", "refuses user or password: {login}"),
+    ("HELLO must be called", "asks for a password; give it in {password}"),
+    ("NOAUTH", "asks for a password; give it in {password}"),
+    ("AuthenticationError", "refuses user or password; {login}"),
+    ("WRONGPASS", "refuses user or password; {login}"),
     ("NoPermissionError", "lets this user do too little: {words} (the user of REDIS_URL)"),
     ("OutOfMemoryError", _FULL),
     ("OOM", _FULL),
