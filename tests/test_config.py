@@ -83,9 +83,59 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
     assert "REDIS_PASSWORD_FILE: [Errno 2] No such file" in said
 
 
-def test_a_redis_url_says_what_it_is() -> None:
-    with pytest.raises(SettingsError, match="rediss://"):
-        load_settings(redis_url="http://redis:6379")
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://redis:6379", "rediss://"),
+        ("unix:///run/redis.sock", "rediss://"),
+        ("redis://redis/abc", "the number of a database"),
+        ("redis://redis/0/1", "the number of a database"),
+        ("redis://redis/-1", "the number of a database"),
+        ("redis://redis/²", "the number of a database"),
+        ("redis://redis:99999/0", "a port from 1 to 65535"),
+        ("redis://redis:port/0", "a port from 1 to 65535"),
+        ("redis://:pa?ss@redis/0", "reads %3F"),
+        ("redis://:pa#ss@redis/0", "reads %23"),
+        ("redis://one/0;redis://two/0", "one server only"),
+    ],
+)
+def test_a_redis_url_that_clients_would_read_differently_is_refused(url: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        load_settings(redis_url=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://redis",
+        "redis://redis/",
+        "redis://cti:pa%3Fss%23%3B@[::1]:6380/15",
+        "rediss://:word@cache.example:6379/0",
+    ],
+)
+def test_a_redis_url_is_kept_as_it_is(url: str) -> None:
+    assert load_settings(redis_url=url).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "holds no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n", "holds no certif"),
+        ("folder", "cannot be read: Is a directory"),
+    ],
+)
+def test_an_authority_of_redis_that_cannot_be_used_is_named_at_the_start(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_text(content, "utf-8")
+    with pytest.raises(SettingsError, match=f"CTISCRAPER_REDIS_CA: .*ca.pem {said}"):
+        load_settings(redis_url="rediss://cache.example/0", redis_ca=file)
 
 
 def test_tiers_that_are_not_named_keep_their_default(monkeypatch: pytest.MonkeyPatch) -> None:

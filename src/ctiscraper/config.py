@@ -17,11 +17,13 @@ from ctiscraper.http import EgressPolicy
 from ctiscraper.models.reach import reach
 from ctiscraper.models.settings import ModelSettings
 from ctiscraper.setting_texts import (
+    fault_of_authority,
     password_in,
     to_days,
     to_pairs,
     to_part,
     to_parts,
+    to_redis_url,
     to_tier,
     to_weight,
 )
@@ -260,11 +262,7 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None) -> str | None:
-        if value is None or not value.strip():
-            return None
-        if not value.startswith(("redis://", "rediss://")):
-            raise ValueError("should read redis://… or, over TLS, rediss://…")
-        return value
+        return to_redis_url(value) if value and value.strip() else None
 
     @field_validator("egress_host_map", mode="before")
     @classmethod
@@ -446,6 +444,9 @@ def load_settings(**overrides: object) -> Settings:
         settings = Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # checked by pydantic
     except ValidationError as error:
         raise _wrong(error) from error
+    # Not asked by workers, who are given settings: those go on without Redis.
+    if settings.redis_ca and (fault := fault_of_authority(settings.redis_ca)):
+        raise SettingsError(f"these settings are wrong:\n  CTISCRAPER_REDIS_CA: {fault}")
     return with_passwords(settings)
 
 

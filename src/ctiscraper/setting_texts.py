@@ -1,12 +1,17 @@
 """Values of settings as a variable of the environment, or a file that it names, writes them."""
 
+import re
+import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ctiscraper.types import Tier
 from ctiscraper.weighing import PartName
 
 MOST_DAYS = 36_500
 MOST_WEIGHT = 100
+
+_REDIS_DATABASE = re.compile(r"/?|/[0-9]{1,9}")
 
 
 def password_in(file: Path) -> str:
@@ -15,6 +20,17 @@ def password_in(file: Path) -> str:
     if len(lines) != 1 or not lines[0].strip() or "\0" in lines[0]:
         raise ValueError(f"{file} should hold the password, on one line")
     return lines[0]
+
+
+def fault_of_authority(file: Path) -> str | None:
+    """Return what keeps a PEM file of certificate authorities from being used, None if nothing."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
+    except ssl.SSLError:
+        return f"{file} holds no certificate in PEM form"
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}"
+    return None
 
 
 def to_parts(value: str) -> tuple[str, ...]:
@@ -31,6 +47,34 @@ def to_pairs(value: str, form: str, example: str) -> dict[str, str]:
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValueError(f"{twice[0]!r} is given twice")
     return dict(zip(names, (given.strip() for _, _, given in pairs), strict=True))
+
+
+def to_redis_url(value: str) -> str:
+    """Return a URL of Redis that its clients understand alike. Raises ValueError.
+
+    What stands behind a ? would win over what the clients are told beside the URL: with
+    ssl_cert_reqs=none no certificate is checked any more.
+    """
+    if not value.startswith(("redis://", "rediss://")):
+        raise ValueError("should read redis://… or, over TLS, rediss://…")
+    if "?" in value or "#" in value:
+        raise ValueError(
+            "takes nothing behind ? or #: rediss:// alone asks for TLS, whose certificate is "
+            "always checked, CTISCRAPER_REDIS_CA names the authority that signed it, a password "
+            "stands before the host or in the file of REDIS_PASSWORD_FILE, and the number of the "
+            "database is the path (in a password ? reads %3F and # reads %23)"
+        )
+    # To Celery's client it parts several servers.
+    if ";" in value:
+        raise ValueError("names one server only (in a password ; reads %3B)")
+    parts = urlsplit(value)
+    try:
+        _ = parts.port
+    except ValueError:
+        raise ValueError("should have a port from 1 to 65535, or none for 6379") from None
+    if not _REDIS_DATABASE.fullmatch(parts.path):
+        raise ValueError("should end in the number of a database, such as /0, or in none")
+    return value
 
 
 def to_tier(name: str) -> Tier:

@@ -92,6 +92,20 @@ def test_each_refusal_names_its_cause_and_the_way_out(
     assert "DATABASE_URL" in said
 
 
+def test_a_wrong_password_of_a_file_is_mended_in_that_file(
+    server: OwnServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "database-password"
+    file.write_text("wr0ng\n", "utf-8")
+    url = f"postgresql://me@127.0.0.1:{server.port}/mine"
+    given = environment(url, tmp_path) | {"DATABASE_PASSWORD_FILE": str(file)}
+    for command in (["articles", "list"], ["worker"], ["migrate"]):
+        said = Terminal(given).run(*command, code=3).err
+        assert "password authentication failed" in said
+        assert "mend the password in the file of DATABASE_PASSWORD_FILE" in said
+        assert "wr0ng" not in said
+
+
 def test_a_server_without_a_free_connection_is_told_and_used_once_it_has_one(
     server: OwnServer, tmp_path: Path
 ) -> None:
@@ -116,7 +130,7 @@ def _all_taken(conninfo: str) -> Iterator[None]:
 def test_a_read_only_database_is_told(server: OwnServer, tmp_path: Path) -> None:
     server.run("CREATE DATABASE kept TEMPLATE mine", "ALTER DATABASE kept OWNER TO me")
     server.run("ALTER DATABASE kept SET default_transaction_read_only = on")
-    said = refused(server.conninfo("kept", **ME), tmp_path, 3)
+    said = refused(server.conninfo("kept", **ME), tmp_path, 8)
     assert "take default_transaction_read_only back" in said
 
 

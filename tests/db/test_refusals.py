@@ -23,3 +23,19 @@ def test_the_way_out_fits_the_words(words: str, advice: str, *, lasting: bool) -
     refusal = explain_refusal(f"connection failed: {words}")
     assert advice in refusal.advice
     assert refusal.lasting is lasting
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        'FATAL:  password authentication failed for user "cti"',
+        "fe_sendauth: no password supplied",
+        'FATAL:  role "cti" does not exist',
+    ],
+)
+def test_a_login_that_is_refused_is_mended_where_its_password_stands(words: str) -> None:
+    assert explain_refusal(words).advice == "mend the user or the password in DATABASE_URL"
+    refusal = explain_refusal(words, password_in_file=True)
+    assert "the password in the file of DATABASE_PASSWORD_FILE" in refusal.advice
+    assert "the user in DATABASE_URL" in refusal.advice
+    assert refusal.lasting

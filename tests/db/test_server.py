@@ -31,7 +31,7 @@ async def test_an_empty_database_has_no_revision(database: str) -> None:
 
 async def test_a_read_only_server_is_refused(database: str) -> None:
     read_only = make_conninfo(database, options="-c default_transaction_read_only=on")
-    with pytest.raises(SettingsError, match=r"read-only: .*default_transaction_read_only"):
+    with pytest.raises(StorageError, match=r"read-only: .*default_transaction_read_only"):
         await read_server(read_only)
 
 
@@ -53,7 +53,7 @@ async def test_a_standby_is_refused_until_it_is_the_primary(
         await server.stop(signal.SIGINT)
         (server.cluster.folder / "standby.signal").touch()
         await server.start()
-        with pytest.raises(SettingsError, match=r"is a standby.*target_session_attrs=read-write"):
+        with pytest.raises(StorageError, match=r"is a standby.*target_session_attrs=read-write"):
             await read_server(server.conninfo())
         server.run("SELECT pg_promote()")
         facts = await read_server(server.conninfo())

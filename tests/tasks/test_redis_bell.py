@@ -20,7 +20,6 @@ from structlog.testing import capture_logs
 
 from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
-from ctiscraper.tasks import redis_bell
 from ctiscraper.tasks.app import TICK_SECONDS, make_app
 from ctiscraper.tasks.beat import MOST_UNHEARD, Beat, Ringer
 from ctiscraper.tasks.bell import SilentBell, bell_of
@@ -302,20 +301,6 @@ async def test_a_full_redis_is_told_and_the_ring_is_dropped(valkey: EmbeddedValk
         assert (await bell.look()).waiting == {"premium": 0, "standard": 0, "basic": 0}
 
 
-def test_every_cause_is_named() -> None:
-    settings = settings_for("redis://:s3cret@cache.example:6380/0")
-    for cause, words in (
-        (ConnectionError("Error 111 connecting: refused"), "cannot be reached"),
-        (TimeoutError("Timeout connecting to server"), "does not answer in time"),
-        (RuntimeError("OOM command not allowed"), "is full"),
-        (RuntimeError("LOADING Valkey is loading"), "still loading"),
-    ):
-        said = redis_bell.what_is_wrong(settings, cause)
-        assert words in said
-        assert "cache.example:6380" in said
-        assert "s3cret" not in said
-
-
 @asynccontextmanager
 async def tls_proxy(target: int, authority: trustme.CA) -> AsyncIterator[int]:
     """A TLS front of a server, as a managed Redis has it."""
@@ -376,6 +361,8 @@ async def test_a_certificate_that_is_not_trusted_is_told_in_the_log(
             async with bell_at(f"rediss://localhost:{port}/0") as bell:
                 bell.ring(Tier.PREMIUM)
                 await until(lambda: is_silent(bell))
-    [line] = [line for line in lines if line["event"] == "bell_not_heard"]
+    # A bell of another test may still be ringing in its thread.
+    [line] = [line for line in lines if str(port) in line.get("detail", "")]
+    assert line["event"] == "bell_not_heard"
     assert line["log_level"] == "warning"
     assert "is not trusted: set CTISCRAPER_REDIS_CA" in line["detail"]

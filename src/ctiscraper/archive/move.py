@@ -105,11 +105,13 @@ async def move(wanted: Move) -> Moved:
 
 async def _read_target(conninfo: str) -> ServerFacts:
     """Return what the new server is. Raises as `read_server`, in the words of a move."""
+    ours = "the connection string of the target"
     try:
         return await read_server(conninfo)
     except SettingsError as error:
-        words = str(error).replace("DATABASE_URL", "the connection string of the target")
-        raise SettingsError(words) from error
+        raise SettingsError(str(error).replace("DATABASE_URL", ours)) from error
+    except StorageError as error:
+        raise StorageError(error.reason, error.detail.replace("DATABASE_URL", ours)) from error
 
 
 async def undo(conninfo: str) -> bool:

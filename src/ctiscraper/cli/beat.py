@@ -4,7 +4,7 @@ from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data
 from ctiscraper.cli.stopping import until_signal
 from ctiscraper.config import Settings
-from ctiscraper.loop import alongside, run_async
+from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.tasks.beat import Beat
 from ctiscraper.tasks.pulse import Pulse
 from ctiscraper.tasks.rounds import go_round
@@ -18,9 +18,10 @@ def beat(data: Data = None) -> None:
 async def _beat(settings: Settings) -> int:
     async with (
         open_ready_engine(settings) as engine,
-        Beat(settings),
+        Beat(settings) as ringing,
         alongside(go_round(settings, engine.conninfo, metrics=True)) as rounds,
-        alongside(Pulse(settings.pulse_file).keep(lambda: not rounds.done())),
+        alongside(ringing.watch()) as watched,
+        alongside(Pulse(settings.pulse_file).keep(lambda: ringing.well and not rounds.done())),
     ):
-        await rounds
+        await until_one_ends(rounds, watched)
     return 0

@@ -39,7 +39,8 @@ def settings_for(data: Path | None, **more: object) -> Settings:
 async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
     """Yield the database server, whatever its schema. Raises SettingsError and StorageError."""
     if settings.database_url:
-        facts = await read_server(settings.database_url)
+        by_file = settings.database_password_file is not None
+        facts = await read_server(settings.database_url, password_in_file=by_file)
         yield Engine(conninfo=settings.database_url, facts=facts, embedded=False)
         return
     binaries = await asyncio.to_thread(find_binaries, settings.pg_bin)

@@ -12,6 +12,11 @@ class Refusal:
     lasting: bool = False
 
 
+_LOGIN = Refusal("mend the user or the password in DATABASE_URL", lasting=True)
+_LOGIN_BY_FILE = Refusal(
+    "mend the password in the file of DATABASE_PASSWORD_FILE, or the user in DATABASE_URL",
+    lasting=True,
+)
 _UNKNOWN = Refusal("start it, or mend DATABASE_URL (unset, the embedded one is used)")
 
 # The first whose words are found counts.
@@ -28,7 +33,7 @@ _BY_WORDS = tuple(
                 r"|(?:Peer|Ident|GSSAPI|LDAP|PAM|RADIUS|certificate) authentication failed"
                 r"|is not permitted to log in"
             ),
-            Refusal("mend the user or the password in DATABASE_URL", lasting=True),
+            _LOGIN,
         ),
         (
             r"no pg_hba\.conf entry|pg_hba\.conf rejects",
@@ -83,6 +88,7 @@ _BY_WORDS = tuple(
 )
 
 
-def explain_refusal(words: str) -> Refusal:
+def explain_refusal(words: str, *, password_in_file: bool = False) -> Refusal:
     """Return what can be done about a connection that was refused with these words."""
-    return next((refusal for pattern, refusal in _BY_WORDS if pattern.search(words)), _UNKNOWN)
+    found = next((refusal for pattern, refusal in _BY_WORDS if pattern.search(words)), _UNKNOWN)
+    return _LOGIN_BY_FILE if found is _LOGIN and password_in_file else found

@@ -44,8 +44,8 @@ class ServerFacts:
         return self.revision is not None and self.revision >= schema_wanted()
 
 
-async def read_server(conninfo: str) -> ServerFacts:
-    """Return what the server is.
+async def read_server(conninfo: str, *, password_in_file: bool = False) -> ServerFacts:
+    """Return what the server is; `password_in_file` is for the words of a login that is refused.
 
     Raises SettingsError when it is not what is needed, StorageError when it does not answer.
     """
@@ -55,7 +55,7 @@ async def read_server(conninfo: str) -> ServerFacts:
         async with connection:
             facts = await _facts(connection)
     except OperationalError as error:
-        refusal = explain_refusal(str(error))
+        refusal = explain_refusal(str(error), password_in_file=password_in_file)
         said = f"PostgreSQL at {place} cannot be used: {_cause(error)}; {refusal.advice}"
         if refusal.lasting:
             raise SettingsError(said) from error
@@ -72,15 +72,20 @@ async def read_server(conninfo: str) -> ServerFacts:
             f"PostgreSQL at {place} is version {facts.version}, at least {OLDEST_MAJOR} is "
             "needed: upgrade it, or name another in DATABASE_URL (unset, the embedded one is used)"
         )
+    # Both are met for a while by whoever starts during a failover.
     if facts.standby:
-        raise SettingsError(
-            f"PostgreSQL at {place} is a standby and so read-only: name the primary server in "
-            "DATABASE_URL, or all of them with target_session_attrs=read-write"
+        raise StorageError(
+            Reason.DATABASE,
+            f"PostgreSQL at {place} is a standby and so read-only: if no failover is under way, "
+            "name the primary server in DATABASE_URL, or all of them with "
+            "target_session_attrs=read-write",
         )
     if not facts.writable:
-        raise SettingsError(
-            f"PostgreSQL at {place} is read-only: take default_transaction_read_only back from "
-            "its server, database or user, or name another in DATABASE_URL"
+        raise StorageError(
+            Reason.DATABASE,
+            f"PostgreSQL at {place} is read-only: if that lasts, take "
+            "default_transaction_read_only back from its server, database or user, or name "
+            "another in DATABASE_URL",
         )
     return facts
 

@@ -159,7 +159,8 @@ class Database:
         except PoolTimeout as error:
             await self._pool.close()
             # The pool does not say why; who asks by himself is told.
-            await read_server(self._conninfo_now())
+            by_file = self._password_file is not None
+            await read_server(self._conninfo_now(), password_in_file=by_file)
             raise StorageError(
                 Reason.DATABASE,
                 f"PostgreSQL at {describe_place(self.conninfo)} does not give the "

@@ -1,23 +1,31 @@
 """The beat: rings the bell for each tier every few seconds, for as long as the block lasts."""
 
 import asyncio
-import logging
 import threading
+import time
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, Self
 
+import structlog
 from celery import Celery
-from celery.beat import ScheduleEntry, Scheduler, Service
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError, Service
 from kombu import Connection, Producer
+from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
+from ctiscraper.errors import UnavailableError
 from ctiscraper.tasks.app import PATIENCE, make_app, without_login
+from ctiscraper.tasks.redis_faults import what_is_wrong
 
-_log = logging.getLogger("celery.beat")
+log = structlog.get_logger()
 
 STOP_SECONDS = 10.0
+# A beat gives a sign at each tick, every few seconds, and every second while it waits for Redis.
+SILENT_SECONDS = 60.0
+LOOK_SECONDS = 1.0
 # While nobody listens more rings than these say nothing new, and would fill Redis.
 MOST_UNHEARD = 12
 
@@ -25,12 +33,28 @@ MOST_UNHEARD = 12
 class Ringer(Scheduler):
     """Celery's scheduler, which leaves a queue alone that holds enough rings.
 
-    Once `over` is set it no longer waits for a Redis that is away: its thread ends.
+    Once `over` is set it no longer waits for a Redis that is away: its thread ends. `say` puts an
+    error into words, `sign` is called for as long as it goes on.
     """
 
-    def __init__(self, app: Celery, *, over: threading.Event | None = None, **more: Any) -> None:  # noqa: ANN401 - Celery's own
+    def __init__(
+        self,
+        app: Celery,
+        *,
+        over: threading.Event | None = None,
+        say: Callable[[BaseException], str] = str,
+        sign: Callable[[], object] = bool,
+        **more: Any,  # noqa: ANN401 - Celery's own
+    ) -> None:
         self._over = over or threading.Event()
+        self._say = say
+        self._sign = sign
         super().__init__(app, **more)
+
+    def tick(self, *parts: Any, **more: Any) -> float:  # noqa: ANN401 - Celery's own
+        """Ring where that is due, and return the seconds until it next is."""
+        self._sign()
+        return super().tick(*parts, **more)
 
     @cached_property
     def _redis(self) -> Redis:
@@ -61,8 +85,12 @@ class Ringer(Scheduler):
     def apply_entry(self, entry: ScheduleEntry, producer: Producer | None = None) -> None:
         """Ring for one tier."""
         assert entry.options is not None, "each of ours names its queue"
-        if self._unheard(entry.options["queue"]) < MOST_UNHEARD:
-            super().apply_entry(entry, producer=producer)
+        if self._unheard(entry.options["queue"]) >= MOST_UNHEARD:
+            return
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as error:
+            log.warning("bell_not_heard", detail=self._say(error))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -72,10 +100,14 @@ class Ringer(Scheduler):
     def _ensure_connected(self) -> Connection:
         """Return the connection once it stands; Celery's own waits on whatever it is told."""
         return self.connection.ensure_connection(
-            _tell, self.app.conf.broker_connection_max_retries, callback=self._unless_over
+            self._tell, self.app.conf.broker_connection_max_retries, callback=self._unless_over
         )
 
+    def _tell(self, error: Exception, seconds: float) -> None:
+        log.warning("redis_away", detail=self._say(error), again_seconds=seconds)
+
     def _unless_over(self) -> None:
+        self._sign()
         if self._over.is_set():
             # What Celery's beat takes as its end.
             raise SystemExit
@@ -88,10 +120,6 @@ class Ringer(Scheduler):
             return 0
 
 
-def _tell(error: Exception, seconds: float) -> None:
-    _log.error("beat: Connection error: %s. Trying again in %s seconds...", error, seconds)
-
-
 class Beat:
     """Celery's beat in a thread. Its few entries stand in the code and nothing of it is kept.
 
@@ -100,11 +128,37 @@ class Beat:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._say = partial(what_is_wrong, settings)
         self._app = make_app(settings)
+        # A Redis that takes a connection and says nothing would hold the thread for ever.
+        self._app.conf.broker_transport_options["socket_timeout"] = PATIENCE
         self._over = threading.Event()
-        ringer = partial(Ringer, over=self._over)
+        self._seen = time.monotonic()
+        self._fault = "its thread gave no sign"
+        ringer = partial(Ringer, over=self._over, say=self._say, sign=self._give_sign)
         self._service = Service(self._app, scheduler_cls=ringer)  # type: ignore[arg-type]  # called, as a class is
-        self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="beat", daemon=True)
+
+    @property
+    def well(self) -> bool:
+        """Whether it goes on: its thread lives and gave a sign lately, with Redis or without."""
+        return self._thread.is_alive() and time.monotonic() - self._seen < SILENT_SECONDS
+
+    async def watch(self) -> None:
+        """Go on for as long as it is well, and raise UnavailableError then."""
+        while self.well:  # noqa: ASYNC110 - a thread that dies tells nobody
+            await asyncio.sleep(LOOK_SECONDS)
+        raise UnavailableError(f"the beat no longer rings: {self._fault}; start it again")
+
+    def _give_sign(self) -> None:
+        self._seen = time.monotonic()
+
+    def _run(self) -> None:
+        self._fault = "its thread has ended; the log says why"
+        try:
+            self._service.start()
+        except (OperationalError, RedisError, OSError) as error:
+            self._fault = self._say(error)
 
     async def __aenter__(self) -> Self:
         self._thread.start()

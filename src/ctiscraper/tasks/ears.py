@@ -6,13 +6,19 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import CancelledError
+from functools import partial
 from typing import Any, Self
 
 import structlog
 from celery.worker import WorkController, state
+from celery.worker.consumer import Consumer
+from celery.worker.state import maybe_shutdown
+from kombu import Connection
+from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
 from ctiscraper.tasks.app import SHIFT_SECONDS, make_app
+from ctiscraper.tasks.redis_faults import what_is_wrong
 from ctiscraper.tracing import resume, span
 from ctiscraper.types import Tier
 
@@ -27,6 +33,38 @@ MOST_REMEMBERED = 50
 Serve = Callable[[float], Coroutine[Any, Any, None]]
 
 
+class Listener(Consumer):
+    """Celery's consumer, which says of a Redis that fails what `say` does."""
+
+    def __init__(self, *parts: Any, say: Callable[[BaseException], str], **more: Any) -> None:  # noqa: ANN401 - Celery's own
+        self._say = say
+        super().__init__(*parts, **more)
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        """Return the connection once it stands, however long that takes."""
+        try:
+            tries = self.app.conf.broker_connection_max_retries
+            conn.ensure_connection(self._tell, tries, callback=maybe_shutdown)
+        except RedisError as error:
+            # An answer, but not the one that is needed: Celery ends, and is run anew.
+            self._tell(error, _SLACK)
+            raise
+        self.first_connection_attempt = False
+        return conn
+
+    def on_connection_error_before_connected(self, exc: Exception) -> None:
+        """Say why there is no connection yet."""
+        self._tell(exc, 0.0)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Say why there is no connection any more, and let go of what came over it."""
+        self._tell(exc, 0.0)
+        super().on_connection_error_after_connected(exc)
+
+    def _tell(self, error: Exception, seconds: float) -> None:
+        log.warning("redis_away", detail=self._say(error), again_seconds=seconds)
+
+
 class Ears:
     """Listens to the bell for as long as the block lasts; what it hears, the loop serves.
 
@@ -36,6 +74,7 @@ class Ears:
 
     def __init__(self, settings: Settings, serve: Serve, tiers: Sequence[Tier] = ()) -> None:
         self._serve = serve
+        self._consumer = partial(Listener, say=partial(what_is_wrong, settings))
         self._tiers = tuple(tiers) or tuple(Tier)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closing = threading.Event()
@@ -68,6 +107,7 @@ class Ears:
         while not self._closing.is_set():
             self._controller = WorkController(
                 app=self._app,
+                consumer_cls=self._consumer,
                 pool_cls="threads",
                 concurrency=1,
                 queues=[tier.value for tier in self._tiers],

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -19,11 +18,11 @@ from ctiscraper.tasks.app import (
     TICK_SECONDS,
     credentials_of,
     make_app,
-    place_of,
     tls_options,
     without_login,
 )
 from ctiscraper.tasks.bell import BellState
+from ctiscraper.tasks.redis_faults import what_is_wrong
 from ctiscraper.tracing import carrier
 from ctiscraper.types import Tier
 
@@ -31,7 +30,6 @@ log = structlog.get_logger()
 
 # After a ring that failed the next ones are saved for so long: nobody may wait for Redis.
 PAUSE_SECONDS = 5.0
-_MOST_CAUSES = 8
 
 
 class RedisBell:
@@ -104,50 +102,3 @@ def client_of(settings: Settings) -> Redis:
         url, options["credential_provider"] = without_login(url), credentials
     client: Redis = Redis.from_url(url, **options)
     return client
-
-
-def what_is_wrong(settings: Settings, error: BaseException) -> str:
-    """Return what keeps Redis from answering, with the setting that mends it; no secrets."""
-    causes = list(_causes(error))
-    words = " ".join(map(str, causes))
-    saying = next(
-        (say for sign, say in _SIGNS if sign in words or any(_named(c) == sign for c in causes)),
-        "Redis at {place} cannot be reached: {words} (REDIS_URL)",
-    )
-    return saying.format(place=place_of(settings), words=words[:200].strip() or "no reason given")
-
-
-# What a message or the name of an error holds, the first that is found, and what is said of it.
-_SIGNS = (
-    (
-        "CERTIFICATE_VERIFY_FAILED",
-        (
-            "the certificate of Redis at {place} is not trusted: set CTISCRAPER_REDIS_CA to the "
-            "file of the authority that signed it, and REDIS_URL to the name that it is for"
-        ),
-    ),
-    (
-        "AuthenticationError",
-        "Redis at {place} refuses user or password: correct them in REDIS_URL",
-    ),
-    ("WRONGPASS", "Redis at {place} refuses user or password: correct them in REDIS_URL"),
-    ("NOAUTH", "Redis at {place} asks for a password: give it in REDIS_URL"),
-    ("OOM", "Redis at {place} is full: give it memory; nothing is lost, work goes on without it"),
-    ("LOADING", "Redis at {place} is still loading its data; it is asked again by itself"),
-    ("ResponseError", "Redis at {place} refuses a command: {words} (REDIS_URL)"),
-    ("TimeoutError", "Redis at {place} does not answer in time: is it reachable? (REDIS_URL)"),
-)
-
-
-def _named(error: BaseException) -> str:
-    return type(error).__name__
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Return an error and what led to it, the last first."""
-    step: BaseException | None = error
-    for _ in range(_MOST_CAUSES):
-        if step is None:
-            return
-        yield step
-        step = step.__cause__ or step.__context__

@@ -195,7 +195,8 @@ def work_ordered(stream: FileIO) -> Tally:
 
 async def _work_on(order: WorkOrder, settings: Settings) -> Tally:
     # Asked once before the pool does, so that a database that is away is named at once.
-    await read_server(order.conninfo)
+    by_file = settings.database_password_file is not None
+    await read_server(order.conninfo, password_in_file=by_file)
     return await work(settings, order, pulse=PULSE)
 
 
