@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -15,6 +16,7 @@ from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted
 from ctiscraper.db.model_report import ModelBoard
+from ctiscraper.db.model_servers import ModelServers
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.db.session import Database
 from ctiscraper.db.watchlist import Watchlist
@@ -39,6 +41,10 @@ log = structlog.get_logger()
 # What is done beside waiting for the model has this long.
 GRACE_SECONDS = 5.0
 MOST_WATCHED = 200
+# What a newer version of this program asks is left to it for so long, and looked at so often.
+NEWER_SECONDS = 3600.0
+NEWER_PAUSE = 60.0
+_NUMBERED = re.compile(r"-(\d{1,6})-[0-9a-f]+")
 
 Version = Callable[[str], str]
 
@@ -79,6 +85,12 @@ class AskForRules(Protocol):
 def version_of(task: str) -> str:
     """Return the version of what a model is asked for a task."""
     return prompt_version() if task == RULES else task_of(TaskName(task)).version
+
+
+def is_newer(version: str, ours: str) -> bool:
+    """Return whether a version of a prompt has a higher number than the one that we have."""
+    found, own = _NUMBERED.search(version), _NUMBERED.search(ours)
+    return found is not None and own is not None and int(found[1]) > int(own[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,6 +267,7 @@ class Asking:
         ask_for_rules: AskForRules | None = None,
     ) -> None:
         self.queue = ModelQueue(database)
+        self.servers = ModelServers(database)
         self.use = use
         self.server = server
         self.grace_seconds = GRACE_SECONDS
@@ -266,7 +279,7 @@ class Asking:
         """Keep what the server has, for the pages. Raises ModelError and StorageError."""
         version = await self.server.version()
         models = [one.name for one in await self.server.models()]
-        await self.queue.note_server(
+        await self.servers.note(
             self.use.server, version=version, models=models, remote=self.server.is_remote
         )
 
@@ -276,9 +289,7 @@ class Asking:
         `metered` counts what it costs, and how far it is. This is the boundary of a task: what
         nobody foresaw costs it an attempt, no more.
         """
-        version = self.use.version(claimed.task)
-        if version != claimed.prompt_version:
-            await self.queue.renew_prompt(claimed, version)
+        if not await self._is_ours(claimed):
             return
         try:
             found = await self._found(claimed, metered)
@@ -292,6 +303,26 @@ class Asking:
             await self._fail(claimed, unforeseen, metered)
         else:
             await self._keep(claimed, found, metered)
+
+    async def _is_ours(self, claimed: Claimed) -> bool:
+        """Return whether this is asked by the prompt that we have; what is not is put right.
+
+        What a newer version of this program asks is left to it while that may be starting; after
+        that it was taken back, and what we have is asked instead.
+        """
+        try:
+            version = self.use.version(claimed.task)
+        except ValueError:
+            log.warning("unknown_task", analysis=claimed.id, task=claimed.task)
+            await self.queue.give_back(claimed, pause=NEWER_PAUSE)
+            return False
+        if version == claimed.prompt_version:
+            return True
+        if claimed.waited < NEWER_SECONDS and is_newer(claimed.prompt_version, version):
+            await self.queue.give_back(claimed, pause=NEWER_PAUSE)
+        else:
+            await self.queue.renew_prompt(claimed, version)
+        return False
 
     async def pay(self, claimed: Claimed, metered: Metered) -> None:
         """Count what a question cost that was broken off, and put it back."""

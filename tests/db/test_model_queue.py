@@ -8,13 +8,13 @@ import make
 from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.db.links import Links
 from ctiscraper.db.model_queue import (
-    BREAKS_AFTER,
     MOST_ATTEMPTS,
     Claimed,
     ModelQueue,
     pause_after,
     text_key,
 )
+from ctiscraper.db.model_servers import BREAKS_AFTER, ModelServers
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ModelFault
@@ -263,7 +263,8 @@ async def test_a_server_that_is_seen_again_is_tried_with_one_text(
     for _ in range(BREAKS_AFTER):
         await fail(queue, await modelled.claim_one(queue), fault)
     assert await modelled.claim(queue) is None
-    await queue.note_server(modelled.SERVER, version="1", models=["small"], remote=False)
+    servers = ModelServers(stage.database)
+    await servers.note(modelled.SERVER, version="1", models=["small"], remote=False)
     if rests:
         assert await modelled.claim(queue) is None
         return

@@ -8,7 +8,7 @@ import pytest
 
 import patience
 from answering import SERVER, ScriptedServer, first_words, use
-from ctiscraper.analyses import Analyse, Asking, ModelUse
+from ctiscraper.analyses import Analyse, Asking, ModelUse, version_of
 from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.model_queue import queue_texts
@@ -136,6 +136,38 @@ async def test_an_answer_that_comes_within_the_grace_is_kept(
     go.set()
     await asyncio.wait_for(run, 10)
     assert await rows(stage, "state") == [("done",)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "hours", "state"),
+    [
+        # A newer worker may be starting beside this one, and was taken back if it does not come.
+        ("summary-2-0f", 0, "pending"),
+        ("summary-2-0f", 2, "cancelled"),
+        ("summary-0-0f", 0, "cancelled"),
+        ("what-no-number-has", 0, "cancelled"),
+    ],
+)
+async def test_a_prompt_of_a_newer_version_is_left_to_it_for_a_while(
+    stage: Stage, server: ScriptedServer, asked: str, hours: int, state: str
+) -> None:
+    number = await modelled.article(stage, "one")
+    await modelled.ask(stage, number, what=modelled.wanted(version=asked))
+    await stage.run(f"UPDATE model_analysis SET asked_at = now() - make_interval(hours => {hours})")
+    await worker(stage, server, use(version=lambda task: f"{task}-1-aa")).run()
+    found = await rows(stage, "prompt_version, state, attempts > 0")
+    if state == "pending":
+        assert found == [(asked, "pending", False)]
+        return
+    assert [row[:2] for row in found] == [(asked, "cancelled"), ("summary-1-aa", "done")]
+
+
+async def test_a_task_of_a_newer_version_waits_for_it(stage: Stage, server: ScriptedServer) -> None:
+    number = await modelled.article(stage, "one")
+    await modelled.ask(stage, number)
+    await stage.run("UPDATE model_analysis SET task = 'of_tomorrow'")
+    await worker(stage, server, use(version=version_of)).run()
+    assert await rows(stage, "state, attempts") == [("pending", 0)]
 
 
 async def test_what_is_cancelled_is_asked_no_longer_and_paid_for(

@@ -9,7 +9,8 @@ from typing import Any
 from psycopg.rows import TupleRow
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import BREAKS_AFTER, Wanted, queue_texts
+from ctiscraper.db.model_queue import Asked, Wanted, queue_texts
+from ctiscraper.db.model_servers import BREAKS_AFTER
 from ctiscraper.db.model_spending import Limits, Spending
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.session import Conn, Database
@@ -97,7 +98,8 @@ class Analyses:
         async with self._database.transaction() as conn:
             if not await _article(conn, article_id):
                 raise ConflictError(f"article {article_id} has no text that a model could read")
-            numbers = await queue_texts(conn, [article_id], wanted, asked_by=actor, rank=0)
+            asked = Asked(by=actor, rank=0)
+            numbers = await queue_texts(conn, [article_id], wanted, asked)
             ended = _ENDED if again else _UNANSWERED
             await conn.execute(f"{_ANEW} WHERE id = ANY(%(ids)s) {ended}", {
                 "ids": numbers, "actor": actor,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ctiscraper.db.model_queue import BREAKS_AFTER
+from ctiscraper.db.model_servers import BREAKS_AFTER
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault, NotFoundError
 from ctiscraper.model_views import (
