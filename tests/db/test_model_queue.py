@@ -252,6 +252,32 @@ async def test_a_server_that_is_away_costs_no_text_an_attempt_and_is_left_alone(
     assert await states(stage) != []
 
 
+async def test_texts_that_make_a_server_fail_are_given_up_and_hold_up_nobody(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    bad = [await modelled.article(stage, f"b{n}", f"Bad {n}.") for n in range(BREAKS_AFTER)]
+    good = await modelled.article(stage, "good", "Good.")
+    await modelled.ask(stage, *bad, rank=0)
+    await modelled.ask(stage, good)
+    for _ in bad:
+        await fail(queue, await modelled.claim_one(queue), ModelFault.BROKE_OFF)
+    assert await modelled.claim(queue) is None
+    # Time passes: the pause of the bad ones is over too, and another is tried first.
+    await stage.run("UPDATE model_server SET rest_until = now()")
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    probe = await modelled.claim_one(queue)
+    assert probe.text == "Good."
+    await modelled.finish(queue, probe)
+    for _ in range(len(bad) * (MOST_ATTEMPTS - 1)):
+        await fail(queue, await modelled.claim_one(queue), ModelFault.BROKE_OFF)
+        await stage.run("UPDATE model_server SET rest_until = now()")
+        await stage.run("UPDATE model_analysis SET run_after = now()")
+    assert await modelled.claim(queue) is None
+    assert await stage.rows(
+        "SELECT state, fault, attempts, count(*) FROM model_analysis GROUP BY 1, 2, 3 ORDER BY 1"
+    ) == [("done", None, 1, 1), ("failed", "broke_off", MOST_ATTEMPTS, BREAKS_AFTER)]
+
+
 @pytest.mark.parametrize(("fault", "rests"), [(ModelFault.AWAY, False), (ModelFault.BUSY, True)])
 async def test_a_server_that_is_seen_again_is_tried_with_one_text(
     stage: Stage, queue: ModelQueue, fault: ModelFault, rests: bool

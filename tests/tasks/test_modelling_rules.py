@@ -193,9 +193,9 @@ async def test_hostile_rules_end_in_a_row_that_says_so(
         (error(400, LONG), ModelFault.TOO_LONG, AnalysisState.FAILED),
         (ollama_says(GOOD, reason="length"), ModelFault.CUT_OFF, AnalysisState.FAILED),
         (ollama_says(" \n"), ModelFault.BAD_ANSWER, AnalysisState.FAILED),
-        (b"", ModelFault.AWAY, AnalysisState.PENDING),
+        (b"", ModelFault.BROKE_OFF, AnalysisState.PENDING),
     ],
-    ids=["hangs", "memory", "missing", "long", "cut", "nothing", "away"],
+    ids=["hangs", "memory", "missing", "long", "cut", "nothing", "broke"],
 )
 async def test_a_hostile_server_leaves_a_fault_and_a_way_out(
     opened: Database,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_servers import failed, rests, succeeded
+from ctiscraper.db.model_servers import failed, is_tried, rests, succeeded
 from ctiscraper.db.model_spending import Limits, Spending, Spent
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
@@ -19,7 +19,7 @@ _MOST_PASSED = 50
 _LOCK_KEY = 0x6D6F646C
 # What says more of the server than of what was asked: it costs no attempt.
 _OF_THE_SERVER = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF})
-_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.TIMEOUT})
+_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +127,9 @@ class ModelQueue:
             await self._reap(conn, limits)
             if await rests(conn, server) or await self._spending.day_is_over(conn, limits):
                 return None
+            tried = await is_tried(conn, server)
             for _ in range(_MOST_PASSED):
-                row = await _next(conn)
+                row = await _next(conn, tried=tried)
                 if row is None:
                     return None
                 claimed = await self._take(conn, row, owner, limits, seconds)
@@ -315,8 +316,9 @@ def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     }
 
 
-async def _next(conn: Conn) -> tuple[int, int] | None:
-    cursor = await conn.execute(_NEXT)
+async def _next(conn: Conn, *, tried: bool) -> tuple[int, int] | None:
+    """Return an analysis and its source; a server is `tried` with what failed the least."""
+    cursor = await conn.execute(_TRIED if tried else _NEXT)
     row = await cursor.fetchone()
     return (int(row[0]), int(row[1])) if row else None
 
@@ -391,6 +393,13 @@ CROSS JOIN LATERAL (
     ORDER BY m.rank, m.id LIMIT 1) n
 WHERE t.rest_until IS NULL OR t.rest_until <= now()
 ORDER BY n.rank, t.served_at NULLS FIRST, n.id LIMIT 1
+"""
+# What made a server fail would make it fail once more, and hold up all the others.
+_TRIED = """
+SELECT m.id, m.source_id FROM model_analysis m LEFT JOIN model_source t USING (source_id)
+WHERE m.state = 'pending' AND m.run_after <= now()
+    AND (t.rest_until IS NULL OR t.rest_until <= now())
+ORDER BY m.attempts, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
 """
 _TEXT = f"""
 SELECT m.text_key = {_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,

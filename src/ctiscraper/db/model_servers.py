@@ -42,6 +42,15 @@ async def rests(conn: Conn, server: str) -> bool:
     return bool(row and row[0])
 
 
+async def is_tried(conn: Conn, server: str) -> bool:
+    """Return whether the next thing that a server is asked tells whether it is well again."""
+    cursor = await conn.execute(
+        "SELECT failures >= %s FROM model_server WHERE name = %s", (BREAKS_AFTER, server)
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
 async def succeeded(conn: Conn, server: str) -> None:
     """Keep that a server answered."""
     await conn.execute(_SUCCEEDED, (server,))

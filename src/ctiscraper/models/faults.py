@@ -10,6 +10,9 @@ _GONE = frozenset({404, 410})
 _KEYS = frozenset({401, 403, 407})
 _SERVER = range(500, 600)
 
+# As our own client says it of an address that does not answer at all.
+_NOT_CONNECTED = "connect"
+_LOG = "see that it runs, and its log"
 _SLOW = frozenset({Reason.TIMEOUT})
 _ANSWERED = frozenset(
     {
@@ -59,7 +62,11 @@ _QUOTA = re.compile(r"quota|billing|credit", re.IGNORECASE)
 def on_the_way(error: FetchError, server: str, seconds: float) -> ModelError:
     """Return what an exchange that failed means to who asked."""
     said = told(error.detail).rstrip(".")
-    if error.reason in _SLOW:
+    if error.reason is Reason.TRUNCATED:
+        return ModelError(
+            ModelFault.BROKE_OFF, f"{server} broke off before its answer was whole: {said}; {_LOG}"
+        )
+    if error.reason in _SLOW and error.detail != _NOT_CONNECTED:
         return ModelError(
             ModelFault.TIMEOUT,
             f"{server} gave no whole answer within {seconds:g} s; a smaller model, a shorter "
@@ -110,7 +117,7 @@ def _by_status(status: int, said: str, server: str) -> ModelError:
     if limited or _FULL.search(said):
         return ModelError(ModelFault.BUSY, f"{server} has more to do than it can: {said}")
     if status in _SERVER:
-        return ModelError(ModelFault.AWAY, f"{server} failed ({status}): {said}; see its log")
+        return ModelError(ModelFault.BROKE_OFF, f"{server} failed ({status}): {said}; {_LOG}")
     words = f"refuses what it was asked ({status}): {said}"
     return ModelError(ModelFault.REFUSED, f"{server} {words}", transient=False)
 
