@@ -23,6 +23,7 @@ from ctiscraper.db.watchlist import Watchlist
 from ctiscraper.detect.prompting import prompt_version
 from ctiscraper.detecting import SECONDS as CHECK_SECONDS
 from ctiscraper.errors import InputError, ModelError, ModelFault, StorageError, UnavailableError
+from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
@@ -33,6 +34,7 @@ from ctiscraper.model_views import (
     ModelReport,
 )
 from ctiscraper.models.meter import Metered
+from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
 
@@ -193,6 +195,11 @@ class ModelDesk:
         self._used()
         await self.analyses.retry(analysis_id, actor=actor)
 
+    async def retry_all(self, fault: ModelFault | None = None) -> int:
+        """Ask all once more that failed so; return how many. Raises UnavailableError."""
+        self._used()
+        return await self.analyses.retry_all(fault)
+
     async def compare(
         self, article_id: int, left: str = "", right: str = "", *, actor: str = ""
     ) -> Compared:
@@ -272,15 +279,27 @@ class Asking:
         self.server = server
         self.grace_seconds = GRACE_SECONDS
         self._watchlist = Watchlist(database)
+        self._techniques = TechniquesInUse(database)
         self._analyse = analyse_text
         self._ask_for_rules = ask_for_rules
 
     async def note_server(self) -> None:
-        """Keep what the server has, for the pages. Raises ModelError and StorageError."""
-        version = await self.server.version()
-        models = [one.name for one in await self.server.models()]
+        """Keep what the server has, for the pages, or why it does not tell.
+
+        Raises ModelError and StorageError.
+        """
+        try:
+            version = await self.server.version()
+            models = await self.server.models()
+        except ModelError as error:
+            await self.servers.note_fault(self.use.server, error)
+            raise
         await self.servers.note(
-            self.use.server, version=version, models=models, remote=self.server.is_remote
+            self.use.server,
+            version=version,
+            models=[one.name for one in models],
+            remote=self.server.is_remote,
+            has_model=among(models, self.use.model) is not None,
         )
 
     async def answer(self, claimed: Claimed, metered: Metered) -> None:
@@ -347,6 +366,8 @@ class Asking:
         text = AnalysedText(
             title=claimed.title, text=claimed.text, language=claimed.language, watched=watched
         )
+        techniques = await self._techniques.read()
+        within = Within(context_tokens=self.use.context, techniques=techniques)
         seconds = self.use.seconds
         try:
             async with asyncio.timeout(seconds + self.grace_seconds):
@@ -356,7 +377,7 @@ class Asking:
                     text,
                     model=claimed.model,
                     seconds=seconds,
-                    within=Within(context_tokens=self.use.context),
+                    within=within,
                 )
         except TimeoutError as error:
             raise ModelError(ModelFault.TIMEOUT, f"no end within {seconds:g} s") from error
@@ -417,6 +438,10 @@ class Asking:
             fault=error.fault,
             detail=error.detail,
         )
+        if error.fault is ModelFault.MODEL_MISSING and claimed.model != self.use.model:
+            await self.queue.pay(claimed, _spent(metered), self.use.limits)
+            await self.queue.renew_model(claimed, self.use.model)
+            return
         await self.queue.fail(
             claimed,
             error.fault,

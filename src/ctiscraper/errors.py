@@ -211,7 +211,8 @@ class ModelFault(StrEnum):
 class ModelError(CTIScraperError):
     """A language model that gave no answer that can be used.
 
-    `transient` says whether asking again later may help; `raw` is what it answered, if anything.
+    `transient` says whether asking again later may help, be it that somebody mends a key; `raw` is
+    what it answered, if anything.
     `begun` is set where it had begun to answer, `tokens` to what that cost where it was told.
     """
 

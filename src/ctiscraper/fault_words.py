@@ -17,8 +17,7 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
         ),
         ModelFault.BROKE_OFF: (
             "The server of models failed over this text",
-            "see its log: a smaller model or a smaller CTISCRAPER_MODEL_CONTEXT often helps; it is "
-            "tried five times, then ask again",
+            "see its log; use a smaller model or CTISCRAPER_MODEL_CONTEXT, then ask again",
         ),
         ModelFault.BUSY: (
             "The server of models has too much to do",

@@ -219,9 +219,9 @@ async def test_what_may_help_later_is_asked_again_later_and_at_last_given_up(
 
 async def test_what_no_later_try_helps_fails_at_once(stage: Stage, queue: ModelQueue) -> None:
     await modelled.ask(stage, await modelled.article(stage, "one"))
-    await fail(queue, await modelled.claim_one(queue), ModelFault.MODEL_MISSING, transient=False)
+    await fail(queue, await modelled.claim_one(queue), ModelFault.TOO_LONG, transient=False)
     assert await stage.rows("SELECT state, fault, detail FROM model_analysis") == [
-        ("failed", "model_missing", "why")
+        ("failed", "too_long", "why")
     ]
 
 
@@ -278,9 +278,16 @@ async def test_texts_that_make_a_server_fail_are_given_up_and_hold_up_nobody(
     ) == [("done", None, 1, 1), ("failed", "broke_off", MOST_ATTEMPTS, BREAKS_AFTER)]
 
 
-@pytest.mark.parametrize(("fault", "rests"), [(ModelFault.AWAY, False), (ModelFault.BUSY, True)])
+@pytest.mark.parametrize(
+    ("fault", "has_model", "rests"),
+    [
+        (ModelFault.AWAY, False, False),
+        (ModelFault.BUSY, True, True),
+        (ModelFault.BROKE_OFF, True, True),
+    ],
+)
 async def test_a_server_that_is_seen_again_is_tried_with_one_text(
-    stage: Stage, queue: ModelQueue, fault: ModelFault, rests: bool
+    stage: Stage, queue: ModelQueue, fault: ModelFault, has_model: bool, rests: bool
 ) -> None:
     articles = [
         await modelled.article(stage, f"a{n}", f"Text {n}.") for n in range(BREAKS_AFTER + 2)
@@ -290,7 +297,9 @@ async def test_a_server_that_is_seen_again_is_tried_with_one_text(
         await fail(queue, await modelled.claim_one(queue), fault)
     assert await modelled.claim(queue) is None
     servers = ModelServers(stage.database)
-    await servers.note(modelled.SERVER, version="1", models=["small"], remote=False)
+    await servers.note(
+        modelled.SERVER, version="1", models=["small"], remote=False, has_model=has_model
+    )
     if rests:
         assert await modelled.claim(queue) is None
         return

@@ -33,6 +33,7 @@ from ctiscraper.models.faults import MOST_TOLD, as_told, on_the_way, told
         (429, "Rate limit reached for requests", ModelFault.BUSY),
         (429, "You exceeded your current quota, please check your billing details",
          ModelFault.REFUSED),
+        (402, "Insufficient credits", ModelFault.REFUSED),
         (401, "Incorrect API key provided", ModelFault.REFUSED),
         (403, "model not found for this key", ModelFault.REFUSED),
         (400, "invalid JSON schema in format", ModelFault.REFUSED),
@@ -43,9 +44,8 @@ from ctiscraper.models.faults import MOST_TOLD, as_told, on_the_way, told
 def test_what_a_server_says_is_what_it_means(status: int, words: str, fault: ModelFault) -> None:
     error = as_told(status, words, model="m", server="it", way_out="pull m")
     assert error.fault is fault
-    assert error.transient is (
-        fault in {ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.OUT_OF_MEMORY}
-    )
+    # What one text alone is refused for no later try mends.
+    assert error.transient is (fault is not ModelFault.TOO_LONG and "schema" not in words)
     assert (words or str(status)) in " ".join(error.detail.split()) or "  " in words
 
 

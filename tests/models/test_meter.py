@@ -10,7 +10,8 @@ from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.meter import Metered
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.server import Message, Prompt, Speaker
-from evil_model import LONG, Reply, error, evil_server, ollama_says, reply
+from evil_model import LONG, Reply, error, evil_server, ollama_says
+from loopback import reply
 from models_at import client_of
 
 ASKED = Prompt(model="m", messages=(Message(Speaker.USER, "x" * 300),), most_tokens=10, seconds=1.0)

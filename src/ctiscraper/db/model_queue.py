@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_servers import failed, is_tried, rests, succeeded
+from ctiscraper.analysis.analysed import RULES, TaskName
+from ctiscraper.db.model_servers import OF_ALL_TEXTS, failed, is_tried, rests, succeeded
 from ctiscraper.db.model_spending import Limits, Spending, Spent
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
@@ -18,7 +18,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 _MOST_PASSED = 50
 _LOCK_KEY = 0x6D6F646C
 # What says more of the server than of what was asked: it costs no attempt.
-_OF_THE_SERVER = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF})
+_OF_THE_SERVER = OF_ALL_TEXTS | {ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF}
+# Their answers rest on more than the words: what is watched now, the address of the article.
+_APART = (TaskName.RELEVANCE.value, RULES)
 _BREAKING = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.TIMEOUT})
 
 
@@ -190,7 +192,7 @@ class ModelQueue:
         of_server = transient and fault in _OF_THE_SERVER
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
-            if fault in _BREAKING:
+            if fault in _BREAKING or (transient and fault in OF_ALL_TEXTS):
                 await failed(conn, server, fault, detail)
             elif server and fault is not ModelFault.TLP:
                 await succeeded(conn, server)
@@ -217,6 +219,12 @@ class ModelQueue:
         """Have the same asked with another version of its prompt, in place of the one it had."""
         wanted = Wanted(model=claimed.model, prompts=((claimed.task, version),))
         await self._replace(claimed, wanted, "the prompt changed before its turn")
+
+    async def renew_model(self, claimed: Claimed, model: str) -> None:
+        """Have another model asked the same, in place of one that is no more."""
+        wanted = Wanted(model=model, prompts=((claimed.task, claimed.prompt_version),))
+        why = f"the server has no model {claimed.model!r} any more: {model!r} is asked instead"
+        await self._replace(claimed, wanted, why)
 
     async def _replace(self, claimed: Claimed, wanted: Wanted, why: str) -> None:
         async with self._database.transaction() as conn:
@@ -325,7 +333,7 @@ async def _next(conn: Conn, *, tried: bool) -> tuple[int, int] | None:
 
 async def _copied(conn: Conn, number: int) -> bool:
     """Take over what the same model answered to the same words before."""
-    cursor = await conn.execute(_COPY, {"id": number, "apart": TaskName.RELEVANCE.value})
+    cursor = await conn.execute(_COPY, {"id": number, "apart": list(_APART)})
     return cursor.rowcount == 1
 
 
@@ -415,7 +423,7 @@ UPDATE model_analysis m SET state = 'done', claims = o.claims, dropped = o.dropp
     fault = NULL, detail = '', raw = '', started_at = now(), ended_at = now()
 FROM (
     SELECT o.* FROM model_analysis me JOIN model_analysis o USING (text_key, task, model)
-    WHERE me.id = %(id)s AND NOT me.again AND me.task <> %(apart)s
+    WHERE me.id = %(id)s AND NOT me.again AND me.task <> ALL(%(apart)s)
         AND o.prompt_version = me.prompt_version AND o.state = 'done' AND o.id <> me.id
     ORDER BY o.id LIMIT 1) o
 WHERE m.id = %(id)s

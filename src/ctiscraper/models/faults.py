@@ -6,6 +6,7 @@ from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
 
 MOST_TOLD = 300
 RATE_LIMITED = 429
+_PAID = frozenset({402, RATE_LIMITED})
 _GONE = frozenset({404, 410})
 _KEYS = frozenset({401, 403, 407})
 _SERVER = range(500, 600)
@@ -76,7 +77,6 @@ def on_the_way(error: FetchError, server: str, seconds: float) -> ModelError:
         return ModelError(
             ModelFault.REFUSED,
             f"{server} may not be asked: {error.reason}, {said}; see CTISCRAPER_MODEL_URL",
-            transient=False,
         )
     if error.reason in _ANSWERED:
         return ModelError(
@@ -104,7 +104,6 @@ def as_told(status: int, words: str, *, model: str, server: str, way_out: str) -
         return ModelError(
             ModelFault.MODEL_MISSING,
             f"{server} has no model {model!r}: {said}; {way_out}",
-            transient=False,
         )
     return _by_status(status, said, server)
 
@@ -112,9 +111,10 @@ def as_told(status: int, words: str, *, model: str, server: str, way_out: str) -
 def _by_status(status: int, said: str, server: str) -> ModelError:
     if status in _KEYS:
         words = f"refuses the key ({status}): {said}; see CTISCRAPER_MODEL_KEY_FILE"
-        return ModelError(ModelFault.REFUSED, f"{server} {words}", transient=False)
-    limited = status == RATE_LIMITED and not _QUOTA.search(said)
-    if limited or _FULL.search(said):
+        return ModelError(ModelFault.REFUSED, f"{server} {words}")
+    if status in _PAID and _QUOTA.search(said):
+        return ModelError(ModelFault.REFUSED, f"{server} wants to be paid ({status}): {said}")
+    if status == RATE_LIMITED or _FULL.search(said):
         return ModelError(ModelFault.BUSY, f"{server} has more to do than it can: {said}")
     if status in _SERVER:
         return ModelError(ModelFault.BROKE_OFF, f"{server} failed ({status}): {said}; {_LOG}")
