@@ -133,6 +133,30 @@ async def test_what_stands_in_the_way_from_the_start_is_told(
     assert (server.reachable, server.fault, server.detail) == (True, None, "")
 
 
+async def test_a_key_that_is_good_for_texts_and_not_for_lists_goes_on_being_used(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 3)
+    servers = ModelServers(stage.database)
+    closed = ModelError(ModelFault.REFUSED, "no right to lists")
+    await servers.note_fault(modelled.SERVER, closed)
+    assert await modelled.claim(queue) is None
+    await stage.run("UPDATE model_server SET rest_until = now()")
+    assert await modelled.finish(queue, await modelled.claim_one(queue))
+    await servers.note_fault(modelled.SERVER, closed)
+    assert await modelled.finish(queue, await modelled.claim_one(queue))
+    server = await ModelBoard(stage.database).server(modelled.SERVER)
+    assert server is not None
+    assert server.reachable
+    # Long after, without texts that tell, it is told and rests nobody.
+    await stage.run("UPDATE model_server SET seen_at = now() - interval '1 hour'")
+    await servers.note_fault(modelled.SERVER, closed)
+    server = await ModelBoard(stage.database).server(modelled.SERVER)
+    assert server is not None
+    assert (server.reachable, server.rest_until) == (False, None)
+    assert await modelled.claim(queue) is not None
+
+
 async def test_a_look_in_vain_does_not_hide_what_texts_met(stage: Stage, queue: ModelQueue) -> None:
     await texts(stage, 1)
     await fail(queue, ModelFault.MODEL_MISSING)

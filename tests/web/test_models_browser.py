@@ -61,6 +61,11 @@ def filled(shelf: Shelf) -> int:
         said = [claim(f"It was so. {LONG}", TEXT, "run its loader", TEXT) for _ in range(4)]
         say(shelf, number, *said, task=task, model=LONG)
     shelf.run("UPDATE article SET text = %s WHERE id = %s", (TEXT, number))
+    shelf.run(
+        "INSERT INTO model_server (name, failures, rest_until, fault, detail)"
+        " VALUES (%s, 5, now() + interval '9 min', 'model_missing', %s)",
+        (SERVER, f"it has no model {LONG}: `ollama pull {LONG}` there"),
+    )
     say(shelf, number, task=TaskName.RELATIONS, state="pending")
     say(
         shelf, number, task=TaskName.DETECTIONS, state="failed", fault="bad_answer", attempts=5,

@@ -54,9 +54,17 @@ class ModelServers:
             )
 
     async def note_fault(self, name: str, error: ModelError) -> None:
-        """Keep why a server does not say what it has."""
+        """Keep why a server does not say what it has.
+
+        One that was never seen and refuses is left alone; of one that was, texts tell the truth:
+        a key may be good for them and not for lists.
+        """
         async with self._database.transaction() as conn:
-            if error.transient and error.fault in OF_ALL_TEXTS:
+            cursor = await conn.execute(
+                "SELECT 1 FROM model_server WHERE name = %s AND seen_at IS NOT NULL", (name,)
+            )
+            is_new = await cursor.fetchone() is None
+            if is_new and error.transient and error.fault in OF_ALL_TEXTS:
                 await failed(conn, name, error.fault, error.detail)
             else:
                 values = {"name": name, "fault": error.fault.value, "detail": told(error.detail)}
@@ -132,7 +140,7 @@ ON CONFLICT (name) DO UPDATE SET version = excluded.version,
 _NOTE_FAULT = """
 INSERT INTO model_server AS s (name, fault, detail) VALUES (%(name)s, %(fault)s, %(detail)s)
 ON CONFLICT (name) DO UPDATE SET fault = excluded.fault, detail = excluded.detail
-WHERE s.failures = 0
+WHERE s.failures = 0 AND (s.seen_at IS NULL OR s.seen_at < now() - interval '5 minutes')
 """
 _STANDING = """
 SELECT coalesce(rest_until > now(), false) OR failures >= %s, fault, detail
@@ -144,7 +152,8 @@ SELECT rest_until > now() OR (failures >= %s AND EXISTS
 FROM model_server WHERE name = %s
 """
 _SUCCEEDED = """
-UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = ''
+UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = '',
+    seen_at = now()
 WHERE name = %s AND (failures > 0 OR fault IS NOT NULL)
 """
 # Those who had asked before it was left alone find nothing new.
