@@ -8,7 +8,7 @@ from ctiscraper.analyses import ModelUse
 from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.model_spending import Limits
-from ctiscraper.errors import ModelError
+from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.server import (
     Completion,
     Embedded,
@@ -33,11 +33,12 @@ async def nothing_said(prompt: Prompt) -> str:
 
 @dataclass
 class ScriptedServer:
-    """Answers what `answered` gives; `asked` are the prompts."""
+    """Answers what `answered` gives; `asked` are the prompts, `lacks` models it has not."""
 
     answered: Answered = nothing_said
     is_remote: bool = False
     has: tuple[str, ...] = ("small", "large")
+    lacks: tuple[str, ...] = ()
     fault: ModelError | None = None
     asked: list[Prompt] = field(default_factory=list)
     running: int = 0
@@ -65,6 +66,8 @@ class ScriptedServer:
         try:
             if self.fault is not None:
                 raise self.fault
+            if prompt.model in self.lacks:
+                raise ModelError(ModelFault.MODEL_MISSING, f"no {prompt.model}")
             text = await self.answered(prompt)
         finally:
             self.running -= 1

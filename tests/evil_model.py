@@ -147,7 +147,7 @@ class Evil(NamedTuple):
     says: str = ""
 
 
-_AWAY, _BAD, _SLOW = ModelFault.AWAY, ModelFault.BAD_ANSWER, ModelFault.TIMEOUT
+_BROKE, _BAD, _SLOW = ModelFault.BROKE_OFF, ModelFault.BAD_ANSWER, ModelFault.TIMEOUT
 _BOMB = gzip.compress(b" " * 30_000_000)
 _NESTED = b'{"message": ' + b"[" * 100_000 + b"\n"
 
@@ -158,8 +158,8 @@ EVILS = [
     Evil("drips white space", then(STREAM, over_and_over(b" ", 0.02)), _SLOW),
     Evil("drips the head", then(b"HTTP/1.1 200 OK\r\nX: ", over_and_over(b"a", 0.02)), _SLOW),
     Evil("drips an answer", then(STREAM, over_and_over(_piece("a"), 0.02)), _SLOW),
-    Evil("says nothing and closes", b"", _AWAY, "see that it runs"),
-    Evil("promises more than it sends", reply(b"{").replace(b": 1", b": 900"), _AWAY),
+    Evil("says nothing and closes", b"", _BROKE, "see that it runs"),
+    Evil("promises more than it sends", reply(b"{").replace(b": 1", b": 900"), _BROKE),
     Evil("promises less than it sends", reply(b"x" * 60).replace(b": 60", b": 5"), _BAD),
     Evil("a length that is none", reply(b"{}").replace(b": 2", b": -2"), _BAD),
     Evil("two lengths", reply(b"{}", {"content-length": "9"}), _BAD),
@@ -188,13 +188,13 @@ EVILS = [
     Evil("a gzip bomb", reply(_BOMB, {"Content-Encoding": "gzip"}), _BAD, "too_large"),
     Evil("gzip that is none", reply(b"plain", {"Content-Encoding": "gzip"}), _BAD),
     Evil("a coding nobody asked for", reply(b"x", {"Content-Encoding": "br"}), _BAD),
-    Evil("ends in the middle", reply(_piece("so far")), _AWAY, "before it was whole"),
-    Evil("a fault of its own", error(500, "runner exploded"), _AWAY, "runner exploded"),
-    Evil("a fault without words", reply(b"", status=502), _AWAY, "502"),
+    Evil("ends in the middle", reply(_piece("so far")), _BROKE, "before it was whole"),
+    Evil("a fault of its own", error(500, "runner exploded"), _BROKE, "runner exploded"),
+    Evil("a fault without words", reply(b"", status=502), _BROKE, "502"),
     Evil(
-        "a fault that goes on", then(b"HTTP/1.1 500 X\r\n\r\n", over_and_over(b"a" * 9_000)), _AWAY
+        "a fault that goes on", then(b"HTTP/1.1 500 X\r\n\r\n", over_and_over(b"a" * 9_000)), _BROKE
     ),
-    Evil("breaks off with a fault", reply(_piece("a") + b'{"error":"eh"}\n'), _AWAY, "eh"),
+    Evil("breaks off with a fault", reply(_piece("a") + b'{"error":"eh"}\n'), _BROKE, "eh"),
     Evil(
         "no such model",
         error(404, "model 'evil:1b' not found"),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -15,12 +16,14 @@ from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted
 from ctiscraper.db.model_report import ModelBoard
+from ctiscraper.db.model_servers import ModelServers
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.db.session import Database
 from ctiscraper.db.watchlist import Watchlist
 from ctiscraper.detect.prompting import prompt_version
 from ctiscraper.detecting import SECONDS as CHECK_SECONDS
 from ctiscraper.errors import InputError, ModelError, ModelFault, StorageError, UnavailableError
+from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
@@ -31,6 +34,7 @@ from ctiscraper.model_views import (
     ModelReport,
 )
 from ctiscraper.models.meter import Metered
+from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
 
@@ -39,6 +43,10 @@ log = structlog.get_logger()
 # What is done beside waiting for the model has this long.
 GRACE_SECONDS = 5.0
 MOST_WATCHED = 200
+# What a newer version of this program asks is left to it for so long, and looked at so often.
+NEWER_SECONDS = 3600.0
+NEWER_PAUSE = 60.0
+_NUMBERED = re.compile(r"-(\d{1,6})-[0-9a-f]+")
 
 Version = Callable[[str], str]
 
@@ -79,6 +87,12 @@ class AskForRules(Protocol):
 def version_of(task: str) -> str:
     """Return the version of what a model is asked for a task."""
     return prompt_version() if task == RULES else task_of(TaskName(task)).version
+
+
+def is_newer(version: str, ours: str) -> bool:
+    """Return whether a version of a prompt has a higher number than the one that we have."""
+    found, own = _NUMBERED.search(version), _NUMBERED.search(ours)
+    return found is not None and own is not None and int(found[1]) > int(own[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +195,11 @@ class ModelDesk:
         self._used()
         await self.analyses.retry(analysis_id, actor=actor)
 
+    async def retry_all(self, fault: ModelFault | None = None) -> int:
+        """Ask all once more that failed so; return how many. Raises UnavailableError."""
+        self._used()
+        return await self.analyses.retry_all(fault)
+
     async def compare(
         self, article_id: int, left: str = "", right: str = "", *, actor: str = ""
     ) -> Compared:
@@ -255,19 +274,32 @@ class Asking:
         ask_for_rules: AskForRules | None = None,
     ) -> None:
         self.queue = ModelQueue(database)
+        self.servers = ModelServers(database)
         self.use = use
         self.server = server
         self.grace_seconds = GRACE_SECONDS
         self._watchlist = Watchlist(database)
+        self._techniques = TechniquesInUse(database)
         self._analyse = analyse_text
         self._ask_for_rules = ask_for_rules
 
     async def note_server(self) -> None:
-        """Keep what the server has, for the pages. Raises ModelError and StorageError."""
-        version = await self.server.version()
-        models = [one.name for one in await self.server.models()]
-        await self.queue.note_server(
-            self.use.server, version=version, models=models, remote=self.server.is_remote
+        """Keep what the server has, for the pages, or why it does not tell.
+
+        Raises ModelError and StorageError.
+        """
+        try:
+            version = await self.server.version()
+            models = await self.server.models()
+        except ModelError as error:
+            await self.servers.note_fault(self.use.server, error)
+            raise
+        await self.servers.note(
+            self.use.server,
+            version=version,
+            models=[one.name for one in models],
+            remote=self.server.is_remote,
+            has_model=among(models, self.use.model) is not None,
         )
 
     async def answer(self, claimed: Claimed, metered: Metered) -> None:
@@ -276,9 +308,7 @@ class Asking:
         `metered` counts what it costs, and how far it is. This is the boundary of a task: what
         nobody foresaw costs it an attempt, no more.
         """
-        version = self.use.version(claimed.task)
-        if version != claimed.prompt_version:
-            await self.queue.renew_prompt(claimed, version)
+        if not await self._is_ours(claimed):
             return
         try:
             found = await self._found(claimed, metered)
@@ -292,6 +322,26 @@ class Asking:
             await self._fail(claimed, unforeseen, metered)
         else:
             await self._keep(claimed, found, metered)
+
+    async def _is_ours(self, claimed: Claimed) -> bool:
+        """Return whether this is asked by the prompt that we have; what is not is put right.
+
+        What a newer version of this program asks is left to it while that may be starting; after
+        that it was taken back, and what we have is asked instead.
+        """
+        try:
+            version = self.use.version(claimed.task)
+        except ValueError:
+            log.warning("unknown_task", analysis=claimed.id, task=claimed.task)
+            await self.queue.give_back(claimed, pause=NEWER_PAUSE)
+            return False
+        if version == claimed.prompt_version:
+            return True
+        if claimed.waited < NEWER_SECONDS and is_newer(claimed.prompt_version, version):
+            await self.queue.give_back(claimed, pause=NEWER_PAUSE)
+        else:
+            await self.queue.renew_prompt(claimed, version)
+        return False
 
     async def pay(self, claimed: Claimed, metered: Metered) -> None:
         """Count what a question cost that was broken off, and put it back."""
@@ -316,6 +366,8 @@ class Asking:
         text = AnalysedText(
             title=claimed.title, text=claimed.text, language=claimed.language, watched=watched
         )
+        techniques = await self._techniques.read()
+        within = Within(context_tokens=self.use.context, techniques=techniques)
         seconds = self.use.seconds
         try:
             async with asyncio.timeout(seconds + self.grace_seconds):
@@ -325,7 +377,7 @@ class Asking:
                     text,
                     model=claimed.model,
                     seconds=seconds,
-                    within=Within(context_tokens=self.use.context),
+                    within=within,
                 )
         except TimeoutError as error:
             raise ModelError(ModelFault.TIMEOUT, f"no end within {seconds:g} s") from error
@@ -386,6 +438,10 @@ class Asking:
             fault=error.fault,
             detail=error.detail,
         )
+        if error.fault is ModelFault.MODEL_MISSING and claimed.model != self.use.model:
+            await self.queue.pay(claimed, _spent(metered), self.use.limits)
+            await self.queue.renew_model(claimed, self.use.model)
+            return
         await self.queue.fail(
             claimed,
             error.fault,

@@ -30,7 +30,7 @@ from ctiscraper.analysis.tasks import Task, offering, schema_for, task_of
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.extract.language import detect_language
 from ctiscraper.models.server import Completion, Ending, Message, ModelServer, Prompt, Speaker
-from ctiscraper.packs.attack import build_default
+from ctiscraper.packs.attack import build_default, living_techniques
 
 _FENCE_BYTES = 12
 _MOST_RAW = 20_000
@@ -100,7 +100,7 @@ async def analyse(
 def known_techniques() -> frozenset[str]:
     """Return the ids of the techniques that ATT&CK has, by the data that comes along."""
     _, pack = build_default()
-    return frozenset(one.id for one in pack.techniques if not (one.revoked or one.deprecated))
+    return living_techniques(pack)
 
 
 @dataclass(frozen=True, slots=True)

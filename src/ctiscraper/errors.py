@@ -193,6 +193,7 @@ class ModelFault(StrEnum):
 
     OFF = "off"
     AWAY = "away"
+    BROKE_OFF = "broke_off"
     BUSY = "busy"
     TIMEOUT = "timeout"
     REFUSED = "refused"
@@ -210,7 +211,9 @@ class ModelFault(StrEnum):
 class ModelError(CTIScraperError):
     """A language model that gave no answer that can be used.
 
-    `transient` says whether asking again later may help; `raw` is what it answered, if anything.
+    `transient` says whether asking again later may help, be it that somebody mends a key; `raw` is
+    what it answered, if anything.
+    `begun` is set where it had begun to answer, `tokens` to what that cost where it was told.
     """
 
     def __init__(
@@ -222,6 +225,8 @@ class ModelError(CTIScraperError):
         self.detail = detail
         self.transient = transient
         self.raw = raw
+        self.begun = False
+        self.tokens = 0
 
 
 class ParseError(CTIScraperError):

@@ -15,6 +15,10 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
             "The server of models does not answer",
             "start it, or mend CTISCRAPER_MODEL_URL; it is asked again by itself, nothing is lost",
         ),
+        ModelFault.BROKE_OFF: (
+            "The server of models failed over this text",
+            "see its log; use a smaller model or CTISCRAPER_MODEL_CONTEXT, then ask again",
+        ),
         ModelFault.BUSY: (
             "The server of models has too much to do",
             "wait: it is asked again by itself; lower CTISCRAPER_MODEL_SLOTS if that happens often",

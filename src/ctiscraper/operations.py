@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from ctiscraper.errors import ModelFault
+
 # Beyond this waiting items are not counted: whatever has to be decided by the number is decided.
 COUNTED_MOST = 100_000
 
@@ -97,7 +99,8 @@ class Enriching:
 class Modelling:
     """What models are asked: texts that wait, are answered and failed, and today's cost.
 
-    Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed.
+    Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed. `server_fault` is
+    why the server of models is left alone, None while it is not.
     """
 
     waiting: int
@@ -107,6 +110,8 @@ class Modelling:
     tokens_today: int
     cost_today: float
     faults: Mapping[str, int]
+    server_fault: ModelFault | None = None
+    server_detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,37 @@ def test_a_model_is_asked_cancelled_and_asked_again(terminal: Terminal, database
     ]
 
 
+def test_all_that_failed_is_asked_again(terminal: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    number = shelf.article("one", text=TEXT)
+    for task, fault in (("title", "refused"), ("summary", "timeout"), ("relations", "timeout")):
+        say(shelf, number, task=task, state="failed", fault=fault)
+    asking = with_model(terminal)
+    asking.run("analysis", "retry", code=Exit.USAGE)
+    asking.run("analysis", "retry", "1", "--fault", "timeout", code=Exit.USAGE)
+    assert asking.run("analysis", "retry", "--all", "--fault", "timeout").out == "2 asked again.\n"
+    assert asking.run("analysis", "retry", "--all", "--json").json == {"count": 1}
+    assert asking.run("audit", "list", "--json").json["entries"][0]["action"] == (
+        "analysis.retry_all"
+    )
+
+
+def test_what_texts_wait_for_is_said(terminal: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    say(shelf, shelf.article("one", text=TEXT), state="pending")
+    shelf.run(
+        "INSERT INTO model_server (name, failures, rest_until, fault, detail) VALUES"
+        " ('http://127.0.0.1:9', 5, now() + interval '30 s', 'refused', 'a wrong key')"
+    )
+    asking = with_model(terminal)
+    told = asking.run("analysis", "cost").out
+    assert "The server of models refuses: a wrong key" in told
+    assert "CTISCRAPER_MODEL_KEY_FILE; it is asked again by itself." in told
+    assert "pending (refused)" in asking.run("analysis", "list").out
+    status = " ".join(asking.run("status", code=None).out.split())
+    assert "language models" in status
+
+
 def test_claims_are_shown_with_their_words_and_faults_with_what_to_do(
     terminal: Terminal, database: str
 ) -> None:

@@ -4,7 +4,7 @@ import json
 from uuid import uuid4
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted, queue_texts
+from ctiscraper.db.model_queue import Asked, Claimed, Kept, ModelQueue, Wanted, queue_texts
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.types import SourceSettings
 from db import claimed as stored
@@ -22,7 +22,7 @@ def wanted(*tasks: TaskName, model: str = MODEL, version: str = "1") -> Wanted:
 
 async def ask(stage: Stage, *articles: int, what: Wanted | None = None, rank: int = 1) -> list[int]:
     async with stage.database.transaction() as conn:
-        return await queue_texts(conn, articles, what or wanted(), rank=rank)
+        return await queue_texts(conn, articles, what or wanted(), Asked(rank=rank))
 
 
 async def article(

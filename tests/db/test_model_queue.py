@@ -8,13 +8,13 @@ import make
 from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.db.links import Links
 from ctiscraper.db.model_queue import (
-    BREAKS_AFTER,
     MOST_ATTEMPTS,
     Claimed,
     ModelQueue,
     pause_after,
     text_key,
 )
+from ctiscraper.db.model_servers import BREAKS_AFTER, ModelServers
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ModelFault
@@ -219,9 +219,9 @@ async def test_what_may_help_later_is_asked_again_later_and_at_last_given_up(
 
 async def test_what_no_later_try_helps_fails_at_once(stage: Stage, queue: ModelQueue) -> None:
     await modelled.ask(stage, await modelled.article(stage, "one"))
-    await fail(queue, await modelled.claim_one(queue), ModelFault.MODEL_MISSING, transient=False)
+    await fail(queue, await modelled.claim_one(queue), ModelFault.TOO_LONG, transient=False)
     assert await stage.rows("SELECT state, fault, detail FROM model_analysis") == [
-        ("failed", "model_missing", "why")
+        ("failed", "too_long", "why")
     ]
 
 
@@ -252,9 +252,42 @@ async def test_a_server_that_is_away_costs_no_text_an_attempt_and_is_left_alone(
     assert await states(stage) != []
 
 
-@pytest.mark.parametrize(("fault", "rests"), [(ModelFault.AWAY, False), (ModelFault.BUSY, True)])
+async def test_texts_that_make_a_server_fail_are_given_up_and_hold_up_nobody(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    bad = [await modelled.article(stage, f"b{n}", f"Bad {n}.") for n in range(BREAKS_AFTER)]
+    good = await modelled.article(stage, "good", "Good.")
+    await modelled.ask(stage, *bad, rank=0)
+    await modelled.ask(stage, good)
+    for _ in bad:
+        await fail(queue, await modelled.claim_one(queue), ModelFault.BROKE_OFF)
+    assert await modelled.claim(queue) is None
+    # Time passes: the pause of the bad ones is over too, and another is tried first.
+    await stage.run("UPDATE model_server SET rest_until = now()")
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    probe = await modelled.claim_one(queue)
+    assert probe.text == "Good."
+    await modelled.finish(queue, probe)
+    for _ in range(len(bad) * (MOST_ATTEMPTS - 1)):
+        await fail(queue, await modelled.claim_one(queue), ModelFault.BROKE_OFF)
+        await stage.run("UPDATE model_server SET rest_until = now()")
+        await stage.run("UPDATE model_analysis SET run_after = now()")
+    assert await modelled.claim(queue) is None
+    assert await stage.rows(
+        "SELECT state, fault, attempts, count(*) FROM model_analysis GROUP BY 1, 2, 3 ORDER BY 1"
+    ) == [("done", None, 1, 1), ("failed", "broke_off", MOST_ATTEMPTS, BREAKS_AFTER)]
+
+
+@pytest.mark.parametrize(
+    ("fault", "has_model", "rests"),
+    [
+        (ModelFault.AWAY, False, False),
+        (ModelFault.BUSY, True, True),
+        (ModelFault.BROKE_OFF, True, True),
+    ],
+)
 async def test_a_server_that_is_seen_again_is_tried_with_one_text(
-    stage: Stage, queue: ModelQueue, fault: ModelFault, rests: bool
+    stage: Stage, queue: ModelQueue, fault: ModelFault, has_model: bool, rests: bool
 ) -> None:
     articles = [
         await modelled.article(stage, f"a{n}", f"Text {n}.") for n in range(BREAKS_AFTER + 2)
@@ -263,7 +296,10 @@ async def test_a_server_that_is_seen_again_is_tried_with_one_text(
     for _ in range(BREAKS_AFTER):
         await fail(queue, await modelled.claim_one(queue), fault)
     assert await modelled.claim(queue) is None
-    await queue.note_server(modelled.SERVER, version="1", models=["small"], remote=False)
+    servers = ModelServers(stage.database)
+    await servers.note(
+        modelled.SERVER, version="1", models=["small"], remote=False, has_model=has_model
+    )
     if rests:
         assert await modelled.claim(queue) is None
         return

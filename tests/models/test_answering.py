@@ -44,7 +44,10 @@ def test_no_answer_is_longer_than_its_tokens_can_be() -> None:
 def test_an_end_that_nobody_said_keeps_what_came() -> None:
     answer = Answer("it", 9, None)
     answer.add("so far")
-    assert (answer.ended_early().fault, answer.ended_early().raw) == (ModelFault.AWAY, "so far")
+    assert (answer.ended_early().fault, answer.ended_early().raw) == (
+        ModelFault.BROKE_OFF,
+        "so far",
+    )
 
 
 def test_costs_are_reckoned_where_nobody_tells() -> None:

@@ -33,19 +33,19 @@ from ctiscraper.models.faults import MOST_TOLD, as_told, on_the_way, told
         (429, "Rate limit reached for requests", ModelFault.BUSY),
         (429, "You exceeded your current quota, please check your billing details",
          ModelFault.REFUSED),
+        (402, "Insufficient credits", ModelFault.REFUSED),
         (401, "Incorrect API key provided", ModelFault.REFUSED),
         (403, "model not found for this key", ModelFault.REFUSED),
         (400, "invalid JSON schema in format", ModelFault.REFUSED),
-        (500, "runner exploded", ModelFault.AWAY),
-        (502, "", ModelFault.AWAY),
+        (500, "runner exploded", ModelFault.BROKE_OFF),
+        (502, "", ModelFault.BROKE_OFF),
     ],
 )  # fmt: skip
 def test_what_a_server_says_is_what_it_means(status: int, words: str, fault: ModelFault) -> None:
     error = as_told(status, words, model="m", server="it", way_out="pull m")
     assert error.fault is fault
-    assert error.transient is (
-        fault in {ModelFault.AWAY, ModelFault.BUSY, ModelFault.OUT_OF_MEMORY}
-    )
+    # What one text alone is refused for no later try mends.
+    assert error.transient is (fault is not ModelFault.TOO_LONG and "schema" not in words)
     assert (words or str(status)) in " ".join(error.detail.split()) or "  " in words
 
 
@@ -55,15 +55,33 @@ def test_the_way_out_is_told_for_a_model_that_is_missing() -> None:
 
 
 @pytest.mark.parametrize("reason", list(Reason))
-def test_every_way_to_fail_on_the_way_is_one_of_four(reason: Reason) -> None:
+def test_every_way_to_fail_on_the_way_is_one_of_five(reason: Reason) -> None:
     error = on_the_way(FetchError(reason, "so it is"), "it", 5)
     assert error.fault in {
         ModelFault.AWAY,
+        ModelFault.BROKE_OFF,
         ModelFault.TIMEOUT,
         ModelFault.REFUSED,
         ModelFault.BAD_ANSWER,
     }
     assert error.detail.startswith("it ")
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "fault"),
+    [
+        (Reason.CONNECT, "refused", ModelFault.AWAY),
+        (Reason.DNS, "no such name", ModelFault.AWAY),
+        (Reason.OFFLINE, "no way out", ModelFault.AWAY),
+        (Reason.TIMEOUT, "connect", ModelFault.AWAY),
+        (Reason.TIMEOUT, "read", ModelFault.TIMEOUT),
+        (Reason.TRUNCATED, "closed", ModelFault.BROKE_OFF),
+    ],
+)
+def test_who_cannot_be_reached_is_told_from_who_broke_off(
+    reason: Reason, detail: str, fault: ModelFault
+) -> None:
+    assert on_the_way(FetchError(reason, detail), "it", 5).fault is fault
 
 
 @given(st.text(max_size=2_000))

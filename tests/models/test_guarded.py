@@ -76,9 +76,10 @@ OPENAI = [
     ("hangs", hang, ModelFault.TIMEOUT),
     ("no JSON", reply(b"data: {oops\n\n"), ModelFault.BAD_ANSWER),
     ("choices that are none", reply(b'data: {"choices": 5}\n\n'), ModelFault.BAD_ANSWER),
-    ("only comments", reply(b": ping\n\n" * 9), ModelFault.AWAY),
-    ("done before it began", reply(b"data: [DONE]\n\n"), ModelFault.AWAY),
-    ("a fault in the stream", reply(b'data: {"error": {"message": "eh"}}\n\n'), ModelFault.AWAY),
+    ("only comments", reply(b": ping\n\n" * 9), ModelFault.BROKE_OFF),
+    ("done before it began", reply(b"data: [DONE]\n\n"), ModelFault.BROKE_OFF),
+    ("a fault in the stream", reply(b'data: {"error": {"message": "eh"}}\n\n'),
+     ModelFault.BROKE_OFF),
     ("a fault that is bare", reply(b'{"error": {"message": "CUDA out of memory"}}'),
      ModelFault.OUT_OF_MEMORY),
     ("no such model", reply(b'{"error": {"code": "model_not_found"}}', status=404),
@@ -115,7 +116,7 @@ async def test_no_bytes_at_all_raise_anything_else(
     kind = OpenAI if openai else Ollama
     server = Guarded(kind(client_of(evil.url), evil.url, remote=False), slots=1)
     told = await fault_of(server, PATIENT)
-    assert told.fault in {ModelFault.BAD_ANSWER, ModelFault.AWAY}
+    assert told.fault in {ModelFault.BAD_ANSWER, ModelFault.BROKE_OFF}
     await server.close()
 
 
@@ -184,7 +185,7 @@ async def test_whoever_asks_as_the_queue_says_is_always_let_through(evil: EvilSe
     evil.answer = error(500, "runner exploded")
     for heard in range(1, 2 * FAILURES):
         told = await fault_of(server, PATIENT)
-        assert (told.fault, len(evil.asked)) == (ModelFault.AWAY, heard)
+        assert (told.fault, len(evil.asked)) == (ModelFault.BROKE_OFF, heard)
         assert "runner exploded" in told.detail
     evil.answer = ollama_says("well")
     assert (await server.chat(PATIENT)).text == "well"

@@ -8,9 +8,10 @@ import pytest
 
 import patience
 from answering import SERVER, ScriptedServer, first_words, use
-from ctiscraper.analyses import Analyse, Asking, ModelUse
+from ctiscraper.analyses import Analyse, Asking, ModelUse, version_of
 from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
+from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import queue_texts
 from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
 from ctiscraper.models.server import ModelServer, Prompt
@@ -136,6 +137,38 @@ async def test_an_answer_that_comes_within_the_grace_is_kept(
     go.set()
     await asyncio.wait_for(run, 10)
     assert await rows(stage, "state") == [("done",)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "hours", "state"),
+    [
+        # A newer worker may be starting beside this one, and was taken back if it does not come.
+        ("summary-2-0f", 0, "pending"),
+        ("summary-2-0f", 2, "cancelled"),
+        ("summary-0-0f", 0, "cancelled"),
+        ("what-no-number-has", 0, "cancelled"),
+    ],
+)
+async def test_a_prompt_of_a_newer_version_is_left_to_it_for_a_while(
+    stage: Stage, server: ScriptedServer, asked: str, hours: int, state: str
+) -> None:
+    number = await modelled.article(stage, "one")
+    await modelled.ask(stage, number, what=modelled.wanted(version=asked))
+    await stage.run(f"UPDATE model_analysis SET asked_at = now() - make_interval(hours => {hours})")
+    await worker(stage, server, use(version=lambda task: f"{task}-1-aa")).run()
+    found = await rows(stage, "prompt_version, state, attempts > 0")
+    if state == "pending":
+        assert found == [(asked, "pending", False)]
+        return
+    assert [row[:2] for row in found] == [(asked, "cancelled"), ("summary-1-aa", "done")]
+
+
+async def test_a_task_of_a_newer_version_waits_for_it(stage: Stage, server: ScriptedServer) -> None:
+    number = await modelled.article(stage, "one")
+    await modelled.ask(stage, number)
+    await stage.run("UPDATE model_analysis SET task = 'of_tomorrow'")
+    await worker(stage, server, use(version=version_of)).run()
+    assert await rows(stage, "state, attempts") == [("pending", 0)]
 
 
 async def test_what_is_cancelled_is_asked_no_longer_and_paid_for(
@@ -264,6 +297,61 @@ async def test_a_claim_without_its_words_in_the_text_is_not_kept(
     await worker(stage, server, analyse=invents).run()
     assert await rows(stage, "jsonb_array_length(claims), dropped, claims->1->>'text'") == [
         (2, 3, "NUL  and ?")
+    ]
+
+
+async def test_a_model_that_is_pulled_later_is_asked_then_and_no_text_is_lost(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    server.has = ()
+    server.lacks = ("small",)
+    articles = [await modelled.article(stage, f"a{n}", f"Word{n} is here.") for n in range(4)]
+    await queue_all(stage, *articles)
+    assert await worker(stage, server).run() <= 2
+    assert set(await rows(stage, "state, attempts")) == {("pending", 0)}
+    assert len(server.asked) <= 2
+    server.has, server.lacks = ("small",), ()
+    await worker(stage, server).asking.note_server()
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    assert await worker(stage, server).run() == 4
+    assert set(await rows(stage, "state, fault")) == {("done", None)}
+
+
+async def test_who_names_another_model_has_that_asked_for_one_that_is_gone(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    await queue_all(stage, await modelled.article(stage, "one"))
+    server.lacks = ("small",)
+    await worker(stage, server, use(model="large")).run()
+    assert await rows(stage, "model, state, attempts, detail") == [
+        (
+            "small",
+            "cancelled",
+            1,
+            "the server has no model 'small' any more: 'large' is asked instead",
+        ),
+        ("large", "done", 1, ""),
+    ]
+    # What failed for it in the past is asked of the other too.
+    await stage.run("DELETE FROM model_analysis WHERE model = 'large'")
+    await stage.run("UPDATE model_analysis SET state = 'failed', fault = 'model_missing'")
+    assert await Analyses(stage.database).retry_all(ModelFault.MODEL_MISSING) == 1
+    await worker(stage, server, use(model="large")).run()
+    assert await rows(stage, "model, state") == [("small", "cancelled"), ("large", "done")]
+
+
+@pytest.mark.parametrize("fault", [ModelFault.REFUSED, ModelFault.AWAY])
+async def test_a_server_that_refuses_from_the_start_is_told_to_the_pages(
+    stage: Stage, server: ScriptedServer, fault: ModelFault
+) -> None:
+    server.fault = ModelError(fault, "as it is")
+    working = worker(stage, server, once=False)
+    run = asyncio.create_task(working.run())
+    await until(stage, "SELECT count(*) = 1 FROM model_server")
+    working.stop()
+    await run
+    assert await stage.rows("SELECT fault, detail, seen_at FROM model_server") == [
+        (fault.value, "as it is", None)
     ]
 
 

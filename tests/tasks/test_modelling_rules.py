@@ -23,6 +23,7 @@ from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.server import ModelServer, Prompt
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.tasks.modelling import ModelWorker
+from ctiscraper.web.model_words import rule_number
 from detect.material import COMMAND, TEXT
 from detect.test_modelled import GOOD
 from evil_model import LONG, MEMORY, Reply, error, evil_server, hang, ollama_says
@@ -107,7 +108,7 @@ async def test_a_rule_that_holds_stands_in_its_row_and_nowhere_else(
     assert all(TEXT[one.start : one.end] == one.text for one in claim.quotes)
 
 
-async def test_the_same_words_are_asked_about_once(
+async def test_the_same_words_are_asked_about_once_for_each_article(
     opened: Database, shelf: Shelf, database: str, sandbox: Sandbox, server: ScriptedServer
 ) -> None:
     desk = ModelDesk(opened, USE)
@@ -117,16 +118,28 @@ async def test_the_same_words_are_asked_about_once(
     await desk.ask_for_rules(other, actor="ann")
     await run(opened, sandbox, server)
     copied = await asked(opened, number=other)
-    assert (copied.state, copied.copied_from, len(server.asked)) == (AnalysisState.DONE, 1, 1)
+    # Its rule names its own article, so that no answer about another will do.
+    assert (copied.state, copied.copied_from, len(server.asked)) == (AnalysisState.DONE, None, 2)
     made = await Detections(opened, sandbox).keep_by_model(copied, by="ann")
     [one] = made.detections
     assert one.article.id == other
     whole = await Detections(opened, sandbox).drafts.get(one.id)
-    assert one.article.url in whole.yaml
-    # Asked again on purpose it is asked.
-    await desk.ask_for_rules(1, actor="ann", again=True)
+    urls = {
+        number: shelf.run("SELECT url FROM article WHERE id = %s", (number,))[0]
+        for number in (1, other)
+    }
+    [claim] = copied.claims
+    for rule in (whole.yaml, claim.fields["rule"]):
+        assert urls[other] in rule
+        assert urls[1] not in rule
+    assert rule_number(claim) == whole.summary.rule_id
+    # Of one article the same words are asked about once, unless that is asked for.
+    await desk.ask_for_rules(1, actor="ann")
     await run(opened, sandbox, server)
     assert len(server.asked) == 2
+    await desk.ask_for_rules(1, actor="ann", again=True)
+    await run(opened, sandbox, server)
+    assert len(server.asked) == 3
 
 
 async def test_budgets_hold_for_rules_too(
@@ -189,13 +202,13 @@ async def test_hostile_rules_end_in_a_row_that_says_so(
     [
         (hang, ModelFault.TIMEOUT, AnalysisState.PENDING),
         (error(500, MEMORY), ModelFault.OUT_OF_MEMORY, AnalysisState.PENDING),
-        (error(404, "model 'small' not found"), ModelFault.MODEL_MISSING, AnalysisState.FAILED),
+        (error(404, "model 'small' not found"), ModelFault.MODEL_MISSING, AnalysisState.PENDING),
         (error(400, LONG), ModelFault.TOO_LONG, AnalysisState.FAILED),
         (ollama_says(GOOD, reason="length"), ModelFault.CUT_OFF, AnalysisState.FAILED),
         (ollama_says(" \n"), ModelFault.BAD_ANSWER, AnalysisState.FAILED),
-        (b"", ModelFault.AWAY, AnalysisState.PENDING),
+        (b"", ModelFault.BROKE_OFF, AnalysisState.PENDING),
     ],
-    ids=["hangs", "memory", "missing", "long", "cut", "nothing", "away"],
+    ids=["hangs", "memory", "missing", "long", "cut", "nothing", "broke"],
 )
 async def test_a_hostile_server_leaves_a_fault_and_a_way_out(
     opened: Database,

@@ -1,10 +1,13 @@
 """What models say over the API: asked, read, compared, cancelled, asked again, judged, audited."""
 
 import httpx2
+import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from selectolax.lexbor import LexborHTMLParser
 
-from ctiscraper.analysis.analysed import TaskName
+from answering import SERVER
+from ctiscraper.analysis.analysed import RULES, TaskName
 from ctiscraper.db.session import Database
 from ctiscraper.identity import Role
 from ctiscraper.web.app import create_app
@@ -147,6 +150,43 @@ async def test_thumbs_are_counted_by_person_and_taken_back(
     assert (await client.post(address, json={"claim": 2, "good": True})).status_code == 404
 
 
+@pytest.mark.parametrize("state", ["pending", "running", "failed", "cancelled"])
+async def test_what_is_shown_while_it_is_asked_again_can_be_judged(
+    client: httpx2.AsyncClient, shelf: Shelf, state: str
+) -> None:
+    article = shelf.article("one", text=TEXT)
+    number = say(shelf, article, claim("It ran a loader.", TEXT, "loader"), state=state)
+    page = LexborHTMLParser((await client.get(f"/articles/{article}")).text)
+    assert len(page.css(f"#analysis-{number} .thumbs")) == 1
+    judged = await client.post(
+        f"/api/v1/analyses/{number}/feedback", json={"claim": 1, "good": True}
+    )
+    assert judged.status_code == 200
+    assert judged.json()["analysis"]["claims"][0]["good"] == 1
+    missing = await client.post(
+        f"/api/v1/analyses/{number}/feedback", json={"claim": 2, "good": True}
+    )
+    assert missing.status_code == 404
+
+
+async def test_what_was_said_of_an_earlier_text_stands_whole_with_its_words(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    article = shelf.article("one", text=TEXT)
+    said = [claim(f"Claim {n}.", TEXT, "loader", "PowerShell", actor="ann") for n in range(5)]
+    number = say(shelf, article, *said)
+    rules = say(shelf, article, claim("A rule.", TEXT, "loader", rule="id: 1"), task=RULES)
+    shelf.run("UPDATE article SET text = %s WHERE id = %s", (f"New: {TEXT}", article))
+    page = LexborHTMLParser((await client.get(f"/articles/{article}")).text)
+    past = page.css(f".past #analysis-{number} .claims > li")
+    told = [[one.text() for one in item.css(".claim, blockquote, dd")] for item in past]
+    assert told == [[f"Claim {n}.", "ann", "loader", "PowerShell"] for n in range(5)]
+    # These places are of another text: they lead nowhere, and nothing is judged any more.
+    assert page.css(".past blockquote a") == page.css(".past .thumbs") == []
+    [link] = page.css(f".past #analysis-{rules} a")
+    assert link.attributes["href"] == f"/articles/{article}/detection#analysis-{rules}"
+
+
 async def test_two_models_stand_side_by_side(client: httpx2.AsyncClient, shelf: Shelf) -> None:
     number = shelf.article("one", text=TEXT)
     say(shelf, number, claim("By the small one.", TEXT, "loader"))
@@ -215,6 +255,60 @@ async def test_viewers_read_analysts_ask_and_curators_cancel_all(
         Role.ANALYST: (200, 202, 403),
         Role.CURATOR: (200, 202, 200),
     }
+
+
+async def test_curators_have_all_asked_again_that_failed(
+    app: FastAPI, opened: Database, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    for task, fault in ((TaskName.TITLE, "refused"), (TaskName.SUMMARY, "timeout")):
+        say(shelf, number, task=task, state="failed", fault=fault)
+    async with await as_role(app, opened, Role.ANALYST) as someone:
+        assert (await someone.post("/api/v1/analyses/retry")).status_code == 403
+    async with await as_role(app, opened, Role.CURATOR) as someone:
+        for query, count in (("?fault=refused", 1), ("?fault=busy", 0), ("", 1)):
+            answer = await someone.post(f"/api/v1/analyses/retry{query}")
+            assert (answer.status_code, answer.json()) == (200, {"count": count})
+        assert (await someone.post("/api/v1/analyses/retry?fault=no")).status_code == 422
+    rows = shelf.run(
+        "SELECT array_agg(changes::jsonb ORDER BY id) FROM audit_entry"
+        " WHERE action = 'analysis.retry_all'"
+    )
+    assert [(one["count"], one["fault"]) for one in rows[0]] == [
+        (1, "refused"),
+        (0, "busy"),
+        (1, None),
+    ]
+
+
+async def test_without_a_model_nothing_is_asked_again(without: httpx2.AsyncClient) -> None:
+    assert (await without.post("/api/v1/analyses/retry")).status_code == 503
+
+
+async def test_a_server_that_lacks_its_model_is_told_at_each_that_waits(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    await ask(client, number)
+    shelf.run(
+        "INSERT INTO model_server (name, failures, rest_until, fault, detail)"
+        " VALUES (%s, 5, now() + interval '30 s', 'model_missing', 'it has no model <small>')",
+        (SERVER,),
+    )
+    [found] = (await client.get(f"/api/v1/articles/{number}/analyses")).json()["analyses"]
+    assert (found["waits"], found["fault"]) == ("server", "model_missing")
+    page = (await client.get(f"/articles/{number}")).text
+    assert "Waits until the server has the model." in page
+    assert "it has no model &lt;small&gt;" in page
+    told = (await client.get("/operations/models")).text
+    assert "The server does not have this model:" in told
+    assert "name another in CTISCRAPER_MODEL; it is asked again by itself" in told
+    [amiss] = [
+        one
+        for one in (await client.get("/api/v1/operations")).json()["findings"]
+        if one["part"] == "language models"
+    ]
+    assert "1 text waits" in amiss["words"]
 
 
 async def test_what_was_asked_and_judged_is_in_the_audit_log(

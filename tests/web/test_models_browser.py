@@ -56,6 +56,16 @@ def filled(shelf: Shelf) -> int:
         task=TaskName.KEY_POINTS, model=LONG,
     )  # fmt: skip
     say(shelf, number, task=TaskName.TECHNIQUES, state="running", said=1234)
+    shelf.run("UPDATE article SET text = 'Old. ' || text WHERE id = %s", (number,))
+    for task in (TaskName.SUMMARY, RULES):
+        said = [claim(f"It was so. {LONG}", TEXT, "run its loader", TEXT) for _ in range(4)]
+        say(shelf, number, *said, task=task, model=LONG)
+    shelf.run("UPDATE article SET text = %s WHERE id = %s", (TEXT, number))
+    shelf.run(
+        "INSERT INTO model_server (name, failures, rest_until, fault, detail)"
+        " VALUES (%s, 5, now() + interval '9 min', 'model_missing', %s)",
+        (SERVER, f"it has no model {LONG}: `ollama pull {LONG}` there"),
+    )
     say(shelf, number, task=TaskName.RELATIONS, state="pending")
     say(
         shelf, number, task=TaskName.DETECTIONS, state="failed", fault="bad_answer", attempts=5,
@@ -152,6 +162,24 @@ async def test_all_works_without_scripts(
     await expect(page.locator(".is-failed")).to_have_count(0)
     await page.get_by_role("link", name="Compare the models").click()
     await expect(page.locator(".versus")).to_have_count(6)
+    await context.close()
+
+
+async def test_what_failed_is_tried_again_from_the_page_of_models(
+    browser: Browser, signed_in: SignedIn, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    for task, fault in ((TaskName.TITLE, "refused"), (TaskName.SUMMARY, "timeout")):
+        say(shelf, number, task=task, state="failed", fault=fault)
+    context = await browser.new_context(**signed_in, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto("/operations/models")
+    failures = page.locator(".failures > div")
+    await failures.filter(has_text="The answer did not come").get_by_role("button").click()
+    await expect(page.locator(".failures > div")).to_have_count(1)
+    assert shelf.run("SELECT fault FROM model_analysis WHERE state = 'failed'") == ("refused",)
+    await page.get_by_role("button", name="Try all that failed again").click()
+    await expect(page.locator(".failures")).to_have_count(0)
     await context.close()
 
 

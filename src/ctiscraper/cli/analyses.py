@@ -22,7 +22,8 @@ from ctiscraper.cli.output import (
 )
 from ctiscraper.cli.texts import on_a_line
 from ctiscraper.db.session import Database
-from ctiscraper.fault_words import dropped_words, said_of
+from ctiscraper.errors import ModelFault
+from ctiscraper.fault_words import advice_on, dropped_words, said_of
 from ctiscraper.loop import run_async
 from ctiscraper.model_use import model_use
 from ctiscraper.model_views import (
@@ -37,6 +38,9 @@ from ctiscraper.model_views import (
 app = typer.Typer(no_args_is_help=True, help="What models say of articles, and what it costs.")
 
 Number = Annotated[int, typer.Argument(metavar="ID", help="The analysis's number.")]
+Chosen = Annotated[
+    int | None, typer.Argument(metavar="ID", help="The analysis's number.", show_default=False)
+]
 Tasks = Annotated[
     list[TaskName] | None,
     typer.Option("--task", help="What it is to do; may be repeated. [default: summary]"),
@@ -162,9 +166,7 @@ def show(number: Number, data: Data = None, json: Json = False) -> None:
 
 @app.command()
 def cancel(
-    number: Annotated[
-        int | None, typer.Argument(metavar="ID", help="The analysis's number.", show_default=False)
-    ] = None,
+    number: Chosen = None,
     every: Annotated[bool, typer.Option("--all", help="All that waits or is answered.")] = False,
     data: Data = None,
     json: Json = False,
@@ -191,20 +193,42 @@ def cancel(
 
 
 @app.command()
-def retry(number: Number, data: Data = None, json: Json = False) -> None:
-    """Ask once more, with all its attempts."""
+def retry(
+    number: Chosen = None,
+    every: Annotated[bool, typer.Option("--all", help="All that failed.")] = False,
+    fault: Annotated[
+        ModelFault | None,
+        typer.Option("--fault", help="With --all: only what failed so.", show_default=False),
+    ] = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Ask once more, with all its attempts, one analysis or all that failed."""
+    if (number is None) != every or (fault is not None and not every):
+        raise typer.BadParameter("give the number of an analysis, or --all, with a --fault or not")
 
-    async def again() -> AnalysisRow:
+    async def again() -> AnalysisRow | int:
         async with _open_desk(data) as (desk, database):
+            if number is None:
+                count = await desk.retry_all(fault)
+                await note_deed(
+                    database, "analysis.retry_all", detail={"count": count, "fault": fault}
+                )
+                return count
             await desk.retry(number, actor=command_actor().name)
             await note_deed(database, "analysis.retry", number)
             return await desk.analyses.get(number)
 
-    row = run_async(again())
-    if json:
-        print_json(row)
+    found = run_async(again())
+    if isinstance(found, int):
+        if json:
+            print_json({"count": found})
+        else:
+            print_lines([f"{found:,} asked again."])
+    elif json:
+        print_json(found)
     else:
-        print_lines([f"Analysis {number} {_state(row.analysis)}."])
+        print_lines([f"Analysis {number} {_state(found.analysis)}."])
 
 
 @app.command()
@@ -232,6 +256,14 @@ def cost(data: Data = None, json: Json = False) -> None:
             ("Analyses", stand),
         ]
     )
+    server = report.server
+    if server is not None and server.fault is not None:
+        print_lines(
+            [
+                f"{said_of(server.fault)}: {on_a_line(server.detail)}",
+                f"What to do: {advice_on(server.fault, waits=True)}.",
+            ]
+        )
     if report.days:
         print_table(
             ["day", "questions", "given", "answered", "estimated", "cost"],

@@ -23,6 +23,7 @@ from ctiscraper.db.judged import JudgedTexts
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.errors import InputError, SettingsError
 from ctiscraper.evaluating import Cases, Evaluation
+from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.loop import run_async
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
@@ -75,13 +76,18 @@ def evaluation_of_models(  # noqa: PLR0913 - one parameter for each option
     if from_thumbs and article:
         raise InputError("--article names articles of the bundled set: leave out one of the two")
     cases: Cases
+    within = Within(context_tokens=settings.model_context)
     if from_thumbs:
-        cases = judged = run_async(_judged(settings, from_thumbs))
+        # What was judged here is held against the ATT&CK in use here, the set that comes along
+        # against the one that it was labelled by.
+        judged, techniques = run_async(_judged(settings, from_thumbs))
+        cases, within = judged, replace(within, techniques=techniques)
         if not judged.articles:
             raise InputError(_nothing_judged(judged))
     else:
         cases = _chosen(bundled_set(), article or ())
-    scores = asyncio.run(_scores(settings, models, task or list(TaskName), cases, quiet=json))
+    tasks = list(dict.fromkeys(task or TaskName))
+    scores = asyncio.run(_scores(settings, models, tasks, cases, within=within, quiet=json))
     documents = [score.document() for score in scores]
     if keep:
         run_async(_keep(settings, documents))
@@ -105,13 +111,18 @@ def _chosen(labelled: LabelledSet, names: Sequence[str]) -> LabelledSet:
     return replace(labelled, articles=chosen, version=f"{labelled.version}, {len(chosen)} of it")
 
 
-async def _judged(settings: Settings, most: int) -> JudgedSet:
-    """The set that thumbs make, without what may not go to a server on another network."""
+async def _judged(settings: Settings, most: int) -> tuple[JudgedSet, frozenset[str] | None]:
+    """The set that thumbs make, without what may not go to a server on another network.
+
+    With it the techniques of the data pack in use.
+    """
     async with open_database(settings) as database:
         texts = await JudgedTexts(database).latest(most)
+        techniques = await TechniquesInUse(database).read()
     server = _server(settings)
     await server.close()
-    return judged_set(texts, Tlp(settings.model_tlp) if server.is_remote else None)
+    ceiling = Tlp(settings.model_tlp) if server.is_remote else None
+    return judged_set(texts, ceiling), techniques
 
 
 def _server(settings: Settings) -> ModelServer:
@@ -149,10 +160,10 @@ async def _scores(
     tasks: Sequence[TaskName],
     cases: Cases,
     *,
+    within: Within,
     quiet: bool,
 ) -> list[ModelScore]:
     server = _server(settings)
-    within = Within(context_tokens=settings.model_context)
 
     def told(task: TaskName, done: Scored) -> None:
         if not quiet:
@@ -162,7 +173,7 @@ async def _scores(
     try:
         return [
             await Evaluation(server, one, seconds=settings.model_seconds, within=within).score(
-                list(dict.fromkeys(tasks)), cases, told
+                tasks, cases, told
             )
             for one in models
         ]

@@ -11,7 +11,7 @@ from ctiscraper.client.models_types import (
     ModelReport,
     TaskName,
 )
-from ctiscraper.client.shared_types import AnalysisState, ArticleAnalyses, Counted
+from ctiscraper.client.shared_types import AnalysisState, ArticleAnalyses, Counted, ModelFault
 from ctiscraper.client.transport import Transport, path_part
 
 
@@ -101,6 +101,19 @@ class ModelsCalls(Transport):
         Needs `queue:write`.
         """
         return self.call("POST", "/analyses/cancel", Counted)
+
+    def retry_analyses(
+        self,
+        *,
+        fault: ModelFault | None = None,
+    ) -> Counted:
+        """Ask once more all that failed.
+
+        With all their attempts, behind what people ask one by one; `fault` leaves out others.
+
+        Needs `queue:write`.
+        """
+        return self.call("POST", "/analyses/retry", Counted, query={"fault": fault})
 
     def get_analysis(
         self,

@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+from ctiscraper.client.shared_types import ModelFault
+
 
 class DatabaseState(Struct, frozen=True, kw_only=True):
     """The database as it answered; the rest of the fields say nothing when it did not.
@@ -121,7 +123,8 @@ class KeptAmount(Struct, frozen=True, kw_only=True):
 class Modelling(Struct, frozen=True, kw_only=True):
     """What models are asked: texts that wait, are answered and failed, and today's cost.
 
-    Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed.
+    Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed. `server_fault` is
+    why the server of models is left alone, None while it is not.
     """
 
     waiting: int
@@ -131,6 +134,8 @@ class Modelling(Struct, frozen=True, kw_only=True):
     tokens_today: int
     cost_today: float
     faults: dict[str, int]
+    server_fault: ModelFault | None = None
+    server_detail: str = ""
 
 
 class Standing(Struct, frozen=True, kw_only=True):

@@ -48,6 +48,7 @@ class ClaimView(Struct, frozen=True, kw_only=True):
 ModelFault: TypeAlias = Literal[
     "off",
     "away",
+    "broke_off",
     "busy",
     "timeout",
     "refused",

@@ -9,7 +9,8 @@ from typing import Any
 from psycopg.rows import TupleRow
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import BREAKS_AFTER, Wanted, queue_texts
+from ctiscraper.db.model_queue import Asked, Wanted, queue_texts
+from ctiscraper.db.model_servers import Standing, standing
 from ctiscraper.db.model_spending import Limits, Spending
 from ctiscraper.db.paging import Position, from_cursor, to_cursor
 from ctiscraper.db.session import Conn, Database
@@ -97,7 +98,8 @@ class Analyses:
         async with self._database.transaction() as conn:
             if not await _article(conn, article_id):
                 raise ConflictError(f"article {article_id} has no text that a model could read")
-            numbers = await queue_texts(conn, [article_id], wanted, asked_by=actor, rank=0)
+            asked = Asked(by=actor, rank=0)
+            numbers = await queue_texts(conn, [article_id], wanted, asked)
             ended = _ENDED if again else _UNANSWERED
             await conn.execute(f"{_ANEW} WHERE id = ANY(%(ids)s) {ended}", {
                 "ids": numbers, "actor": actor,
@@ -127,16 +129,26 @@ class Analyses:
             actor=actor,
         )
 
+    async def retry_all(self, fault: ModelFault | None = None) -> int:
+        """Ask once more what failed, with that fault or whatever it was; return how many.
+
+        They keep their place behind what people ask one by one.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(_FAILED_ANEW, {"fault": fault.value if fault else None})
+        return cursor.rowcount
+
     async def judge(
         self, analysis_id: int, number: int, *, good: bool | None, actor: str, note: str = ""
     ) -> Mapping[str, object]:
         """Keep what somebody thinks of a claim, None to take it back; return the claim.
 
+        An answer that is asked for again is judged for as long as it is shown.
         Raises NotFoundError.
         """
         async with self._database.transaction() as conn:
             cursor = await conn.execute(
-                "SELECT claims->(%s - 1) FROM model_analysis WHERE id = %s AND state = 'done'",
+                "SELECT claims->(%s - 1) FROM model_analysis WHERE id = %s",
                 (number, analysis_id),
             )
             row = await cursor.fetchone()
@@ -174,12 +186,13 @@ class Analyses:
     ) -> list[AnalysisRow]:
         cursor = await conn.execute(
             f"{_SELECT} WHERE {where} ORDER BY m.id DESC {tail}",
-            {**values, "server": self._server, "breaks": BREAKS_AFTER},
+            values,
         )
         rows = await cursor.fetchall()
         thumbs = await _thumbs(conn, [row[0] for row in rows], str(values["actor"]))
         day_over = await Spending(self._database).day_is_over(conn, self._limits)
-        return [_row(row, thumbs, day_over=day_over) for row in rows]
+        server = await standing(conn, self._server)
+        return [_row(row, thumbs, server, day_over=day_over) for row in rows]
 
 
 _TASKS = tuple(task.value for task in TaskName)
@@ -220,10 +233,13 @@ async def _article(conn: Conn, article_id: int) -> bool:
     return bool(row[0])
 
 
-def _row(row: TupleRow, thumbs: Thumbs, *, day_over: bool) -> AnalysisRow:
+def _row(row: TupleRow, thumbs: Thumbs, server: Standing, *, day_over: bool) -> AnalysisRow:
     state = AnalysisState(row[7])
     later = row[11] if state is AnalysisState.PENDING else None
-    fault = ModelFault(row[13]) if row[13] else None
+    fault, detail = ModelFault(row[13]) if row[13] else None, row[14]
+    waits = _waits(state, row[29], server.rests, later, day_over=day_over)
+    if waits is Waits.SERVER and server.fault is not None:
+        fault, detail = server.fault, server.detail
     view = AnalysisView(
         id=row[0],
         article_id=row[1],
@@ -240,15 +256,15 @@ def _row(row: TupleRow, thumbs: Thumbs, *, day_over: bool) -> AnalysisRow:
         ended_at=row[12],
         fault=fault,
         advice=advice_on(fault, waits=state is AnalysisState.PENDING),
-        detail=row[14],
+        detail=detail,
         attempts=row[15],
         said=row[16],
         claims=tuple(_claim(row[0], n, one, thumbs) for n, one in enumerate(row[17], 1)),
         dropped=row[18],
         hidden=row[19],
-        unread=row[32],
-        parts=row[33],
-        why=row[34],
+        unread=row[31],
+        parts=row[32],
+        why=row[33],
         repaired=row[20],
         prompt_tokens=row[21],
         answer_tokens=row[22],
@@ -256,10 +272,10 @@ def _row(row: TupleRow, thumbs: Thumbs, *, day_over: bool) -> AnalysisRow:
         cost=row[24],
         copied_from=row[25],
         raw=row[26],
-        waits=_waits(state, row[29], row[30], later, day_over=day_over),
+        waits=waits,
     )
     return AnalysisRow(
-        analysis=view, title=row[27], source_key=row[28], source_name=row[31] or row[28]
+        analysis=view, title=row[27], source_key=row[28], source_name=row[30] or row[28]
     )
 
 
@@ -304,8 +320,6 @@ SELECT m.id, m.article_id, m.revision,
     m.cost, m.copied_from, m.raw, a.title, s.key,
     coalesce((SELECT t.rest_until > now() FROM model_source t
         WHERE t.source_id = m.source_id), false),
-    coalesce((SELECT v.rest_until > now() OR v.failures >= %(breaks)s FROM model_server v
-        WHERE v.name = %(server)s), false),
     s.settings->>'name', m.unread, m.parts, m.why
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 """
@@ -319,6 +333,11 @@ _ANEW = """
 UPDATE model_analysis SET state = 'pending', rank = 0, again = true, attempts = 0,
     run_after = now(), asked_by = %(actor)s, asked_at = now(), said = 0, fault = NULL,
     detail = '', ended_at = NULL
+"""
+_FAILED_ANEW = """
+UPDATE model_analysis SET state = 'pending', attempts = 0, run_after = now(), asked_at = now(),
+    said = 0, fault = NULL, detail = '', ended_at = NULL
+WHERE state = 'failed' AND (%(fault)s::text IS NULL OR coalesce(fault, 'lost') = %(fault)s)
 """
 _JUDGE = """
 INSERT INTO model_feedback AS f (analysis_id, claim_key, claim, good, note, actor)

@@ -5,23 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.analysis.analysed import RULES, TaskName
+from ctiscraper.db.model_servers import OF_ALL_TEXTS, failed, is_tried, rests, succeeded
 from ctiscraper.db.model_spending import Limits, Spending, Spent
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
 from ctiscraper.types import Tlp
 
 MOST_ATTEMPTS = 5
-# A server that failed so often in a row is left alone, ever longer, and then asked one thing.
-BREAKS_AFTER = 5
-LONGEST_REST = 900.0
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 # After so many that need no model the claim ends, so that its lock is never held long.
 _MOST_PASSED = 50
 _LOCK_KEY = 0x6D6F646C
 # What says more of the server than of what was asked: it costs no attempt.
-_OF_THE_SERVER = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF})
-_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BUSY, ModelFault.TIMEOUT})
+_OF_THE_SERVER = OF_ALL_TEXTS | {ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF}
+# Their answers rest on more than the words: what is watched now, the address of the article.
+_APART = (TaskName.RELEVANCE.value, RULES)
+_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.TIMEOUT})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A text that one holder alone asks a model about, until its lease runs out."""
+    """A text that one holder alone asks a model about, until its lease runs out.
+
+    `waited` are the seconds since it was asked for.
+    """
 
     id: int
     lease: UUID
@@ -48,6 +51,7 @@ class Claimed:
     text: str
     language: str
     tlp: Tlp
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,22 +69,41 @@ class Kept:
     why: str = "{}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks, before whom (the lower `rank` comes first), and whether what ended is asked too.
+
+    What nobody asked for himself is by nobody.
+    """
+
+    by: str = ""
+    rank: int = 1
+    again: bool = False
+
+
+_BY_ITSELF = Asked()
+
+
 async def queue_texts(
-    conn: Conn, article_ids: Sequence[int], wanted: Wanted, *, asked_by: str = "", rank: int = 1
+    conn: Conn, article_ids: Sequence[int], wanted: Wanted, asked: Asked = _BY_ITSELF
 ) -> list[int]:
     """Have a model asked about articles as they stand, once for each text; return the numbers.
 
-    In the transaction of `conn`. What waits for a text that an article has no more is cancelled.
+    In the transaction of `conn`. What waits for a text that an article has no more is withdrawn;
+    what was withdrawn for another text or prompt than are in use now waits again. What somebody
+    cancelled stays so.
     """
     values = {
         "ids": list(article_ids),
         "model": wanted.model,
         "tasks": [str(task) for task, _ in wanted.prompts],
         "versions": [version for _, version in wanted.prompts],
-        "by": asked_by,
-        "rank": rank,
+        "by": asked.by,
+        "rank": asked.rank,
+        "again": asked.again,
     }
-    await conn.execute(_SUPERSEDE, {"ids": values["ids"]})
+    await conn.execute(_SUPERSEDE, {"ids": values["ids"], "why": _REVISED})
+    await conn.execute(_ONCE_MORE, values)
     cursor = await conn.execute(_QUEUE, values)
     return [int(row[0]) for row in await cursor.fetchall()]
 
@@ -104,10 +127,11 @@ class ModelQueue:
             # One at a time, so that turns and budgets are exact; this takes milliseconds.
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
             await self._reap(conn, limits)
-            if await _rests(conn, server) or await self._spending.day_is_over(conn, limits):
+            if await rests(conn, server) or await self._spending.day_is_over(conn, limits):
                 return None
+            tried = await is_tried(conn, server)
             for _ in range(_MOST_PASSED):
-                row = await _next(conn)
+                row = await _next(conn, tried=tried)
                 if row is None:
                     return None
                 claimed = await self._take(conn, row, owner, limits, seconds)
@@ -134,7 +158,7 @@ class ModelQueue:
         """Keep an answer; False: it was cancelled or is another's by now, and only paid for."""
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
-            await _succeeded(conn, server)
+            await succeeded(conn, server)
             cursor = await conn.execute(
                 _FINISH,
                 {
@@ -168,10 +192,10 @@ class ModelQueue:
         of_server = transient and fault in _OF_THE_SERVER
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
-            if fault in _BREAKING:
-                await _failed(conn, server, fault, detail)
+            if fault in _BREAKING or (transient and fault in OF_ALL_TEXTS):
+                await failed(conn, server, fault, detail)
             elif server and fault is not ModelFault.TLP:
-                await _succeeded(conn, server)
+                await succeeded(conn, server)
             cursor = await conn.execute(
                 _FAIL,
                 {
@@ -194,56 +218,40 @@ class ModelQueue:
     async def renew_prompt(self, claimed: Claimed, version: str) -> None:
         """Have the same asked with another version of its prompt, in place of the one it had."""
         wanted = Wanted(model=claimed.model, prompts=((claimed.task, version),))
+        await self._replace(claimed, wanted, "the prompt changed before its turn")
+
+    async def renew_model(self, claimed: Claimed, model: str) -> None:
+        """Have another model asked the same, in place of one that is no more."""
+        wanted = Wanted(model=model, prompts=((claimed.task, claimed.prompt_version),))
+        why = f"the server has no model {claimed.model!r} any more: {model!r} is asked instead"
+        await self._replace(claimed, wanted, why)
+
+    async def _replace(self, claimed: Claimed, wanted: Wanted, why: str) -> None:
         async with self._database.transaction() as conn:
             cursor = await conn.execute(
-                """
-                UPDATE model_analysis SET state = 'cancelled', lease = NULL, lease_until = NULL,
-                    reserved = 0, ended_at = now(), detail = 'the prompt changed before its turn'
-                WHERE id = %s AND lease = %s AND state = 'running' RETURNING asked_by, rank
-                """,
-                (claimed.id, claimed.lease),
+                f"{_WITHDRAW} WHERE m.id = %(id)s AND m.lease = %(lease)s AND m.state = 'running'"
+                " RETURNING m.asked_by, m.rank, m.again",
+                {"id": claimed.id, "lease": claimed.lease, "why": why},
             )
             row = await cursor.fetchone()
             if row is not None:
-                await queue_texts(conn, [claimed.article_id], wanted, asked_by=row[0], rank=row[1])
+                by, rank, again = row
+                asked = Asked(by=by, rank=rank, again=again)
+                await queue_texts(conn, [claimed.article_id], wanted, asked)
 
-    async def give_back(self, claimed: Claimed) -> bool:
+    async def give_back(self, claimed: Claimed, *, pause: float = 0.0) -> bool:
         """Put it back with its attempt: whoever held it is told to stop."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
                 """
                 UPDATE model_analysis SET state = 'pending', attempts = greatest(attempts - 1, 0),
-                    lease = NULL, lease_until = NULL, reserved = 0, said = 0, run_after = now()
+                    lease = NULL, lease_until = NULL, reserved = 0, said = 0,
+                    run_after = now() + make_interval(secs => %s)
                 WHERE id = %s AND lease = %s AND state = 'running'
                 """,
-                (claimed.id, claimed.lease),
+                (pause, claimed.id, claimed.lease),
             )
         return cursor.rowcount == 1
-
-    async def note_server(
-        self, name: str, *, version: str, models: Sequence[str], remote: bool
-    ) -> None:
-        """Keep what a server says it is and has, for those who do not ask it themselves.
-
-        One that was away and answers is left alone no longer: it is tried with one text.
-        """
-        async with self._database.connection() as conn:
-            await conn.execute(
-                """
-                INSERT INTO model_server AS s (name, version, models, remote, seen_at)
-                VALUES (%(name)s, %(version)s, %(models)s, %(remote)s, now())
-                ON CONFLICT (name) DO UPDATE SET version = excluded.version,
-                    models = excluded.models, remote = excluded.remote, seen_at = now(),
-                    rest_until = CASE WHEN s.fault IS DISTINCT FROM %(away)s THEN s.rest_until END
-                """,
-                {
-                    "name": name,
-                    "version": version[:200],
-                    "models": [one[:200] for one in models][:500],
-                    "remote": remote,
-                    "away": ModelFault.AWAY.value,
-                },
-            )
 
     async def _reap(self, conn: Conn, limits: Limits) -> None:
         """Take back what its holders lost; what they may have spent counts as spent."""
@@ -265,7 +273,7 @@ class ModelQueue:
         found = await cursor.fetchone()
         assert found is not None, "its article cannot go without it"
         if not found[0]:
-            await conn.execute(_OUTDATED, (number,))
+            await conn.execute(f"{_WITHDRAW} WHERE m.id = %(id)s", {"id": number, "why": _REVISED})
             return None
         if await _copied(conn, number):
             return None
@@ -292,6 +300,7 @@ class ModelQueue:
             title=found[7],
             text=found[8],
             tlp=Tlp(found[9]),
+            waited=found[10],
         )
 
 
@@ -315,67 +324,47 @@ def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     }
 
 
-async def _next(conn: Conn) -> tuple[int, int] | None:
-    cursor = await conn.execute(_NEXT)
+async def _next(conn: Conn, *, tried: bool) -> tuple[int, int] | None:
+    """Return an analysis and its source; a server is `tried` with what failed the least."""
+    cursor = await conn.execute(_TRIED if tried else _NEXT)
     row = await cursor.fetchone()
     return (int(row[0]), int(row[1])) if row else None
 
 
 async def _copied(conn: Conn, number: int) -> bool:
     """Take over what the same model answered to the same words before."""
-    cursor = await conn.execute(_COPY, {"id": number, "apart": TaskName.RELEVANCE.value})
+    cursor = await conn.execute(_COPY, {"id": number, "apart": list(_APART)})
     return cursor.rowcount == 1
 
 
-async def _rests(conn: Conn, server: str) -> bool:
-    """Return whether a server is left alone, or is tried with one text just now."""
-    cursor = await conn.execute(
-        """
-        SELECT rest_until > now() OR (failures >= %s AND EXISTS
-            (SELECT 1 FROM model_analysis WHERE state = 'running'))
-        FROM model_server WHERE name = %s
-        """,
-        (BREAKS_AFTER, server),
-    )
-    row = await cursor.fetchone()
-    return bool(row and row[0])
-
-
-async def _succeeded(conn: Conn, server: str) -> None:
-    await conn.execute(
-        """
-        UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = ''
-        WHERE name = %s AND (failures > 0 OR fault IS NOT NULL)
-        """,
-        (server,),
-    )
-
-
-async def _failed(conn: Conn, server: str, fault: ModelFault, detail: str) -> None:
-    await conn.execute(
-        _SERVER_FAILED,
-        {
-            "name": server,
-            "fault": fault.value,
-            "detail": detail[:2000].replace("\0", ""),
-            "breaks": BREAKS_AFTER,
-            "longest": LONGEST_REST,
-            "first": FIRST_PAUSE,
-        },
-    )
-
-
 _KEY = r"sha256(convert_to(a.title || E'\n' || a.text, 'UTF8'))"
+_REVISED = "the text was revised before it was its turn"
+# What holds an answer from before keeps it; the words in `detail` tell what we withdrew ourselves
+# from what somebody cancelled, which has none.
+_WITHDRAW = """
+UPDATE model_analysis m SET ended_at = now(), detail = %(why)s, fault = NULL, raw = '',
+    state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END,
+    lease = NULL, lease_until = NULL, reserved = 0, said = 0
+"""
 _SUPERSEDE = f"""
-UPDATE model_analysis m SET state = 'cancelled', ended_at = now(),
-    detail = 'the text was revised before it was its turn'
-FROM article a
+{_WITHDRAW} FROM article a
 WHERE a.id = m.article_id AND a.id = ANY(%(ids)s) AND m.state = 'pending' AND m.text_key <> {_KEY}
+"""
+_ONCE_MORE = f"""
+UPDATE model_analysis m SET state = 'pending', attempts = 0, run_after = now(), asked_at = now(),
+    asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0, fault = NULL,
+    detail = '', ended_at = NULL
+FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
+WHERE a.id = ANY(%(ids)s) AND m.article_id = a.id AND m.text_key = {_KEY}
+    AND m.task = w.task AND m.prompt_version = w.version AND m.model = %(model)s
+    AND (m.state IN ('done', 'cancelled') AND m.detail <> ''
+        OR %(again)s AND m.state IN ('done', 'failed', 'cancelled'))
 """  # noqa: S608 - a constant of this module
 _QUEUE = f"""
 INSERT INTO model_analysis AS m
-    (article_id, source_id, revision, text_key, task, prompt_version, model, asked_by, rank)
-SELECT a.id, a.source_id, a.revision, {_KEY}, w.task, w.version, %(model)s, %(by)s, %(rank)s
+    (article_id, source_id, revision, text_key, task, prompt_version, model, asked_by, rank, again)
+SELECT a.id, a.source_id, a.revision, {_KEY}, w.task, w.version, %(model)s, %(by)s, %(rank)s,
+    %(again)s
 FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
 WHERE a.id = ANY(%(ids)s) AND a.text <> ''
 ON CONFLICT (article_id, text_key, task, prompt_version, model) DO UPDATE
@@ -413,17 +402,20 @@ CROSS JOIN LATERAL (
 WHERE t.rest_until IS NULL OR t.rest_until <= now()
 ORDER BY n.rank, t.served_at NULLS FIRST, n.id LIMIT 1
 """
+# What made a server fail would make it fail once more, and hold up all the others.
+_TRIED = """
+SELECT m.id, m.source_id FROM model_analysis m LEFT JOIN model_source t USING (source_id)
+WHERE m.state = 'pending' AND m.run_after <= now()
+    AND (t.rest_until IS NULL OR t.rest_until <= now())
+ORDER BY m.attempts, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
+"""
 _TEXT = f"""
 SELECT m.text_key = {_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,
-    coalesce(a.language, ''), a.title, a.text, coalesce(s.settings->>'tlp', 'clear')
+    coalesce(a.language, ''), a.title, a.text, coalesce(s.settings->>'tlp', 'clear'),
+    extract(epoch FROM now() - m.asked_at)::float8
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 WHERE m.id = %(id)s
 """  # noqa: S608 - a constant of this module
-_OUTDATED = """
-UPDATE model_analysis SET state = 'cancelled', ended_at = now(),
-    detail = 'the text was revised before it was its turn'
-WHERE id = %s
-"""
 _COPY = """
 UPDATE model_analysis m SET state = 'done', claims = o.claims, dropped = o.dropped,
     hidden = o.hidden, repaired = o.repaired, unread = o.unread, parts = o.parts, why = o.why,
@@ -431,7 +423,7 @@ UPDATE model_analysis m SET state = 'done', claims = o.claims, dropped = o.dropp
     fault = NULL, detail = '', raw = '', started_at = now(), ended_at = now()
 FROM (
     SELECT o.* FROM model_analysis me JOIN model_analysis o USING (text_key, task, model)
-    WHERE me.id = %(id)s AND NOT me.again AND me.task <> %(apart)s
+    WHERE me.id = %(id)s AND NOT me.again AND me.task <> ALL(%(apart)s)
         AND o.prompt_version = me.prompt_version AND o.state = 'done' AND o.id <> me.id
     ORDER BY o.id LIMIT 1) o
 WHERE m.id = %(id)s
@@ -467,12 +459,4 @@ UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'faile
     lease = NULL, lease_until = NULL, reserved = 0, said = 0,
     ended_at = CASE WHEN %(again)s THEN NULL ELSE now() END
 WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
-"""
-_SERVER_FAILED = """
-INSERT INTO model_server AS s (name, failures, fault, detail)
-VALUES (%(name)s, 1, %(fault)s, %(detail)s)
-ON CONFLICT (name) DO UPDATE SET failures = least(s.failures + 1, 1000), fault = excluded.fault,
-    detail = excluded.detail,
-    rest_until = CASE WHEN s.failures + 1 >= %(breaks)s THEN now() + make_interval(secs =>
-        least(%(longest)s, %(first)s * 2 ^ least(s.failures + 1 - %(breaks)s, 20))) END
 """

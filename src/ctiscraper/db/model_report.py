@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ctiscraper.db.model_queue import BREAKS_AFTER
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault, NotFoundError
 from ctiscraper.model_views import (
@@ -52,7 +51,7 @@ class ModelBoard:
     async def server(self, name: str) -> ServerView | None:
         """Return a server as it was last found, None before it ever was."""
         async with self._database.connection() as conn:
-            cursor = await conn.execute(_SERVER, {"name": name, "breaks": BREAKS_AFTER})
+            cursor = await conn.execute(_SERVER, {"name": name})
             row = await cursor.fetchone()
         if row is None:
             return None

@@ -11,7 +11,7 @@ from ctiscraper.db.hosts import RANK
 from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.vector_progress import vectors_now
-from ctiscraper.errors import Reason, StorageError
+from ctiscraper.errors import ModelFault, Reason, StorageError
 from ctiscraper.operations import (
     COUNTED_MOST,
     NO_VECTORS,
@@ -117,7 +117,11 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM model_analysis WHERE state = 'pendin
     coalesce((SELECT sum(cost) FROM model_spent WHERE day = current_date), 0)::float8,
     (SELECT coalesce(jsonb_object_agg(fault, n), '{}') FROM (SELECT fault, count(*) AS n
         FROM (SELECT coalesce(fault, 'lost') AS fault FROM model_analysis
-            WHERE state = 'failed' ORDER BY id DESC LIMIT %(looked_at)s) l GROUP BY fault) g)
+            WHERE state = 'failed' ORDER BY id DESC LIMIT %(looked_at)s) l GROUP BY fault) g),
+    rested.fault, coalesce(rested.detail, '')
+FROM (SELECT) one LEFT JOIN (SELECT fault, detail FROM model_server
+    WHERE fault IS NOT NULL AND rest_until > now() - interval '1 minute'
+    ORDER BY rest_until DESC LIMIT 1) rested ON true
 """
 _RECENT = "date_trunc('minute', now() - interval '5 minutes')"
 _HOUR = "date_trunc('minute', now() - interval '1 hour')"
@@ -441,6 +445,8 @@ def _modelling(row: tuple[Any, ...]) -> Modelling:
         tokens_today=row[4],
         cost_today=row[5],
         faults=row[6],
+        server_fault=ModelFault(row[7]) if row[7] else None,
+        server_detail=row[8],
     )
 
 

@@ -51,7 +51,7 @@ class Answer:
     def ended_early(self) -> ModelError:
         """Return the error of an answer that stopped without an end."""
         return ModelError(
-            ModelFault.AWAY,
+            ModelFault.BROKE_OFF,
             f"{self._server} ended the answer before it was whole; see its log",
             raw=self.text,
         )

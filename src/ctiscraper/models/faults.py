@@ -6,10 +6,14 @@ from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
 
 MOST_TOLD = 300
 RATE_LIMITED = 429
+_PAID = frozenset({402, RATE_LIMITED})
 _GONE = frozenset({404, 410})
 _KEYS = frozenset({401, 403, 407})
 _SERVER = range(500, 600)
 
+# As our own client says it of an address that does not answer at all.
+_NOT_CONNECTED = "connect"
+_LOG = "see that it runs, and its log"
 _SLOW = frozenset({Reason.TIMEOUT})
 _ANSWERED = frozenset(
     {
@@ -59,7 +63,11 @@ _QUOTA = re.compile(r"quota|billing|credit", re.IGNORECASE)
 def on_the_way(error: FetchError, server: str, seconds: float) -> ModelError:
     """Return what an exchange that failed means to who asked."""
     said = told(error.detail).rstrip(".")
-    if error.reason in _SLOW:
+    if error.reason is Reason.TRUNCATED:
+        return ModelError(
+            ModelFault.BROKE_OFF, f"{server} broke off before its answer was whole: {said}; {_LOG}"
+        )
+    if error.reason in _SLOW and error.detail != _NOT_CONNECTED:
         return ModelError(
             ModelFault.TIMEOUT,
             f"{server} gave no whole answer within {seconds:g} s; a smaller model, a shorter "
@@ -69,7 +77,6 @@ def on_the_way(error: FetchError, server: str, seconds: float) -> ModelError:
         return ModelError(
             ModelFault.REFUSED,
             f"{server} may not be asked: {error.reason}, {said}; see CTISCRAPER_MODEL_URL",
-            transient=False,
         )
     if error.reason in _ANSWERED:
         return ModelError(
@@ -97,7 +104,6 @@ def as_told(status: int, words: str, *, model: str, server: str, way_out: str) -
         return ModelError(
             ModelFault.MODEL_MISSING,
             f"{server} has no model {model!r}: {said}; {way_out}",
-            transient=False,
         )
     return _by_status(status, said, server)
 
@@ -105,12 +111,13 @@ def as_told(status: int, words: str, *, model: str, server: str, way_out: str) -
 def _by_status(status: int, said: str, server: str) -> ModelError:
     if status in _KEYS:
         words = f"refuses the key ({status}): {said}; see CTISCRAPER_MODEL_KEY_FILE"
-        return ModelError(ModelFault.REFUSED, f"{server} {words}", transient=False)
-    limited = status == RATE_LIMITED and not _QUOTA.search(said)
-    if limited or _FULL.search(said):
+        return ModelError(ModelFault.REFUSED, f"{server} {words}")
+    if status in _PAID and _QUOTA.search(said):
+        return ModelError(ModelFault.REFUSED, f"{server} wants to be paid ({status}): {said}")
+    if status == RATE_LIMITED or _FULL.search(said):
         return ModelError(ModelFault.BUSY, f"{server} has more to do than it can: {said}")
     if status in _SERVER:
-        return ModelError(ModelFault.AWAY, f"{server} failed ({status}): {said}; see its log")
+        return ModelError(ModelFault.BROKE_OFF, f"{server} failed ({status}): {said}; {_LOG}")
     words = f"refuses what it was asked ({status}): {said}"
     return ModelError(ModelFault.REFUSED, f"{server} {words}", transient=False)
 

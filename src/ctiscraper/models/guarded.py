@@ -12,7 +12,7 @@ from ctiscraper.models.slots import PATIENCE, Slots
 from ctiscraper.tracing import span
 
 # What a server does to everyone who asks it, and not to one text or one model.
-_SERVERS_OWN = frozenset({ModelFault.AWAY, ModelFault.TIMEOUT})
+_SERVERS_OWN = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.TIMEOUT})
 # The exchange has its deadline; this is for what it does beside waiting.
 _GRACE = 1.0
 _SHORT = 15.0

@@ -7,7 +7,7 @@ from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.server import Completion, Embedded, Model, ModelServer, Prompt, Pulled
 
 _LETTERS_A_TOKEN = 3
-# Asked in vain: the model never began.
+# Asked in vain, unless it had begun to answer: the model never saw the text.
 _UNASKED = frozenset(
     {
         ModelFault.OFF,
@@ -70,11 +70,12 @@ class Metered:
 
         self.calls += 1
         answer = None
-        begun = True
+        begun, told = True, 0
         try:
             answer = await self.server.chat(prompt, hear)
         except ModelError as error:
-            begun = error.fault not in _UNASKED
+            begun = error.begun or self.said > before or error.fault not in _UNASKED
+            told = error.tokens
             raise
         finally:
             if answer is not None:
@@ -82,7 +83,7 @@ class Metered:
                 self.answer_tokens += answer.answer_tokens
             elif begun:
                 letters = sum(len(one.text) for one in prompt.messages) + self.said - before
-                self.estimated += letters // _LETTERS_A_TOKEN
+                self.estimated += told or letters // _LETTERS_A_TOKEN
         return answer
 
     async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:

@@ -134,7 +134,10 @@ class Ollama:
             raise
         context = prompt.context_tokens
         if context is not None and end.prompt_eval_count >= context:
-            raise too_long(prompt.model, f"{end.prompt_eval_count} tokens of {context}")
+            cut = too_long(prompt.model, f"{end.prompt_eval_count} tokens of {context}")
+            cut.begun = True
+            cut.tokens = end.prompt_eval_count + (end.eval_count or answer.pieces)
+            raise cut
         return Completion(
             text=self._wire.masked(answer.text),
             ending=Ending.CUT_OFF if end.done_reason == "length" else Ending.WHOLE,

@@ -73,13 +73,20 @@ class Wire:
         headers = self._headers if sent is None else {**self._headers, "Content-Type": _JSON}
         limits = FetchLimits(max_bytes=most_bytes, seconds=seconds)
         opened = self._client.streamed(self._url + path, limits=limits, headers=headers, body=sent)
+        begun = False
         try:
             async with opened as answer:
                 if answer.status not in _OK:
                     raise await self._refusal(answer, missing)
+                begun = True
                 yield answer
         except FetchError as error:
-            raise self._named(error, seconds) from error
+            named = self._named(error, seconds)
+            named.begun = begun
+            raise named from error
+        except ModelError as error:
+            error.begun = begun
+            raise
 
     async def lines(self, answer: Streamed) -> AsyncGenerator[bytes, None]:
         """Yield the lines of an answer that are not empty. Raises FetchError, ModelError."""

@@ -26,6 +26,11 @@ def build_default() -> tuple[PackInfo, AttackPack]:
     return _info(pack, source), pack
 
 
+def living_techniques(pack: AttackPack) -> frozenset[str]:
+    """Return the ids of the techniques of a pack that are neither revoked nor deprecated."""
+    return frozenset(one.id for one in pack.techniques if not (one.revoked or one.deprecated))
+
+
 def from_stix(bundles: Iterable[bytes]) -> tuple[PackInfo, AttackPack]:
     """Return the pack that the official STIX 2.1 bundles make, one a domain.
 

@@ -9,7 +9,8 @@ from ctiscraper.collect.robots import RobotsRules
 from ctiscraper.config import AGENT
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.errors import StorageError
-from ctiscraper.operations import DatabaseState, HostState, Operations, Work
+from ctiscraper.fault_words import advice_on, said_of
+from ctiscraper.operations import DatabaseState, HostState, Modelling, Operations, Work
 from ctiscraper.tasks.bell import Bell, BellState, SilentBell
 from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
 
@@ -76,6 +77,7 @@ def findings(seen: Operations, bell: BellState | None = None) -> tuple[Finding, 
     found = [*_database(seen.database), *_bell(bell)]
     if seen.work is not None:
         found += [judge(seen.work) for judge in _JUDGES]
+        found += _models(seen.work.modelling)
     order = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
     return tuple(sorted(found, key=lambda one: order.index(one.verdict)))
 
@@ -240,6 +242,15 @@ def _accounting(work: Work) -> Finding:
         "the sum does not hold for at least one source",
         "this is a fault of the program: report it with the output of 'ctiscraper accounting'",
     )
+
+
+def _models(state: Modelling) -> Iterable[Finding]:
+    """Yield why texts wait for a server of models, if they do."""
+    fault = state.server_fault
+    if fault is not None:
+        waiting = _counted(state.waiting, "text waits", "texts wait")
+        words = f"{said_of(fault)} ({state.server_detail}): {waiting}"
+        yield finding("language models", Verdict.WARN, words, advice_on(fault, waits=True))
 
 
 _JUDGES = (_workers, _queue, _dead_letters, _refunds, _hosts, _accounting)

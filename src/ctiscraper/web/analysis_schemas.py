@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.errors import ModelFault
 from ctiscraper.model_views import AnalysisState
 from ctiscraper.web.schemas import Cursor, Limit
 
@@ -56,6 +57,14 @@ class AnalysisParameters(BaseModel):
     limit: Limit = 50
 
 
+class RetryParameters(BaseModel):
+    """Which of those that failed are asked once more: with this fault, or all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: ModelFault | None = None
+
+
 class CompareParameters(BaseModel):
     """Which two models are compared; without names the one that is configured and another."""
 
@@ -96,6 +105,14 @@ class JudgementForm(BaseModel):
 
     claim: ClaimNumber
     thumb: Annotated[bool | None, BeforeValidator(_thumb)]
+
+
+class RetryForm(BaseModel):
+    """Which of those that failed an operator has asked once more."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    fault: ModelFault | None = None
 
 
 class NoFields(BaseModel):

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ctiscraper.analysis.analysed import RULES, TaskName
-from ctiscraper.fault_words import dropped_words, said_of
+from ctiscraper.errors import ModelFault
+from ctiscraper.fault_words import advice_on, dropped_words, said_of
 from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
@@ -47,6 +48,13 @@ _WAITS: Mapping[Waits, str] = MappingProxyType(
     }
 )
 
+_SERVER_WAITS: Mapping[ModelFault | None, str] = MappingProxyType(
+    {
+        ModelFault.MODEL_MISSING: "waits until the server has the model",
+        ModelFault.REFUSED: "waits until the server of models takes questions",
+    }
+)
+
 _NOTHING_TO_ASK: Mapping[str, str] = MappingProxyType(
     {
         TaskName.TITLE.value: "the title is in English",
@@ -62,6 +70,8 @@ def task_words(task: str) -> str:
 
 def state_words(analysis: AnalysisView) -> str:
     """Return in words where an analysis stands."""
+    if analysis.waits is Waits.SERVER and analysis.fault in _SERVER_WAITS:
+        return _SERVER_WAITS[analysis.fault]
     if analysis.waits is not None:
         return _WAITS[analysis.waits]
     if analysis.state is AnalysisState.RUNNING and analysis.said:
@@ -161,6 +171,7 @@ WORDS: Mapping[str, object] = MappingProxyType(
         "task_words": task_words,
         "state_words": state_words,
         "fault_words": fault_words,
+        "advice_on": advice_on,
         "dropped_words": dropped_words,
         "latest": latest,
     }

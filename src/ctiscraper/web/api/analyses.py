@@ -17,6 +17,7 @@ from ctiscraper.web.analysis_schemas import (
     AnalysisParameters,
     CompareParameters,
     JudgementIn,
+    RetryParameters,
 )
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
@@ -106,6 +107,21 @@ async def cancel_analyses(request: Request, desk: DeskDep, _: _None) -> Response
     """New articles are asked about all the same."""
     count = await desk.analyses.cancel_all()
     tell(request, count=count)
+    return JsonAnswer({"count": count})
+
+
+@router.post(
+    "/analyses/retry",
+    response_model=Counted,
+    dependencies=_changes,
+    summary="Ask once more all that failed",
+)
+async def retry_analyses(
+    request: Request, desk: DeskDep, given: Annotated[RetryParameters, Query()]
+) -> Response:
+    """With all their attempts, behind what people ask one by one; `fault` leaves out others."""
+    count = await desk.retry_all(given.fault)
+    tell(request, count=count, fault=given.fault)
     return JsonAnswer({"count": count})
 
 

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.errors import ModelFault
 from ctiscraper.fault_words import FAULTS
-from ctiscraper.web.analysis_schemas import AskForm, ComparePage, JudgementForm, NoFields
+from ctiscraper.web.analysis_schemas import AskForm, ComparePage, JudgementForm, NoFields, RetryForm
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import ActorDep, ArticlesDep, DeskDep, OverviewDep, after_change
 from ctiscraper.web.forms import read_form
@@ -131,6 +131,14 @@ async def cancel_all(request: Request, desk: DeskDep) -> Response:
     """Ask nothing more that waits."""
     await read_form(request, NoFields)
     tell(request, count=await desk.analyses.cancel_all())
+    return RedirectResponse("/operations/models", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/operations/models/retry", dependencies=_changes)
+async def retry_all(request: Request, desk: DeskDep) -> Response:
+    """Ask once more all that failed, or what failed so."""
+    form = await read_form(request, RetryForm)
+    tell(request, count=await desk.retry_all(form.fault), fault=form.fault)
     return RedirectResponse("/operations/models", HTTPStatus.SEE_OTHER)
 
 

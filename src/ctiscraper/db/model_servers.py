@@ -1,0 +1,170 @@
+"""What is known of servers of models: what each has, and whether it is left alone for a while."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import ModelError, ModelFault
+
+# A server that failed so often in a row is left alone, ever longer, and then asked one thing.
+BREAKS_AFTER = 5
+LONGEST_REST = 900.0
+FIRST_REST = 30.0
+# What is so for every text, whatever it is: once is enough.
+OF_ALL_TEXTS = frozenset({ModelFault.MODEL_MISSING, ModelFault.REFUSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a server is left alone or tried again just now, and why."""
+
+    rests: bool = False
+    fault: ModelFault | None = None
+    detail: str = ""
+
+
+class ModelServers:
+    """Servers as the workers that ask them find them, for those who do not ask them themselves."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def note(
+        self, name: str, *, version: str, models: Sequence[str], remote: bool, has_model: bool
+    ) -> None:
+        """Keep what a server says it is and has; `has_model`: the one that texts are given to.
+
+        One that was away is left alone no longer, and tried with one text; one that refused its
+        key or lacked the model, and does not any more, is asked as before.
+        """
+        async with self._database.connection() as conn:
+            await conn.execute(
+                _NOTE,
+                {
+                    "name": name,
+                    "version": version[:200],
+                    "models": [one[:200] for one in models][:500],
+                    "remote": remote,
+                    "away": ModelFault.AWAY.value,
+                    "mended": [
+                        ModelFault.REFUSED.value,
+                        *[ModelFault.MODEL_MISSING.value] * has_model,
+                    ],
+                },
+            )
+
+    async def note_fault(self, name: str, error: ModelError) -> None:
+        """Keep why a server does not say what it has.
+
+        One that was never seen and refuses is left alone; of one that was, texts tell the truth:
+        a key may be good for them and not for lists.
+        """
+        async with self._database.transaction() as conn:
+            cursor = await conn.execute(
+                "SELECT 1 FROM model_server WHERE name = %s AND seen_at IS NOT NULL", (name,)
+            )
+            is_new = await cursor.fetchone() is None
+            if is_new and error.transient and error.fault in OF_ALL_TEXTS:
+                await failed(conn, name, error.fault, error.detail)
+            else:
+                values = {"name": name, "fault": error.fault.value, "detail": told(error.detail)}
+                await conn.execute(_NOTE_FAULT, values)
+
+
+def told(detail: str) -> str:
+    """Return words as they are stored."""
+    return detail[:2000].replace("\0", "")
+
+
+async def standing(conn: Conn, server: str) -> Standing:
+    """Return how a server stands with those who wait for it."""
+    cursor = await conn.execute(_STANDING, (BREAKS_AFTER, server))
+    row = await cursor.fetchone()
+    if row is None:
+        return Standing()
+    return Standing(bool(row[0]), ModelFault(row[1]) if row[1] else None, row[2])
+
+
+async def rests(conn: Conn, server: str) -> bool:
+    """Return whether a server is left alone, or is tried with one text just now."""
+    cursor = await conn.execute(_RESTS, (BREAKS_AFTER, server))
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def is_tried(conn: Conn, server: str) -> bool:
+    """Return whether the next thing that a server is asked tells whether it is well again."""
+    cursor = await conn.execute(
+        "SELECT failures >= %s FROM model_server WHERE name = %s", (BREAKS_AFTER, server)
+    )
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def succeeded(conn: Conn, server: str) -> None:
+    """Keep that a server answered."""
+    await conn.execute(_SUCCEEDED, (server,))
+
+
+async def failed(conn: Conn, server: str, fault: ModelFault, detail: str) -> None:
+    """Keep that a server did not answer: after several in a row it is left alone.
+
+    What is so for all texts is not tried so often.
+    """
+    await conn.execute(
+        _FAILED,
+        {
+            "name": server,
+            "fault": fault.value,
+            "detail": told(detail),
+            "least": BREAKS_AFTER if fault in OF_ALL_TEXTS else 1,
+            "breaks": BREAKS_AFTER,
+            "longest": LONGEST_REST,
+            "first": FIRST_REST,
+        },
+    )
+
+
+# What a look found is over with the next one; what texts met is over when one is answered.
+_NOTE = """
+INSERT INTO model_server AS s (name, version, models, remote, seen_at)
+VALUES (%(name)s, %(version)s, %(models)s, %(remote)s, now())
+ON CONFLICT (name) DO UPDATE SET version = excluded.version,
+    models = excluded.models, remote = excluded.remote, seen_at = now(),
+    rest_until = CASE WHEN s.fault = %(away)s OR s.fault = ANY(%(mended)s) THEN NULL
+        ELSE s.rest_until END,
+    failures = CASE WHEN s.fault = ANY(%(mended)s) THEN 0 ELSE s.failures END,
+    fault = CASE WHEN s.failures > 0 AND s.fault <> ALL(%(mended)s) THEN s.fault END,
+    detail = CASE WHEN s.failures > 0 AND s.fault <> ALL(%(mended)s) THEN s.detail ELSE '' END
+"""
+_NOTE_FAULT = """
+INSERT INTO model_server AS s (name, fault, detail) VALUES (%(name)s, %(fault)s, %(detail)s)
+ON CONFLICT (name) DO UPDATE SET fault = excluded.fault, detail = excluded.detail
+WHERE s.failures = 0 AND (s.seen_at IS NULL OR s.seen_at < now() - interval '5 minutes')
+"""
+_STANDING = """
+SELECT coalesce(rest_until > now(), false) OR failures >= %s, fault, detail
+FROM model_server WHERE name = %s
+"""
+_RESTS = """
+SELECT rest_until > now() OR (failures >= %s AND EXISTS
+    (SELECT 1 FROM model_analysis WHERE state = 'running'))
+FROM model_server WHERE name = %s
+"""
+_SUCCEEDED = """
+UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = '',
+    seen_at = now()
+WHERE name = %s AND (failures > 0 OR fault IS NOT NULL)
+"""
+# Those who had asked before it was left alone find nothing new.
+_FAILED = """
+INSERT INTO model_server AS s (name, failures, fault, detail, rest_until)
+VALUES (%(name)s, %(least)s, %(fault)s, %(detail)s,
+    CASE WHEN %(least)s >= %(breaks)s THEN now() + make_interval(secs => %(first)s) END)
+ON CONFLICT (name) DO UPDATE SET fault = excluded.fault, detail = excluded.detail,
+    failures = least(greatest(s.failures + 1, %(least)s), 1000),
+    rest_until = CASE WHEN greatest(s.failures + 1, %(least)s) >= %(breaks)s
+        THEN now() + make_interval(secs => least(%(longest)s, %(first)s
+            * 2 ^ least(greatest(s.failures + 1, %(least)s) - %(breaks)s, 20))) END
+WHERE s.rest_until IS NULL OR s.rest_until <= now()
+"""
