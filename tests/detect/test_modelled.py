@@ -32,7 +32,7 @@ BY = ("tiny", "sigma_rules-7-abc")
 def reasons(answer: str) -> list[str]:
     found = assess_answer(answer, report(), by=BY)
     assert not found.drafts
-    return [one.reason for one in found.refused]
+    return [one.told for one in found.refused]
 
 
 def test_a_rule_that_holds_is_kept_as_ours_and_marked() -> None:
