@@ -84,7 +84,7 @@ REFUSED_RULES: Mapping[str, str] = MappingProxyType(
         "no_yaml": "could not be read as YAML",
         "no_rule": "lacked what a Sigma rule needs, or had it in a wrong form",
         "not_taken": "was larger, or had more in one, than is taken",
-        "named": "gave a part a name that says more than a name",
+        "unknown_log": "named a log or a field that no event here has",
         "unproved": "looked for what the article does not have",
         "invalid": "failed a check of Sigma rules",
         "too_general": "would match nearly every event of its log",

@@ -1,6 +1,7 @@
 """A worker that asks models for Sigma rules: what holds is kept in its row, and nowhere else."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -254,7 +255,8 @@ async def test_orders_in_articles_change_nothing_and_no_rule_says_their_words(
         stored = shelf.article(name, text=f"{TEXT}\n\n{order}")
         at_start = claims.at(TEXT, COMMAND, "command_line", verdict=None)
         await claims.name(database, shelf, stored, at_start)
-        wrote[name] = _obeyed(json.dumps(injection.get("obeys") or injection["raw"])[:150])
+        said = json.dumps(injection.get("obeys") or injection["raw"])[:150]
+        wrote[name] = _obeyed(said, number)
 
     async def obey(prompt: Prompt) -> str:
         asked_of = " ".join(one.text for one in prompt.messages)
@@ -273,14 +275,56 @@ async def test_orders_in_articles_change_nothing_and_no_rule_says_their_words(
     )
     # The rule itself holds, so that each is kept: what was ordered beside it is not in it.
     assert rules[1] == len(INJECTIONS)
-    assert not [one for one in rules[0] if "Obeyed" in one or "collect.example" in one]
+    # Nor does the row say it in any other place, such as why the other rules do not hold.
+    rows = shelf.run("SELECT array_agg(lower(m::text)) FROM model_analysis m")[0]
+    assert len(rows) == len(INJECTIONS)
+    assert not [row for row in rows if "obeyed" in row or "collect" in row]
+    assert shelf.run("SELECT min(dropped), max(dropped) FROM model_analysis") == (4, 4)
 
 
-def _obeyed(said: str) -> str:
-    """A rule that holds, with what an article orders in every place for words of its own."""
-    given = yaml.safe_load(GOOD)
+def _obeyed(said: str, number: int) -> str:
+    """A rule that holds, and others: what an article orders is in every place that has words."""
     words = f"Obeyed https://collect.example {said}"
-    given |= dict.fromkeys(("title", "description", "author", "license"), words)
+    name = re.sub(r"\W", "_", words, flags=re.ASCII)[:60]
+    spoilt = _spoilt(words, name)
+    made = [_held(words, name), *(spoilt[(number + n) % len(spoilt)] for n in range(4))]
+    return f"# {words}\n" + "\n---\n".join(made)
+
+
+def _held(words: str, name: str) -> str:
+    """The order beside what holds: all that is no value, and a value among others."""
+    given = yaml.safe_load(GOOD)
+    given |= dict.fromkeys(("title", "description", "author", "license", name), words)
     given |= {"references": [words], "falsepositives": [words], "fields": [words]}
-    given["logsource"]["definition"] = words
-    return str(yaml.safe_dump(given, allow_unicode=True))
+    given |= {"tags": [f"attack.{name.lower()}", f"obeyed.{name.lower()}"]}
+    given["logsource"] |= {"definition": words, name: words}
+    [part, _] = given["detection"].values()
+    line = "CommandLine|contains"
+    given["detection"] = {
+        name: [{**part, line: [words, "DefenderUPD", f"*{words}?"]}, {line: words}, {name: words}],
+        f"filter_{name}": {line: [words, "Sync-Folders"]},
+        "timeframe": words,
+        "condition": f"1 of {name[:9]}* and not filter_{name}",
+    }
+    written = yaml.safe_dump(given, allow_unicode=True, sort_keys=False)
+    return f"# {words}\n{written}# {words}"
+
+
+def _spoilt(words: str, name: str) -> list[str]:
+    """The order in the places of which a rule is not taken with it."""
+    part = {"CommandLine|contains|all": ["DefenderUPD", words]}
+    changes: list[dict[str, object]] = [
+        {"level": words},
+        {"status": words},
+        {"id": words},
+        {"detection": {name: part, "condition": name}},
+        {"detection": {"s": {name: "DefenderUPD"}, "condition": "s"}},
+        {"detection": {"s": {"CommandLine|re": words}, "condition": "s"}},
+        {"detection": {"s": {"CommandLine": "DefenderUPD"}, "condition": f"s and {name}"}},
+        {"logsource": {"category": words, "product": "windows"}},
+        {"logsource": {"category": "process_creation", "product": words, "service": words}},
+    ]
+    return [
+        str(yaml.safe_dump({**yaml.safe_load(GOOD), **change}, allow_unicode=True))
+        for change in changes
+    ]

@@ -13,7 +13,7 @@ class Flaw(StrEnum):
     NO_YAML = "no_yaml"
     NO_RULE = "no_rule"
     NOT_TAKEN = "not_taken"
-    NAMED = "named"
+    UNKNOWN_LOG = "unknown_log"
     UNPROVED = "unproved"
     INVALID = "invalid"
     TOO_GENERAL = "too_general"
