@@ -29,8 +29,8 @@ from detect.test_modelled import GOOD
 from evil_model import LONG, MEMORY, Reply, error, evil_server, hang, ollama_says
 from models_at import client_of
 from small_model import CONTEXT, SMALL_MODEL
-from tasks.test_modelling_injections import dump
 from test_detecting import HOSTILE
+from untouched import dump, seed
 from web import claims
 from web.shelf import Shelf
 
@@ -95,10 +95,11 @@ async def test_a_rule_that_holds_stands_in_its_row_and_nowhere_else(
     desk = ModelDesk(opened, USE)
     number = await desk.ask_for_rules(1, actor="ann")
     assert await desk.ask_for_rules(1, actor="bob") == number
-    before = dump(shelf)
-    assert {"detection", "detection_version"} <= before.keys()
+    seed(shelf, 1)
+    before = dump(shelf, [number])
+    assert {"detection", "detection_version", "model_analysis"} <= before.keys()
     assert await run(opened, sandbox, server) == 1
-    assert dump(shelf) == before
+    assert dump(shelf, [number]) == before
     found = await asked(opened)
     assert (found.state, found.task, found.asked_by) == (AnalysisState.DONE, RULES, "ann")
     assert (found.prompt_version, found.dropped, found.repaired) == (version_of(RULES), 1, False)
@@ -176,13 +177,14 @@ async def test_hostile_rules_end_in_a_row_that_says_so(
         del prompt
         return text
 
-    before = dump(shelf)
-    await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    number = await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    seed(shelf, 1)
+    before = dump(shelf, [number])
     await run(opened, sandbox, ScriptedServer(answered=hostile))
     found = await asked(opened)
     assert found.claims == ()
     assert found.state is AnalysisState.FAILED or found.dropped > 0
-    assert dump(shelf) == before
+    assert dump(shelf, [number]) == before
 
 
 @pytest.mark.parametrize(
@@ -206,8 +208,9 @@ async def test_a_hostile_server_leaves_a_fault_and_a_way_out(
     fault: ModelFault,
     state: AnalysisState,
 ) -> None:
-    before = dump(shelf)
-    await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    number = await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    seed(shelf, 1)
+    before = dump(shelf, [number])
     async with evil_server() as evil:
         evil.answer = answer
         ollama = Ollama(client_of(evil.url), evil.url, remote=False)
@@ -219,7 +222,7 @@ async def test_a_hostile_server_leaves_a_fault_and_a_way_out(
     found = await asked(opened)
     assert (found.fault, found.state) == (fault, state)
     assert found.advice
-    assert dump(shelf) == before
+    assert dump(shelf, [number]) == before
 
 
 @pytest.mark.timeout(400)
@@ -263,23 +266,33 @@ async def test_orders_in_articles_change_nothing_and_no_rule_says_their_words(
         return next(rule for name, rule in wrote.items() if f"Title: {name}\n" in asked_of)
 
     desk = ModelDesk(opened, USE)
-    for stored in range(1, len(INJECTIONS) + 1):
+    own = [
         await desk.ask_for_rules(stored, actor="someone")
-    before = dump(shelf)
+        for stored in range(1, len(INJECTIONS) + 1)
+    ]
+    seed(shelf, 1)
+    before = dump(shelf, own)
     assert await run(opened, sandbox, ScriptedServer(answered=obey)) == len(INJECTIONS) >= 50
-    assert dump(shelf) == before
-    assert shelf.run("SELECT count(*) FROM model_analysis WHERE state <> 'done'") == (0,)
+    assert dump(shelf, own) == before
+    assert shelf.run(
+        "SELECT count(*) FROM model_analysis WHERE id = ANY(%s) AND state <> 'done'", (own,)
+    ) == (0,)
     rules = shelf.run(
         "SELECT array_agg(c->'fields'->>'rule'), count(*) FROM model_analysis m,"
-        " jsonb_array_elements(m.claims) c"
+        " jsonb_array_elements(m.claims) c WHERE m.id = ANY(%s)",
+        (own,),
     )
     # The rule itself holds, so that each is kept: what was ordered beside it is not in it.
     assert rules[1] == len(INJECTIONS)
     # Nor does the row say it in any other place, such as why the other rules do not hold.
-    rows = shelf.run("SELECT array_agg(lower(m::text)) FROM model_analysis m")[0]
+    rows = shelf.run(
+        "SELECT array_agg(lower(m::text)) FROM model_analysis m WHERE m.id = ANY(%s)", (own,)
+    )[0]
     assert len(rows) == len(INJECTIONS)
     assert not [row for row in rows if "obeyed" in row or "collect" in row]
-    assert shelf.run("SELECT min(dropped), max(dropped) FROM model_analysis") == (4, 4)
+    assert shelf.run(
+        "SELECT min(dropped), max(dropped) FROM model_analysis WHERE id = ANY(%s)", (own,)
+    ) == (4, 4)
 
 
 def _obeyed(said: str, number: int) -> str:
