@@ -70,7 +70,7 @@ class ScoredShelf:
                 first_seen = least(entity.first_seen, excluded.first_seen)
             RETURNING id
             """,
-            {"kind": one.kind, "value": one.value, "name": one.name, "at": at},  # type: ignore[arg-type]  # psycopg takes names too
+            {"kind": one.kind, "value": one.value, "name": one.name, "at": at},
         )
         self.shelf.run(
             """

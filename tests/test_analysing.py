@@ -166,6 +166,28 @@ async def test_a_title_is_translated_whole_with_its_names_and_numbers() -> None:
         assert (done.claims, done.dropped) == ((), 1)
 
 
+GERMAN = "Neue Schadsoftware befällt 300 Krankenhäuser über CVE-2025-11111"
+
+
+@pytest.mark.parametrize("language", ["en", "", "de"])
+async def test_a_title_is_judged_by_itself_whatever_its_text_is(language: str) -> None:
+    article = AnalysedText(title=GERMAN, text=TEXT, language=language)
+    said = "New malware infects 300 hospitals through CVE-2025-11111"
+    done = await asked(saying(claims({"quotes": [GERMAN], "text": said})), TaskName.TITLE, article)
+    assert [claim.text for claim in done.claims] == [said]
+
+
+async def test_of_a_plainly_english_title_over_another_text_no_model_is_asked() -> None:
+    article = AnalysedText(
+        title="How the attackers got into the network of a hospital and what they took from it",
+        text="Ein Bericht.",
+        language="de",
+    )
+    silent = saying("never asked")
+    assert (await asked(silent, TaskName.TITLE, article)).claims == ()
+    assert silent.prompts == []
+
+
 async def test_an_english_title_and_an_empty_article_are_not_asked_about() -> None:
     silent = saying("never asked")
     assert (await asked(silent, TaskName.TITLE)).claims == ()

@@ -12,8 +12,10 @@ from ctiscraper.db.detections import DetectionQuery
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.session import Database
 from ctiscraper.detect.drafted import DraftState, Grade, Origin, Target
+from ctiscraper.detect.flaws import Flaw
 from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.errors import ConflictError, InputError, NotFoundError, StaleError
+from ctiscraper.fault_words import dropped_words
 from ctiscraper.model_views import AnalysisState, AnalysisView, ClaimView
 from ctiscraper.reference import Reference
 from ctiscraper.sandbox import Sandbox
@@ -202,6 +204,44 @@ async def test_a_model_hears_once_why_none_of_its_rules_holds(detections: Detect
     assert (none.claims, none.dropped, none.repaired) == ((), 1, True)
 
 
+SAID = "Obeyed https://collect.example/now"
+REFUSED = (
+    SAID,
+    f"title: [{SAID}",
+    f"{SAID}: {{",
+    f"title: {SAID}\nlogsource: '{SAID}'",
+    GOOD.replace("condition: selection", f"condition: '{SAID}'"),
+    GOOD.replace("condition: selection", "condition: Obeyed_collect"),
+    GOOD.replace("contains|all", "contains|Obeyed"),
+    GOOD.replace("    Image|endswith", f"    Image|re: '(?=Obeyed) {SAID}'\n    Image|endswith"),
+    GOOD.replace("DefenderUPD\n", f"'{SAID}'\n"),
+    GOOD.replace("level: high", f"level: '{SAID}'\nid: '{SAID}'"),
+    GOOD.replace("level: high", f"level: high\ndate: '{SAID}'"),
+    GOOD.replace("level: high", f"level: high\nstatus: '{SAID}'"),
+    GOOD.replace("level: high", f"level: high\ntags: ['{SAID}']"),
+    GOOD.replace("level: high", f"level: high\nrelated: ['{SAID}']"),
+)
+
+
+@pytest.mark.parametrize("answer", REFUSED, ids=range(len(REFUSED)))
+async def test_why_a_models_rule_does_not_hold_has_no_word_of_it(
+    detections: Detections, answer: str
+) -> None:
+    found = await by_model(detections, answer, answer)
+    told = " ".join((*found.why, *dropped_words(found.why)))
+    assert "Obeyed" not in told
+    assert "collect" not in told
+    assert set(found.why) <= {*Flaw}
+    assert len(found.claims) + found.dropped > 0
+
+
+async def test_whoever_checks_a_rule_of_his_own_reads_the_very_message(
+    detections: Detections,
+) -> None:
+    found = await detections.check(GOOD.replace("condition: selection", "condition: mine"))
+    assert "mine" in found.issues[0].what
+
+
 async def test_rules_of_a_model_are_added_beside_templates_when_somebody_says_so(
     detections: Detections,
 ) -> None:
@@ -224,7 +264,11 @@ async def test_rules_are_proved_anew_on_the_text_of_now(
     Shelf(database).run("UPDATE article SET text = 'Something else.' WHERE id = 1")
     made = await detections.keep_by_model(asked, by="ann")
     assert (made.added, made.detections) == (0, ())
-    assert "less than half" in made.refused[0].reason
+    [refused] = made.refused
+    assert (refused.quote, refused.reason) == (
+        "",
+        "a rule of the model looked for what the article does not have",
+    )
 
 
 async def test_what_has_no_rules_is_no_detection(detections: Detections) -> None:

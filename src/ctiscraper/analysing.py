@@ -28,7 +28,7 @@ from ctiscraper.analysis.reply import UnusableError, read_reply
 from ctiscraper.analysis.shown import Shown, shown
 from ctiscraper.analysis.tasks import Task, offering, schema_for, task_of
 from ctiscraper.errors import ModelError, ModelFault
-from ctiscraper.extract.language import detect_language
+from ctiscraper.extract.language import detect_language, is_english_title
 from ctiscraper.models.server import Completion, Ending, Message, ModelServer, Prompt, Speaker
 from ctiscraper.packs.attack import build_default, living_techniques
 
@@ -134,7 +134,9 @@ def _read(task: Task, text: AnalysedText, techniques: frozenset[str]) -> _Readin
 
 def _is_worth_asking(task: TaskName, text: AnalysedText, reading: _Reading) -> bool:
     if task is TaskName.TITLE:
-        return bool(reading.title) and not _is_english(text)
+        return bool(reading.title) and not is_english_title(
+            reading.title, beside_english=_is_english(text)
+        )
     if task is TaskName.RELEVANCE and not reading.watched:
         return False
     return bool(reading.body.strip())

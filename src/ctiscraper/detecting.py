@@ -22,6 +22,7 @@ from ctiscraper.detect.drafted import (
     Target,
     Trace,
 )
+from ctiscraper.detect.flaws import Answered, RefusedRule
 from ctiscraper.detect.messages import (
     CALLS,
     WARM_UP,
@@ -36,6 +37,7 @@ from ctiscraper.detect.prompting import RuleAsking, prompt_version
 from ctiscraper.detect.stored import Detection, DetectionSummary
 from ctiscraper.entity_views import MentionView
 from ctiscraper.errors import ConflictError, InputError, ModelError, ModelFault, ParseError
+from ctiscraper.fault_words import refused_words
 from ctiscraper.intelligence import Name
 from ctiscraper.model_views import AnalysisView
 from ctiscraper.models.server import ModelServer
@@ -53,7 +55,6 @@ _MEMORY = 768 << 20
 _ANSWER = 32 << 20
 _PLACES = 3
 _MOST_RAW = 20_000
-_MOST_REASON = 200
 _MOST_TITLE = 300
 # Of what an article names, the kinds that a rule can look for.
 _KINDS = frozenset(
@@ -152,13 +153,13 @@ class Detections:
             answer = await asking.ask()
             found = await self._proved(answer, material, by)
             if not found.drafts:
-                reasons = [one.reason for one in found.refused]
+                reasons = [one.told for one in found.refused]
                 answer = await asking.ask_again(answer, reasons)
                 found = await self._proved(answer, material, by)
         except ParseError as error:
             raise ModelError(
                 ModelFault.BAD_ANSWER,
-                f"its rules cannot be worked on here: {error}",
+                f"its rules cannot be worked on here ({error.reason})",
                 transient=False,
                 raw=storable(answer, _MOST_RAW),
             ) from error
@@ -179,7 +180,7 @@ class Detections:
         try:
             found = await self._proved(answer, material, (asked.model, asked.prompt_version))
         except ParseError as error:
-            raise _too_much(error) from error
+            raise InputError(f"these rules cannot be worked on here ({error.reason})") from error
         known = await self._packs()
         added = 0
         for draft, checked in await asyncio.to_thread(_graded, found, known.library):
@@ -187,10 +188,10 @@ class Detections:
         return Drafting(
             added=added,
             detections=await self.drafts.of_article(article.id),
-            refused=found.refused,
+            refused=tuple(_as_refused(one) for one in found.refused),
         )
 
-    async def _proved(self, answer: str, material: Material, by: tuple[str, str]) -> Drafted:
+    async def _proved(self, answer: str, material: Material, by: tuple[str, str]) -> Answered:
         known = await self._packs()
         message = AnswerMessage(
             answer=answer,
@@ -199,7 +200,7 @@ class Detections:
             prompt=by[1],
             techniques=known.techniques,
         )
-        return await self.sandbox.ask("answer", message, Drafted)
+        return await self.sandbox.ask("answer", message, Answered)
 
     async def check(self, yaml: str, *, article_id: int | None = None) -> Checked:
         """Return what is found out about a rule, tried on what an article shows, if one is named.
@@ -304,9 +305,9 @@ def material_of(article: ArticleDetail, mentions: Sequence[MentionView], author:
     )
 
 
-def _analysis(asking: RuleAsking, found: Drafted) -> Analysis:
+def _analysis(asking: RuleAsking, found: Answered) -> Analysis:
     """Return what a model answered as it is kept: each rule with the words that it rests on."""
-    why = Counter(one.reason[:_MOST_REASON] for one in found.refused)
+    why = Counter(one.flaw.value for one in found.refused)
     return Analysis(
         task=RULES,
         prompt_version=prompt_version(),
@@ -335,7 +336,13 @@ def _quotes(draft: Draft) -> tuple[Quote, ...]:
     return tuple(Quote(words, start, end) for (start, end), words in sorted(places.items()))
 
 
-def _graded(found: Drafted, library: Library | None) -> list[tuple[Draft, Checked]]:
+def _as_refused(one: RefusedRule) -> Refused:
+    """Return why a rule was not added, without a word of it: a model wrote it."""
+    reason = f"a rule of the model {refused_words(one.flaw)}"
+    return Refused(quote="", start=0, end=0, reason=reason)
+
+
+def _graded(found: Drafted | Answered, library: Library | None) -> list[tuple[Draft, Checked]]:
     if library is None:
         return list(found.drafts)
     return [

@@ -1,5 +1,6 @@
 """What the faults of language models are called, what can be done, and why claims are dropped."""
 
+from collections import Counter
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -82,6 +83,24 @@ DROPPED: Mapping[str, str] = MappingProxyType(
     }
 )
 
+REFUSED_RULES: Mapping[str, str] = MappingProxyType(
+    {
+        "no_yaml": "could not be read as YAML",
+        "no_rule": "lacked what a Sigma rule needs, or had it in a wrong form",
+        "not_taken": "was larger, or had more in one, than is taken",
+        "unknown_log": "named a log or a field that no event here has",
+        "unproved": "looked for what the article does not have",
+        "invalid": "failed a check of Sigma rules",
+        "too_general": "would match nearly every event of its log",
+        "not_tried": "had a value that cannot be tried on events",
+        "ordinary": "matched ordinary events as well",
+        "nothing_shown": "had nothing of the article to be tried on",
+        "no_match": "matched nothing of what the article shows",
+    }
+)
+"""Why a model's rules do not hold, none with a word of the rule."""
+
+_OTHER = "did not hold for another reason"
 _THEN = ", then ask again"
 
 
@@ -99,6 +118,17 @@ def advice_on(fault: ModelFault | None, *, waits: bool = False) -> str:
 
 
 def dropped_words(why: Mapping[str, int]) -> tuple[str, ...]:
-    """Return why claims were dropped, each with how many, the most frequent first."""
-    ordered = sorted(why.items(), key=lambda one: (-one[1], one[0]))
-    return tuple(f"{number:,} {DROPPED.get(reason, reason)}" for reason, number in ordered)
+    """Return why claims or rules were dropped, each with how many, the most frequent first.
+
+    A reason that has no words here is not repeated: a model may have made it.
+    """
+    told: Counter[str] = Counter()
+    for reason, number in why.items():
+        told[DROPPED.get(reason) or refused_words(reason)] += number
+    ordered = sorted(told.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(f"{number:,} {words}" for words, number in ordered)
+
+
+def refused_words(flaw: str) -> str:
+    """Return why a rule of a model does not hold."""
+    return REFUSED_RULES.get(flaw, _OTHER)

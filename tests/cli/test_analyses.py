@@ -1,5 +1,6 @@
 """`analysis` on the terminal: asked, shown with its words, cancelled, asked again, paid, judged."""
 
+import json
 from dataclasses import replace
 
 from cli.terminal import Terminal
@@ -92,6 +93,7 @@ def test_claims_are_shown_with_their_words_and_faults_with_what_to_do(
     assert "1. It ran a loader." in shown
     assert "2 claims left out, as the text does not prove it.\n   2 named what" in shown
     assert "> loader" in shown
+    assert shown.index("written by a program that can be wrong") < shown.index("1. It ran")
     assert "\x1b" not in shown
     told = terminal.run("analysis", "show", str(failed)).out
     assert "The answer did not come in time: 120 s" in told
@@ -111,3 +113,99 @@ def test_what_people_judged_is_written_a_line_each(terminal: Terminal, database:
     )
     [line] = terminal.run("analysis", "judged").lines
     assert (line["analysis_id"], line["bad"], line["claim"]["text"]) == (number, 1, "So.")
+
+
+def test_all_that_is_known_of_an_analysis_is_told(terminal: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    article = shelf.article("one", text=TEXT)
+    loader = claim("It ran a loader.", TEXT, "loader")
+    done = say(
+        shelf, article, loader, hidden=140, unread=5200, parts=4, repaired=True, seconds=12.5,
+        copied_from=77, asked_by="ann", attempts=3,
+    )  # fmt: skip
+    shown = terminal.run("analysis", "show", str(done)).out
+    for told in (
+        "140 characters of the text that no reader sees: not shown to the model.",
+        "5200 characters of the text not read, as it is long.",
+        "The first answer could not be used: it was asked once more.",
+        "as answered for the same words in analysis 77",
+        "12.5 s",
+        "3 times",
+        " by ann",
+    ):
+        assert told in shown, shown
+    assert [line.split() for line in shown.splitlines() if "Parts" in line] == [
+        ["Parts", "read", "4"]
+    ]
+    runs = say(shelf, article, model="b", state="running", said=1234)
+    assert "is being answered: 1,234 characters so far" in _shown(terminal, runs)
+    ended = say(shelf, article, model="c", state="cancelled", detail="the text was revised")
+    assert "Why: the text was revised." in _shown(terminal, ended)
+    rules = say(
+        shelf, article, claim("A rule", TEXT, "loader", rule="title: A"), task="sigma_rules",
+        dropped=1, why='{"no_yaml": 1}',
+    )  # fmt: skip
+    told_of = _shown(terminal, rules)
+    assert "None is a draft before" in " ".join(told_of.split())
+    assert "1 rule left out.\n   1 could not be read as YAML" in told_of
+    # Waiting for its turn and waiting for a server are told apart.
+    waits = say(shelf, article, model="d", state="pending")
+    assert "waits for its turn" in _shown(terminal, waits)
+    shelf.run(
+        "UPDATE model_analysis SET run_after = now() + interval '1 hour', fault = 'timeout',"
+        " detail = '120 s' WHERE id = %s",
+        (waits,),
+    )
+    later = _shown(terminal, waits)
+    assert "is asked again later" in later
+    assert "Not before" in later
+
+
+def test_two_models_are_compared(terminal: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    article = shelf.article("one", text=TEXT)
+    assert "No model was asked" in terminal.run("analysis", "compare", str(article)).out
+    say(shelf, article, claim("It ran a loader.", TEXT, "loader"), model="small")
+    alone = terminal.run("analysis", "compare", str(article)).out
+    assert "Only small was asked" in alone
+    say(shelf, article, claim("It used PowerShell.", TEXT, "PowerShell"), model="large")
+    say(shelf, article, task="title", model="large")
+    told = terminal.run("analysis", "compare", str(article), "--left", "small").out
+    assert told.index("Summary, by small") < told.index("1. It ran a loader.")
+    assert told.index("Summary, by large") < told.index("1. It used PowerShell.")
+    assert "Title in English, by small\nIt was not asked this." in told
+    assert told.count("written by a program that can be wrong") == 2
+    found = terminal.run("analysis", "compare", str(article), "--right", "small", "--json").json
+    assert (found["left"], found["right"], len(found["tasks"])) == ("large", "small", 2)
+    assert terminal.run("analysis", "compare", "999", code=Exit.NOT_FOUND).err
+
+
+def test_claims_are_judged_and_it_is_taken_back(terminal: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    number = str(say(shelf, shelf.article("one", text=TEXT), claim("So.", TEXT, "loader")))
+    said = terminal.run("analysis", "judge", number, "1", "wrong", "--note", "It did not.").out
+    assert said == f"Claim 1 of analysis {number} is held to be wrong.\n"
+    assert "Held to be right by 0, wrong by 1; you: wrong." in _shown(terminal, int(number))
+    [line] = terminal.run("analysis", "judged").lines
+    assert (line["good"], line["bad"]) == (0, 1)
+    found = terminal.run("analysis", "judge", number, "1", "right", "--json").json
+    [one] = found["analysis"]["claims"]
+    assert (one["good"], one["bad"], one["mine"]) == (1, 0, True)
+    back = terminal.run("analysis", "judge", number, "1", "none").out
+    assert back == f"Claim 1 of analysis {number} is judged by you no more.\n"
+    assert terminal.run("analysis", "judged").out == ""
+    assert terminal.run("analysis", "judge", number, "2", "right", code=Exit.NOT_FOUND).err
+    assert terminal.run("analysis", "judge", number, "1", "so", code=Exit.USAGE).err
+    entries = terminal.run("audit", "list", "--json").json["entries"]
+    assert [(entry["action"], entry["object_id"]) for entry in entries] == [
+        ("analysis.judge", number)
+    ] * 3
+    assert [json.loads(entry["changes"]) for entry in entries] == [
+        {"claim": 1, "good": None},
+        {"claim": 1, "good": True},
+        {"claim": 1, "good": False},
+    ]
+
+
+def _shown(terminal: Terminal, number: int) -> str:
+    return terminal.run("analysis", "show", str(number)).out

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.extract.language import _sample, detect_language
+from ctiscraper.extract.language import _sample, detect_language, is_english_title
 
 SAMPLES = {
     "en": "The attackers sent a message with an archive, and the archive held a loader.",
@@ -122,3 +122,115 @@ NOISY = st.text(st.sampled_from([*map(chr, range(128)), *"\xa0\x85\u2019é٣中"
 def test_noise_is_told_word_by_word_as_in_the_whole_text(text: str) -> None:
     noise = re.compile(r"[!-~]{25,}|[!-~]{0,24}[\d/\\@\[\]{}<>=_][!-~]{0,24}")
     assert _sample(text) == " ".join(noise.sub(" ", text[:1200]).split())[:600]
+
+
+FOREIGN_TITLES = """
+Angriff per Mail
+Neue Malware im Umlauf
+Angriff auf Kliniken
+Ransomware bei Hersteller
+Schadsoftware in Apps
+Warnung vor Phishing
+Patchday: Microsoft Windows
+Kritische Sicherheitslücke in Citrix NetScaler
+Ransomware-Angriff legt Klinik lahm
+Cisco: Update jetzt installieren
+Emotet ist zurück
+Cyberangriff auf Stadtwerke
+Attaque par rançongiciel contre un hôpital
+Nouvelle campagne de phishing
+Ransomware: la France en alerte
+Alerte de sécurité: Fortinet
+Vulnérabilité dans Ivanti Connect Secure
+Ciberataque contra hospitales
+Nueva campaña de malware bancario
+Vulnerabilidad en Windows Server
+Ransomware en hospitales
+Attacco ransomware a ospedale
+Campagna di phishing contro INPS
+Nuovo malware Android
+Nieuwe malware treft banken
+Kwetsbaarheid in Citrix NetScaler
+Cyberataque a hospital
+Nova campanha de malware
+Atak ransomware na szpital
+Nowa kampania phishingowa
+Ny skadlig kod
+Utpressningsattack mot sjukhus
+Новая кампания вредоносного ПО
+医療機関を狙うランサムウェア
+攻击者利用 Ivanti 漏洞
+Yeni zararlı yazılım
+Malware Emotet kehrt nach Monaten mit neuen Tricks zurück
+Dridex-Trojaner: Banken im Visier
+Microsoft schließt 80 Lücken
+LockBit-Ransomware: Festnahmen in Polen
+Microsoft Exchange Zero-Day ausgenutzt
+VMware ESXi: Hypervisor-Ausbruch
+""".strip().splitlines()
+ENGLISH_TITLES = """
+Velvet Harrier hits hospitals
+QakBot returns
+Emotet is back
+Inside LockBit 4.0
+APT29 targets diplomats
+Ransomware gang leaks data
+Microsoft Patch Tuesday
+CVE-2025-11111 exploited in the wild
+Hackers abuse Zoom to steal crypto
+New Android malware steals PINs
+Chinese hackers breach US telecoms
+Ivanti patches zero-day
+Analysis of DarkGate
+Threat Spotlight: Amadey
+Cisco IOS XE zero-day
+Water utility hit by ransomware
+Operation Endgame
+Fortinet warns of critical FortiOS flaw
+SocGholish infrastructure
+Unmasking Lazarus
+Dissecting the XZ backdoor
+ToolShell: SharePoint under attack
+Weekly threat roundup
+Salt Typhoon
+PlugX worm
+BlackBasta chat leak
+Hunting for Cobalt Strike beacons
+FIN7
+A deep dive into Latrodectus
+Phishing kits abuse Cloudflare Workers
+Ghostwriter
+Scattered Spider: TTPs
+Raspberry Robin
+Kimsuky APT deploys BabyShark
+Gootloader malware returns
+Threat actors weaponize OAuth
+""".strip().splitlines()
+
+
+def test_titles_in_other_languages_are_asked_about() -> None:
+    assert [one for one in FOREIGN_TITLES if is_english_title(one, beside_english=False)] == []
+    # Words that both languages have, beside a text in English.
+    assert [one for one in FOREIGN_TITLES if is_english_title(one, beside_english=True)] == [
+        "Schadsoftware in Apps",
+        "Patchday: Microsoft Windows",
+        "Attacco ransomware a ospedale",
+        "VMware ESXi: Hypervisor-Ausbruch",
+    ]
+
+
+def test_most_english_titles_are_not() -> None:
+    asked = [one for one in ENGLISH_TITLES if not is_english_title(one, beside_english=True)]
+    assert len(asked) <= len(ENGLISH_TITLES) // 4
+    plain = "What the attackers did after they had been in the network for a year"
+    assert is_english_title(plain, beside_english=False)
+
+
+@pytest.mark.parametrize("title", ["", " \n", "2026", "\u2026", "\u202e\0"])
+def test_what_has_no_words_is_no_fault(title: str) -> None:
+    assert is_english_title(title, beside_english=False) is False
+
+
+@given(st.text(max_size=80), st.booleans())
+def test_any_title_is_judged(title: str, beside_english: bool) -> None:
+    assert is_english_title(title, beside_english=beside_english) in {True, False}

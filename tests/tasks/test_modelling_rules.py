@@ -1,6 +1,7 @@
 """A worker that asks models for Sigma rules: what holds is kept in its row, and nowhere else."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -29,8 +30,8 @@ from detect.test_modelled import GOOD
 from evil_model import LONG, MEMORY, Reply, error, evil_server, hang, ollama_says
 from models_at import client_of
 from small_model import CONTEXT, SMALL_MODEL
-from tasks.test_modelling_injections import dump
 from test_detecting import HOSTILE
+from untouched import dump, seed
 from web import claims
 from web.shelf import Shelf
 
@@ -95,10 +96,11 @@ async def test_a_rule_that_holds_stands_in_its_row_and_nowhere_else(
     desk = ModelDesk(opened, USE)
     number = await desk.ask_for_rules(1, actor="ann")
     assert await desk.ask_for_rules(1, actor="bob") == number
-    before = dump(shelf)
-    assert {"detection", "detection_version"} <= before.keys()
+    seed(shelf, 1)
+    before = dump(shelf, [number])
+    assert {"detection", "detection_version", "model_analysis"} <= before.keys()
     assert await run(opened, sandbox, server) == 1
-    assert dump(shelf) == before
+    assert dump(shelf, [number]) == before
     found = await asked(opened)
     assert (found.state, found.task, found.asked_by) == (AnalysisState.DONE, RULES, "ann")
     assert (found.prompt_version, found.dropped, found.repaired) == (version_of(RULES), 1, False)
@@ -188,13 +190,14 @@ async def test_hostile_rules_end_in_a_row_that_says_so(
         del prompt
         return text
 
-    before = dump(shelf)
-    await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    number = await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    seed(shelf, 1)
+    before = dump(shelf, [number])
     await run(opened, sandbox, ScriptedServer(answered=hostile))
     found = await asked(opened)
     assert found.claims == ()
     assert found.state is AnalysisState.FAILED or found.dropped > 0
-    assert dump(shelf) == before
+    assert dump(shelf, [number]) == before
 
 
 @pytest.mark.parametrize(
@@ -218,8 +221,9 @@ async def test_a_hostile_server_leaves_a_fault_and_a_way_out(
     fault: ModelFault,
     state: AnalysisState,
 ) -> None:
-    before = dump(shelf)
-    await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    number = await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    seed(shelf, 1)
+    before = dump(shelf, [number])
     async with evil_server() as evil:
         evil.answer = answer
         ollama = Ollama(client_of(evil.url), evil.url, remote=False)
@@ -231,7 +235,7 @@ async def test_a_hostile_server_leaves_a_fault_and_a_way_out(
     found = await asked(opened)
     assert (found.fault, found.state) == (fault, state)
     assert found.advice
-    assert dump(shelf) == before
+    assert dump(shelf, [number]) == before
 
 
 @pytest.mark.timeout(400)
@@ -267,33 +271,86 @@ async def test_orders_in_articles_change_nothing_and_no_rule_says_their_words(
         stored = shelf.article(name, text=f"{TEXT}\n\n{order}")
         at_start = claims.at(TEXT, COMMAND, "command_line", verdict=None)
         await claims.name(database, shelf, stored, at_start)
-        wrote[name] = _obeyed(json.dumps(injection.get("obeys") or injection["raw"])[:150])
+        said = json.dumps(injection.get("obeys") or injection["raw"])[:150]
+        wrote[name] = _obeyed(said, number)
 
     async def obey(prompt: Prompt) -> str:
         asked_of = " ".join(one.text for one in prompt.messages)
         return next(rule for name, rule in wrote.items() if f"Title: {name}\n" in asked_of)
 
     desk = ModelDesk(opened, USE)
-    for stored in range(1, len(INJECTIONS) + 1):
+    own = [
         await desk.ask_for_rules(stored, actor="someone")
-    before = dump(shelf)
+        for stored in range(1, len(INJECTIONS) + 1)
+    ]
+    seed(shelf, 1)
+    before = dump(shelf, own)
     assert await run(opened, sandbox, ScriptedServer(answered=obey)) == len(INJECTIONS) >= 50
-    assert dump(shelf) == before
-    assert shelf.run("SELECT count(*) FROM model_analysis WHERE state <> 'done'") == (0,)
+    assert dump(shelf, own) == before
+    assert shelf.run(
+        "SELECT count(*) FROM model_analysis WHERE id = ANY(%s) AND state <> 'done'", (own,)
+    ) == (0,)
     rules = shelf.run(
         "SELECT array_agg(c->'fields'->>'rule'), count(*) FROM model_analysis m,"
-        " jsonb_array_elements(m.claims) c"
+        " jsonb_array_elements(m.claims) c WHERE m.id = ANY(%s)",
+        (own,),
     )
     # The rule itself holds, so that each is kept: what was ordered beside it is not in it.
     assert rules[1] == len(INJECTIONS)
-    assert not [one for one in rules[0] if "Obeyed" in one or "collect.example" in one]
+    # Nor does the row say it in any other place, such as why the other rules do not hold.
+    rows = shelf.run(
+        "SELECT array_agg(lower(m::text)) FROM model_analysis m WHERE m.id = ANY(%s)", (own,)
+    )[0]
+    assert len(rows) == len(INJECTIONS)
+    assert not [row for row in rows if "obeyed" in row or "collect" in row]
+    assert shelf.run(
+        "SELECT min(dropped), max(dropped) FROM model_analysis WHERE id = ANY(%s)", (own,)
+    ) == (4, 4)
 
 
-def _obeyed(said: str) -> str:
-    """A rule that holds, with what an article orders in every place for words of its own."""
-    given = yaml.safe_load(GOOD)
+def _obeyed(said: str, number: int) -> str:
+    """A rule that holds, and others: what an article orders is in every place that has words."""
     words = f"Obeyed https://collect.example {said}"
-    given |= dict.fromkeys(("title", "description", "author", "license"), words)
+    name = re.sub(r"\W", "_", words, flags=re.ASCII)[:60]
+    spoilt = _spoilt(words, name)
+    made = [_held(words, name), *(spoilt[(number + n) % len(spoilt)] for n in range(4))]
+    return f"# {words}\n" + "\n---\n".join(made)
+
+
+def _held(words: str, name: str) -> str:
+    """The order beside what holds: all that is no value, and a value among others."""
+    given = yaml.safe_load(GOOD)
+    given |= dict.fromkeys(("title", "description", "author", "license", name), words)
     given |= {"references": [words], "falsepositives": [words], "fields": [words]}
-    given["logsource"]["definition"] = words
-    return str(yaml.safe_dump(given, allow_unicode=True))
+    given |= {"tags": [f"attack.{name.lower()}", f"obeyed.{name.lower()}"]}
+    given["logsource"] |= {"definition": words, name: words}
+    [part, _] = given["detection"].values()
+    line = "CommandLine|contains"
+    given["detection"] = {
+        name: [{**part, line: [words, "DefenderUPD", f"*{words}?"]}, {line: words}, {name: words}],
+        f"filter_{name}": {line: [words, "Sync-Folders"]},
+        "timeframe": words,
+        "condition": f"1 of {name[:9]}* and not filter_{name}",
+    }
+    written = yaml.safe_dump(given, allow_unicode=True, sort_keys=False)
+    return f"# {words}\n{written}# {words}"
+
+
+def _spoilt(words: str, name: str) -> list[str]:
+    """The order in the places of which a rule is not taken with it."""
+    part = {"CommandLine|contains|all": ["DefenderUPD", words]}
+    changes: list[dict[str, object]] = [
+        {"level": words},
+        {"status": words},
+        {"id": words},
+        {"detection": {name: part, "condition": name}},
+        {"detection": {"s": {name: "DefenderUPD"}, "condition": "s"}},
+        {"detection": {"s": {"CommandLine|re": words}, "condition": "s"}},
+        {"detection": {"s": {"CommandLine": "DefenderUPD"}, "condition": f"s and {name}"}},
+        {"logsource": {"category": words, "product": "windows"}},
+        {"logsource": {"category": "process_creation", "product": words, "service": words}},
+    ]
+    return [
+        str(yaml.safe_dump({**yaml.safe_load(GOOD), **change}, allow_unicode=True))
+        for change in changes
+    ]

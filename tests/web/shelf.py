@@ -29,7 +29,9 @@ class Shelf:
     count: int = 0
     sources: dict[str, int] = field(default_factory=dict)
 
-    def run(self, statement: str, values: tuple[object, ...] = ()) -> tuple[Any, ...]:
+    def run(
+        self, statement: str, values: tuple[object, ...] | dict[str, object] = ()
+    ) -> tuple[Any, ...]:
         with psycopg.connect(self.conninfo, autocommit=True) as connection:
             cursor = connection.execute(statement, values)
             return (cursor.fetchone() if cursor.description else None) or ()

@@ -63,7 +63,7 @@ async def drafted(database: str, shelf: Shelf) -> str:  # noqa: F811 - a fixture
         claims.at(text, "C:\\ProgramData\\AclHost\\AclNums.dll", "file_path", verdict=None),
     )
     rule = claim(f"{HOSTILE} {'Unbroken' * 30}", text, line, "evil.example", rule=f"id: {LONG * 5}")
-    say(shelf, 1, rule, task=RULES, model="a/very-long-name" * 9, dropped=2, why='{"no YAML": 2}')
+    say(shelf, 1, rule, task=RULES, model="a/very-long-name" * 9, dropped=2, why='{"no_yaml": 2}')
     say(shelf, 1, task=RULES, state="failed", fault="bad_answer", detail=LONG, raw=HOSTILE)
     say(shelf, 1, task=RULES, state="running", said=1234, model="third", unread=9, hidden=9)
     return "/articles/1/detection"

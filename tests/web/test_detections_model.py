@@ -120,12 +120,12 @@ async def test_the_page_asks_waits_and_adds(
     await send(client, f"{path}/model", model="small", again=1)
     assert shelf.run("SELECT state FROM model_analysis") == ("pending",)
     shelf.run("DELETE FROM model_analysis")
-    number = answered(shelf, article, dropped=2, why='{"no YAML": 2}', hidden=7, repaired=True)
+    number = answered(shelf, article, dropped=2, why='{"no_yaml": 2}', hidden=7, repaired=True)
     done = await client.get(path)
     assert HOSTILE not in done.text
     tree = await page(client, path)
     assert version_of(RULES) in words(tree, "#models h3")[0]
-    assert "No YAML. (2 times)" in " ".join(words(tree, "#models .past li"))
+    assert "2 could not be read as YAML" in " ".join(words(tree, "#models .past li"))
     added = await send(client, f"{path}/model/{number}/keep")
     assert "1 new draft" in added.text
     tree = await page(client, path)

@@ -1,29 +1,31 @@
-"""`analysis`: what models say of articles: asked, listed, shown, cancelled, asked again, paid."""
+"""`analysis`: what models say of articles: asked, shown, compared, judged, cancelled, paid."""
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from ctiscraper.analyses import ModelDesk
 from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.audit_views import Deed
 from ctiscraper.cli.actor import command_actor, note_deed
 from ctiscraper.cli.engine import open_database, settings_for
 from ctiscraper.cli.options import Cursor, Data, Json, Limit
 from ctiscraper.cli.output import (
-    counted,
     moment,
     print_facts,
     print_json,
     print_lines,
     print_table,
-    print_text,
 )
+from ctiscraper.cli.said import print_analysis, print_compared
 from ctiscraper.cli.texts import on_a_line
+from ctiscraper.db.audit import Audit
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ModelFault
-from ctiscraper.fault_words import advice_on, dropped_words, said_of
+from ctiscraper.fault_words import advice_on, said_of
 from ctiscraper.loop import run_async
 from ctiscraper.model_use import model_use
 from ctiscraper.model_views import (
@@ -32,6 +34,7 @@ from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
     ArticleAnalyses,
+    Compared,
     ModelReport,
 )
 
@@ -45,6 +48,17 @@ Tasks = Annotated[
     list[TaskName] | None,
     typer.Option("--task", help="What it is to do; may be repeated. [default: summary]"),
 ]
+
+
+class Thumb(StrEnum):
+    """What somebody holds a claim to be."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    NONE = "none"
+
+
+_GOOD = {Thumb.RIGHT: True, Thumb.WRONG: False, Thumb.NONE: None}
 
 
 @asynccontextmanager
@@ -131,37 +145,74 @@ def show(number: Number, data: Data = None, json: Json = False) -> None:
 
     async def read() -> AnalysisRow:
         async with _open_desk(data) as (desk, _):
-            return await desk.analyses.get(number)
+            return await desk.analyses.get(number, actor=command_actor().name)
 
     row = run_async(read())
     if json:
         print_json(row)
         return
-    one = row.analysis
-    print_facts(
-        [
-            ("Article", f"{one.article_id}: {on_a_line(row.title)}"),
-            ("By a model", f"{one.model}, prompt {one.prompt_version}"),
-            ("State", _state(one)),
-            ("Cost", f"{one.prompt_tokens + one.answer_tokens:,} tokens, {one.cost:.4f}"),
-        ]
-    )
-    if one.fault is not None and one.state in {AnalysisState.FAILED, AnalysisState.PENDING}:
-        print_lines([f"{said_of(one.fault)}: {one.detail}", f"What to do: {one.advice}."])
-    for claim in one.claims:
-        fields = [(name, value) for name, value in claim.fields.items() if value]
-        told = "; ".join(f"{name}: {value}" for name, value in fields if name != "rule")
-        print_lines(["", f"{claim.number}. {claim.text}", *([told] if told else [])])
-        print_lines(f"   > {quote.text}" for quote in claim.quotes)
-        if "rule" in claim.fields:
-            print_text(f"\n{claim.fields['rule']}")
-    if one.dropped:
-        print_lines(
-            ["", f"{counted(one.dropped, 'claim')} left out, as the text does not prove it."]
-        )
-        print_lines(f"   {why}" for why in dropped_words(one.why))
-    if one.raw:
-        print_lines(["", "The model answered:", on_a_line(one.raw[:2000])])
+    print_analysis(row)
+
+
+@app.command()
+def compare(
+    *,
+    article: Annotated[int, typer.Argument(metavar="ARTICLE", help="The article's number.")],
+    left: Annotated[
+        str, typer.Option("--left", help="A model. [default: the first]", show_default=False)
+    ] = "",
+    right: Annotated[
+        str, typer.Option("--right", help="Another. [default: the next]", show_default=False)
+    ] = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """What two models made of an article as it is now, task by task."""
+
+    async def read() -> Compared:
+        async with _open_desk(data) as (desk, _):
+            return await desk.compare(article, left, right, actor=command_actor().name)
+
+    found = run_async(read())
+    if json:
+        print_json(found)
+    else:
+        print_compared(found)
+
+
+@app.command()
+def judge(
+    *,
+    number: Number,
+    claim: Annotated[int, typer.Argument(metavar="CLAIM", help="The claim's number in it.")],
+    thumb: Annotated[Thumb, typer.Argument(help="What you hold it to be; none takes it back.")],
+    note: Annotated[str, typer.Option("--note", help="Why.", show_default=False)] = "",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Say whether a claim is right or wrong: models are measured by it."""
+    good = _GOOD[thumb]
+
+    async def say() -> AnalysisRow:
+        async with _open_desk(data) as (desk, database):
+            actor = command_actor().name
+            await desk.analyses.judge(number, claim, good=good, actor=actor, note=note)
+            # That it was taken back is said too, as by the API.
+            deed = Deed(
+                action="analysis.judge",
+                object_kind="analysis",
+                object_id=str(number),
+                detail={"claim": claim, "good": good},
+            )
+            await Audit(database).note(command_actor(), deed)
+            return await desk.analyses.get(number, actor=actor)
+
+    row = run_async(say())
+    if json:
+        print_json(row)
+        return
+    told = f"held to be {thumb}" if good is not None else "judged by you no more"
+    print_lines([f"Claim {claim} of analysis {number} is {told}."])
 
 
 @app.command()

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from ctiscraper.detect.checking import check
 from ctiscraper.detect.drafted import Checked, Draft, Drafted, Material, Refused
 from ctiscraper.detect.drafting import drafts_of
-
-_SHOWN = 120
+from ctiscraper.detect.flaws import flaw_of
 
 
 def assess(material: Material, techniques: Mapping[str, str] | None = None) -> Drafted:
@@ -15,26 +14,12 @@ def assess(material: Material, techniques: Mapping[str, str] | None = None) -> D
     held: list[tuple[Draft, Checked]] = []
     for draft in made:
         found = check(draft.yaml, draft.events, techniques)
-        reason = why_not(found)
-        if reason:
+        flaw = flaw_of(found)
+        if flaw:
             first = draft.evidence[0]
             refused.append(
-                Refused(quote=first.quote, start=first.start, end=first.end, reason=reason)
+                Refused(quote=first.quote, start=first.start, end=first.end, reason=flaw[1])
             )
         else:
             held.append((draft, found))
     return Drafted(drafts=tuple(held), refused=tuple(refused))
-
-
-def why_not(found: Checked) -> str:
-    """Return why a rule is not to be used, empty where nothing stands against it."""
-    fatal = [issue.what for issue in found.issues if issue.fatal]
-    if fatal:
-        return fatal[0]
-    if found.replay.benign_matched:
-        return f"it matches ordinary events as well: {found.replay.false_hits[0][:_SHOWN]}"
-    if not found.replay.positives:
-        return "there is nothing of the article that it could be tried on"
-    if not found.replay.matched:
-        return "it matches nothing of what the article shows"
-    return ""

@@ -11,6 +11,7 @@ from sigma.validators.core import validators
 
 from ctiscraper.detect.converting import convert_all
 from ctiscraper.detect.drafted import Checked, Event, Issue, Rule
+from ctiscraper.detect.flaws import TOO_GENERAL
 from ctiscraper.detect.matching import atoms_of
 from ctiscraper.detect.reading import is_technique, read_rule, told_of
 from ctiscraper.detect.replay import replay
@@ -18,7 +19,6 @@ from ctiscraper.errors import InputError
 
 # They fetch MITRE's data when they are asked; techniques are looked up in the product's own.
 _DOWNLOADING = frozenset({"attacktag", "d3fendtag"})
-_MATCHES_EVERYTHING = "it matches nearly every event of its log: {reason}"
 _NEEDED = ("title", "id", "description", "level")
 _SHORTEST = 3
 
@@ -91,11 +91,11 @@ def _is_group(name: str) -> bool:
 def _generality(rule: SigmaRule, atoms: Sequence[str]) -> Iterator[Issue]:
     """Return why a rule tells nothing apart, if it does not."""
     if not (rule.logsource.category or rule.logsource.service or rule.logsource.product):
-        yield Issue(what=_MATCHES_EVERYTHING.format(reason="it names no log"))
+        yield Issue(what=TOO_GENERAL.format(reason="it names no log"))
     if atoms and all(len(atom.strip("\\/.*? ")) < _SHORTEST for atom in atoms):
-        yield Issue(what=_MATCHES_EVERYTHING.format(reason="what it looks for is in every line"))
+        yield Issue(what=TOO_GENERAL.format(reason="what it looks for is in every line"))
     elif atoms and _is_shell_alone(atoms):
-        yield Issue(what=_MATCHES_EVERYTHING.format(reason=f"it looks for {atoms[0]} alone"))
+        yield Issue(what=TOO_GENERAL.format(reason=f"it looks for {atoms[0]} alone"))
 
 
 _EVERYWHERE = frozenset(

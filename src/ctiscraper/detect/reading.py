@@ -8,7 +8,7 @@ from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
 from ctiscraper.detect.drafted import Rule
-from ctiscraper.errors import InputError
+from ctiscraper.detect.flaws import Flaw, RuleError
 
 MOST_BYTES = 64 << 10
 """How long a rule may be."""
@@ -25,24 +25,30 @@ _FIELDS = ("correlation", "filter", "action")
 
 
 def read_rule(text: str) -> SigmaRule:
-    """Return the rule of a text that has one and no more. Raises InputError."""
+    """Return the rule of a text that has one and no more. Raises RuleError."""
     _bound(text)
     try:
         given = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"this is no YAML: {_short(error)}") from error
+        raise RuleError(Flaw.NO_YAML, f"this is no YAML: {_short(error)}") from error
     if not isinstance(given, dict):
-        raise InputError("a rule has fields with values: title, logsource, detection")
+        raise RuleError(Flaw.NO_RULE, "a rule has fields with values: title, logsource, detection")
     for name in _FIELDS:
         if name in given:
-            raise InputError(f"a rule with {name!r} is not taken: give one rule that stands alone")
+            raise RuleError(
+                Flaw.NOT_TAKEN,
+                f"a rule with {name!r} is not taken: give one rule that stands alone",
+            )
     for value in _dashed(given.get("detection")):
         if len(_DASH.findall(value)) > MOST_DASHES:
-            raise InputError(f"a value with 'windash' has at most {MOST_DASHES} dashes: split it")
+            raise RuleError(
+                Flaw.NOT_TAKEN,
+                f"a value with 'windash' has at most {MOST_DASHES} dashes: split it",
+            )
     try:
         return SigmaRule.from_dict(given)
     except (SigmaError, TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
-        raise InputError(f"this is no rule: {_short(error)}") from error
+        raise RuleError(Flaw.NO_RULE, f"this is no rule: {_short(error)}") from error
 
 
 def told_of(rule: SigmaRule, atoms: tuple[str, ...]) -> Rule:
@@ -84,24 +90,28 @@ def _dashed(part: object, *, is_dashed: bool = False) -> Iterator[str]:
 
 
 def _bound(text: str) -> None:
-    """Raise InputError for a text that could be long work: what it says is not looked at yet."""
+    """Raise RuleError for a text that could be long work: what it says is not looked at yet."""
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        raise InputError(f"a rule has at most {MOST_BYTES >> 10} KiB")
+        raise RuleError(Flaw.NOT_TAKEN, f"a rule has at most {MOST_BYTES >> 10} KiB")
     depth = nodes = documents = 0
     try:
         for event in yaml.parse(text, Loader=_LOADER):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                raise InputError("a rule has no anchors and no aliases (& and *): write values out")
+                raise RuleError(
+                    Flaw.NOT_TAKEN,
+                    "a rule has no anchors and no aliases (& and *): write values out",
+                )
             documents += isinstance(event, yaml.DocumentStartEvent)
             nodes += isinstance(event, yaml.NodeEvent)
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if documents > 1 or nodes > MOST_NODES or depth > DEEPEST:
-                raise InputError(
-                    f"give one rule with at most {MOST_NODES:,} values, {DEEPEST} levels deep"
+                raise RuleError(
+                    Flaw.NOT_TAKEN,
+                    f"give one rule with at most {MOST_NODES:,} values, {DEEPEST} levels deep",
                 )
     except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"this is no YAML: {_short(error)}") from error
+        raise RuleError(Flaw.NO_YAML, f"this is no YAML: {_short(error)}") from error
 
 
 def _short(error: Exception) -> str:

@@ -30,6 +30,7 @@ def load_detector() -> "LangDetector":
 _SAMPLE = 600
 _MIN_LETTERS = 20
 _SURE = 0.5
+_NEARLY_SURE = 0.9
 _NOISE = re.compile(r"[!-~]{25,}|[!-~]{0,24}[\d/\\@\[\]{}<>=_][!-~]{0,24}")
 _NOISY = re.compile(r"[\d/\\@\[\]{}<>=_]")
 _LONG = 25
@@ -110,13 +111,31 @@ def detect_language(text: str, *declared: str | None) -> str | None:
         return "en"
     if sum(map(str.isalpha, sample)) < _MIN_LETTERS:
         return fallback
+    language, score = _likeliest(sample)
+    if not language:
+        return fallback
+    settled = _settled(language, claims)
+    return fallback if score < _SURE and settled not in claims else settled
+
+
+def _likeliest(sample: str) -> tuple[str, float]:
+    """The language that the model takes a line for, and how sure it is; empty where it cannot."""
     detector = load_detector()
     try:
         best = detector.detect(sample, model="lite")
     except importlib.import_module(_DETECTORS).FastLangdetectError:
-        return fallback
-    if not best:
-        return fallback
-    settled = _settled(str(best[0]["lang"]).lower(), claims)
-    unsure = float(best[0]["score"]) < _SURE
-    return fallback if unsure and settled not in claims else settled
+        return "", 0.0
+    return (str(best[0]["lang"]).lower(), float(best[0]["score"])) if best else ("", 0.0)
+
+
+def is_english_title(title: str, *, beside_english: bool) -> bool:
+    """Whether a title is taken to be English, `beside_english` a text that is.
+
+    A few words decide little: beside an English text English has to be the likeliest, beside
+    another it has to be nearly sure, and letters that English does not have count against it. What
+    is taken for another language wrongly costs a question; what is taken for English is never read.
+    """
+    if any(letter.isalpha() and not letter.isascii() for letter in plain_marks(title)):
+        return False
+    language, score = _likeliest(" ".join(title.split()))
+    return language == "en" and (beside_english or score >= _NEARLY_SURE)

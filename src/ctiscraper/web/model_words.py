@@ -57,8 +57,8 @@ _SERVER_WAITS: Mapping[ModelFault | None, str] = MappingProxyType(
 
 _NOTHING_TO_ASK: Mapping[str, str] = MappingProxyType(
     {
-        TaskName.TITLE.value: "the title is in English",
-        TaskName.RELEVANCE.value: "nothing is watched for",
+        TaskName.TITLE.value: "there is no title, or one that was taken to be in English",
+        TaskName.RELEVANCE.value: "nothing was watched for, or no reader sees any of the text",
     }
 )
 
