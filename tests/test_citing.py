@@ -1,12 +1,14 @@
 """What a model says stands only where a passage has its words."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.citing import SentenceReader, proved, quoted_at
+from ctiscraper.demo.library import load_articles
 
 PASSAGE = (
     "On 3 May the group Velvet Heron sent mail with a loader named Plum.\u00a0It called"
@@ -51,6 +53,13 @@ def test_a_sentence_that_quotes_its_passage_stands() -> None:
         said("On 4 May mail with a loader was sent.", "sent mail with a loader named Plum"),
         said("The loader Plum used CVE-2026-2222.", "sent mail with a loader named Plum"),
         said("See https://evil.example for the loader Plum.", "sent mail with a loader named Plum"),
+        said("Lazarus sent mail with a loader.", "sent mail with a loader named Plum"),
+        said("On 2 May mail with a loader was sent.", "sent mail with a loader named Plum"),
+        said("On 2026-05-03 mail with a loader was sent.", "sent mail with a loader named Plum"),
+        said("Plu sent mail with a loader.", "sent mail with a loader named Plum"),
+        said("Plum sent mail with a loader by SMTP.", "sent mail with a loader named Plum"),
+        said("Four groups sent mail with a loader.", "sent mail with a loader named Plum"),
+        said("The loader Plum called 203.0.113.", "sent mail with a loader named Plum"),
         # The contrary of what is quoted.
         said("CVE-2026-1111 was used.", "CVE-2026-1111 was not used"),
         said("No loader named Plum was sent.", "sent mail with a loader named Plum"),
@@ -62,6 +71,33 @@ def test_a_sentence_that_quotes_its_passage_stands() -> None:
 )
 def test_a_forged_citation_is_dropped(forged: dict[str, object]) -> None:
     assert proved(forged, (PASSAGE, OTHER)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "quote"),
+    [
+        ("Velvet Heron sent mail with a loader named Plum.", "sent mail with a loader named Plum"),
+        ("Mail with the loader Plum was sent by Velvet Heron.", "sent mail with a loader named"),
+        ("The Velvet Heron group stole session cookies.", 'stole "session cookies" of browsers'),
+        ("On May 3rd the group sent mail with Plum.", "On 3 May the group Velvet Heron sent mail"),
+        ("Plum called 203.0.113.9.", "named Plum. It called 203.0.113[.]9"),
+        ("Browsers lost session cookies to it.", 'stole "session cookies" of browsers'),
+    ],
+)
+def test_what_is_said_in_other_words_stands(text: str, quote: str) -> None:
+    found = proved(said(text, quote), (PASSAGE,))
+    assert found is not None
+
+
+def test_every_sentence_of_an_article_is_borne_out_by_itself() -> None:
+    texts = [" ".join(re.sub(r"<[^>]+>", " ", article.html).split()) for article in load_articles()]
+    lost = [
+        one
+        for text in texts
+        for one in re.split(r"(?<=[.!?]) (?=[A-Z])", text)
+        if 40 < len(one) < 300 and len(one.split()) > 4 and not proved(said(one, one), (text,))
+    ]
+    assert lost == []
 
 
 def test_marks_that_nobody_sees_are_taken_out_of_a_sentence() -> None:

@@ -9,7 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ctiscraper.wording import stems_of
+from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
+from ctiscraper.analysis.mentions import COMMON, Vocabulary, vocabulary
+from ctiscraper.wording import STOP_WORDS, stems_of
 
 LONGEST_SENTENCE = 400
 _LEAST_QUOTED = 12
@@ -18,10 +20,7 @@ _FEWEST_QUOTED = 3
 _IN_PASSAGE, _IN_QUOTE = 0.6, 0.3
 _LONGEST_ANSWER = 64_000
 
-_TOKEN = re.compile(r"\S+")
-_EDGES = ".,;:!?()[]{}\"'"
-_FACT = re.compile(r"\d|[^\W\d_][./\\@:_-]+[^\W_]")
-_NAME = re.compile(r"[A-Z][\w-]*")
+_WORD = re.compile(r"[^\W_]+")
 _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot)\b|n't\b", re.IGNORECASE)
 # One character for one, so that places stay as they are.
 _MARKS = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2011\u00a0", "''\"\"--- ")
@@ -82,19 +81,25 @@ def _bears_out(text: str, quote: str, passage: str) -> bool:
         return False
     if len(stems & stems_of(quote)) < _IN_QUOTE * len(stems):
         return False
-    whole = passage.translate(_MARKS).casefold()
-    return all(one.casefold() in whole for one in _facts(text.translate(_MARKS)))
+    return not _names_more(text, passage)
 
 
-def _facts(text: str) -> list[str]:
-    """What of a sentence may not be put in other words: names, numbers, addresses."""
-    found = []
-    for place, token in enumerate(_TOKEN.findall(text)):
-        word = token.strip(_EDGES)
-        is_name = place > 0 and _NAME.fullmatch(word) is not None
-        if word and (is_name or _FACT.search(word)):
-            found.append(word)
-    return found
+def _names_more(text: str, passage: str) -> bool:
+    """Whether a sentence has a name, a number or an address that its passage has not."""
+    said, known = dates_spelt(text), vocabulary(dates_spelt(passage))
+    return (
+        known.invented(said) is not None
+        or strange_figure(said, figures_of(passage)) is not None
+        or any(_is_new_term(word, known) for word in _WORD.findall(said))
+    )
+
+
+def _is_new_term(word: str, known: Vocabulary) -> bool:
+    """Whether a word is a term of the trade, such as RDP, that its passage does not use."""
+    folded = word.casefold()
+    is_term = folded in COMMON and word != folded
+    is_plain = folded in STOP_WORDS and word == word.capitalize()
+    return is_term and not is_plain and not known.spells(word)
 
 
 class SentenceReader:
