@@ -74,6 +74,10 @@ def _ending(answer: Answer) -> Iterator[str]:
     yield from _passages(answer.passages, cited)
     if answer.withheld:
         yield f"{answer.withheld} of the passages may not leave this network (TLP)."
+    if answer.hidden:
+        yield f"{answer.hidden} characters that no reader sees were not shown to the model."
+    if any(one.orders for one in answer.passages):
+        yield "What passages say to language models proves nothing."
     if answer.dropped:
         yield f"{answer.dropped} sentences of the model had no proof, and were dropped."
     if answer.model and answer.state is AnswerState.ANSWERED:

@@ -177,6 +177,7 @@ def _end(answer: Answer) -> dict[str, object]:
         "state": answer.state,
         "dropped": answer.dropped,
         "withheld": answer.withheld,
+        "hidden": answer.hidden,
         "model": answer.model,
         "seconds": answer.seconds,
     }
@@ -196,6 +197,15 @@ def said_of(answer: Answer) -> list[str]:
             f"{answer.withheld} of the passages may not leave this network, by the Traffic Light"
             " Protocol, and the model was not shown them."
         )
+    if answer.hidden:
+        said.append(
+            f"{answer.hidden} characters of the passages are seen by no reader, and the model was"
+            " not shown them."
+        )
+    ordering = sum(bool(one.orders) for one in answer.passages)
+    if ordering:
+        some = "One passage speaks" if ordering == 1 else f"{ordering} passages speak"
+        said.append(f"{some} to language models: what it says to them proves nothing.")
     if answer.dropped:
         some = "One sentence" if answer.dropped == 1 else f"{answer.dropped} sentences"
         said.append(f"{some} of the model had no proof in a passage, and stayed away.")
