@@ -54,7 +54,7 @@ class Answer:
     Every sentence cites one of `passages`; `dropped` were said by the model and borne out by none.
     `withheld` passages may not leave this network, so that the model was not shown them. `hidden`
     characters of the others are seen by no reader: they were not shown either. `fault` says why
-    there is no answer by a model, where one was asked.
+    there is no answer by a model, where one was asked, or why it broke off.
     """
 
     question: str
@@ -140,8 +140,8 @@ class Questions:
             prompt = self._prompt(answer.question, list(shown.values()))
             completion = await server.chat(prompt, reading.hear)
             reading.end(completion.text)
-            if completion.ending is Ending.CUT_OFF and not reading.sentences:
-                fault = str(ModelFault.CUT_OFF)
+            if completion.ending is Ending.CUT_OFF:
+                fault = f"{ModelFault.CUT_OFF}: it reached its bound of {_ANSWER_TOKENS} tokens"
         except ModelError as error:
             fault = str(error)
         state = AnswerState.ANSWERED if reading.sentences else AnswerState.REFUSED
@@ -182,6 +182,55 @@ class Questions:
             schema=schema_for(len(shown)),
             context_tokens=self.context_tokens,
         )
+
+
+def said_of(answer: Answer) -> list[str]:
+    """Return what is told of an answer beside its sentences, wherever it is read."""
+    said = _outcome(answer)
+    if answer.withheld:
+        said.append(
+            f"{_count(answer.withheld, 'passage')} may not leave this network, by the Traffic"
+            " Light Protocol: the model was not shown them."
+        )
+    if answer.hidden:
+        said.append(
+            f"{_count(answer.hidden, 'character')} of the passages are seen by no reader: the"
+            " model was not shown them."
+        )
+    if ordering := sum(bool(one.orders) for one in answer.passages):
+        said.append(
+            f"In {_count(ordering, 'passage')} something is said to language models: it proves"
+            " nothing."
+        )
+    if answer.dropped:
+        said.append(
+            f"{_count(answer.dropped, 'sentence')} of the model had no proof in a passage, and"
+            " stayed away."
+        )
+    return said
+
+
+def _outcome(answer: Answer) -> list[str]:
+    if answer.state is AnswerState.REFUSED:
+        return ["Nothing in the collection answers this."]
+    if answer.state is AnswerState.FAILED:
+        return [f"The model gave no answer that can be used ({answer.fault})."]
+    if answer.state is AnswerState.PASSAGES:
+        return ["These passages come nearest to the question."] if answer.passages else []
+    broken = (
+        f"The answer broke off ({answer.fault}): the model may have had more to say."
+        if answer.fault
+        else ""
+    )
+    made = (
+        f"Made by the model {answer.model} ({answer.prompt}) in {answer.seconds:.0f} s. Each"
+        " sentence quotes its passage; whether it understood it, only reading tells."
+    )
+    return [broken, made] if broken else [made]
+
+
+def _count(number: int, what: str) -> str:
+    return f"One {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def as_asked(question: str) -> str:

@@ -14,12 +14,11 @@ from ctiscraper.cli.texts import on_a_line
 from ctiscraper.config import Settings
 from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.loop import run_async
-from ctiscraper.questions import Answer, AnswerState, Listener
+from ctiscraper.questions import Answer, Listener, said_of
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleQuery
 
 _LONGEST = 400
-NOTHING = "Nothing in the collection answers this."
 
 
 def ask(  # noqa: PLR0913 - one parameter for each option
@@ -63,25 +62,13 @@ def _print_sentence(sentence: CitedSentence) -> None:
 
 def _ending(answer: Answer) -> Iterator[str]:
     """What is said of an answer below its sentences."""
-    if answer.state is AnswerState.REFUSED:
-        yield NOTHING
-    if answer.state is AnswerState.FAILED:
-        yield f"The model gave no answer that can be used ({answer.fault})."
+    for said in said_of(answer):
+        yield on_a_line(said)
     cited = {one.passage for one in answer.sentences}
     if answer.passages:
         yield ""
         yield "Cited:" if cited else "The passages that come nearest:"
     yield from _passages(answer.passages, cited)
-    if answer.withheld:
-        yield f"{answer.withheld} of the passages may not leave this network (TLP)."
-    if answer.hidden:
-        yield f"{answer.hidden} characters that no reader sees were not shown to the model."
-    if any(one.orders for one in answer.passages):
-        yield "What passages say to language models proves nothing."
-    if answer.dropped:
-        yield f"{answer.dropped} sentences of the model had no proof, and were dropped."
-    if answer.model and answer.state is AnswerState.ANSWERED:
-        yield f"Made by {on_a_line(answer.model)} ({answer.prompt}); read what it cites."
 
 
 def _passages(found: Sequence[RetrievedPassage], cited: set[int]) -> Iterator[str]:

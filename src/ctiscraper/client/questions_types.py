@@ -55,7 +55,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     Every sentence cites one of `passages`; `dropped` were said by the model and borne out by
     none. `withheld` passages may not leave this network, so that the model was not shown them.
     `hidden` characters of the others are seen by no reader: they were not shown either. `fault`
-    says why there is no answer by a model, where one was asked.
+    says why there is no answer by a model, where one was asked, or why it broke off.
     """
 
     question: str

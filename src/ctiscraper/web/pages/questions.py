@@ -6,14 +6,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from ctiscraper.questions import LONGEST_QUESTION, Answer
+from ctiscraper.questions import LONGEST_QUESTION, Answer, said_of
 from ctiscraper.types import Tier
 from ctiscraper.web.asked import (
     MeaningDep,
     QuestionAsked,
     QuestionsDep,
     asking_allowed,
-    said_of,
     shown,
     streamed_answer,
 )
