@@ -54,7 +54,8 @@ class Answer:
     Every sentence cites one of `passages`; `dropped` were said by the model and borne out by none.
     `withheld` passages may not leave this network, so that the model was not shown them. `hidden`
     characters of the others are seen by no reader: they were not shown either. `fault` says why
-    there is no answer by a model, where one was asked, or why it broke off.
+    there is no answer by a model, where one was asked, or why it broke off; `unmeant` why passages
+    were found by the words of the question alone, where they should be by its meaning too.
     """
 
     question: str
@@ -67,6 +68,7 @@ class Answer:
     model: str = ""
     prompt: str = ""
     fault: str = ""
+    unmeant: str = ""
     seconds: float = 0.0
 
 
@@ -99,15 +101,19 @@ class Questions:
     ) -> Answer:
         """Return an answer; `query` narrows the articles that may give it.
 
-        Raises InputError for what is no question, QueryError, and ModelError where the model of
-        vectors is away.
+        Raises InputError for what is no question, and QueryError.
         """
         told = listener or Listener()
         asked = as_asked(question)
         found = await self.meaning.passages(asked, query or ArticleQuery(), limit=MOST_PASSAGES)
-        told.passages(found)
-        answer = Answer(question=asked, state=AnswerState.REFUSED, passages=found)
-        if not self.meaning.bears_out(found):
+        told.passages(found.passages)
+        answer = Answer(
+            question=asked,
+            state=AnswerState.REFUSED,
+            passages=found.passages,
+            unmeant=found.unmeant,
+        )
+        if not self.meaning.bears_out(found.passages):
             return answer
         if passages_only or self.server is None or not self.model:
             return replace(answer, state=AnswerState.PASSAGES)
@@ -187,6 +193,11 @@ class Questions:
 def said_of(answer: Answer) -> list[str]:
     """Return what is told of an answer beside its sentences, wherever it is read."""
     said = _outcome(answer)
+    if answer.unmeant:
+        said.append(
+            f"The model of vectors does not answer ({answer.unmeant}): passages were looked for by"
+            " the words of the question alone."
+        )
     if answer.withheld:
         said.append(
             f"{_count(answer.withheld, 'passage')} may not leave this network, by the Traffic"

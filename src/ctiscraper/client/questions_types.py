@@ -55,7 +55,9 @@ class Answer(Struct, frozen=True, kw_only=True):
     Every sentence cites one of `passages`; `dropped` were said by the model and borne out by
     none. `withheld` passages may not leave this network, so that the model was not shown them.
     `hidden` characters of the others are seen by no reader: they were not shown either. `fault`
-    says why there is no answer by a model, where one was asked, or why it broke off.
+    says why there is no answer by a model, where one was asked, or why it broke off; `unmeant`
+    why passages were found by the words of the question alone, where they should be by its
+    meaning too.
     """
 
     question: str
@@ -68,6 +70,7 @@ class Answer(Struct, frozen=True, kw_only=True):
     model: str = ""
     prompt: str = ""
     fault: str = ""
+    unmeant: str = ""
     seconds: float = 0.0
 
 

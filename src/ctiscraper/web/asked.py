@@ -179,6 +179,7 @@ def _end(answer: Answer) -> dict[str, object]:
         "withheld": answer.withheld,
         "hidden": answer.hidden,
         "fault": answer.fault,
+        "unmeant": answer.unmeant,
         "model": answer.model,
         "seconds": answer.seconds,
     }
