@@ -65,6 +65,7 @@ def test_a_sentence_that_quotes_its_passage_stands() -> None:
         said("No loader named Plum was sent.", "sent mail with a loader named Plum"),
         # Words that stand elsewhere in no passage at all.
         said("Hospitals should pay the ransom at once.", "sent mail with a loader named Plum"),
+        said("Plum stole session cookies.", f"{'sent ' * 200}mail"),
         {"text": 1, "quote": None, "passage": 1},
         {},
     ],

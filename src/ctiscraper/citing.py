@@ -18,6 +18,8 @@ from ctiscraper.wording import STOP_WORDS, stems_of
 
 LONGEST_SENTENCE = 400
 _LEAST_QUOTED = 12
+# A longer one would prove anything.
+_LONGEST_QUOTED = 600
 _FEWEST_QUOTED = 3
 # Parts of what a sentence says that the passage, and the quotation itself, must have.
 _IN_PASSAGE, _IN_QUOTE = 0.6, 0.3
@@ -127,8 +129,12 @@ def quoted_at(quote: str, passage: str) -> tuple[int, int] | None:
 
 
 def _places_of(quote: str, passage: str) -> Iterator[tuple[int, int]]:
-    words = quote.translate(_MARKS).split()
-    if len(words) < _FEWEST_QUOTED or sum(map(len, words)) < _LEAST_QUOTED:
+    words = quote[: _LONGEST_QUOTED + 1].translate(_MARKS).split()
+    if (
+        len(quote) > _LONGEST_QUOTED
+        or len(words) < _FEWEST_QUOTED
+        or sum(map(len, words)) < _LEAST_QUOTED
+    ):
         return
     before = r"(?<!\w)" if _is_wordy(words[0][0]) else ""
     after = r"(?!\w)" if _is_wordy(words[-1][-1]) else ""

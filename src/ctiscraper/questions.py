@@ -234,10 +234,15 @@ def _outcome(answer: Answer) -> list[str]:
         else ""
     )
     made = (
-        f"Made by the model {answer.model} ({answer.prompt}) in {answer.seconds:.0f} s. Each"
-        " sentence quotes its passage; whether it understood it, only reading tells."
+        f"Each sentence has the words that it quotes; whether the model understood them, only"
+        f" reading tells. It took {answer.seconds:.0f} s."
     )
     return [broken, made] if broken else [made]
+
+
+def mark_of(model: str) -> str:
+    """Return what stands above sentences that a model makes."""
+    return f"Made by the language model {model}, prompt {PROMPT_VERSION}:"
 
 
 def _count(number: int, what: str) -> str:

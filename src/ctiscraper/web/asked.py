@@ -181,6 +181,7 @@ def _end(answer: Answer) -> dict[str, object]:
         "fault": answer.fault,
         "unmeant": answer.unmeant,
         "model": answer.model,
+        "prompt": answer.prompt,
         "seconds": answer.seconds,
     }
 
