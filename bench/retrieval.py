@@ -135,11 +135,12 @@ class Bench:
             wanted = to_wanted(ArticleQuery())
             near = await self.meaning.nearest.articles(conn, asked, wanted, enough=FIRST)
             _, worded = await by_words(conn, query)
+        found = await self.meaning.passages(labelled.question, ArticleQuery(), limit=8)
         return Asking(
             labelled=labelled,
             near=[(self.names[one.article], one.closeness) for one in near],
             worded=[self.names[one] for one in worded],
-            passages=await self.meaning.passages(labelled.question, ArticleQuery(), limit=8),
+            passages=found.passages,
         )
 
     async def answered(self, labelled: LabelledQuestion) -> Answered:

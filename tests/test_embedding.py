@@ -11,12 +11,15 @@ import numpy as np
 import psycopg
 import pytest
 
-from ctiscraper.db.passages import Passages, Walk
+from ctiscraper.bootstrap import open_meaning
+from ctiscraper.config import Settings
+from ctiscraper.db.passages import EmbeddingProgress, Passages, Walk
 from ctiscraper.db.session import Database
 from ctiscraper.embed.weights import Floats
 from ctiscraper.embedding import BuiltinEmbedder, Embedding, ServedEmbedder
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.server import Embedded, Model
+from ctiscraper.types import Tlp
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -217,6 +220,69 @@ async def test_two_processes_share_the_work(database: str) -> None:
     assert sum(counts) == 30
     given = [text for text in one.given + two.given if text != "a text"]
     assert len(given) == len(set(given)) == 30
+
+
+async def embed_up_to(database: str, ceiling: Tlp) -> list[str]:
+    """What a model is given that texts above a marking may not go to."""
+    embedder = WordedEmbedder()
+    async with Database(database, size=2) as opened:
+        await Embedding(Passages(opened, ceiling), embedder).embed_all()
+    return [text for text in embedder.given if text != "a text"]
+
+
+async def progress_up_to(database: str, ceiling: Tlp) -> EmbeddingProgress:
+    async with Database(database, size=1) as opened:
+        found = await Embedding(Passages(opened, ceiling), WordedEmbedder()).progress()
+    assert found is not None
+    return found
+
+
+async def test_marked_texts_are_given_to_no_model_on_another_network(database: str) -> None:
+    shelf = Shelf(database)
+    shelf.source("closed", tlp="amber")
+    shelf.article("TLP:RED in its title", text="Plain words.")
+    shelf.article("marked at its very end", text="Plain. " * 70_000 + "\nTLP:AMBER")
+    shelf.article("of a closed source", "closed", text="Plain words.")
+    shelf.article("open", text="TLP:GREEN and open.")
+    assert await embed_up_to(database, Tlp.GREEN) == ["open\nTLP:GREEN and open."]
+    progress = await progress_up_to(database, Tlp.GREEN)
+    counts = (progress.articles, progress.texts, progress.withheld, progress.failed)
+    assert counts == (4, 1, 3, 0)
+    assert progress.is_whole
+    # What is known is not asked again, by whoever looks.
+    assert await embed_up_to(database, Tlp.GREEN) == []
+    async with Database(database, size=1) as opened:
+        stage = Embedding(Passages(opened, Tlp.GREEN), WordedEmbedder())
+        assert not await stage.passages.is_waited_for(await stage.model())
+
+
+async def test_what_was_withheld_is_given_once_it_may_be(database: str) -> None:
+    shelf = Shelf(database)
+    shelf.source("closed", tlp="amber")
+    shelf.article("red", text="TLP:RED words.")
+    shelf.article("closed", "closed", text="Plain words.")
+    for _ in range(4):
+        assert await embed_up_to(database, Tlp.GREEN) == []
+    shelf.run(
+        "UPDATE source SET settings = settings || '{\"tlp\": \"green\"}' WHERE key = 'closed'"
+    )
+    assert await embed_up_to(database, Tlp.GREEN) == ["closed\nPlain words."]
+    assert (await progress_up_to(database, Tlp.GREEN)).withheld == 1
+    assert await embed_up_to(database, Tlp.RED) == ["red\nTLP:RED words."]
+    assert (await progress_up_to(database, Tlp.RED)).withheld == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "ceiling"),
+    [("https://models.example.org", Tlp.GREEN), ("http://127.0.0.1:9", Tlp.RED)],
+)
+async def test_the_ceiling_holds_for_servers_on_other_networks(
+    database: str, url: str, ceiling: Tlp
+) -> None:
+    settings = Settings(model_url=url, embedding="nomic", model_tlp="green")
+    async with Database(database, size=1) as opened, open_meaning(settings, opened) as meaning:
+        assert meaning.embedding is not None
+        assert meaning.embedding.passages.ceiling is ceiling
 
 
 class AServer:

@@ -1,5 +1,6 @@
 """Searching by meaning, with pgvector's index and without: the same is found."""
 
+from collections.abc import Sequence
 from typing import cast
 
 import psycopg
@@ -13,8 +14,16 @@ from ctiscraper.db.passages import Passages
 from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.vector_index import prepare_vectors
+from ctiscraper.embed.weights import Floats
 from ctiscraper.embedding import Embedding
-from ctiscraper.errors import CursorError, QueryError, SearchSyntaxError, UnavailableError
+from ctiscraper.errors import (
+    CursorError,
+    ModelError,
+    ModelFault,
+    QueryError,
+    SearchSyntaxError,
+    UnavailableError,
+)
 from ctiscraper.meaning import Meaning
 from ctiscraper.views import ArticlePage, ArticleQuery, ArticleSummary
 from web.shelf import Shelf
@@ -191,6 +200,33 @@ async def test_without_a_model_there_is_no_search_by_meaning(database: str) -> N
         meaning = Meaning(opened, None, Nearest())
         with pytest.raises(UnavailableError, match="CTISCRAPER_EMBEDDING"):
             await meaning.page(ArticleQuery(q=understand("x")), Mode.MEANING)
+
+
+class AwayEmbedder(WordedEmbedder):
+    """Whose server is away."""
+
+    async def embed(self, texts: Sequence[str]) -> Floats:
+        raise ModelError(ModelFault.AWAY, f"nobody takes {len(texts)} texts")
+
+
+async def test_a_model_of_vectors_that_is_away_leaves_the_words(filled: str) -> None:
+    query = ArticleQuery(q=understand("thieves"))
+    async with Database(filled, size=2) as opened:
+        passages = Passages(opened)
+        await Embedding(passages, WordedEmbedder()).embed_all()
+        meaning = Meaning(opened, Embedding(passages, AwayEmbedder()), Nearest())
+        page = await meaning.page(query, Mode.BOTH)
+        assert {one.title for one in page.articles} == {"cookies", "ransom"}
+        assert "found by words alone" in page.notes[-1].message
+        first = await meaning.page(query, Mode.BOTH, limit=1)
+        second = await meaning.page(query, Mode.BOTH, limit=1, cursor=first.next)
+        assert len({one.id for one in (*first.articles, *second.articles)}) == 2
+        with pytest.raises(ModelError):
+            await meaning.page(query, Mode.MEANING)
+        found = await meaning.passages("Which thieves steal cookies?", ArticleQuery(), limit=3)
+        assert [one.text for one in found.passages] == [TEXTS["cookies"]]
+        assert found.unmeant == "away: nobody takes 1 texts"
+        assert meaning.bears_out(found.passages)
 
 
 async def test_similar_articles_are_found_by_meaning_too(filled: str) -> None:

@@ -245,7 +245,8 @@ async def open_meaning(
         )
     async with _closing(server):
         embedder = ServedEmbedder(server, settings.embedding)
-        yield Meaning(database, Embedding(Passages(database), embedder), Nearest())
+        ceiling = Tlp(settings.model_tlp) if server.is_remote else Tlp.RED
+        yield Meaning(database, Embedding(Passages(database, ceiling), embedder), Nearest())
 
 
 @asynccontextmanager

@@ -6,26 +6,32 @@ no word. This proves that its words are there, not that they were understood.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ctiscraper.wording import stems_of
+from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
+from ctiscraper.analysis.mentions import COMMON, Vocabulary, plainly, vocabulary
+from ctiscraper.analysis.orders import orders_in
+from ctiscraper.analysis.plain import plain_line
+from ctiscraper.analysis.shown import Shown, shown
+from ctiscraper.wording import STOP_WORDS, stems_of
 
 LONGEST_SENTENCE = 400
 _LEAST_QUOTED = 12
+# A longer one would prove anything.
+_LONGEST_QUOTED = 600
 _FEWEST_QUOTED = 3
 # Parts of what a sentence says that the passage, and the quotation itself, must have.
 _IN_PASSAGE, _IN_QUOTE = 0.6, 0.3
 _LONGEST_ANSWER = 64_000
+# So much that no reader sees may stand amidst a quotation, and no more.
+_MOST_UNSEEN = 8
 
-_TOKEN = re.compile(r"\S+")
-_EDGES = ".,;:!?()[]{}\"'"
-_FACT = re.compile(r"\d|[^\W\d_][./\\@:_-]+[^\W_]")
-_NAME = re.compile(r"[A-Z][\w-]*")
+_WORD = re.compile(r"[^\W_]+")
 _NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot)\b|n't\b", re.IGNORECASE)
 # One character for one, so that places stay as they are.
 _MARKS = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2011\u00a0", "''\"\"--- ")
-_UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +45,60 @@ class CitedSentence:
     end: int
 
 
-def proved(said: Mapping[str, object], passages: Sequence[str]) -> CitedSentence | None:
+@dataclass(frozen=True, slots=True)
+class Citable:
+    """A passage as a model is shown it, and what of it may prove a sentence.
+
+    What speaks to a model proves nothing, and no quotation reaches over what no reader sees.
+    """
+
+    text: str = field(repr=False)
+    seen: Shown
+    orders: tuple[tuple[int, int], ...]
+    stated: str = field(repr=False)
+    words: Vocabulary = field(repr=False)
+    figures: frozenset[str] = field(repr=False)
+
+    def find(self, quote: str) -> tuple[int, int] | None:
+        """Return where words stand that may prove something, None where they do not."""
+        for found in _places_of(quote, self.seen.text):
+            start, end = self.seen.traced.original(*found)
+            is_order = any(first < end and start < last for first, last in self.orders)
+            if not is_order and self._most_unseen(found) <= _MOST_UNSEEN:
+                return start, end
+        return None
+
+    def _most_unseen(self, place: tuple[int, int]) -> int:
+        """The longest stretch amidst a quotation that no reader sees."""
+        traced, (start, end) = self.seen.traced, place
+        ends, starts = traced.ends[start : end - 1], traced.starts[start + 1 : end]
+        return max((after - before for before, after in zip(ends, starts, strict=True)), default=0)
+
+
+def citable(
+    text: str,
+    *,
+    undrawn: Iterable[tuple[int, int]] = (),
+    orders: Iterable[tuple[int, int]] = (),
+) -> Citable:
+    """Return a passage to hold sentences against.
+
+    `undrawn` and `orders` are places in it that are known by the article around it.
+    """
+    seen = shown(text, undrawn)
+    spans = sorted({*orders, *(seen.traced.original(*span) for span in orders_in(seen.text))})
+    kept = [
+        char
+        for char, start in zip(seen.text, seen.traced.starts, strict=True)
+        if not any(first <= start < last for first, last in spans)
+    ]
+    stated = plainly("".join(kept))
+    return Citable(
+        text, seen, tuple(spans), stated, vocabulary(dates_spelt(stated)), figures_of(stated)
+    )
+
+
+def proved(said: Mapping[str, object], passages: Sequence[Citable]) -> CitedSentence | None:
     """Return a sentence with its proof, None where it has none.
 
     `said` is what a model wrote: `text`, `passage` and `quote`, or anything else.
@@ -47,54 +106,78 @@ def proved(said: Mapping[str, object], passages: Sequence[str]) -> CitedSentence
     text, number, quote = said.get("text"), said.get("passage"), said.get("quote")
     if not (isinstance(text, str) and isinstance(quote, str) and type(number) is int):
         return None
-    text = " ".join(_UNSHOWN.sub(" ", text).split())
-    if not text or len(text) > LONGEST_SENTENCE or not 1 <= number <= len(passages):
+    if len(text) > LONGEST_SENTENCE or not 1 <= number <= len(passages):
         return None
+    text = plain_line(text, LONGEST_SENTENCE)
     passage = passages[number - 1]
-    place = quoted_at(quote, passage)
-    if place is None:
+    place = passage.find(quote)
+    if not text or place is None:
         return None
-    words = passage[place[0] : place[1]]
-    if not _bears_out(text, words, passage):
+    words = passage.text[place[0] : place[1]]
+    if not _bears_out(plainly(text), plainly(words), passage):
         return None
     return CitedSentence(text=text, passage=number, quote=words, start=place[0], end=place[1])
 
 
 def quoted_at(quote: str, passage: str) -> tuple[int, int] | None:
-    """Return where a quotation stands in a passage, None where it does not.
+    """Return where a quotation first stands in a passage, None where it does not.
 
-    Spaces, the forms of quotation marks and dashes, and capitals count for nothing.
+    Spaces, the forms of quotation marks and dashes, and capitals count for nothing; words are not
+    cut at either end.
     """
-    words = quote.translate(_MARKS).split()
-    if len(words) < _FEWEST_QUOTED or sum(map(len, words)) < _LEAST_QUOTED:
-        return None
-    pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
-    found = pattern.search(passage.translate(_MARKS))
-    return None if found is None else found.span()
+    return next(_places_of(quote, passage), None)
 
 
-def _bears_out(text: str, quote: str, passage: str) -> bool:
+def _places_of(quote: str, passage: str) -> Iterator[tuple[int, int]]:
+    words = quote[: _LONGEST_QUOTED + 1].translate(_MARKS).split()
+    if (
+        len(quote) > _LONGEST_QUOTED
+        or len(words) < _FEWEST_QUOTED
+        or sum(map(len, words)) < _LEAST_QUOTED
+    ):
+        return
+    before = r"(?<!\w)" if _is_wordy(words[0][0]) else ""
+    after = r"(?!\w)" if _is_wordy(words[-1][-1]) else ""
+    pattern = re.compile(before + r"\s+".join(map(re.escape, words)) + after, re.IGNORECASE)
+    for found in pattern.finditer(passage.translate(_MARKS)):
+        yield found.span()
+
+
+def _is_wordy(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _bears_out(text: str, quote: str, passage: Citable) -> bool:
+    """Whether a passage says what a sentence does, each part of it, and its quotation some."""
     stems = stems_of(text)
     if not stems or bool(_NEGATION.search(text)) != bool(_NEGATION.search(quote)):
         return False
-    known = stems_of(passage)
-    if len(stems & known) < _IN_PASSAGE * len(stems):
-        return False
+    known = stems_of(passage.stated)
+    for part in _SENTENCE_END.split(text):
+        said = stems_of(part)
+        if len(said & known) < _IN_PASSAGE * len(said):
+            return False
     if len(stems & stems_of(quote)) < _IN_QUOTE * len(stems):
         return False
-    whole = passage.translate(_MARKS).casefold()
-    return all(one.casefold() in whole for one in _facts(text.translate(_MARKS)))
+    return not _names_more(text, passage)
 
 
-def _facts(text: str) -> list[str]:
-    """What of a sentence may not be put in other words: names, numbers, addresses."""
-    found = []
-    for place, token in enumerate(_TOKEN.findall(text)):
-        word = token.strip(_EDGES)
-        is_name = place > 0 and _NAME.fullmatch(word) is not None
-        if word and (is_name or _FACT.search(word)):
-            found.append(word)
-    return found
+def _names_more(text: str, passage: Citable) -> bool:
+    """Whether a sentence has a name, a number or an address that its passage has not."""
+    said = dates_spelt(text)
+    return (
+        passage.words.invented(said) is not None
+        or strange_figure(said, passage.figures) is not None
+        or any(_is_new_term(word, passage.words) for word in _WORD.findall(said))
+    )
+
+
+def _is_new_term(word: str, known: Vocabulary) -> bool:
+    """Whether a word is a term of the trade, such as RDP, that its passage does not use."""
+    folded = word.casefold()
+    is_term = folded in COMMON and word != folded
+    is_plain = folded in STOP_WORDS and word == word.capitalize()
+    return is_term and not is_plain and not known.spells(word)
 
 
 class SentenceReader:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
+from ctiscraper.analysis.marking import marking
 from ctiscraper.db.passages import (
     MOST_ATTEMPTS,
     EmbeddedPassage,
@@ -24,6 +25,7 @@ from ctiscraper.embed.embedder import Embedder
 from ctiscraper.embed.weights import Floats
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.server import ModelServer
+from ctiscraper.types import Tlp
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -35,6 +37,9 @@ BATCH = 4
 
 MOST_PASSAGES = 400
 """Passages of one text; what comes after them is found by its words alone."""
+
+LONGEST_TEXT = 400_000
+"""Characters of a text that passages are made of."""
 
 _LONGEST_TITLE = 200
 _SERVED_SECONDS = 60.0
@@ -202,7 +207,9 @@ class Embedding:
         """Return the passages of a text with their vectors."""
         if text.attempts > MOST_ATTEMPTS:
             return EmbeddedText(text=text, failure="its passages ended their process each time")
-        found = (await self._cut(text.text))[:MOST_PASSAGES]
+        if self._is_withheld(text):
+            return EmbeddedText(text=text, withheld=marking(text.title, text.text))
+        found = (await self._cut(text.text[:LONGEST_TEXT]))[:MOST_PASSAGES]
         if not found:
             return EmbeddedText(text=text)
         title = " ".join(text.title.split())[:_LONGEST_TITLE]
@@ -221,6 +228,13 @@ class Embedding:
                 for one, vector in zip(found, vectors, strict=True)
             ],
         )
+
+    def _is_withheld(self, text: WaitingText) -> bool:
+        """Whether a text is marked so that it may not go to the model, by the whole of it."""
+        ceiling = self.passages.ceiling
+        if ceiling is Tlp.RED:
+            return False
+        return marking(text.title, text.text, least=text.tlp).exceeds(ceiling)
 
     async def _cut(self, text: str) -> "list[Passage]":
         module: Any = await asyncio.to_thread(import_module, "ctiscraper.embed.passages")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import structlog
 
 from ctiscraper.db.article_filters import articles_by_ids, bounded
 from ctiscraper.db.fusing import fuse
@@ -15,10 +16,14 @@ from ctiscraper.db.similar import MOST as MOST_SIMILAR
 from ctiscraper.db.similar import Similar
 from ctiscraper.embedding import Embedding
 from ctiscraper.entity_views import SimilarArticle
-from ctiscraper.errors import QueryError, UnavailableError
+from ctiscraper.errors import ModelError, QueryError, UnavailableError
 from ctiscraper.query.meant import meant
+from ctiscraper.query.tree import Question
 from ctiscraper.views import ArticlePage, ArticleQuery, SearchNote
 
+log = structlog.get_logger()
+
+_AWAY = "the model of vectors does not answer"
 _NO_VECTORS = (
     "no article has vectors yet, so that none is found by meaning: they are made by a running"
     " installation little by little, and by 'ctiscraper embed' at once"
@@ -29,6 +34,14 @@ _ALIKE = 0.5
 # What it is worth that all words of a question stand in a passage: a cosine of so much. Fitted as
 # the least that is asked for of the model that comes along.
 _ALL_WORDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class FoundPassages:
+    """Passages that may answer a question; `unmeant` is why they were found by words alone."""
+
+    passages: tuple[RetrievedPassage, ...]
+    unmeant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +62,29 @@ class Meaning:
     ) -> ArticlePage:
         """Return the articles that mean what is asked, narrowed by the fields of the search.
 
-        Where no article has vectors yet a note says so. Raises UnavailableError without a model,
+        Where no article has vectors yet a note says so. A search by both goes by words where the
+        model of vectors is away, and a note says so too. Raises UnavailableError without a model,
         QueryError where no word is left to mean anything, else as `MeaningSearch.page`, and
-        ModelError.
+        ModelError for a search by meaning alone.
         """
         if query.q is None or not (words := meant(query.q)[0]):
             raise QueryError("a search by meaning needs words: fields alone have no meaning")
-        asked = await self._asked(words)
         search = MeaningSearch(self.database, self.nearest)
+        try:
+            asked = await self._asked(words)
+        except ModelError as error:
+            if mode is Mode.MEANING:
+                raise
+            log.warning("searched_by_words_alone", detail=str(error))
+            page = await search.page(query, None, mode, cursor=cursor, limit=limit)
+            return _noted(page, query.q, f"{_AWAY} ({error}): found by words alone")
         page = await search.page(query, asked, mode, cursor=cursor, limit=limit)
         if cursor is not None or (page.articles and mode is Mode.MEANING):
             return page
         if self.embedding is None or await self.embedding.passages.has_any(asked.model):
             return page
-        note = SearchNote(message=_NO_VECTORS, position=0, length=len(query.q.text))
         found = page.found if page.articles else None
-        return replace(page, found=found, notes=(*page.notes, note))
+        return _noted(replace(page, found=found), query.q, _NO_VECTORS)
 
     async def similar(
         self, article_id: int, *, limit: int = MOST_SIMILAR
@@ -103,18 +123,23 @@ class Meaning:
             if number in known
         )
 
-    async def passages(
-        self, question: str, query: ArticleQuery, *, limit: int
-    ) -> tuple[RetrievedPassage, ...]:
-        """Return the passages that may answer a question, best first.
+    async def passages(self, question: str, query: ArticleQuery, *, limit: int) -> FoundPassages:
+        """Return the passages that may answer a question, best first. Raises QueryError.
 
-        Raises QueryError, and ModelError where the model of vectors is away.
+        Where the model of vectors is away they are those that have the words of the question.
         """
-        asked = await self._asked(question) if self.embedding is not None else None
+        asked, unmeant = None, ""
+        if self.embedding is not None:
+            try:
+                asked = await self._asked(question)
+            except ModelError as error:
+                log.warning("passages_by_words_alone", detail=str(error))
+                unmeant = str(error)
         async with bounded(self.database) as conn:
-            return await retrieve(
+            found = await retrieve(
                 conn, replace(query, q=as_question(question)), asked, self.nearest, limit=limit
             )
+        return FoundPassages(found, unmeant)
 
     def bears_out(self, found: Sequence[RetrievedPassage]) -> bool:
         """Whether any passage is near enough to a question to answer it.
@@ -138,6 +163,12 @@ class Meaning:
         embedder = self.embedding.embedder
         (vector,) = await embedder.embed([words])
         return Asked(model=model, vector=vector, floor=embedder.floor)
+
+
+def _noted(page: ArticlePage, asked: Question, words: str) -> ArticlePage:
+    """Return a page with one more note, on the whole of what was asked."""
+    note = SearchNote(message=words, position=0, length=len(asked.text))
+    return replace(page, notes=(*page.notes, note))
 
 
 def support_of(passage: RetrievedPassage, all_words: float = _ALL_WORDS) -> float | None:

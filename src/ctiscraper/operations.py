@@ -118,7 +118,8 @@ class Modelling:
 class Vectors:
     """Texts that have vectors by the model in use, that wait for theirs, and that have none.
 
-    Each counted up to `COUNTED_MOST`. `model` is empty before any made one. With `indexed` the
+    Each counted up to `COUNTED_MOST`. `withheld` are marked so that they may not go to the model.
+    `model` is empty before any made one. With `indexed` the
     nearest are found by pgvector's index, else by comparing all of them, exactly.
     """
 
@@ -126,10 +127,11 @@ class Vectors:
     texts: int
     waiting: int
     failed: int
+    withheld: int
     indexed: bool
 
 
-NO_VECTORS = Vectors(model="", texts=0, waiting=0, failed=0, indexed=False)
+NO_VECTORS = Vectors(model="", texts=0, waiting=0, failed=0, withheld=0, indexed=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

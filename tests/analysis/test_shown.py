@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctiscraper.analysis.shown import shown, without_unseen
+from ctiscraper.analysis.shown import shown, undrawn_in, without_unseen
 
 
 @settings(deadline=None)
@@ -69,3 +69,18 @@ def test_a_long_text_of_open_tags_takes_no_long_time() -> None:
 
 def test_lines_of_an_answer_lose_the_same() -> None:
     assert without_unseen("a\u200b\x07b\r\nc") == "ab\nc"
+
+
+def test_what_a_browser_would_not_draw_has_its_places() -> None:
+    text = "a <!-- b\r\n <i hidden>c</i> --> d <p style='display:n\u200bone'>e</p> f"
+    places = [text[start:end] for start, end in undrawn_in(text)]
+    assert places == [text[2 : text.index(" d ")], text[text.index("<p") : text.index(" f")]]
+    assert undrawn_in("a < b and b > c") == ()
+
+
+@given(st.text(alphabet="<!->/ip hiden=style:none;'\"\u200bx"))
+def test_what_is_not_drawn_is_never_shown(text: str) -> None:
+    spans = undrawn_in(text)
+    assert list(spans) == sorted(spans)
+    assert all(0 <= start < end <= len(text) for start, end in spans)
+    assert len(shown(text, spans).text) <= len(shown(text).text)

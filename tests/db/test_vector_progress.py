@@ -8,6 +8,7 @@ from ctiscraper.db.vector_index import prepare_vectors
 from ctiscraper.db.vector_progress import vectors_now
 from ctiscraper.embedding import Embedding
 from ctiscraper.operations import NO_VECTORS, Vectors
+from ctiscraper.types import Tlp
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -44,6 +45,16 @@ async def test_made_waiting_and_failed_are_told_apart(database: str) -> None:
     shelf.run("UPDATE embedded_text SET failure = 'no words' WHERE article_id = %s", (first + 1,))
     changed = await seen(database)
     assert (changed.texts, changed.waiting, changed.failed) == (4, 1, 1)
+
+
+async def test_withheld_texts_are_told_apart(database: str) -> None:
+    shelf = Shelf(database)
+    shelf.article("red", text="TLP:RED words.")
+    shelf.article("open", text="Words.")
+    async with Database(database, size=2) as opened:
+        await Embedding(Passages(opened, Tlp.GREEN), WordedEmbedder()).embed_all()
+    one = await seen(database)
+    assert (one.texts, one.waiting, one.failed, one.withheld) == (1, 0, 0, 1)
 
 
 async def test_the_model_that_makes_them_now_is_the_one_in_use(database: str) -> None:

@@ -13,6 +13,7 @@ from ctiscraper.db.passages import Passages
 from ctiscraper.embedding import Embedding
 from ctiscraper.meaning import Meaning
 from ctiscraper.questions import Questions
+from test_meaning import AwayEmbedder
 from test_questions import PLUM, QUESTION, QUOTE, Model, sentences
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
@@ -46,6 +47,8 @@ async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> N
     )
     assert answer.status_code == 200, answer.text
     assert "Plum steals session cookies." in answer.text
+    assert f'<blockquote class="proof" dir="auto">{QUOTE}</blockquote>' in answer.text
+    assert answer.text.index("prompt ask/2") < answer.text.index("Plum steals session cookies.")
     assert "Invented." not in answer.text
     assert "One sentence of the model had no proof" in answer.text
     assert "<script>alert" not in answer.text
@@ -53,6 +56,32 @@ async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> N
         "/ask", content=urlencode({"question": "Best lasagne recipe?"}), headers=FORM
     )
     assert "Nothing in the collection answers this." in nothing.text
+
+
+async def test_a_model_of_vectors_that_is_away_costs_no_answer(
+    app: FastAPI, served: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    assert app is served
+    given = app.state.services
+    embedding = Embedding(Passages(given.database), AwayEmbedder())
+    meaning = Meaning(given.database, embedding, Nearest())
+    questions = replace(given.questions, meaning=meaning)
+    app.state.services = replace(given, meaning=meaning, questions=questions)
+    answer = await client.post("/ask", content=urlencode({"question": QUESTION}), headers=FORM)
+    assert answer.status_code == 200
+    assert "Plum steals session cookies." in answer.text
+    assert "by the words of the question alone" in answer.text
+    told = (await client.post("/api/v1/questions", json={"question": QUESTION})).json()
+    assert told["state"] == "answered"
+    assert told["unmeant"].startswith("away: ")
+    both = await client.get("/api/v1/articles", params={"q": "loader", "mode": "both"})
+    assert both.status_code == 200
+    assert "found by words alone" in both.json()["notes"][-1]["message"]
+    page = await client.get("/", params={"q": "loader", "order": "both"})
+    assert "steals session cookies" in page.text
+    assert "ound by words alone" in page.text
+    alone = await client.get("/api/v1/articles", params={"q": "loader", "mode": "meaning"})
+    assert alone.status_code == 502
 
 
 @pytest.mark.usefixtures("served")
@@ -71,6 +100,7 @@ async def test_the_answer_streams(client: httpx2.AsyncClient) -> None:
         ]
         end = json.loads(events[-1][1].removeprefix("data: "))
         assert (end["state"], end["dropped"]) == ("answered", 1)
+        assert (end["model"], end["prompt"], end["fault"]) == ("tiny", "ask/2", "")
 
 
 @pytest.mark.usefixtures("served")

@@ -71,12 +71,15 @@ async def test_ask_can_be_used_by_everybody(
         page.get_by_text("Plum steals session cookies.", exact=False).first
     ).to_be_visible()
     await expect(page.get_by_text("One sentence of the model had no proof")).to_be_visible()
+    await expect(page.get_by_text("Made by the language model tiny, prompt ask/2:")).to_be_visible()
+    await expect(page.locator(".sentences .proof")).to_have_text(QUOTE)
     assert await page.get_by_text("Invented.").count() == 0
     if scripts:
         await is_clean(page)
     await page.get_by_label("Question").fill("Best lasagne recipe?")
     await page.get_by_role("button", name="Ask", exact=True).click()
     await expect(page.get_by_text("Nothing in the collection answers this.")).to_be_visible()
+    await expect(page.get_by_text("Made by the language model")).to_be_hidden()
     if scripts:
         await is_clean(page)
     assert watch.faults == []

@@ -37,7 +37,7 @@ zero one two three four five six seven eight nine ten eleven twelve thirteen fou
 sixteen seventeen eighteen nineteen
 """
 _TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_WORTH = {word: number for number, word in enumerate(_UNIT_WORDS.split())} | {
+WORTH = {word: number for number, word in enumerate(_UNIT_WORDS.split())} | {
     word: 10 * number for number, word in enumerate(_TEN_WORDS.split(), 2)
 }
 _MONTH_WORDS = "jan feb mar apr may jun jul aug sep oct nov dec"
@@ -71,7 +71,7 @@ id ids ioc iocs ip ips it json lan ldap mfa ntlm os osint pc pcs pdf poc powersh
 rce rdp sha siem smb smtp sms soc sql ssh ssl sso tcp tls ttp ttps udp uri url urls usb vba vm vms
 vpn vpns waf wan windows xdr xml xss
 """
-_COMMON = frozenset(_COMMON_WORDS.split())
+COMMON = frozenset(_COMMON_WORDS.split())
 
 
 # Between parts of an address: "site.example" stands not in "evil-site.example".
@@ -105,7 +105,7 @@ class Vocabulary:
         Ids, addresses, hashes, paths, numbers and names are looked at; `allowed` may be named
         though they do not stand here.
         """
-        claim = normal_form(traced(without_unseen(claim))).text
+        claim = plainly(claim)
         free = vocabulary(*allowed)
         for name in _spelt(claim):
             if not any(_stands(name, one, _JOINTS) for one in (self.text, free.text)):
@@ -122,7 +122,7 @@ class Vocabulary:
     def knows(self, word: str) -> bool:
         """Whether one word stands here, in a form of it."""
         folded = word.casefold().removesuffix("'s").removesuffix("'")
-        if folded in self.words or folded in _COMMON or folded.removesuffix("s") in self.words:
+        if folded in self.words or folded in COMMON or folded.removesuffix("s") in self.words:
             return True
         if any(folded in group and self._has_any(group) for group in _SAME):
             return True
@@ -132,6 +132,11 @@ class Vocabulary:
         if _is_odd(word):
             return False
         return any(_is_close(folded, other) for other in self.stems.get(folded[:_STEM], ()))
+
+    def spells(self, word: str) -> bool:
+        """Whether one word stands here, as one or as many; what is written everywhere too."""
+        folded = word.casefold()
+        return folded in self.words or folded.removesuffix("s") in self.words
 
     def _has_any(self, group: frozenset[str]) -> bool:
         return any(one in self.words or (" " in one and one in self.text) for one in group)
@@ -146,21 +151,31 @@ def vocabulary(*texts: str) -> Vocabulary:
     for word in words:
         if len(word) >= _STEM:
             stems.setdefault(word[:_STEM], []).append(word)
-    numbers = set(_numbers(whole)) | {str(_WORTH[word]) for word in words if word in _WORTH}
+    numbers = set(_numbers(whole)) | {str(WORTH[word]) for word in words if word in WORTH}
     numbers |= {str(_MONTHS[word[:3]]) for word in words if word[:3] in _MONTHS}
     numbers |= {str(int(one)) for one in re.findall(r"\d{1,30}", whole)}
     return Vocabulary(whole, frozenset(words), stems, frozenset(numbers))
 
 
+def plainly(text: str) -> str:
+    """Return a text in the form that names are compared in, its capitals as they are."""
+    return normal_form(traced(without_unseen(text))).text
+
+
+def without_spelt(text: str) -> str:
+    """Return a text in that form without its ids, addresses, hashes and paths."""
+    return _SPELT.sub(" , ", plainly(text))
+
+
 def hard_names(text: str) -> frozenset[str]:
     """Return the ids, addresses and numbers of a text that are the same in every language."""
-    normal = normal_form(traced(without_unseen(text))).text
+    normal = plainly(text)
     spelt = frozenset(_spelt(normal))
     return spelt | frozenset(_numbers(_SPELT.sub(" ", normal)))
 
 
 def _folded(text: str) -> str:
-    return normal_form(traced(without_unseen(text))).text.casefold()
+    return plainly(text).casefold()
 
 
 def _spelt(text: str) -> Iterator[str]:

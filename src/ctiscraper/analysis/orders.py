@@ -2,6 +2,8 @@
 
 import re
 
+from ctiscraper.analysis.shown import shown
+
 # What people write to a model and hardly ever to each other. Not all of it can be known: this
 # makes the plainest orders worthless, while the fence and the proofs hold for all of them.
 _ORDERS = re.compile(
@@ -55,6 +57,8 @@ _SENTENCE = re.compile(r"[^.!?\n\u3002]+(?:[.!?\u3002]+|\n|\Z)")
 # What is ordered is often said in the sentences behind the one that gives the order.
 _FOLLOWING = 2
 _REACH = 300
+# Around a piece of an article: an order, what follows it, and the end of a sentence.
+_BEFORE, _BEHIND = 1_000, 300
 
 
 def orders_in(text: str) -> tuple[tuple[int, int], ...]:
@@ -66,6 +70,21 @@ def orders_in(text: str) -> tuple[tuple[int, int], ...]:
             after = sentences[at + 1 : at + 1 + _FOLLOWING]
             spans.append((start, max([end, *(e for s, e in after if s - end < _REACH)])))
     return tuple(spans)
+
+
+def orders_within(text: str, start: int, end: int) -> tuple[tuple[int, int], ...]:
+    """Return where a piece of an article speaks to a model, by what stands before it too.
+
+    The places are those within the piece.
+    """
+    begun = max(0, start - _BEFORE)
+    seen = shown(text[begun : end + _BEHIND]).traced
+    spans = (seen.original(*span) for span in orders_in(seen.text))
+    return tuple(
+        (max(0, first + begun - start), min(end, last + begun) - start)
+        for first, last in spans
+        if last + begun > start and first + begun < end
+    )
 
 
 def without_orders(text: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ctiscraper.analysis.traced import Traced, traced
@@ -51,13 +52,35 @@ class Shown:
         return self.traced.text
 
 
-def shown(text: str) -> Shown:
-    """Return an article without what is hidden in it, and with no mark that ends a turn."""
-    found = traced(text).replaced(_LINE_ENDS, lambda _: "\n")
+def shown(text: str, undrawn: Iterable[tuple[int, int]] = ()) -> Shown:
+    """Return an article without what is hidden in it, and with no mark that ends a turn.
+
+    `undrawn` are places that are hidden by what stands around a piece of an article, in order.
+    """
+    spans = tuple(undrawn)
+    found = traced(text).without(spans).replaced(_LINE_ENDS, lambda _: "\n")
     seen = found.replaced(_DOUBTFUL, _visible)
     seen = seen.replaced(_COMMENT, lambda _: "").replaced(_UNDRAWN, lambda _: "")
-    hidden = len(found.text) - len(seen.text)
+    hidden = len(found.text) - len(seen.text) + sum(end - start for start, end in spans)
     return Shown(seen.replaced(_MARKS, _unmarked), hidden)
+
+
+def undrawn_in(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the places in an article that a browser would not have drawn, in order."""
+    if "<" not in text:
+        return ()
+    seen = traced(text).replaced(_LINE_ENDS, lambda _: "\n").replaced(_DOUBTFUL, _visible)
+    spans: list[tuple[int, int]] = []
+    for pattern in (_COMMENT, _UNDRAWN):
+        spans += [seen.original(*found.span()) for found in pattern.finditer(seen.text)]
+        seen = seen.replaced(pattern, lambda _: "")
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)
 
 
 def _unmarked(mark: re.Match[str]) -> str:

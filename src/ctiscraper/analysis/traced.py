@@ -1,7 +1,7 @@
 """A text that was changed, each character of which knows where it came from."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 
@@ -34,6 +34,17 @@ class Traced:
             return self
         pieces.append(self.text[at:])
         return Traced("".join(pieces), starts + self.starts[at:], ends + self.ends[at:])
+
+    def without(self, spans: Iterable[tuple[int, int]]) -> "Traced":
+        """Return it without the characters of some spans, which are in order."""
+        kept = self
+        for start, end in reversed(list(spans)):
+            kept = Traced(
+                kept.text[:start] + kept.text[end:],
+                kept.starts[:start] + kept.starts[end:],
+                kept.ends[:start] + kept.ends[end:],
+            )
+        return kept
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Return where characters `start` up to `end` stood, which are one at least."""

@@ -14,12 +14,9 @@ from ctiscraper.cli.texts import on_a_line
 from ctiscraper.config import Settings
 from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.loop import run_async
-from ctiscraper.questions import Answer, AnswerState, Listener
+from ctiscraper.questions import Answer, Listener, mark_of, said_of
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleQuery
-
-_LONGEST = 400
-NOTHING = "Nothing in the collection answers this."
 
 
 def ask(  # noqa: PLR0913 - one parameter for each option
@@ -48,36 +45,45 @@ def ask(  # noqa: PLR0913 - one parameter for each option
 async def _ask(
     settings: Settings, question: str, query: ArticleQuery, *, only: bool, quiet: bool
 ) -> Answer:
-    listener = Listener() if quiet else Listener(sentence=_print_sentence)
     async with (
         open_database(settings) as database,
         open_meaning(settings, database) as meaning,
         open_questions(settings, meaning) as questions,
     ):
+        listener = Listener() if quiet else Listener(sentence=_Printed(questions.model).sentence)
         return await questions.ask(question, query, passages_only=only, listener=listener)
 
 
-def _print_sentence(sentence: CitedSentence) -> None:
-    print_lines([f"{on_a_line(sentence.text)} [{sentence.passage}]"])
+class _Printed:
+    """Sentences on a terminal as they come: who makes them first, then each with its proof."""
+
+    def __init__(self, model: str) -> None:
+        self._mark = mark_of(model)
+
+    def sentence(self, one: CitedSentence) -> None:
+        """Print a sentence, and below it the words that it quotes."""
+        if self._mark:
+            print_lines([_whole(self._mark), ""])
+            self._mark = ""
+        print_lines([f"{_whole(one.text)} [{one.passage}]", f'    "{_whole(one.quote)}"'])
+
+
+def _whole(text: str) -> str:
+    """Return a text on one line, all of it: no proof is cut off."""
+    return " ".join(text.split())
 
 
 def _ending(answer: Answer) -> Iterator[str]:
     """What is said of an answer below its sentences."""
-    if answer.state is AnswerState.REFUSED:
-        yield NOTHING
-    if answer.state is AnswerState.FAILED:
-        yield f"The model gave no answer that can be used ({answer.fault})."
+    if answer.sentences:
+        yield ""
+    for said in said_of(answer):
+        yield _whole(said)
     cited = {one.passage for one in answer.sentences}
     if answer.passages:
         yield ""
         yield "Cited:" if cited else "The passages that come nearest:"
     yield from _passages(answer.passages, cited)
-    if answer.withheld:
-        yield f"{answer.withheld} of the passages may not leave this network (TLP)."
-    if answer.dropped:
-        yield f"{answer.dropped} sentences of the model had no proof, and were dropped."
-    if answer.model and answer.state is AnswerState.ANSWERED:
-        yield f"Made by {on_a_line(answer.model)} ({answer.prompt}); read what it cites."
 
 
 def _passages(found: Sequence[RetrievedPassage], cited: set[int]) -> Iterator[str]:
@@ -90,5 +96,4 @@ def _passages(found: Sequence[RetrievedPassage], cited: set[int]) -> Iterator[st
             f"{on_a_line(article.title)}  (article {article.id}, characters {one.start} to "
             f"{one.end})"
         )
-        text = on_a_line(" ".join(one.text.split()))
-        yield f"    {text if len(text) <= _LONGEST else text[:_LONGEST] + chr(0x2026)}"
+        yield f"    {_whole(one.text)}"

@@ -47,10 +47,15 @@ def embed(
             ("Texts", f"{progress.texts:,} of {progress.articles:,}"),
             ("Passages", f"{progress.passages:,}"),
             ("Failed", progress.failed),
+            *([("Withheld", _withheld(progress))] if progress.withheld else []),
             ("Searched", how),
             *([("To do", advice)] if advice else []),
         ]
     )
+
+
+def _withheld(progress: EmbeddingProgress) -> str:
+    return f"{progress.withheld:,}, marked above CTISCRAPER_MODEL_TLP; found by words alone"
 
 
 async def _embed(

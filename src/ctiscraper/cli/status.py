@@ -176,9 +176,10 @@ def _vectors(vectors: Vectors) -> str:
     if not vectors.model:
         return "no text has any yet"
     way = "by index" if vectors.indexed else "by comparing all, exactly"
+    kept = f", {_count(vectors.withheld)} may not leave this network" if vectors.withheld else ""
     return (
         f"of {_count(vectors.texts)} texts by {vectors.model}, {_count(vectors.waiting)} wait, "
-        f"{_count(vectors.failed)} could not be given any; searched {way}"
+        f"{_count(vectors.failed)} could not be given any{kept}; searched {way}"
     )
 
 

@@ -185,14 +185,16 @@ class Traffic(Struct, frozen=True, kw_only=True):
 class Vectors(Struct, frozen=True, kw_only=True):
     """Texts that have vectors by the model in use, that wait for theirs, and that have none.
 
-    Each counted up to `COUNTED_MOST`. `model` is empty before any made one. With `indexed` the
-    nearest are found by pgvector's index, else by comparing all of them, exactly.
+    Each counted up to `COUNTED_MOST`. `withheld` are marked so that they may not go to the
+    model. `model` is empty before any made one. With `indexed` the nearest are found by
+    pgvector's index, else by comparing all of them, exactly.
     """
 
     model: str
     texts: int
     waiting: int
     failed: int
+    withheld: int
     indexed: bool
 
 

@@ -27,7 +27,9 @@ class QuestionsCalls(Transport):
         Each sentence cites one of `passages`, counted from 1, and quotes it literally.
 
         `state` is `answered`; `refused` where nothing in the collection answers; `passages`
-        where no model is asked; or `failed`, and `fault` says why. No question is stored.
+        where no model is asked; or `failed`, and `fault` says why. An answer that broke off is
+        `answered`, with the sentences that came until then, and `fault` says why. No question
+        is stored.
 
         Needs `article:read`.
         """

@@ -21,12 +21,21 @@ class CitedSentence(Struct, frozen=True, kw_only=True):
     end: int
 
 
+class Stretch(Struct, frozen=True, kw_only=True):
+    """Characters of a passage from `start` to before `end`."""
+
+    start: int
+    end: int
+
+
 class RetrievedPassage(Struct, frozen=True, kw_only=True):
     """A passage and the article that it is of; `start` and `end` are its place in the text.
 
     `closeness` is the cosine, None where there is no vector of it. `share` is which part of the
     question's words stand in it or in its title. `tlp` is the strictest marking that the
-    article carries or its source has.
+    article carries or its source has. `undrawn` is what no browser would have drawn of its
+    text, and `orders` what speaks to a model in it, by all that stands around it in the
+    article.
     """
 
     article: ArticleSummary
@@ -36,6 +45,8 @@ class RetrievedPassage(Struct, frozen=True, kw_only=True):
     closeness: float | None
     share: float
     tlp: Tlp | None
+    undrawn: tuple[Stretch, ...] = ()
+    orders: tuple[Stretch, ...] = ()
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -43,7 +54,10 @@ class Answer(Struct, frozen=True, kw_only=True):
 
     Every sentence cites one of `passages`; `dropped` were said by the model and borne out by
     none. `withheld` passages may not leave this network, so that the model was not shown them.
-    `fault` says why there is no answer by a model, where one was asked.
+    `hidden` characters of the others are seen by no reader: they were not shown either. `fault`
+    says why there is no answer by a model, where one was asked, or why it broke off; `unmeant`
+    why passages were found by the words of the question alone, where they should be by its
+    meaning too.
     """
 
     question: str
@@ -52,9 +66,11 @@ class Answer(Struct, frozen=True, kw_only=True):
     sentences: tuple[CitedSentence, ...] = ()
     dropped: int = 0
     withheld: int = 0
+    hidden: int = 0
     model: str = ""
     prompt: str = ""
     fault: str = ""
+    unmeant: str = ""
     seconds: float = 0.0
 
 

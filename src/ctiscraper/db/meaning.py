@@ -52,7 +52,7 @@ class MeaningSearch:
     async def page(
         self,
         query: ArticleQuery,
-        asked: Asked,
+        asked: Asked | None,
         mode: Mode,
         *,
         cursor: str | None = None,
@@ -60,7 +60,8 @@ class MeaningSearch:
     ) -> ArticlePage:
         """Return the articles that mean what is asked, narrowed by the fields of the search.
 
-        With both the ranks by words and by meaning are fused. Raises CursorError and QueryError.
+        With both the ranks by words and by meaning are fused; without `asked` those by words stand
+        alone. Raises CursorError and QueryError.
         """
         after = None if cursor is None else from_score_cursor(cursor)
         limit = max(1, min(limit, MOST))
@@ -80,13 +81,15 @@ class MeaningSearch:
         )
 
     async def _ranked(
-        self, conn: Conn, query: ArticleQuery, asked: Asked, mode: Mode, limit: int
+        self, conn: Conn, query: ArticleQuery, asked: Asked | None, mode: Mode, limit: int
     ) -> _Ranked:
         assert query.q is not None, "a search by meaning has words"
         _, rest = meant(query.q)
         resolved = await resolve(conn, rest, query.reader)
         wanted = to_wanted(query, resolved)
-        near = (await self.nearest.articles(conn, asked, wanted, enough=limit + 1))[:MOST]
+        near: Sequence[Near] = ()
+        if asked is not None:
+            near = (await self.nearest.articles(conn, asked, wanted, enough=limit + 1))[:MOST]
         notes = resolved.notes if resolved else ()
         by_article = {one.article: one for one in near}
         if mode is Mode.MEANING:

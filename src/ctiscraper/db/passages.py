@@ -4,7 +4,7 @@ A text is done when it has passages of its present revision by the model in use:
 queued, so that nothing can be missed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
@@ -20,8 +20,8 @@ from ctiscraper.db.vector_index import (
     index_state,
     make_index,
 )
+from ctiscraper.types import Tlp
 
-LONGEST_TEXT = 400_000
 MOST_ATTEMPTS = 3
 # Among so many of the newest articles those without passages are looked for each time.
 _NEWEST = 500
@@ -35,13 +35,14 @@ _LOCK = 0x70617373
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingText:
-    """A text to be made passages of, by its owner alone for some minutes."""
+    """A text to be made passages of, by its owner alone for some minutes; `tlp` is its source's."""
 
     article_id: int
     revision: int
     attempts: int
     title: str
     text: str
+    tlp: Tlp = Tlp.CLEAR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,23 +56,36 @@ class EmbeddedPassage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedText:
-    """What became of a text: its passages, or why it has none."""
+    """What became of a text: its passages, or why it has none.
+
+    `withheld` is the marking that a text bears itself which may not go to the model.
+    """
 
     text: WaitingText
     passages: Sequence[EmbeddedPassage] = ()
     failure: str = ""
+    withheld: Tlp | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingProgress:
-    """How many texts have their passages by a model, of how many articles."""
+    """How many texts have their passages by a model, of how many articles.
+
+    `withheld` have none because of their marking: their words alone find them.
+    """
 
     model: str
     articles: int
     texts: int
     passages: int
     failed: int
+    withheld: int
     index: IndexState
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no text waits any more."""
+        return self.texts + self.failed + self.withheld >= self.articles
 
     @property
     def indexed(self) -> bool:
@@ -90,7 +104,9 @@ _MISSING = """
 FROM article a LEFT JOIN embedded_text e ON e.article_id = a.id AND e.model_id = %(model)s
 WHERE a.id > %(from)s AND a.id <= %(to)s AND a.duplicate_of IS NULL
     AND (e.article_id IS NULL OR e.revision <> a.revision
-        OR (e.passages IS NULL AND e.leased_until < now()))
+        OR (e.passages IS NULL AND e.leased_until < now())
+        OR (e.withheld = ANY(%(free)s) AND (SELECT coalesce(s.settings->>'tlp', 'clear')
+            FROM source s WHERE s.id = a.source_id) = ANY(%(free)s)))
 """
 _CLAIM = f"""
 INSERT INTO embedded_text AS t (article_id, model_id, revision, owner, leased_until)
@@ -98,19 +114,23 @@ SELECT a.id, %(model)s, a.revision, %(owner)s, now() + %(seconds)s * interval '1
 {_MISSING} ORDER BY a.id DESC LIMIT %(limit)s
 ON CONFLICT (article_id, model_id) DO UPDATE SET revision = excluded.revision,
     owner = excluded.owner, leased_until = excluded.leased_until, passages = NULL, failure = '',
-    attempts = CASE WHEN t.revision = excluded.revision THEN t.attempts + 1 ELSE 1 END
+    withheld = NULL,
+    attempts = CASE WHEN t.revision = excluded.revision AND t.withheld IS NULL
+        THEN t.attempts + 1 ELSE 1 END
 WHERE t.revision <> excluded.revision OR (t.passages IS NULL AND t.leased_until < now())
+    OR t.withheld IS NOT NULL
 RETURNING article_id, revision, attempts
 """
 _TEXTS = """
-SELECT a.id, t.revision, t.attempts, a.title, left(a.text, %(longest)s)
+SELECT a.id, t.revision, t.attempts, a.title, a.text, coalesce(s.settings->>'tlp', 'clear')
 FROM unnest(%(ids)s::bigint[], %(revisions)s::integer[], %(attempts)s::smallint[])
     AS t (id, revision, attempts)
-JOIN article a ON a.id = t.id AND a.revision = t.revision ORDER BY a.id DESC
+JOIN article a ON a.id = t.id AND a.revision = t.revision
+JOIN source s ON s.id = a.source_id ORDER BY a.id DESC
 """
 _HELD = """
-UPDATE embedded_text e SET passages = %(passages)s, failure = %(failure)s, owner = NULL,
-    leased_until = NULL
+UPDATE embedded_text e SET passages = %(passages)s, failure = %(failure)s,
+    withheld = %(withheld)s, owner = NULL, leased_until = NULL
 FROM article a
 WHERE e.article_id = %(article)s AND e.model_id = %(model)s AND e.owner = %(owner)s
     AND e.revision = %(revision)s AND a.id = e.article_id AND a.revision = e.revision
@@ -124,10 +144,15 @@ FROM unnest(%(positions)s::integer[], %(begins)s::integer[], %(ends)s::integer[]
 
 
 class Passages:
-    """The passages of all texts."""
+    """The passages of all texts.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Texts that are more guarded than `ceiling` may not go to the model; they wait no more once it
+    is known of them, until the ceiling or the marking of their source is another.
+    """
+
+    def __init__(self, database: Database, ceiling: Tlp = Tlp.RED) -> None:
+        self._database, self.ceiling = database, ceiling
+        self._free = [one.value for one in Tlp if not one.exceeds(ceiling)]
 
     async def model(self, name: str, version: str, dimensions: int) -> VectorModel:
         """Return a model as it is known here, noted first where it is new."""
@@ -167,7 +192,12 @@ class Passages:
         async with self._database.connection() as conn:
             cursor = await conn.execute(
                 f"SELECT EXISTS (SELECT 1 {_MISSING})",
-                {"model": model.id if model else 0, "from": 0, "to": 2**63 - 1},
+                {
+                    "model": model.id if model else 0,
+                    "from": 0,
+                    "to": 2**63 - 1,
+                    "free": self._free,
+                },
             )
             row = await cursor.fetchone()
         return row == (True,)
@@ -183,12 +213,13 @@ class Passages:
         async with self._database.transaction() as conn:
             row = await (await conn.execute("SELECT coalesce(max(id), 0) FROM article")).fetchone()
             newest = int(row[0]) if row else 0
-            found = await _claim(conn, model, owner, span=(newest - _NEWEST, newest), limit=limit)
+            values: dict[str, object] = {"model": model.id, "owner": owner, "free": self._free}
+            found = await _claim(conn, values, span=(newest - _NEWEST, newest), limit=limit)
             if not found:
                 if walk.below is None or walk.below <= 0:
                     walk.below = newest - _NEWEST
                 span = (walk.below - _WINDOW, walk.below)
-                found = await _claim(conn, model, owner, span=span, limit=limit)
+                found = await _claim(conn, values, span=span, limit=limit)
                 if len(found) < limit:
                     walk.below = max(0, walk.below - _WINDOW)
             conn.carried(sum(len(one.text) for one in found))
@@ -207,6 +238,7 @@ class Passages:
             "revision": text.revision,
             "passages": len(passages),
             "failure": done.failure[:500],
+            "withheld": done.withheld,
         }
         async with self._database.transaction() as conn:
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -279,8 +311,10 @@ class Passages:
             cursor = await conn.execute(
                 """
                 SELECT (SELECT count(*) FROM article WHERE duplicate_of IS NULL),
-                    count(*) FILTER (WHERE passages IS NOT NULL AND failure = ''),
-                    coalesce(sum(passages), 0), count(*) FILTER (WHERE failure <> '')
+                    count(*) FILTER (WHERE passages IS NOT NULL AND failure = ''
+                        AND withheld IS NULL),
+                    coalesce(sum(passages), 0), count(*) FILTER (WHERE failure <> ''),
+                    count(withheld)
                 FROM embedded_text WHERE model_id = %s
                 """,
                 (model.id,),
@@ -294,6 +328,7 @@ class Passages:
             texts=row[1],
             passages=int(row[2]),
             failed=row[3],
+            withheld=row[4],
             index=index,
         )
 
@@ -315,11 +350,10 @@ async def _known(conn: Conn, name: str, version: str) -> VectorModel | None:
 
 
 async def _claim(
-    conn: Conn, model: VectorModel, owner: UUID, *, span: tuple[int, int], limit: int
+    conn: Conn, given: Mapping[str, object], *, span: tuple[int, int], limit: int
 ) -> list[WaitingText]:
     values = {
-        "model": model.id,
-        "owner": owner,
+        **given,
         "from": span[0],
         "to": span[1],
         "limit": limit,
@@ -329,11 +363,15 @@ async def _claim(
     if not rows:
         return []
     ids, revisions, attempts = (list(column) for column in zip(*rows, strict=True))
-    cursor = await conn.execute(
-        _TEXTS,
-        {"ids": ids, "revisions": revisions, "attempts": attempts, "longest": LONGEST_TEXT},
-    )
+    cursor = await conn.execute(_TEXTS, {"ids": ids, "revisions": revisions, "attempts": attempts})
     return [
-        WaitingText(article_id=row[0], revision=row[1], attempts=row[2], title=row[3], text=row[4])
+        WaitingText(
+            article_id=row[0],
+            revision=row[1],
+            attempts=row[2],
+            title=row[3],
+            text=row[4],
+            tlp=Tlp(row[5]),
+        )
         for row in await cursor.fetchall()
     ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ctiscraper.analysis.orders import orders_within
+from ctiscraper.analysis.shown import undrawn_in
 from ctiscraper.db.article_filters import FOLDED, articles_by_ids, to_wanted
 from ctiscraper.db.fusing import MEANING_AND_WORDS, fuse
 from ctiscraper.db.meaning import by_words, texts_of
@@ -27,13 +29,22 @@ _WORD = re.compile(r"[^\W_](?:[\w.:/@\\-]*[^\W_])?")
 _MOST_ASKED = 40
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Characters of a passage from `start` to before `end`."""
+
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrievedPassage:
     """A passage and the article that it is of; `start` and `end` are its place in the text.
 
     `closeness` is the cosine, None where there is no vector of it. `share` is which part of the
     question's words stand in it or in its title. `tlp` is the strictest marking that the article
-    carries or its source has.
+    carries or its source has. `undrawn` is what no browser would have drawn of its text, and
+    `orders` what speaks to a model in it, by all that stands around it in the article.
     """
 
     article: ArticleSummary
@@ -43,6 +54,8 @@ class RetrievedPassage:
     closeness: float | None
     share: float
     tlp: Tlp | None
+    undrawn: tuple[Stretch, ...] = ()
+    orders: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +215,7 @@ async def _read(
         number: tlp_of(f"TLP:{of_source}\n{title}\n{text}")
         for number, (title, text, of_source) in texts.items()
     }
+    unseen = {number: undrawn_in(text) for number, (_, text, _) in texts.items()}
     found = []
     for place in places:
         if place.article not in articles or place.article not in texts:
@@ -218,6 +232,19 @@ async def _read(
                 closeness=closeness.get(place),
                 share=len(said) / max(1, len(stems)),
                 tlp=marked[place.article],
+                undrawn=_within(place, unseen[place.article]),
+                orders=tuple(
+                    Stretch(*span) for span in orders_within(whole, place.start, place.end)
+                ),
             )
         )
     return tuple(found)
+
+
+def _within(place: _Place, spans: Sequence[tuple[int, int]]) -> tuple[Stretch, ...]:
+    """Return those places of an article that lie in a passage, counted from its beginning."""
+    return tuple(
+        Stretch(max(0, start - place.start), min(end, place.end) - place.start)
+        for start, end in spans
+        if start < place.end and end > place.start
+    )

@@ -13,13 +13,15 @@ LIMIT 1
 """
 _PROGRESS = """
 SELECT (SELECT count(*) FROM (SELECT 1 FROM embedded_text WHERE model_id = %(model)s
-        AND passages IS NOT NULL AND failure = '' LIMIT %(most)s) t),
+        AND passages IS NOT NULL AND failure = '' AND withheld IS NULL LIMIT %(most)s) t),
     (SELECT count(*) FROM (SELECT 1 FROM article a LEFT JOIN embedded_text e
             ON e.article_id = a.id AND e.model_id = %(model)s
         WHERE a.duplicate_of IS NULL AND (e.article_id IS NULL OR e.revision <> a.revision
             OR e.passages IS NULL) LIMIT %(most)s) w),
     (SELECT count(*) FROM (SELECT 1 FROM embedded_text WHERE model_id = %(model)s
-        AND failure <> '' LIMIT %(most)s) f)
+        AND failure <> '' LIMIT %(most)s) f),
+    (SELECT count(*) FROM (SELECT 1 FROM embedded_text WHERE model_id = %(model)s
+        AND withheld IS NOT NULL LIMIT %(most)s) h)
 """
 
 
@@ -37,5 +39,6 @@ async def vectors_now(conn: Conn) -> Vectors:
         texts=counted[0],
         waiting=counted[1],
         failed=counted[2],
+        withheld=counted[3],
         indexed=await whole_index_of(conn, model) is not None,
     )

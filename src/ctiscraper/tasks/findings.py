@@ -99,7 +99,12 @@ def judge_vectors(progress: EmbeddingProgress | None) -> Finding:
             "keep 'ctiscraper up' or 'ctiscraper beat' running, or run 'ctiscraper embed'",
         )
     how, advice = said_of_index(progress.index)
-    words = f"{progress.texts:,} of {progress.articles:,} articles have vectors; {how}"
+    kept = (
+        f", {progress.withheld:,} may not leave this network (CTISCRAPER_MODEL_TLP)"
+        if progress.withheld
+        else ""
+    )
+    words = f"{progress.texts:,} of {progress.articles:,} articles have vectors{kept}; {how}"
     return finding(part, Verdict.WARN if advice else Verdict.OK, words, advice)
 
 

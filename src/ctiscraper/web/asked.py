@@ -20,7 +20,7 @@ from ctiscraper.errors import CTIScraperError
 from ctiscraper.identity import Principal
 from ctiscraper.loop import end_task
 from ctiscraper.meaning import Meaning
-from ctiscraper.questions import LONGEST_QUESTION, Answer, AnswerState, Listener, Questions
+from ctiscraper.questions import LONGEST_QUESTION, Answer, Listener, Questions, said_of
 from ctiscraper.types import Tier
 from ctiscraper.views import ArticleQuery
 from ctiscraper.web.allowance import Allowance
@@ -177,34 +177,13 @@ def _end(answer: Answer) -> dict[str, object]:
         "state": answer.state,
         "dropped": answer.dropped,
         "withheld": answer.withheld,
+        "hidden": answer.hidden,
+        "fault": answer.fault,
+        "unmeant": answer.unmeant,
         "model": answer.model,
+        "prompt": answer.prompt,
         "seconds": answer.seconds,
     }
-
-
-def said_of(answer: Answer) -> list[str]:
-    """Return what a page says of an answer, sentence by sentence."""
-    said = []
-    if answer.state is AnswerState.REFUSED:
-        said.append("Nothing in the collection answers this.")
-    elif answer.state is AnswerState.FAILED:
-        said.append(f"The model gave no answer that can be used ({answer.fault}).")
-    elif answer.state is AnswerState.PASSAGES and answer.passages:
-        said.append("These passages come nearest to the question.")
-    if answer.withheld:
-        said.append(
-            f"{answer.withheld} of the passages may not leave this network, by the Traffic Light"
-            " Protocol, and the model was not shown them."
-        )
-    if answer.dropped:
-        some = "One sentence" if answer.dropped == 1 else f"{answer.dropped} sentences"
-        said.append(f"{some} of the model had no proof in a passage, and stayed away.")
-    if answer.state is AnswerState.ANSWERED:
-        said.append(
-            f"Made by the model {answer.model} in {answer.seconds:.0f} s. Each sentence quotes its"
-            " passage; whether it understood it, only reading tells."
-        )
-    return said
 
 
 def _event(name: str, data: object) -> bytes:

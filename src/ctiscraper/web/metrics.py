@@ -188,12 +188,13 @@ def _modelling(state: Modelling) -> Iterable[Metric]:
 def _vectors(state: Vectors) -> Iterable[Metric]:
     yield _labelled(
         "vector_texts",
-        "Texts by what they have of vectors: made, waiting, failed; counted up to 100000.",
+        "Texts by what they have of vectors: made, waiting, failed, withheld; up to 100000.",
         ("model", "state"),
         (
             ((state.model, "made"), state.texts),
             ((state.model, "waiting"), state.waiting),
             ((state.model, "failed"), state.failed),
+            ((state.model, "withheld"), state.withheld),
         ),
     )
     yield _gauge(

@@ -27,7 +27,8 @@ async def ask_question(questions: QuestionsDep, asked: QuestionAsked) -> Respons
     """Each sentence cites one of `passages`, counted from 1, and quotes it literally.
 
     `state` is `answered`; `refused` where nothing in the collection answers; `passages` where no
-    model is asked; or `failed`, and `fault` says why. No question is stored.
+    model is asked; or `failed`, and `fault` says why. An answer that broke off is `answered`, with
+    the sentences that came until then, and `fault` says why. No question is stored.
     """
     answer = await questions.ask(asked.question, asked.query(), passages_only=asked.passages_only)
     return JsonAnswer(answer, headers={"cache-control": "no-store"})

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from ctiscraper.questions import LONGEST_QUESTION, Answer
+from ctiscraper.questions import LONGEST_QUESTION, Answer, mark_of, said_of
 from ctiscraper.types import Tier
 from ctiscraper.web.asked import (
     MeaningDep,
     QuestionAsked,
     QuestionsDep,
     asking_allowed,
-    said_of,
     shown,
     streamed_answer,
 )
@@ -82,6 +81,7 @@ async def _page(
             "progress": progress,
             "by_meaning": meaning.embedding is not None,
             "model": questions.model if questions.server is not None else "",
+            "made": mark_of(questions.model),
             "is_remote": questions.server is not None and questions.server.is_remote,
             "longest": LONGEST_QUESTION,
             "sources": await overview.sources(),

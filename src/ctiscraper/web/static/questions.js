@@ -4,8 +4,8 @@
   const form = document.querySelector("[data-ask]");
   if (!form || !window.ReadableStream) return;
   const place = (name) => document.querySelector(`[data-${name}]`);
-  const [waiting, answer, sentences, said, passages] =
-    ["waiting", "answer", "sentences", "said", "passages"].map(place);
+  const [waiting, answer, mark, sentences, said, passages] =
+    ["waiting", "answer", "made", "sentences", "said", "passages"].map(place);
   let asking = null;
 
   const made = (name, words, attributes = {}) => {
@@ -35,10 +35,12 @@
     },
     sentence(one) {
       const item = made("li");
-      const link = made("a", `[${one.passage}]`, { href: `#passage-${one.passage}`, title: one.quote });
-      item.append(made("span", one.text, { dir: "auto" }), " ", link);
+      const link = made("a", `[${one.passage}]`, { href: `#passage-${one.passage}`, "aria-label": `Passage ${one.passage}` });
+      const proof = made("blockquote", one.quote, { class: "proof", dir: "auto" });
+      item.append(made("span", one.text, { dir: "auto" }), " ", link, proof);
       sentences.append(item);
       sentences.hidden = false;
+      if (mark) mark.hidden = false;
       answer.hidden = false;
     },
     answer(end) { says(...end.said); },
@@ -73,6 +75,7 @@
     sentences.replaceChildren();
     said.replaceChildren();
     answer.hidden = passages.hidden = sentences.hidden = true;
+    if (mark) mark.hidden = true;
     waiting.textContent = "Looking for an answer…";
     waiting.hidden = false;
     try {
