@@ -2,9 +2,10 @@
 
 import asyncio
 import itertools
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import make
+from ctiscraper.db.hosts import HOST_IS_OURS, HostLease
 from ctiscraper.db.queue import Held
 from ctiscraper.types import RobotsRecord, Tier
 from db.stage import Stage
@@ -147,3 +148,53 @@ async def test_robots_are_kept_as_they_were_read(stage: Stage) -> None:
     assert await stage.hosts.robots(record.origin) is None
     await stage.hosts.save_robots(record)
     assert await stage.hosts.robots(record.origin) == record
+
+
+async def test_a_host_that_another_has_taken_over_gives_its_old_holder_no_more_work(
+    stage: Stage,
+) -> None:
+    urls = [f"https://acme.example/a/{n}" for n in range(3)]
+    await stage.announce([make.announced(url) for url in urls])
+    await stage.run("UPDATE source_state SET next_check_at = now()")
+    [old] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+
+    async def given(lease: HostLease) -> tuple[bool, bool]:
+        """Whether there is a check, and an item, under a lease."""
+        due = await stage.checks.claim(lease.host, seconds=60, under=lease.owner)
+        job = await stage.queue.claim(lease.host, stage.worker, seconds=60, under=lease.owner)
+        return due is not None, job is not None
+
+    await stage.run("UPDATE host SET lease_until = now() - interval '1 second'")
+    assert await given(old) == (False, False), "somebody may take it at this moment"
+    [new] = await stage.hosts.lease(uuid4(), limit=1, seconds=60)
+    assert await given(old) == (False, False)
+    assert await given(new) == (True, True)
+    await stage.hosts.release(old)
+    assert await given(new) == (False, True), "who was frozen gives back nothing of another's"
+
+
+async def test_asking_whose_a_host_is_costs_one_look_at_its_row(stage: Stage) -> None:
+    await stage.announce([make.announced(f"https://acme.example/a/{n}") for n in range(50)])
+    await stage.run(
+        """
+        INSERT INTO host (host) SELECT 'h' || n || '.example' FROM generate_series(1, 3000) n
+        """
+    )
+    await stage.run("ANALYZE host, fetch_job")
+    owner = uuid4()
+    plan = "\n".join(
+        str(row[0])
+        for row in await stage.rows(
+            f"""
+            EXPLAIN SELECT id FROM fetch_job WHERE host = 'acme.example' AND state = 'pending'
+                AND run_after <= now() AND {HOST_IS_OURS % _literal(owner)}
+            ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED
+            """
+        )
+    )
+    assert "Index Scan using host_pkey on host" in plan
+    assert "InitPlan" in plan, f"asked once, not for each item:\n{plan}"
+
+
+def _literal(owner: UUID) -> dict[str, str]:
+    return {"under": f"'{owner}'", "host": "'acme.example'"}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
@@ -14,6 +15,7 @@ from ctiscraper.errors import Reason, StorageError
 from ctiscraper.tasks import holding, work
 from ctiscraper.tasks.work import Worker
 from ctiscraper.types import FetchJob
+from patience import until
 from tasks.test_work import Yard, raises
 
 
@@ -146,3 +148,27 @@ async def test_an_item_or_a_check_that_never_ends_is_cut_off_and_the_rest_goes_o
         await yard.work()
     assert [entry["host"] for entry in logs if entry["event"] == "drain_failed"] == ["two.example"]
     assert await yard.nothing_held()
+
+
+async def test_a_worker_that_lost_its_host_meanwhile_asks_it_no_more(yard: Yard) -> None:
+    """As one that was frozen, and wakes up with an item in its hand."""
+    taken: list[UUID] = []
+
+    async def lose_host(_: FetchJob) -> None:
+        await yard.run("UPDATE host SET lease_until = now() - interval '1 second'")
+        [lease] = await yard.hosts.lease(uuid4(), limit=1, seconds=60)
+        taken.append(lease.owner)
+
+    yard.script.acts["one.example"] = lose_host
+    await yard.hold("one.example", 5)
+    worker = Worker(yard.services)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: _drained(worker, yard))
+    assert len(yard.script.done) == 1
+    assert await yard.value("SELECT lease_owner FROM host") == taken[0]
+    worker.stop()
+    await running
+
+
+async def _drained(worker: Worker, yard: Yard) -> bool:
+    return bool(yard.script.done) and not worker._drains

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from psycopg import DataError
 
-from ctiscraper.db.hosts import RANK, wake
+from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
 from ctiscraper.errors import Reason
@@ -41,23 +41,29 @@ class Checks:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self, host: str, *, seconds: float) -> SourceLease | None:
-        """Return a due source of a host; it falls due again when the check is never finished."""
+    async def claim(
+        self, host: str, *, seconds: float, under: UUID | None = None
+    ) -> SourceLease | None:
+        """Return a due source of a host; it falls due again when the check is never finished.
+
+        With the owner token of a lease of the host, only while that lease lasts.
+        """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
-                """
+                f"""
                 UPDATE source_state t SET lease_owner = gen_random_uuid(),
-                    next_check_at = now() + make_interval(secs => %s)
+                    next_check_at = now() + make_interval(secs => %(seconds)s)
                 FROM source s
                 WHERE s.id = t.source_id AND t.source_id =
                     (SELECT source_id FROM source_state
-                     WHERE host = %s AND enabled AND next_check_at <= now()
+                     WHERE host = %(host)s AND enabled AND next_check_at <= now()
+                        AND {HOST_IS_OURS}
                      ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                 RETURNING s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health,
                     t.reason, t.detail, t.failures, t.items_per_day, t.next_check_at,
                     t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.lease_owner
-                """,
-                (seconds, host),
+                """,  # noqa: S608 - a constant
+                {"seconds": seconds, "host": host, "under": under},
             )
             row = await cursor.fetchone()
         return SourceLease(to_source(row), row[15]) if row else None

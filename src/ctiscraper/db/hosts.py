@@ -23,6 +23,11 @@ READY = """
     AND next_allowed_at <= now() + interval '1 second'
     AND (open_until IS NULL OR open_until <= now())
 """
+# Asked with each piece of work, as a worker that was frozen knows nothing of what went on.
+HOST_IS_OURS = """
+    (%(under)s::uuid IS NULL OR EXISTS (SELECT 1 FROM host h WHERE h.host = %(host)s
+        AND h.lease_owner = %(under)s::uuid AND h.lease_until > now()))
+"""
 OF_TIERS = """
     AND host.rank = ANY(%(ranks)s::smallint[])
 """

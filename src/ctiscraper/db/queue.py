@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from ctiscraper.db.hosts import OF_SOURCE, wake
+from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, wake
 from ctiscraper.db.operations import fold_counts
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import Reason
@@ -43,28 +43,42 @@ class Queue:
         self._database = database
 
     async def claim(
-        self, host: str, worker: UUID, *, seconds: float, suspects: bool = True
+        self,
+        host: str,
+        worker: UUID,
+        *,
+        seconds: float,
+        suspects: bool = True,
+        under: UUID | None = None,
     ) -> FetchJob | None:
         """Return the host's next item, leased; its attempt counts from now on.
 
-        Without `suspects` items that may have ended workers before are left waiting.
+        Without `suspects` items that may have ended workers before are left waiting. With the
+        owner token of a lease of the host there is one only `under` that lease, while it lasts.
         """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
-                """
+                f"""
                 UPDATE fetch_job j SET state = 'leased', attempts = j.attempts + 1,
-                    lease_owner = gen_random_uuid(), worker = %s,
-                    lease_until = now() + make_interval(secs => %s)
+                    lease_owner = gen_random_uuid(), worker = %(worker)s,
+                    lease_until = now() + make_interval(secs => %(seconds)s)
                 FROM (SELECT id FROM fetch_job
-                    WHERE host = %s AND state = 'pending' AND run_after <= now()
-                        AND (%s OR attempts < %s)
+                    WHERE host = %(host)s AND state = 'pending' AND run_after <= now()
+                        AND (%(suspects)s OR attempts < %(suspect_after)s) AND {HOST_IS_OURS}
                     ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED) next
                 WHERE j.id = next.id
                 RETURNING j.id, j.source_id, j.url, j.entry::text, j.attempts, j.host_tries,
                     j.lease_owner, j.article_id, j.released,
                     CASE WHEN j.from_snapshot THEN j.snapshot_id END, j.trace
-                """,
-                (worker, seconds, host, suspects, SUSPECT_AFTER),
+                """,  # noqa: S608 - a constant
+                {
+                    "worker": worker,
+                    "seconds": seconds,
+                    "host": host,
+                    "suspects": suspects,
+                    "suspect_after": SUSPECT_AFTER,
+                    "under": under,
+                },
             )
             row = await cursor.fetchone()
         if row is None:

@@ -263,7 +263,8 @@ class Worker:
         for _ in range(lease.sources_due):
             due = None
             if not self._stopping.is_set():
-                due = await checks.claim(lease.host, seconds=self.services.settings.lease_seconds)
+                seconds = self.services.settings.lease_seconds
+                due = await checks.claim(lease.host, seconds=seconds, under=lease.owner)
             if due is None:
                 break
             async with asyncio.timeout(LONGEST_SECONDS):
@@ -302,6 +303,7 @@ class Worker:
             self.identity,
             seconds=self.services.settings.lease_seconds,
             suspects=suspects,
+            under=lease.owner,
         )
         if job is None:
             return False
