@@ -61,8 +61,8 @@ SETTLED_WITHIN = 900.0
 
 # Of the processes that are killed under the engine so many are parents.
 PARENTS = 0.25
-# One of so many that are frozen is left so: its parent's watchdog is to end it.
-LEFT_FROZEN = 3
+# Of a worker that is younger (s) no sign of life may have been seen: its parent is patient then.
+GROWN = 5.0
 RESTART, FLUSH, OUTAGE = "postgresql immediate restart", "redis emptied", "redis away"
 
 
@@ -165,9 +165,9 @@ class Chaos:
             await asyncio.sleep(self.random.uniform(0.2, 0.8))
             if event in others:
                 await self._happen(others[event])
-            while not self.working:
+            while not self._victims():
                 await asyncio.sleep(0.05)
-            await self._strike()
+            self._strike()
 
     async def _happen(self, kind: str) -> None:
         """Let something happen that is no worker's end; it counts once it has."""
@@ -182,24 +182,39 @@ class Chaos:
             kind = f"{OUTAGE} for {self.options.outage:.0f} s"
         self.events[kind] += 1
 
-    async def _strike(self) -> None:
+    def _victims(self) -> list[int]:
+        """The workers that may be struck: all but one that waits for its watchdog."""
+        return [pid for pid in self.working if pid not in self.left_frozen]
+
+    def _parents(self) -> list[int]:
+        """The parents that may be struck: their watchdog is not waited for."""
+        left = self.left_frozen & self.children.keys()
+        return [one.pid for one in self.made.workers if not left & _children(one.pid)]
+
+    def _strike(self) -> None:
         """Kill or freeze one process."""
-        stopped = {pid for _, pid in self.frozen} | self.left_frozen
-        pid = self.random.choice(self.working)
-        if self.options.engine and self.random.random() < PARENTS:
-            self._signal(self.random.choice(self.made.workers).pid, signal.SIGKILL)
+        pid = self.random.choice(self._victims())
+        parents = self._parents()
+        if self.options.engine and parents and self.random.random() < PARENTS:
+            self._signal(self.random.choice(parents), signal.SIGKILL)
             self.events["SIGKILL of a parent"] += 1
-        elif pid in stopped or self.random.random() < 0.85:
+        elif pid in {frozen for _, frozen in self.frozen} or self.random.random() < 0.85:
             self._signal(pid, signal.SIGKILL)
             self.events["SIGKILL"] += 1
         else:
             self._signal(pid, signal.SIGSTOP)
             self.events["SIGSTOP beyond the lease"] += 1
-            if self.options.engine and self.events["SIGSTOP beyond the lease"] % LEFT_FROZEN == 0:
-                self.left_frozen.add(pid)
-                self.events["of them left frozen"] += 1
-            else:
-                self.frozen.append((time.monotonic() + LEASE * 1.5, pid))
+            self._leave_or_wake(pid)
+
+    def _leave_or_wake(self, pid: int) -> None:
+        """Let a frozen worker go on after its lease, or leave it, one at a time, to its parent."""
+        child = self.children.get(pid)
+        left = self.left_frozen & self.children.keys()
+        if child is not None and not left and time.time() - child.create_time() > GROWN:
+            self.left_frozen.add(pid)
+            self.events["of them left to a watchdog"] += 1
+        else:
+            self.frozen.append((time.monotonic() + LEASE * 1.5, pid))
 
     async def poison(self) -> None:
         """End whichever worker holds a poison item, every time."""
@@ -230,6 +245,9 @@ class Chaos:
 
     def _signal(self, pid: int, number: int) -> None:
         if pid:
+            if number == signal.SIGKILL:
+                # Until it is waited for it looks as if it were there.
+                self.children.pop(pid, None)
             try:
                 os.kill(pid, number)
             except ProcessLookupError:
