@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 # Beyond this waiting items are not counted: whatever has to be decided by the number is decided.
 COUNTED_MOST = 100_000
@@ -212,7 +213,10 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All that is seen of the work; `balanced` is None when it could not be told in time."""
+    """All that is seen of the work; `balanced` is None when it could not be told in time.
+
+    `stranded` items wait since our own database or disk failed, which said `stranded_by`.
+    """
 
     tiers: tuple[TierWork, ...]
     flow: Flow
@@ -224,6 +228,8 @@ class Work:
     workers: tuple[WorkerState, ...]
     hosts: HostsState
     balanced: bool | None
+    stranded: int = 0
+    stranded_by: str = ""
 
     @property
     def waiting(self) -> int:
@@ -252,3 +258,11 @@ class Operations:
 
     database: DatabaseState
     work: Work | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """What keeps the database from being worked with: the part, by a word for all, and why."""
+
+    part: Literal["database", "migrations"]
+    cause: str

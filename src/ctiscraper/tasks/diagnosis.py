@@ -26,6 +26,7 @@ from ctiscraper.tasks.findings import (
     finding,
     judge_clock,
     judge_schema,
+    judge_storage,
     judge_vectors,
 )
 
@@ -322,15 +323,7 @@ async def _workers(settings: Settings, database: Database) -> Finding:
 
 async def _storage(database: Database) -> Finding:
     trouble = await Overview(database).storage_trouble()
-    if trouble is None:
-        return finding("storage", Verdict.OK, "nothing waits for our own database or disk")
-    return finding(
-        "storage",
-        Verdict.FAIL,
-        f"{trouble.items} items wait for our own database or disk: {trouble.detail}",
-        "mend what it names, on the server of DATABASE_URL or in the data folder: they are "
-        "taken again by themselves and lose no attempt",
-    )
+    return judge_storage(0, "") if trouble is None else judge_storage(trouble.items, trouble.detail)
 
 
 async def _invariant(database: Database) -> Finding:
