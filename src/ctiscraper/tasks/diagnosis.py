@@ -20,6 +20,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.models.probe import among
+from ctiscraper.tasks.bell import bell_of
 from ctiscraper.tasks.findings import (
     Finding,
     Verdict,
@@ -29,6 +30,7 @@ from ctiscraper.tasks.findings import (
     judge_storage,
     judge_vectors,
 )
+from ctiscraper.tasks.watch import judge_bell
 
 LEAST_DISK = 1 << 30
 LITTLE_DISK = 5 << 30
@@ -74,6 +76,18 @@ async def examine_database(
             await _counts(database),
         ]
     return findings
+
+
+async def examine_redis(settings: Settings) -> Finding:
+    """Return whether Redis answers and would take a ring, if one is set."""
+    bell = bell_of(settings)
+    try:
+        state = await bell.look()
+    finally:
+        await bell.aclose()
+    if not state.configured:
+        return finding("redis", Verdict.OK, "none is set: workers look for work by themselves")
+    return judge_bell(state)
 
 
 async def examine_model(settings: Settings) -> Finding:

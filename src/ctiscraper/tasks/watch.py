@@ -153,24 +153,26 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
         yield judge_schema(state.schema, state.schema_wanted)
 
 
-def _bell(state: BellState | None) -> Iterable[Finding]:
-    if state is None or not state.configured:
-        return
+def judge_bell(state: BellState) -> Finding:
+    """Return how a Redis is that is set."""
     failed = ""
     if state.failed_seconds is not None:
         failed = f"{_counted(state.failed, 'ring', 'rings')} not taken since this process began"
     advice = "nothing is lost: workers look for work by themselves until it is there"
     if not state.reachable:
         words = f"{state.detail}; {failed}" if failed else state.detail
-        yield finding("redis", Verdict.WARN, words, advice)
-        return
+        return finding("redis", Verdict.WARN, words, advice)
     words = f"it answers, {sum((state.waiting or {}).values()):,} rings unheard"
     if state.failed_seconds is None:
-        yield finding("redis", Verdict.OK, words)
-        return
+        return finding("redis", Verdict.OK, words)
     words += f"; {failed}, the last {span(state.failed_seconds)} ago: {state.failure}"
     lately = state.failed_seconds < FAILED_LATELY
-    yield finding("redis", *((Verdict.WARN, words, advice) if lately else (Verdict.OK, words)))
+    return finding("redis", *((Verdict.WARN, words, advice) if lately else (Verdict.OK, words)))
+
+
+def _bell(state: BellState | None) -> Iterable[Finding]:
+    if state is not None and state.configured:
+        yield judge_bell(state)
 
 
 def _workers(work: Work) -> Finding:

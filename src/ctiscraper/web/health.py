@@ -1,6 +1,7 @@
 """Whether this process lives, and whether it can do its work."""
 
 import asyncio
+import time
 from typing import Annotated
 
 import structlog
@@ -47,6 +48,7 @@ async def ready(
     and no number: those stand in the log and on the operations page. What is degraded may be some
     seconds old, and is left out while it is not known yet.
     """
+    began = time.monotonic()
     try:
         async with asyncio.timeout(READY_SECONDS):
             obstacle = await overview.obstacle()
@@ -54,17 +56,18 @@ async def ready(
         cause = str(error) or "the database does not answer in time"
         obstacle = Obstacle(part="database", cause=cause)
     if obstacle is None:
-        parts = await _degraded(request, given)
+        left = READY_SECONDS - (time.monotonic() - began)
+        parts = await _degraded(request, given, left)
         return JsonAnswer({"status": "degraded", "degraded": parts} if parts else {"status": "ok"})
     _log.warning("web.not_ready", cause=obstacle.cause)
     body = {"status": "unavailable", "degraded": [obstacle.part]}
     return JsonAnswer(body, 503, {"retry-after": "5"})
 
 
-async def _degraded(request: Request, given: Services) -> tuple[str, ...]:
+async def _degraded(request: Request, given: Services, seconds: float) -> tuple[str, ...]:
     """Return which parts are degraded, none while that cannot be told in time."""
     look = asyncio.create_task(degraded_parts(request, given))
     _looks.add(look)
     look.add_done_callback(_looks.discard)
-    done, _ = await asyncio.wait({look}, timeout=READY_SECONDS)
+    done, _ = await asyncio.wait({look}, timeout=max(0.0, seconds))
     return look.result() if done else ()
