@@ -60,6 +60,7 @@ def _of_all(work: Work) -> Iterable[Metric]:
     yield "EnrichmentFailed", "Count", work.enriching.failed
     yield "ModelQueueDepth", "Count", work.modelling.waiting
     yield "ModelOldestAge", "Seconds", work.modelling.oldest_seconds
+    yield "StorageWaiting", "Count", work.stranded
     yield "HostsResting", "Count", work.hosts.resting
     yield "RequestsLastDay", "Count", traffic.requests_day
     yield "BytesReceivedLastDay", "Bytes", traffic.check_bytes + traffic.page_bytes

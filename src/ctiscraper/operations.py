@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from ctiscraper.errors import ModelFault
 
@@ -219,7 +220,10 @@ class DatabaseState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """All that is seen of the work; `balanced` is None when it could not be told in time."""
+    """All that is seen of the work; `balanced` is None when it could not be told in time.
+
+    `stranded` items wait since our own database or disk failed, which said `stranded_by`.
+    """
 
     tiers: tuple[TierWork, ...]
     flow: Flow
@@ -231,6 +235,8 @@ class Work:
     workers: tuple[WorkerState, ...]
     hosts: HostsState
     balanced: bool | None
+    stranded: int = 0
+    stranded_by: str = ""
 
     @property
     def waiting(self) -> int:
@@ -259,3 +265,11 @@ class Operations:
 
     database: DatabaseState
     work: Work | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """What keeps the database from being worked with: the part, by a word for all, and why."""
+
+    part: Literal["database", "migrations"]
+    cause: str

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from ctiscraper.bootstrap import open_raw_store
-from ctiscraper.config import Settings
+from ctiscraper.config import Settings, load_settings
 from ctiscraper.db.move.source import close
 from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
@@ -24,8 +24,10 @@ from ctiscraper.tasks.diagnosis import (
     examine_model,
     examine_network,
     examine_raw_store,
+    examine_redis,
 )
 from ctiscraper.tasks.findings import Verdict
+from ctiscraper.tasks.valkey import EmbeddedValkey
 from internet.world import FakeInternet
 from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
 from small_model import SMALL_MODEL
@@ -269,3 +271,21 @@ async def test_a_search_by_meaning_that_finds_nothing_is_told(
         assert "ctiscraper embed" in waiting.advice
         lost = await examine_meaning(Settings(data_dir=tmp_path, embedding="other"), opened)
         assert (lost.verdict, "CTISCRAPER_MODEL_URL" in lost.words) == (Verdict.FAIL, True)
+
+
+async def test_redis_is_looked_at_where_one_is_set(valkey: EmbeddedValkey) -> None:
+    none = await examine_redis(load_settings())
+    assert (none.part, none.verdict) == ("redis", Verdict.OK)
+    assert "none is set" in none.words
+    well = await examine_redis(load_settings(redis_url=valkey.url))
+    assert (well.verdict, well.words) == (Verdict.OK, "it answers, 0 rings unheard")
+    wrong = f"redis://:wr0ng-s3cret@127.0.0.1:{valkey.port}/0"
+    for url, words in (
+        (wrong, "refuses user or password; correct them in REDIS_URL"),
+        ("redis://127.0.0.1:1/0", "cannot be reached"),
+    ):
+        found = await examine_redis(load_settings(redis_url=url))
+        assert found.verdict is Verdict.WARN
+        assert words in found.words
+        assert "wr0ng-s3cret" not in found.words
+        assert "workers look for work by themselves" in found.advice

@@ -297,8 +297,31 @@ async def test_a_full_redis_is_told_and_the_ring_is_dropped(valkey: EmbeddedValk
         await client.config_set("maxmemory", "1")
         bell.ring(Tier.PREMIUM)
         await until(lambda: is_silent(bell))
+        full = await bell.look()
+        assert (full.reachable, full.failed) == (False, 1)
+        assert "is full: give it memory" in full.detail
         await client.config_set("maxmemory", "64mb")
-        assert (await bell.look()).waiting == {"premium": 0, "standard": 0, "basic": 0}
+        after = await bell.look()
+        assert after.waiting == {"premium": 0, "standard": 0, "basic": 0}
+        assert (after.reachable, after.failed, after.failure) == (True, 1, full.detail)
+        assert after.failed_seconds is not None
+
+
+async def test_a_look_leaves_nothing_in_redis(valkey: EmbeddedValkey) -> None:
+    async with Redis.from_url(valkey.url) as client, bell_at(valkey.url) as bell:
+        state = await bell.look()
+        assert (state.reachable, state.failed, state.failed_seconds) == (True, 0, None)
+        assert await client.dbsize() == 0
+
+
+async def test_a_replica_takes_no_ring_and_says_so_though_it_answers(
+    valkey: EmbeddedValkey,
+) -> None:
+    async with Redis.from_url(valkey.url) as client, bell_at(valkey.url) as bell:
+        await client.execute_command("REPLICAOF", "127.0.0.1", "1")  # type: ignore[no-untyped-call]
+        state = await bell.look()
+    assert not state.reachable
+    assert "name the primary in REDIS_URL" in state.detail
 
 
 @asynccontextmanager

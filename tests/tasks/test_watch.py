@@ -1,5 +1,7 @@
 """What is said of the state of operations, and what to do."""
 
+from dataclasses import replace
+
 import pytest
 
 import make_operations as made
@@ -24,7 +26,7 @@ def amiss(seen: Operations) -> list[Finding]:
 def test_what_is_well_needs_no_advice() -> None:
     for seen in (made.operations(), made.operations(tiers=DUE, workers=BUSY)):
         assert amiss(seen) == []
-        assert [finding.advice for finding in findings(seen)] == [""] * 7
+        assert [finding.advice for finding in findings(seen)] == [""] * 8
 
 
 def test_the_bell_is_told_where_there_is_one() -> None:
@@ -37,12 +39,27 @@ def test_the_bell_is_told_where_there_is_one() -> None:
     assert told(heard) == [("redis", Verdict.OK, "it answers, 3 rings unheard")]
     away = BellState(configured=True, reachable=False, detail="gone (REDIS_URL)")
     assert told(away) == [("redis", Verdict.WARN, "gone (REDIS_URL)")]
+    refused = replace(heard, failed=2, failed_seconds=3.0, failure="full")
+    [(_, verdict, words)] = told(refused)
+    assert verdict is Verdict.WARN
+    assert words == (
+        "it answers, 3 rings unheard; 2 rings not taken since this process began, "
+        "the last 3 s ago: full"
+    )
+    [(_, verdict, words)] = told(replace(refused, failed_seconds=600.0))
+    assert (verdict, "the last 10 min ago: full" in words) == (Verdict.OK, True)
     assert findings(made.operations(), away)[0].part == "redis", "the worst comes first"
 
 
 @pytest.mark.parametrize(
     ("seen", "part", "words", "advice"),
     [
+        (
+            made.operations(stranded=3, stranded_by="No space left on device"),
+            "storage",
+            "3 items wait for our own database or disk: No space left on device",
+            "they are taken again by themselves and lose no attempt",
+        ),
         (
             made.operations(tiers=DUE),
             "workers",
@@ -128,6 +145,15 @@ def test_what_is_amiss_is_said_with_a_way_out(
     assert words in finding.words
     assert advice in finding.advice
     assert findings(seen)[0] == finding, "the worst comes first"
+
+
+async def test_a_clock_that_is_apart_degrades_by_name_alone(database: str) -> None:
+    async with Database(database, size=1) as opened:
+        seen = await report(OperationsBoard(opened))
+    assert seen.degraded_parts == ()
+    state = made.database(clock_apart=6.0)
+    amiss = replace(seen, findings=findings(Operations(database=state)))
+    assert amiss.degraded_parts == ("clock",)
 
 
 def test_what_only_looks_amiss_is_let_be() -> None:

@@ -1,15 +1,28 @@
 """Whether the program can do its work, as a load balancer asks."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import httpx2
 import psycopg
 import pytest
+from fastapi import FastAPI
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from ctiscraper.config import load_settings
 from ctiscraper.db.move.source import close, reopen
+from ctiscraper.db.session import Database
+from ctiscraper.tasks.redis_bell import RedisBell
+from ctiscraper.tasks.valkey import EmbeddedValkey
+from ctiscraper.web import health
+from ctiscraper.web.app import create_app
+from ctiscraper.web.deps import WebServices
 from evil_model import evil_server, hang
+from patience import until
+from web.shelf import Shelf
 
 # How many connections the app of these tests has at most.
 POOL = 4
@@ -22,11 +35,14 @@ def placed(database: str, postgres: str) -> tuple[str, sql.Identifier]:
     return postgres, sql.Identifier(name)
 
 
-async def not_ready(client: httpx2.AsyncClient) -> str:
-    """Why the database is not ready, as the log says; the answer tells strangers nothing."""
+async def not_ready(client: httpx2.AsyncClient, part: str = "database") -> str:
+    """Why the database is not ready, as the log says; strangers are told a word."""
     with capture_logs() as logs:
         answer = await client.get("/health/ready")
-    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+    assert (answer.status_code, answer.json()) == (
+        503,
+        {"status": "unavailable", "degraded": [part]},
+    )
     [entry] = [entry for entry in logs if entry["event"] == "web.not_ready"]
     return str(entry["cause"])
 
@@ -76,7 +92,7 @@ async def test_an_older_schema_is_not_ready(
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(statement.encode())
-    assert said in await not_ready(client)
+    assert said in await not_ready(client, "migrations")
 
 
 async def test_a_database_that_was_moved_is_not_ready_and_says_where_it_went(
@@ -106,3 +122,69 @@ async def test_it_is_ready_whatever_the_language_model_does(
         assert load_settings().model_url == evil.url
         assert await ready(client)
         assert evil.asked == []
+
+
+async def told(app: FastAPI) -> object:
+    """What a stranger is told, looked at now."""
+    app.state.degraded.clear()
+    app.state.operations.clear()
+    app.state.board.forget()
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as asking:
+        answer = await asking.get("/health/ready")
+    assert answer.status_code == 200
+    return answer.json()
+
+
+async def test_items_that_wait_for_our_disk_are_told_by_a_word(app: FastAPI, shelf: Shelf) -> None:
+    assert await told(app) == {"status": "ok"}
+    shelf.source("acme")
+    shelf.job("acme", "https://acme.example/1", "pending")
+    cause = "No space left on device"
+    shelf.run("UPDATE fetch_job SET reason = 'storage', detail = %s", (cause,))
+    assert await told(app) == {"status": "degraded", "degraded": ["storage"]}
+    shelf.run("UPDATE fetch_job SET reason = NULL, detail = ''")
+    assert await told(app) == {"status": "ok"}
+
+
+@asynccontextmanager
+async def with_redis(opened: Database, url: str) -> AsyncIterator[FastAPI]:
+    bell = RedisBell(load_settings(redis_url=url))
+    yield create_app(WebServices(database=opened, bell=bell))
+    await bell.aclose()
+
+
+async def test_a_redis_that_takes_nothing_is_told_by_a_word_while_pages_are_served(
+    opened: Database, valkey: EmbeddedValkey
+) -> None:
+    degraded = {"status": "degraded", "degraded": ["redis"]}
+    async with with_redis(opened, valkey.url) as app, Redis.from_url(valkey.url) as client:
+        assert await told(app) == {"status": "ok"}
+        await client.config_set("maxmemory", "1")
+        assert await told(app) == degraded
+        await client.config_set("maxmemory", "64mb")
+        assert await told(app) == {"status": "ok"}
+    async with with_redis(opened, "redis://:s3cret@127.0.0.1:1/0") as app:
+        assert await told(app) == degraded
+
+
+async def test_a_look_that_takes_long_keeps_nobody_waiting(
+    opened: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next is told what it saw."""
+    monkeypatch.setattr(health, "READY_SECONDS", 0.5)
+    async with evil_server() as evil:
+        evil.answer = hang
+        place = evil.url.removeprefix("http://").rstrip("/")
+        async with with_redis(opened, f"redis://{place}/0") as app:
+            transport = httpx2.ASGITransport(app)
+            async with httpx2.AsyncClient(
+                transport=transport, base_url="http://127.0.0.1"
+            ) as asking:
+                assert (await asking.get("/health/ready")).json() == {"status": "ok"}
+
+                async def degraded() -> bool:
+                    answer = await asking.get("/health/ready")
+                    return bool(answer.json() == {"status": "degraded", "degraded": ["redis"]})
+
+                await until(degraded)

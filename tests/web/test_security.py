@@ -384,7 +384,10 @@ async def test_database_that_is_away_is_said_so() -> None:
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         assert (await client.get("/health/live")).json() == {"status": "ok"}
         ready = await client.get("/health/ready")
-        assert (ready.status_code, ready.json()) == (503, {"status": "unavailable"})
+        assert (ready.status_code, ready.json()) == (
+            503,
+            {"status": "unavailable", "degraded": ["database"]},
+        )
         for path in ("/", "/api/v1/articles"):
             answer = await client.get(path, headers={"authorization": f"Bearer {new_token()[0]}"})
             assert answer.status_code == 503

@@ -24,6 +24,7 @@ from ctiscraper.tasks.diagnosis import (
     examine_model,
     examine_network,
     examine_raw_store,
+    examine_redis,
 )
 from ctiscraper.tasks.findings import Finding, Verdict
 
@@ -54,6 +55,7 @@ def doctor(no_network: NoNetwork = False, data: Data = None, json: Json = False)
 async def _examine(settings: Settings, *, network: bool) -> list[Finding]:
     findings = examine_machine(settings, LOCK)
     findings.append(await asyncio.to_thread(examine_raw_store, settings))
+    findings.append(await examine_redis(settings))
     origins: list[str] = []
     try:
         async with open_engine(settings) as engine:

@@ -8,6 +8,23 @@ from msgspec import Struct
 from ctiscraper.client.shared_types import ModelFault
 
 
+class BellState(Struct, frozen=True, kw_only=True):
+    """Whether workers can be woken; `detail` says what is wrong and what can be done.
+
+    `waiting` counts messages nobody has heard yet, by tier. `failed` counts this process's
+    rings that were not taken, the last of them `failed_seconds` ago for the reason of
+    `failure`.
+    """
+
+    configured: bool
+    reachable: bool
+    detail: str = ""
+    waiting: dict[str, int] | None = None
+    failed: int = 0
+    failed_seconds: float | None = None
+    failure: str = ""
+
+
 class DatabaseState(Struct, frozen=True, kw_only=True):
     """The database as it answered; the rest of the fields say nothing when it did not.
 
@@ -213,7 +230,10 @@ class WorkerState(Struct, frozen=True, kw_only=True):
 
 
 class Work(Struct, frozen=True, kw_only=True):
-    """All that is seen of the work; `balanced` is None when it could not be told in time."""
+    """All that is seen of the work; `balanced` is None when it could not be told in time.
+
+    `stranded` items wait since our own database or disk failed, which said `stranded_by`.
+    """
 
     tiers: tuple[TierWork, ...]
     flow: Flow
@@ -225,6 +245,8 @@ class Work(Struct, frozen=True, kw_only=True):
     workers: tuple[WorkerState, ...]
     hosts: HostsState
     balanced: bool | None
+    stranded: int = 0
+    stranded_by: str = ""
 
 
 class OperationsReport(Struct, frozen=True, kw_only=True):
@@ -234,6 +256,7 @@ class OperationsReport(Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     database: DatabaseState
     work: Work | None
+    bell: BellState | None = None
 
 
 class Outlived(Struct, frozen=True, kw_only=True):

@@ -162,6 +162,11 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'dead' LIMIT
     (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'failed' LIMIT %(most)s) f),
     (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'filtered' LIMIT %(most)s) q)
 """
+_STRANDED = """
+SELECT count(*), coalesce((array_agg(detail ORDER BY run_after DESC))[1], '') FROM (
+    SELECT detail, run_after FROM fetch_job
+    WHERE state = 'pending' AND reason IN ('database', 'storage') LIMIT %(most)s) s
+"""
 _BALANCED = """
 SELECT coalesce(
     bool_and(discovered = stored + duplicate + filtered + failed + dead + pending), true)
@@ -184,6 +189,7 @@ class _Slow:
     vectors: Vectors
     day: tuple[int, int, int, int]
     balanced: bool | None
+    stranded: tuple[int, str]
     until: float
 
 
@@ -230,6 +236,8 @@ class OperationsBoard:
             vectors=slow.vectors,
             balanced=slow.balanced,
             traffic=traffic,
+            stranded=slow.stranded[0],
+            stranded_by=slow.stranded[1],
         )
         return Operations(database=state, work=work)
 
@@ -310,6 +318,7 @@ class OperationsBoard:
         async with asyncio.timeout(patience), self._database.connection() as conn:
             dead, failed, filtered = (await _rows(conn, _STANDING, most=COUNTED_MOST))[0]
             day = (await _rows(conn, _DAY))[0]
+            stranded, words = (await _rows(conn, _STRANDED, most=COUNTED_MOST))[0]
             vectors = await vectors_now(conn)
         balanced = await self._balanced()
         ended = self._clock()
@@ -318,6 +327,7 @@ class OperationsBoard:
             vectors=vectors,
             day=(day[0], day[1], day[2], day[3]),
             balanced=balanced,
+            stranded=(stranded, words),
             until=ended + max(SLOW_SECONDS, (ended - began) / SLOW_SHARE),
         )
         return self._slow

@@ -11,6 +11,7 @@ from ctiscraper.db.server import schema_wanted
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.source_past import latest_changes, latest_checks
 from ctiscraper.errors import NotFoundError
+from ctiscraper.operations import Obstacle
 from ctiscraper.types import Accounting, Health, SourceSettings
 from ctiscraper.views import (
     AccountingReport,
@@ -134,7 +135,7 @@ class Overview:
             articles=row[5],
         )
 
-    async def obstacle(self) -> str | None:
+    async def obstacle(self) -> Obstacle | None:
         """Return what keeps an answering database from being worked with, None when nothing."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
@@ -146,16 +147,17 @@ class Overview:
             row = await cursor.fetchone()
             assert row is not None
             if row[0]:
-                return "the database is read-only"
+                return Obstacle(part="database", cause="the database is read-only")
             if (moved := await words_of_move(conn)) is not None:
-                return moved
+                return Obstacle(part="database", cause=moved)
             revision = None
             if row[1]:
                 cursor = await conn.execute("SELECT version_num FROM alembic_version")
                 found = await cursor.fetchone()
                 revision = found[0] if found else None
         if revision is None or revision < schema_wanted():
-            return f"the schema is {revision or 'empty'}, {schema_wanted()} is needed"
+            cause = f"the schema is {revision or 'empty'}, {schema_wanted()} is needed"
+            return Obstacle(part="migrations", cause=cause)
         return None
 
     async def storage_trouble(self) -> StorageTrouble | None:

@@ -13,13 +13,17 @@ from ctiscraper.types import Tier
 class BellState:
     """Whether workers can be woken; `detail` says what is wrong and what can be done.
 
-    `waiting` counts messages nobody has heard yet, by tier.
+    `waiting` counts messages nobody has heard yet, by tier. `failed` counts this process's rings
+    that were not taken, the last of them `failed_seconds` ago for the reason of `failure`.
     """
 
     configured: bool
     reachable: bool
     detail: str = ""
     waiting: Mapping[str, int] | None = None
+    failed: int = 0
+    failed_seconds: float | None = None
+    failure: str = ""
 
 
 class Bell(Protocol):

@@ -20,14 +20,17 @@ from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.models.probe import among
+from ctiscraper.tasks.bell import bell_of
 from ctiscraper.tasks.findings import (
     Finding,
     Verdict,
     finding,
     judge_clock,
     judge_schema,
+    judge_storage,
     judge_vectors,
 )
+from ctiscraper.tasks.watch import judge_bell
 
 LEAST_DISK = 1 << 30
 LITTLE_DISK = 5 << 30
@@ -73,6 +76,18 @@ async def examine_database(
             await _counts(database),
         ]
     return findings
+
+
+async def examine_redis(settings: Settings) -> Finding:
+    """Return whether Redis answers and would take a ring, if one is set."""
+    bell = bell_of(settings)
+    try:
+        state = await bell.look()
+    finally:
+        await bell.aclose()
+    if not state.configured:
+        return finding("redis", Verdict.OK, "none is set: workers look for work by themselves")
+    return judge_bell(state)
 
 
 async def examine_model(settings: Settings) -> Finding:
@@ -322,15 +337,7 @@ async def _workers(settings: Settings, database: Database) -> Finding:
 
 async def _storage(database: Database) -> Finding:
     trouble = await Overview(database).storage_trouble()
-    if trouble is None:
-        return finding("storage", Verdict.OK, "nothing waits for our own database or disk")
-    return finding(
-        "storage",
-        Verdict.FAIL,
-        f"{trouble.items} items wait for our own database or disk: {trouble.detail}",
-        "mend what it names, on the server of DATABASE_URL or in the data folder: they are "
-        "taken again by themselves and lose no attempt",
-    )
+    return judge_storage(0, "") if trouble is None else judge_storage(trouble.items, trouble.detail)
 
 
 async def _invariant(database: Database) -> Finding:

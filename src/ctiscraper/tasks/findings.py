@@ -61,6 +61,19 @@ def judge_schema(found: str | None, wanted: str) -> Finding:
     )
 
 
+def judge_storage(items: int, cause: str) -> Finding:
+    """Return how our own storage is, for which so many items wait; one of them tells why."""
+    if not items:
+        return finding("storage", Verdict.OK, "nothing waits for our own database or disk")
+    return finding(
+        "storage",
+        Verdict.FAIL,
+        f"{items:,} items wait for our own database or disk: {cause}",
+        "mend what it names, on the server of DATABASE_URL or in the data folder: they are "
+        "taken again by themselves and lose no attempt",
+    )
+
+
 _EXACTLY = "every vector is compared, exactly"
 _INDEX = {
     IndexState.MADE: ("by the index of pgvector", ""),

@@ -4,6 +4,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -30,6 +31,9 @@ log = structlog.get_logger()
 
 # After a ring that failed the next ones are saved for so long: nobody may wait for Redis.
 PAUSE_SECONDS = 5.0
+# A list that nobody makes. Redis adds to no such list, but refuses it as it would a ring: full, a
+# replica, not allowed to.
+NO_LIST = "ctiscraper-look"
 
 
 class RedisBell:
@@ -43,6 +47,9 @@ class RedisBell:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bell")
         self._ringing: set[Tier] = set()
         self._silent_until = 0.0
+        self._failed = 0
+        self._failed_at: float | None = None
+        self._failure = ""
 
     def ring(self, tier: Tier) -> None:
         """Say that a tier has work; returns at once, whatever becomes of it."""
@@ -63,20 +70,33 @@ class RedisBell:
                 headers=headers,
             )
         except (OperationalError, RedisError, OSError) as error:
-            self._silent_until = time.monotonic() + PAUSE_SECONDS
-            log.warning("bell_not_heard", detail=what_is_wrong(self._settings, error))
+            self._note(error)
         finally:
             self._ringing.discard(tier)
 
+    def _note(self, error: BaseException) -> None:
+        """Count a ring that was not taken, and ring no more for a while."""
+        self._failed_at = time.monotonic()
+        self._silent_until = self._failed_at + PAUSE_SECONDS
+        self._failed += 1
+        self._failure = what_is_wrong(self._settings, error)
+        log.warning("bell_not_heard", detail=self._failure, failed=self._failed)
+
     async def look(self) -> BellState:
-        """Return how the bell is, asked of Redis now."""
+        """Return how the bell is, and whether it can be rung, asked of Redis now."""
         try:
             async with asyncio.timeout(PATIENCE):
                 waiting = {tier.value: await _length(self._client, tier) for tier in Tier}
+                await self._client.execute_command("LPUSHX", NO_LIST, "")  # type: ignore[no-untyped-call]
         except (RedisError, OSError, TimeoutError) as error:
             detail = what_is_wrong(self._settings, error)
-            return BellState(configured=True, reachable=False, detail=detail)
-        return BellState(configured=True, reachable=True, waiting=waiting)
+            return self._state(BellState(configured=True, reachable=False, detail=detail))
+        return self._state(BellState(configured=True, reachable=True, waiting=waiting))
+
+    def _state(self, seen: BellState) -> BellState:
+        """Return what was seen with the rings that were not taken."""
+        since = None if self._failed_at is None else time.monotonic() - self._failed_at
+        return replace(seen, failed=self._failed, failed_seconds=since, failure=self._failure)
 
     async def aclose(self) -> None:
         """Let go of its connections; a ring under way is not waited for."""

@@ -12,7 +12,14 @@ from ctiscraper.errors import StorageError
 from ctiscraper.fault_words import advice_on, said_of
 from ctiscraper.operations import DatabaseState, HostState, Modelling, Operations, Work
 from ctiscraper.tasks.bell import Bell, BellState, SilentBell
-from ctiscraper.tasks.findings import Finding, Verdict, finding, judge_clock, judge_schema
+from ctiscraper.tasks.findings import (
+    Finding,
+    Verdict,
+    finding,
+    judge_clock,
+    judge_schema,
+    judge_storage,
+)
 
 # Work that waits longer is more than its hosts' pace explains.
 LONG_WAIT = 3600.0
@@ -20,6 +27,10 @@ LONG_WAIT = 3600.0
 STALLED_SECONDS = 600.0
 # Fewer refunds than this in an hour are single faults, not an outage.
 MANY_REFUNDS = 20
+# A ring that was not taken so lately says more than a Redis that answers.
+FAILED_LATELY = 60.0
+# The parts that work goes on without, by what is found of them, as anybody may be told them.
+DEGRADED = {"redis": "redis", "storage": "storage", "database clock": "clock"}
 # Of fewer hosts than this the half may well rest.
 MANY_HOSTS = 10
 
@@ -34,6 +45,13 @@ class OperationsReport:
     findings: tuple[Finding, ...]
     database: DatabaseState
     work: Work | None
+    bell: BellState | None = None
+
+    @property
+    def degraded_parts(self) -> tuple[str, ...]:
+        """The parts that are not as they should be while pages can be served, by name alone."""
+        amiss = {one.part for one in self.findings if one.verdict is not Verdict.OK}
+        return tuple(name for part, name in DEGRADED.items() if part in amiss)
 
 
 async def report(board: OperationsBoard, bell: Bell | None = None) -> OperationsReport:
@@ -54,6 +72,7 @@ def _report(seen: Operations, bell: BellState | None = None) -> OperationsReport
         findings=found,
         database=seen.database,
         work=seen.work,
+        bell=bell if bell is not None and bell.configured else None,
     )
 
 
@@ -136,19 +155,26 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
         yield judge_schema(state.schema, state.schema_wanted)
 
 
+def judge_bell(state: BellState) -> Finding:
+    """Return how a Redis is that is set."""
+    failed = ""
+    if state.failed_seconds is not None:
+        failed = f"{_counted(state.failed, 'ring', 'rings')} not taken since this process began"
+    advice = "nothing is lost: workers look for work by themselves until it is there"
+    if not state.reachable:
+        words = f"{state.detail}; {failed}" if failed else state.detail
+        return finding("redis", Verdict.WARN, words, advice)
+    words = f"it answers, {sum((state.waiting or {}).values()):,} rings unheard"
+    if state.failed_seconds is None:
+        return finding("redis", Verdict.OK, words)
+    words += f"; {failed}, the last {span(state.failed_seconds)} ago: {state.failure}"
+    lately = state.failed_seconds < FAILED_LATELY
+    return finding("redis", *((Verdict.WARN, words, advice) if lately else (Verdict.OK, words)))
+
+
 def _bell(state: BellState | None) -> Iterable[Finding]:
-    if state is None or not state.configured:
-        return
-    if state.reachable:
-        unheard = sum((state.waiting or {}).values())
-        yield finding("redis", Verdict.OK, f"it answers, {unheard:,} rings unheard")
-        return
-    yield finding(
-        "redis",
-        Verdict.WARN,
-        state.detail,
-        "nothing is lost: workers look for work by themselves until it is there",
-    )
+    if state is not None and state.configured:
+        yield judge_bell(state)
 
 
 def _workers(work: Work) -> Finding:
@@ -190,6 +216,10 @@ def _queue(work: Work) -> Finding:
         "if hosts are due in number, run more workers (CTISCRAPER_WORKERS); "
         "if it is one host, its pace is the limit and only time helps",
     )
+
+
+def _storage(work: Work) -> Finding:
+    return judge_storage(work.stranded, work.stranded_by)
 
 
 def _dead_letters(work: Work) -> Finding:
@@ -253,7 +283,7 @@ def _models(state: Modelling) -> Iterable[Finding]:
         yield finding("language models", Verdict.WARN, words, advice_on(fault, waits=True))
 
 
-_JUDGES = (_workers, _queue, _dead_letters, _refunds, _hosts, _accounting)
+_JUDGES = (_workers, _queue, _storage, _dead_letters, _refunds, _hosts, _accounting)
 
 
 def _counted(number: int, one: str, many: str) -> str:

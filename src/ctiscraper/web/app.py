@@ -167,6 +167,7 @@ _PAGES = (
 LIST_SECONDS = 1.0
 ACCOUNTS_SECONDS = 5.0
 OPERATIONS_SECONDS = 2.0
+DEGRADED_SECONDS = 10.0
 SCORES_SECONDS = 60.0
 RECHECKS_A_MINUTE = 10
 
@@ -240,6 +241,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.dashboard = Recent[Dashboard](DASHBOARD_SECONDS)
     app.state.trends = Recent[object](TREND_SECONDS)
     app.state.operations = Recent[OperationsReport](OPERATIONS_SECONDS)
+    app.state.degraded = Recent[tuple[str, ...]](DEGRADED_SECONDS)
     app.state.live = Live(services.database)
     app.state.board = OperationsBoard(services.database, alive_seconds=services.lease_seconds)
     problems.install(app)

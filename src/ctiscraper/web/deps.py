@@ -57,6 +57,8 @@ Part = TypeVar("Part")
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 ACCOUNTS_BY_THE_WAY_SECONDS = 60.0
+# What was seen so long ago is told while it is looked at anew: whoever asks for health has no time.
+DEGRADED_BY_THE_WAY_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +231,19 @@ async def operations(request: Request, given: Services) -> OperationsReport:
     found = await kept.get("all", lambda: report(board, given.bell))
     assert isinstance(found, OperationsReport)
     return found
+
+
+async def degraded_parts(request: Request, given: Services) -> tuple[str, ...]:
+    """Return which parts are degraded, as it was a while ago at most; cheap to ask for."""
+    kept = request.app.state.degraded
+    assert isinstance(kept, Recent)
+
+    async def look() -> tuple[str, ...]:
+        return (await operations(request, given)).degraded_parts
+
+    parts = await kept.get_soon("all", look, within=DEGRADED_BY_THE_WAY_SECONDS)
+    assert isinstance(parts, tuple)
+    return parts
 
 
 async def after_change(request: Request, given: Services) -> AsyncIterator[None]:

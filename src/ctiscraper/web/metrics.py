@@ -20,6 +20,7 @@ from ctiscraper.operations import (
     Vectors,
     Work,
 )
+from ctiscraper.tasks.bell import BellState
 from ctiscraper.web.deps import OperationsDep
 from ctiscraper.web.guarded import GuardedRoute
 
@@ -30,20 +31,25 @@ router = APIRouter(route_class=GuardedRoute)
 async def metrics(report: OperationsDep) -> Response:
     """The same figures as the operations page, in Prometheus's text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(MetricFamilies(report.database, report.work))
+    registry.register(MetricFamilies(report.database, report.work, report.bell))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 
 class MetricFamilies(Collector):
     """The metrics of one look."""
 
-    def __init__(self, database: DatabaseState, work: Work | None) -> None:
+    def __init__(
+        self, database: DatabaseState, work: Work | None, bell: BellState | None = None
+    ) -> None:
         self._database = database
         self._work = work
+        self._bell = bell
 
     def collect(self) -> Iterable[Metric]:
         """Return every metric; without a database that can tell only those of the database."""
         yield from _database(self._database)
+        if self._bell is not None:
+            yield from _bell(self._bell)
         if self._work is None:
             return
         yield from _queue(self._work.tiers)
@@ -89,6 +95,15 @@ def _database(state: DatabaseState) -> Iterable[Metric]:
     )
 
 
+def _bell(state: BellState) -> Iterable[Metric]:
+    yield _gauge("bell_up", "1 if Redis answers and takes messages.", state.reachable)
+    yield _counter(
+        "rings_failed",
+        "Rings of this process that Redis did not take; work starts later, none is lost.",
+        state.failed,
+    )
+
+
 def _queue(tiers: tuple[TierWork, ...]) -> Iterable[Metric]:
     states = ("due", "resting", "later", "in_flight")
     yield _labelled(
@@ -129,6 +144,11 @@ def _items(work: Work) -> Iterable[Metric]:
         "backlog_per_worker",
         "Items and checks that wait, for each worker alive; with none, all of them.",
         work.backlog_per_worker,
+    )
+    yield _gauge(
+        "storage_waiting",
+        "Items that wait since our own database or disk failed; counted up to 100000.",
+        work.stranded,
     )
     if work.balanced is not None:
         yield _gauge(

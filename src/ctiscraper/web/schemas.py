@@ -430,9 +430,10 @@ class Counted(BaseModel):
 
 
 class HealthOut(BaseModel):
-    """How the program is."""
+    """How the program is; `degraded` names the parts that are not as they should be."""
 
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "degraded", "unavailable"]
+    degraded: list[Literal["redis", "storage", "clock", "database", "migrations"]] | None = None
 
 
 class FieldProblem(BaseModel):
