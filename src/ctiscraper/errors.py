@@ -205,6 +205,7 @@ class ModelFault(StrEnum):
     OVER_BUDGET = "over_budget"
     TLP = "tlp"
     LOST = "lost"
+    UNFORESEEN = "unforeseen"
 
 
 class ModelError(CTIScraperError):
