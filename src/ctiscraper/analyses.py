@@ -318,7 +318,8 @@ class Asking:
             raise
         except Exception as error:
             log.exception("analysis_broke", analysis=claimed.id, article=claimed.article_id)
-            unforeseen = ModelError(ModelFault.LOST, f"{type(error).__name__}: {error}")
+            # Its own words may be the model's: they are in the log.
+            unforeseen = ModelError(ModelFault.UNFORESEEN, type(error).__name__)
             await self._fail(claimed, unforeseen, metered)
         else:
             await self._keep(claimed, found, metered)

@@ -21,6 +21,7 @@ from ctiscraper.analysis.asked import (
     tokens_of,
     watched_terms,
 )
+from ctiscraper.analysis.bounds import answer_tokens
 from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves, sentences
 from ctiscraper.analysis.plain import storable
 from ctiscraper.analysis.proving import Kept, Proofs, proofs
@@ -36,8 +37,6 @@ _FENCE_BYTES = 12
 _MOST_RAW = 20_000
 # A part with less than this would be read without what it means.
 _LEAST_PART = 100
-# An answer has this share of the context at most.
-_ANSWER_SHARE = 4
 # A server that was asked in time may say a moment before the end that it has none left.
 _CLOSE = 1.0
 _ENGLISH = "en"
@@ -158,7 +157,7 @@ class _Asking:
         self._reading = reading
         self._deadline = deadline
         self._context = context
-        self._answer_tokens = min(reading.task.most_tokens, context // _ANSWER_SHARE)
+        self._answer_tokens = answer_tokens(reading.task.most_tokens, context)
         self._fence = fence_for(
             (reading.title, reading.body), lambda: secrets.token_hex(_FENCE_BYTES)
         )

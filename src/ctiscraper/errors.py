@@ -206,6 +206,7 @@ class ModelFault(StrEnum):
     OVER_BUDGET = "over_budget"
     TLP = "tlp"
     LOST = "lost"
+    UNFORESEEN = "unforeseen"
 
 
 class ModelError(CTIScraperError):

@@ -68,6 +68,10 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
             "The worker ended before the answer came",
             "it is asked again by itself, five times at most; look into the log of the worker",
         ),
+        ModelFault.UNFORESEEN: (
+            "This program failed over the text or its answer",
+            "see the log of the worker, which has all of it, and report it, then ask again",
+        ),
     }
 )
 

@@ -29,6 +29,7 @@ def model_use(settings: Settings) -> ModelUse | None:
             day=settings.model_day_tokens,
             price_in=settings.model_price_in,
             price_out=settings.model_price_out,
+            context=settings.model_context,
         ),
     )
 

@@ -23,6 +23,8 @@ from db import modelled
 from db.stage import Stage
 
 NOTHING = Spent()
+# What a summary of a few words may take.
+SUMMARY = Limits().estimate("summary", "A title", "The text of it.")
 
 
 @pytest.fixture
@@ -111,8 +113,7 @@ async def test_what_a_lost_worker_may_have_spent_counts(stage: Stage, queue: Mod
     await modelled.claim_one(queue)
     await stage.run("UPDATE model_analysis SET lease_until = now() - interval '1 second'")
     await modelled.claim_one(queue)
-    estimate = Limits().estimate(len("The text of it."))
-    assert await stage.value("SELECT sum(estimated) FROM model_spent") == estimate
+    assert await stage.value("SELECT sum(estimated) FROM model_spent") == SUMMARY
 
 
 async def test_a_text_that_ends_its_worker_each_time_is_given_up(
@@ -312,7 +313,7 @@ async def test_a_server_that_is_seen_again_is_tried_with_one_text(
 async def test_a_source_over_its_budget_waits_for_tomorrow_and_others_do_not(
     stage: Stage, queue: ModelQueue
 ) -> None:
-    limits = Limits(source=4_000)
+    limits = Limits(source=SUMMARY + 2_000)
     for n in range(3):
         await modelled.ask(stage, await modelled.article(stage, f"a{n}", f"Text {n}."))
     quiet = make.settings("quiet", "quiet.example")
@@ -332,7 +333,7 @@ async def test_a_source_over_its_budget_waits_for_tomorrow_and_others_do_not(
 
 
 async def test_what_is_under_way_counts_against_a_budget(stage: Stage, queue: ModelQueue) -> None:
-    limits = Limits(day=2_000)
+    limits = Limits(day=SUMMARY + 500)
     for n in range(2):
         await modelled.ask(stage, await modelled.article(stage, f"a{n}", f"Text {n}."))
     assert await modelled.claim(queue, limits) is not None
@@ -340,10 +341,10 @@ async def test_what_is_under_way_counts_against_a_budget(stage: Stage, queue: Mo
 
 
 async def test_a_day_over_its_budget_ends_for_all(stage: Stage, queue: ModelQueue) -> None:
-    limits = Limits(day=4_000)
+    limits = Limits(day=SUMMARY + 500)
     for n in range(2):
         await modelled.ask(stage, await modelled.article(stage, f"a{n}", f"Text {n}."))
-    spent = Spent(prompt_tokens=4_000, calls=1)
+    spent = Spent(prompt_tokens=SUMMARY + 500, calls=1)
     await modelled.finish(queue, await modelled.claim_one(queue, limits), spent, limits)
     assert await modelled.claim(queue, limits) is None
     assert await states(stage) == [("done", 1), ("pending", 1)]
@@ -352,24 +353,35 @@ async def test_a_day_over_its_budget_ends_for_all(stage: Stage, queue: ModelQueu
 async def test_an_article_over_its_budget_fails_with_what_to_do(
     stage: Stage, queue: ModelQueue
 ) -> None:
-    limits = Limits(article=3_000)
+    limits = Limits(article=SUMMARY + 500)
     number = await modelled.article(stage, "one")
     await modelled.ask(stage, number, what=modelled.wanted(TaskName.SUMMARY, TaskName.TITLE))
-    spent = Spent(prompt_tokens=2_500, calls=1)
+    spent = Spent(prompt_tokens=4_200, calls=1)
     await modelled.finish(queue, await modelled.claim_one(queue, limits), spent, limits)
     assert await modelled.claim(queue, limits) is None
     [(state, fault, detail)] = await stage.rows(
         "SELECT state, fault, detail FROM model_analysis WHERE state <> 'done'"
     )
     assert (state, fault) == ("failed", "over_budget")
-    assert "2,500 of 3,000 tokens for this article (CTISCRAPER_MODEL_ARTICLE_TOKENS)" in str(detail)
+    assert (
+        f"4,200 of {SUMMARY + 500:,} tokens for this article (CTISCRAPER_MODEL_ARTICLE_TOKENS)"
+        in str(detail)
+    )
 
 
 async def test_a_title_takes_no_more_than_a_title(stage: Stage, queue: ModelQueue) -> None:
     number = await modelled.article(stage, "a title", "A long text. " * 1_000)
     await modelled.ask(stage, number, what=modelled.wanted(TaskName.SUMMARY, TaskName.TITLE))
-    assert (await modelled.claim_one(queue, Limits(article=3_000))).task == TaskName.TITLE
-    assert await stage.value("SELECT sum(reserved) FROM model_analysis") == Limits().estimate(7)
+    assert (await modelled.claim_one(queue, Limits(article=SUMMARY))).task == TaskName.TITLE
+    assert await stage.value("SELECT sum(reserved) FROM model_analysis") == Limits().estimate(
+        "title", "A title", ""
+    )
+
+
+async def test_what_a_newer_program_asks_breaks_no_claim(stage: Stage, queue: ModelQueue) -> None:
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    await stage.run("UPDATE model_analysis SET task = 'of_tomorrow'")
+    assert (await modelled.claim_one(queue)).task == "of_tomorrow"
 
 
 async def test_a_text_larger_than_a_whole_days_budget_does_not_wait_for_ever(

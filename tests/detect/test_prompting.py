@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from ctiscraper.detect.prompting import MOST_TOKENS, RuleAsking, prompt_version
+from ctiscraper.analysis.parts import estimated_tokens
+from ctiscraper.detect.prompting import MOST_TOKENS, RuleAsking, most_tokens, prompt_version
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.server import Completion, Ending, Message, Prompt, Speaker
 from detect.material import TEXT, report
@@ -135,3 +136,16 @@ async def test_the_time_is_for_all_of_it() -> None:
 
 def test_the_version_names_the_words() -> None:
     assert prompt_version().startswith("sigma_rules-2-")
+
+
+@pytest.mark.parametrize("text", [TEXT, f"{TEXT}\n\n" * 30, "More words of it.\n" * 20_000])
+@pytest.mark.parametrize("context", [2048, 8192])
+async def test_asking_twice_costs_no_more_than_was_reckoned(text: str, context: int) -> None:
+    server = Scripted(lambda prompt: "a b " * (prompt.most_tokens // 2))
+    one = asking(server, text, context_tokens=context)
+    await one.ask_again(await one.ask(), ["the article does not have it: " + "x" * 200] * 5)
+    spent = sum(
+        sum(estimated_tokens(message.text) for message in prompt.messages) + prompt.most_tokens
+        for prompt in server.prompts
+    )
+    assert spent <= most_tokens(one.material.title, text, context)

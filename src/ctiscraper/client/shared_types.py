@@ -61,6 +61,7 @@ ModelFault: TypeAlias = Literal[
     "over_budget",
     "tlp",
     "lost",
+    "unforeseen",
 ]
 """Why a language model gave no answer that can be used: stored beside what was asked."""
 

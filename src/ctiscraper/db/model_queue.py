@@ -277,8 +277,7 @@ class ModelQueue:
             return None
         if await _copied(conn, number):
             return None
-        read = found[7] if found[3] == TaskName.TITLE else found[8]
-        estimate = limits.estimate(len(read))
+        estimate = limits.estimate(found[3], found[7], found[8])
         over = await self._spending.over(conn, found[2], source_id, estimate, limits)
         if over is not None:
             await over.settle(conn, number, source_id)

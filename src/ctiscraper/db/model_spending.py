@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from ctiscraper.analysis.analysed import RULES, TaskName
+from ctiscraper.analysis.bounds import most_tokens
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.detect.prompting import most_tokens as rule_tokens
 from ctiscraper.errors import ModelFault
 
 MILLION = 1_000_000
-# An answer, and what a prompt says beside the text.
-_BESIDE = 1_500
-_LETTERS_A_TOKEN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,17 +28,28 @@ class Spent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Budgets in tokens, 0 for none, and the prices of a million tokens given and answered."""
+    """Budgets in tokens, 0 for none, and the prices of a million tokens given and answered.
+
+    `context` is how many tokens a question may have with its answer.
+    """
 
     article: int = 0
     source: int = 0
     day: int = 0
     price_in: float = 0.0
     price_out: float = 0.0
+    context: int = 8192
 
-    def estimate(self, characters: int) -> int:
-        """Return about how many tokens it takes to ask about a text of so many characters."""
-        return characters // _LETTERS_A_TOKEN + _BESIDE
+    def estimate(self, task: str, title: str, text: str) -> int:
+        """Return how many tokens a task takes of an article at the most.
+
+        Nothing of what a newer version of this program asks: it is not asked by this one.
+        """
+        if task == RULES:
+            return rule_tokens(title, text, self.context)
+        if task not in set(TaskName):
+            return 0
+        return most_tokens(TaskName(task), title, text, self.context)
 
     def cost(self, spent: Spent) -> float:
         """Return what was spent in money."""
@@ -136,7 +147,7 @@ _WHOSE = {"article": "for this article", "source": "for its source today", "day"
 def _words(whose: str, spent: int, estimate: int, most: int) -> str:
     return (
         f"{spent:,} of {most:,} tokens {_WHOSE[whose]} (CTISCRAPER_MODEL_{whose.upper()}_TOKENS)"
-        f" are spent, and this takes about {estimate:,}"
+        f" are spent, and this may take {estimate:,}"
     )
 
 

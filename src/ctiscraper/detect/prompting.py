@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from ctiscraper.analysis.asked import fence_for, title_line
+from ctiscraper.analysis.bounds import answer_tokens, asked_twice
 from ctiscraper.analysis.parts import cut, estimated_tokens
 from ctiscraper.analysis.plain import storable
 from ctiscraper.analysis.shown import shown
@@ -22,10 +23,11 @@ MOST_TOKENS = 1_200
 
 _HEAD = re.compile(r"version: (\d{1,6})\n\n")
 _FENCE_BYTES = 12
-_ANSWER_SHARE = 4
 _MOST_RAW = 20_000
 # What a server's template puts around three turns.
 _TEMPLATE_TOKENS = 120
+# The lines with the fence around a report, and why rules do not hold.
+_AROUND_TOKENS = 300
 # With less than this of an article a model has nothing to go by.
 _LEAST_SHOWN = 100
 _MOST_REASONS = 5
@@ -47,6 +49,17 @@ def prompt_version() -> str:
     number, words = _prompt()
     digest = hashlib.sha256(f"{words}\n{_REMINDER}\n{_AGAIN}\n{MOST_TOKENS}".encode()).hexdigest()
     return f"sigma_rules-{number}-{digest[:10]}"
+
+
+def most_tokens(title: str, text: str, context: int) -> int:
+    """Return how many tokens asking for rules takes at the most, asked twice."""
+    _, words = _prompt()
+    answer = answer_tokens(MOST_TOKENS, context)
+    told = f"{words}\n{_REMINDER}\n{_AGAIN}\n{title_line(title)}"
+    asked = estimated_tokens(told) + _AROUND_TOKENS + _TEMPLATE_TOKENS
+    room = max(0, context - asked - answer)
+    once = asked + answer + min(estimated_tokens(text[: room * 4]), room)
+    return asked_twice(once, answer, context)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,7 +122,7 @@ class RuleAsking:
 
     @property
     def _answer_tokens(self) -> int:
-        return min(MOST_TOKENS, self.context_tokens // _ANSWER_SHARE)
+        return answer_tokens(MOST_TOKENS, self.context_tokens)
 
     def _asked(self, title: str, text: str, fence: str) -> tuple[Message, ...]:
         lines = [f"=== REPORT {fence} BEGINS ===", f"Title: {title}", "", text.strip("\n")]

@@ -44,7 +44,7 @@ class ModelSettings(BaseModel):
         default=8192, ge=512, le=1_000_000, description="Tokens that the model can take in at once."
     )
     model_article_tokens: int = Field(
-        default=200_000, ge=0, description="Tokens that one article may cost; 0 is without limit."
+        default=300_000, ge=0, description="Tokens that one article may cost; 0 is without limit."
     )
     model_source_tokens: int = Field(
         default=500_000, ge=0, description="Tokens that one source may cost a day; 0 is no limit."
