@@ -1,6 +1,6 @@
 """What models cost: tokens by day, source and model, held against budgets, in money by prices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
@@ -8,7 +8,9 @@ from ctiscraper.errors import ModelFault
 MILLION = 1_000_000
 # An answer, and what a prompt says beside the text.
 _BESIDE = 1_500
-_LETTERS_A_TOKEN = 3
+LETTERS_A_TOKEN = 3
+# Questions of people and vectors of all texts are of no source.
+_NO_SOURCE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ class Limits:
 
     def estimate(self, characters: int) -> int:
         """Return about how many tokens it takes to ask about a text of so many characters."""
-        return characters // _LETTERS_A_TOKEN + _BESIDE
+        return characters // LETTERS_A_TOKEN + _BESIDE
 
     def cost(self, spent: Spent) -> float:
         """Return what was spent in money."""
@@ -105,6 +107,20 @@ class Spending:
                 "cost": limits.cost(spent),
             },
         )
+
+    async def pay(self, model: str, spent: Spent, limits: Limits) -> None:
+        """Count, today, what was spent for no source."""
+        async with self._database.transaction() as conn:
+            await self.add(conn, _NO_SOURCE, model, spent, limits)
+
+    async def day_over(self, estimate: int, limits: Limits) -> Over | None:
+        """Return the budget of the day where one more question would exceed it."""
+        if not limits.day:
+            return None
+        async with self._database.connection() as conn:
+            return await self.over(
+                conn, 0, _NO_SOURCE, estimate, replace(limits, article=0, source=0)
+            )
 
     async def day_is_over(self, conn: Conn, limits: Limits) -> bool:
         """Return whether nothing more may be spent today."""
