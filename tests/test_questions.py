@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ctiscraper.db.model_spending import Limits, Spending
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
@@ -15,6 +16,7 @@ from ctiscraper.embedding import BuiltinEmbedder, Embedding
 from ctiscraper.errors import InputError, ModelError, ModelFault
 from ctiscraper.meaning import Meaning
 from ctiscraper.models.server import Completion, Ending, Prompt
+from ctiscraper.paying import Paid
 from ctiscraper.questions import Answer, AnswerState, Listener, Questions, as_asked, said_of
 from ctiscraper.views import ArticleQuery
 from web.shelf import Shelf
@@ -264,6 +266,22 @@ async def test_an_answer_that_broke_off_before_anything_failed(database: str) ->
     answer = await ask(database, Model('{"sentences": [{', ending=Ending.CUT_OFF))
     assert answer.state is AnswerState.FAILED
     assert "cut_off" in said_of(answer)[0]
+
+
+async def test_a_day_whose_budget_is_over_leaves_the_passages(database: str) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    model = Model(PROVED)
+    async with Database(database, size=2) as opened:
+        paid = Paid(model, Spending(opened), Limits(day=10))  # type: ignore[arg-type]  # what it is asked for here
+        meaning = Meaning(opened, None, Nearest())
+        answer = await Questions(meaning=meaning, server=paid, model="m").ask(QUESTION)
+    assert model.shown == []
+    assert answer.state is AnswerState.PASSAGES
+    assert len(answer.passages) == 1
+    assert answer.fault.startswith("over_budget: ")
+    assert said_of(answer)[0].startswith(
+        "No model was asked (over_budget: 0 of 10 tokens for today"
+    )
 
 
 def test_what_is_no_question_is_refused() -> None:

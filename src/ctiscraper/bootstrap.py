@@ -14,6 +14,7 @@ from ctiscraper.db.enrichments import Enrichments
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.links import Links
+from ctiscraper.db.model_spending import Spending
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.passages import Passages
@@ -33,12 +34,13 @@ from ctiscraper.http import Client
 from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
-from ctiscraper.model_use import model_use
+from ctiscraper.model_use import limits_of, model_use
 from ctiscraper.models.guarded import Guarded
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
 from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
+from ctiscraper.paying import Paid
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.questions import Questions
 from ctiscraper.recognition import Recognition
@@ -244,7 +246,8 @@ async def open_meaning(
             "set CTISCRAPER_MODEL_URL too, or leave it at builtin"
         )
     async with _closing(server):
-        embedder = ServedEmbedder(server, settings.embedding)
+        paid = Paid(server, Spending(database), limits_of(settings))
+        embedder = ServedEmbedder(paid, settings.embedding)
         ceiling = Tlp(settings.model_tlp) if server.is_remote else Tlp.RED
         yield Meaning(database, Embedding(Passages(database, ceiling), embedder), Nearest())
 
@@ -262,7 +265,7 @@ async def open_questions(settings: Settings, meaning: Meaning) -> AsyncIterator[
     async with _closing(server):
         yield Questions(
             meaning=meaning,
-            server=server,
+            server=Paid(server, Spending(meaning.database), limits_of(settings)),
             model=settings.model,
             seconds=settings.model_seconds,
             context_tokens=settings.model_context,

@@ -92,13 +92,13 @@ class ServedEmbedder:
     support = None
 
     def __init__(self, server: ModelServer, model: str) -> None:
-        self._server, self._model = server, model
+        self.server, self._model = server, model
         self._version = ""
 
     async def identity(self) -> tuple[str, str]:
         """Return name and version, the latter by the model's digest where it has one."""
         if not self._version:
-            known = {one.name: one.digest for one in await self._server.models()}
+            known = {one.name: one.digest for one in await self.server.models()}
             digest = known.get(self._model) or known.get(f"{self._model}:latest") or "1"
             self._version = f"{digest[:19]}/{await _cut_version()}"
         return self._model, self._version
@@ -108,7 +108,7 @@ class ServedEmbedder:
         rows: list[tuple[float, ...]] = []
         for start in range(0, len(texts), _SERVED_AT_ONCE):
             given = texts[start : start + _SERVED_AT_ONCE]
-            found = await self._server.embed(self._model, given, seconds=_SERVED_SECONDS)
+            found = await self.server.embed(self._model, given, seconds=_SERVED_SECONDS)
             rows += found.vectors
         return _checked(rows, len(texts))
 

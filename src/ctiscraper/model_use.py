@@ -23,14 +23,19 @@ def model_use(settings: Settings) -> ModelUse | None:
         seconds=settings.model_seconds,
         context=settings.model_context,
         tlp=Tlp(settings.model_tlp),
-        limits=Limits(
-            article=settings.model_article_tokens,
-            source=settings.model_source_tokens,
-            day=settings.model_day_tokens,
-            price_in=settings.model_price_in,
-            price_out=settings.model_price_out,
-            context=settings.model_context,
-        ),
+        limits=limits_of(settings),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return what models may cost, and what their tokens do."""
+    return Limits(
+        article=settings.model_article_tokens,
+        source=settings.model_source_tokens,
+        day=settings.model_day_tokens,
+        price_in=settings.model_price_in,
+        price_out=settings.model_price_out,
+        context=settings.model_context,
     )
 
 

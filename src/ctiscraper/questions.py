@@ -141,7 +141,7 @@ class Questions:
             return answer
         reading = _Reading(shown, told.sentence)
         begun = time.monotonic()
-        fault = ""
+        fault, unasked = "", False
         try:
             prompt = self._prompt(answer.question, list(shown.values()))
             completion = await server.chat(prompt, reading.hear)
@@ -149,13 +149,10 @@ class Questions:
             if completion.ending is Ending.CUT_OFF:
                 fault = f"{ModelFault.CUT_OFF}: it reached its bound of {_ANSWER_TOKENS} tokens"
         except ModelError as error:
-            fault = str(error)
-        state = AnswerState.ANSWERED if reading.sentences else AnswerState.REFUSED
-        if fault and not reading.sentences:
-            state = AnswerState.FAILED
+            fault, unasked = str(error), error.fault is ModelFault.OVER_BUDGET
         return replace(
             answer,
-            state=state,
+            state=_state_of(reading, fault=bool(fault), unasked=unasked),
             sentences=tuple(reading.sentences),
             dropped=reading.dropped,
             fault=fault,
@@ -188,6 +185,14 @@ class Questions:
             schema=schema_for(len(shown)),
             context_tokens=self.context_tokens,
         )
+
+
+def _state_of(reading: "_Reading", *, fault: bool, unasked: bool) -> AnswerState:
+    if reading.sentences:
+        return AnswerState.ANSWERED
+    if unasked:
+        return AnswerState.PASSAGES
+    return AnswerState.FAILED if fault else AnswerState.REFUSED
 
 
 def said_of(answer: Answer) -> list[str]:
@@ -227,7 +232,8 @@ def _outcome(answer: Answer) -> list[str]:
     if answer.state is AnswerState.FAILED:
         return [f"The model gave no answer that can be used ({answer.fault})."]
     if answer.state is AnswerState.PASSAGES:
-        return ["These passages come nearest to the question."] if answer.passages else []
+        unasked = [f"No model was asked ({answer.fault})."] if answer.fault else []
+        return [*unasked, "These passages come nearest to the question."]
     broken = (
         f"The answer broke off ({answer.fault}): the model may have had more to say."
         if answer.fault

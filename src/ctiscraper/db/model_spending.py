@@ -1,6 +1,6 @@
 """What models cost: tokens by day, source and model, held against budgets, in money by prices."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ctiscraper.analysis.analysed import RULES, TaskName
 from ctiscraper.analysis.bounds import most_tokens
@@ -9,6 +9,9 @@ from ctiscraper.detect.prompting import most_tokens as rule_tokens
 from ctiscraper.errors import ModelFault
 
 MILLION = 1_000_000
+LETTERS_A_TOKEN = 3
+# Questions of people and vectors of all texts are of no source.
+_NO_SOURCE = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,20 @@ class Spending:
                 "cost": limits.cost(spent),
             },
         )
+
+    async def pay(self, model: str, spent: Spent, limits: Limits) -> None:
+        """Count, today, what was spent for no source."""
+        async with self._database.transaction() as conn:
+            await self.add(conn, _NO_SOURCE, model, spent, limits)
+
+    async def day_over(self, estimate: int, limits: Limits) -> Over | None:
+        """Return the budget of the day where one more question would exceed it."""
+        if not limits.day:
+            return None
+        async with self._database.connection() as conn:
+            return await self.over(
+                conn, 0, _NO_SOURCE, estimate, replace(limits, article=0, source=0)
+            )
 
     async def day_is_over(self, conn: Conn, limits: Limits) -> bool:
         """Return whether nothing more may be spent today."""

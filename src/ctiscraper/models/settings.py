@@ -50,7 +50,10 @@ class ModelSettings(BaseModel):
         default=500_000, ge=0, description="Tokens that one source may cost a day; 0 is no limit."
     )
     model_day_tokens: int = Field(
-        default=5_000_000, ge=0, description="Tokens that all may cost a day; 0 is without limit."
+        default=5_000_000,
+        ge=0,
+        description="Tokens that analyses, questions and vectors by a server may cost a day, "
+        "vectors of texts half of them; 0 is without limit.",
     )
     model_price_in: float = Field(
         default=0.0, ge=0, description="Price of a million tokens that a model is given."

@@ -15,7 +15,7 @@ from ctiscraper.bootstrap import open_meaning
 from ctiscraper.config import Settings, with_passwords
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
-from ctiscraper.errors import CTIScraperError
+from ctiscraper.errors import CTIScraperError, ModelError, ModelFault
 from ctiscraper.loop import run_async
 from ctiscraper.tasks.run import read_order, write_order
 from ctiscraper.telemetry import configure_logs
@@ -96,7 +96,13 @@ async def _work(settings: Settings, conninfo: str) -> None:
         open_meaning(settings, database) as meaning,
     ):
         assert meaning.embedding is not None, "nobody starts this without a model"
-        log.info("texts_embedded", texts=await embed_waiting(meaning.embedding))
+        try:
+            log.info("texts_embedded", texts=await embed_waiting(meaning.embedding))
+        except ModelError as error:
+            if error.fault is not ModelFault.OVER_BUDGET:
+                raise
+            # Tomorrow it goes on where it was.
+            log.info("embedding_rests", detail=str(error))
 
 
 def main() -> None:
