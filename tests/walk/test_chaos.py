@@ -4,10 +4,15 @@ import asyncio
 import os
 import random
 import signal
+from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
+
+import pytest
 
 from ctiscraper.tasks.run import write_order
 from internet.world import FakeInternet
+from patience import until
 from walk.crew import Crew, Process, crew_of
 from walk.walker import Walk, settings_for, walking
 
@@ -61,12 +66,29 @@ async def _disturb(walk: Walk, crew: Crew, chance: random.Random) -> None:
             frozen.append(victim)
         else:
             victim.kill()
-    await walk.run("UPDATE fetch_job SET lease_until = now() WHERE state = 'leased'")
+    # They wake only when others have taken what they held.
+    pids = [worker.pid for worker in frozen if worker.poll() is None]
+    async with asyncio.timeout(120):
+        while await _held_by(walk, pids):
+            crew.fill()
+            await _poison(walk, crew)
+            await asyncio.sleep(0.02)
     for worker in frozen:
         if worker.poll() is None:
             worker.send_signal(signal.SIGCONT)
 
 
+async def _held_by(walk: Walk, pids: Sequence[int]) -> bool:
+    """Whether a process still has an item."""
+    held = """
+        SELECT coalesce(array_agg(h.pid), '{}') FROM fetch_job j
+        JOIN worker_heartbeat h USING (worker) WHERE j.state = 'leased'
+    """
+    return not set(pids).isdisjoint(cast("list[int]", await walk.value(held)))
+
+
+# Each death of the poison item costs a worker's start, which takes long on a busy machine.
+@pytest.mark.timeout(400)
 async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
     database: str, tmp_path: Path
 ) -> None:
@@ -80,7 +102,7 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
         await walk.add(*net.sources())
         with crew_of(write_order(database, settings, once=False), WORKERS) as crew:
             await _disturb(walk, crew, random.Random(5))
-            await asyncio.wait_for(_settle(walk, crew), 90)
+            await asyncio.wait_for(_settle(walk, crew), 240)
         accounting = await walk.accounting()
         assert accounting.balanced
         assert accounting.discovered == HOSTS * ITEMS
@@ -97,3 +119,48 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
         ]
         innocent = "SELECT max(attempts) < 5 FROM fetch_job WHERE state <> 'dead'"
         assert await walk.value(innocent)
+
+
+_ROWS = """
+    SELECT j.id, j.state, j.attempts, j.reason, j.snapshot_id, a.id FROM fetch_job j
+    LEFT JOIN article a ON a.job_id = j.id ORDER BY j.id
+"""
+
+
+async def test_a_worker_frozen_beyond_its_lease_writes_nothing_when_it_wakes(
+    database: str, tmp_path: Path
+) -> None:
+    """What it held was taken back while its pages were under way; nobody else is there."""
+    async with (
+        FakeInternet(hosts=HOSTS, items=2, latency=0.5) as net,
+        walking(database, net, tmp_path) as walk,
+    ):
+        settings = settings_for(net, tmp_path, lease_seconds=20)
+        await walk.add(*net.sources())
+        with crew_of(write_order(database, settings)) as crew:
+            crew.fill()
+            [worker] = crew.workers
+            held = "SELECT count(*) FROM fetch_job WHERE state = 'leased'"
+            await until(lambda: _is(walk, f"SELECT ({held}) = {HOSTS}"))
+            worker.send_signal(signal.SIGSTOP)
+            holding = int(str(await walk.value(held)))
+            assert holding > 0
+            await walk.run("UPDATE fetch_job SET lease_until = now() - interval '1 second'")
+            await walk.run("UPDATE host SET lease_until = now() - interval '1 second'")
+            assert await walk.queue.reap() == holding
+            # Nobody takes them anew, not even the one that wakes.
+            await walk.run("UPDATE fetch_job SET run_after = now() + interval '1 day'")
+            before = await walk.rows(_ROWS)
+            done = int(str(await walk.value("SELECT done FROM worker_heartbeat")))
+            worker.send_signal(signal.SIGCONT)
+            # It ends what it has in hand, or believes to.
+            ended = f"SELECT done >= {done + holding} FROM worker_heartbeat"
+            await until(lambda: _is(walk, ended))
+            assert await walk.rows(_ROWS) == before
+            assert await walk.value("SELECT count(*) FROM snapshot") == len(
+                [row for row in before if row[1] == "stored"]
+            )
+
+
+async def _is(walk: Walk, query: str) -> bool:
+    return await walk.value(query) is True
