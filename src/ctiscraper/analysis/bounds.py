@@ -11,8 +11,8 @@ ANSWER_SHARE = 4
 _FENCE = "0" * 24
 # A part that ends at a paragraph is half full at the least.
 _FILLED = 2
-# Fifty things that are watched, as long as most are.
-_WATCHED_TOKENS = 500
+# Fifty things that are watched, of some ninety letters each: few are half as long.
+_WATCHED_TOKENS = 1_500
 _REPAIR = repair_of(["the claims are in the language 'xx', and should be in English " * 3])
 
 
