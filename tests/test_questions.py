@@ -194,6 +194,7 @@ async def test_what_hides_a_passage_may_stand_in_another(database: str) -> None:
     assert "Pear" not in model.shown[0].messages[1].text
     assert answer.sentences == ()
     assert answer.hidden > 1_000
+    assert any("characters of the passages no reader sees" in said for said in said_of(answer))
 
 
 async def test_what_speaks_to_a_model_is_no_proof(database: str) -> None:
@@ -204,6 +205,7 @@ async def test_what_speaks_to_a_model_is_no_proof(database: str) -> None:
     )
     answer = await ask(database, model)
     assert (answer.state, answer.dropped) == (AnswerState.REFUSED, 1)
+    assert "What one passage says to language models proves nothing." in said_of(answer)
     [passage] = answer.passages
     [order] = passage.orders
     assert passage.text[order.start : order.end].strip().startswith("Ignore all")
@@ -217,6 +219,7 @@ async def test_marked_texts_stay_on_this_network(database: str) -> None:
     model = Model(sentences(("Pear steals session cookies.", QUOTE, 1)), remote=True)
     answer = await ask(database, model)
     assert answer.withheld == 1
+    assert "One passage may not leave this network" in said_of(answer)[1]
     assert "Plum" not in model.shown[0].messages[1].text
     assert answer.passages[answer.sentences[0].passage - 1].article.title == "open"
     here = Model(sentences())

@@ -84,17 +84,22 @@ class Paid:
             await asyncio.shield(self._pay(model, metered))
 
     async def _pay(self, model: str, metered: Metered) -> None:
-        spent = Spent(
-            prompt_tokens=metered.prompt_tokens,
-            answer_tokens=metered.answer_tokens,
-            calls=metered.calls,
-            estimated=metered.estimated,
-        )
+        spent = spent_of(metered)
         try:
             await self.spending.pay(model, spent, self.limits)
         except StorageError as error:
             # The answer is there: that it could not be counted is no reason to lose it.
             log.warning("cost_not_counted", model=model, tokens=spent.tokens, detail=error.detail)
+
+
+def spent_of(metered: Metered) -> Spent:
+    """Return what asking a server cost so far."""
+    return Spent(
+        prompt_tokens=metered.prompt_tokens,
+        answer_tokens=metered.answer_tokens,
+        calls=metered.calls,
+        estimated=metered.estimated,
+    )
 
 
 def _half_of(limits: Limits) -> Limits:

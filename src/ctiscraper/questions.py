@@ -206,18 +206,16 @@ def said_of(answer: Answer) -> list[str]:
     if answer.withheld:
         said.append(
             f"{_count(answer.withheld, 'passage')} may not leave this network, by the Traffic"
-            " Light Protocol: the model was not shown them."
+            " Light Protocol, and went to no model."
         )
     if answer.hidden:
         said.append(
-            f"{_count(answer.hidden, 'character')} of the passages are seen by no reader: the"
-            " model was not shown them."
+            f"{_count(answer.hidden, 'character')} of the passages no reader sees: the model was"
+            " not shown what is hidden."
         )
     if ordering := sum(bool(one.orders) for one in answer.passages):
-        said.append(
-            f"In {_count(ordering, 'passage')} something is said to language models: it proves"
-            " nothing."
-        )
+        they = "one passage says" if ordering == 1 else f"{ordering} passages say"
+        said.append(f"What {they} to language models proves nothing.")
     if answer.dropped:
         said.append(
             f"{_count(answer.dropped, 'sentence')} of the model had no proof in a passage, and"

@@ -131,6 +131,12 @@ def test_thumbs_of_readers_are_a_set(asking: Terminal, database: str) -> None:
     assert f"summary: article {article}: 1 kept" in done.err
     [kept] = shelf.run("SELECT result->>'set' FROM model_evaluation")
     assert kept.startswith("thumbs-")
+    source, model, calls, tokens = shelf.run(
+        "SELECT source_id, model, calls, prompt_tokens + answer_tokens FROM model_spent"
+    )
+    assert (source, model) == (0, "m")
+    assert calls >= 1
+    assert tokens > 0
 
 
 def test_thumbs_that_make_no_set_are_told(asking: Terminal, database: str) -> None:

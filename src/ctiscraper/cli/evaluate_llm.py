@@ -1,7 +1,7 @@
 """`eval llm`: how well a language model does what it is asked of articles."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +21,15 @@ from ctiscraper.cli.output import counted, print_json, print_lines, print_note, 
 from ctiscraper.config import Settings
 from ctiscraper.db.judged import JudgedTexts
 from ctiscraper.db.model_report import ModelBoard
+from ctiscraper.db.model_spending import Spending, Spent
 from ctiscraper.errors import InputError, SettingsError
 from ctiscraper.evaluating import Cases, Evaluation
 from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.loop import run_async
+from ctiscraper.model_use import limits_of
+from ctiscraper.models.meter import Metered
 from ctiscraper.models.server import ModelServer
+from ctiscraper.paying import spent_of
 from ctiscraper.types import Tlp
 
 _HEADS = [
@@ -87,10 +91,11 @@ def evaluation_of_models(  # noqa: PLR0913 - one parameter for each option
     else:
         cases = _chosen(bundled_set(), article or ())
     tasks = list(dict.fromkeys(task or TaskName))
-    scores = asyncio.run(_scores(settings, models, tasks, cases, within=within, quiet=json))
+    measured = asyncio.run(_scores(settings, models, tasks, cases, within=within, quiet=json))
+    scores = [score for score, _ in measured]
     documents = [score.document() for score in scores]
     if keep:
-        run_async(_keep(settings, documents))
+        run_async(_keep(settings, measured))
     if write is not None:
         write.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=2) + b"\n")
     if json:
@@ -162,8 +167,10 @@ async def _scores(
     *,
     within: Within,
     quiet: bool,
-) -> list[ModelScore]:
+) -> list[tuple[ModelScore, Spent]]:
+    """Return how each model did, and what that cost."""
     server = _server(settings)
+    found = []
 
     def told(task: TaskName, done: Scored) -> None:
         if not quiet:
@@ -171,21 +178,24 @@ async def _scores(
             print_note(f"{task.value}: {done.article}: {said}")
 
     try:
-        return [
-            await Evaluation(server, one, seconds=settings.model_seconds, within=within).score(
-                tasks, cases, told
-            )
-            for one in models
-        ]
+        for one in models:
+            metered = Metered(server)
+            evaluation = Evaluation(metered, one, seconds=settings.model_seconds, within=within)
+            score = await evaluation.score(tasks, cases, told)
+            found.append((score, spent_of(metered)))
     finally:
         await server.close()
+    return found
 
 
-async def _keep(settings: Settings, documents: Sequence[Mapping[str, object]]) -> None:
+async def _keep(settings: Settings, measured: Sequence[tuple[ModelScore, Spent]]) -> None:
+    """Keep results, and count what they cost."""
     async with open_database(settings) as database:
-        for one in documents:
+        board, spending = ModelBoard(database), Spending(database)
+        for score, spent in measured:
             actor = command_actor().name
-            await ModelBoard(database).keep_evaluation(str(one["model"]), one, actor=actor)
+            await board.keep_evaluation(score.model, score.document(), actor=actor)
+            await spending.pay(score.model, spent, limits_of(settings))
 
 
 def _print(score: ModelScore) -> None:
