@@ -38,8 +38,8 @@ DRAIN_SECONDS = 60.0
 # What an item or a check may take: its requests, each with a deadline of its own, may have to wait
 # a minute each for their turn at hosts. One that takes longer hangs where nobody foresaw it.
 LONGEST_SECONDS = 600.0
-# A call of the raw store that takes longer hangs, and its thread with it: a disk that is gone.
-# One to S3 gives up after half of this.
+# A call of the raw store that takes longer hangs, and its thread with it: a disk that is gone. One
+# to S3 is two requests at most, each of which gives up after half a minute and goes to the outbox.
 HUNG_SECONDS = 45.0
 # How long current items may run on when the worker is told to stop.
 GRACE_SECONDS = 5.0
