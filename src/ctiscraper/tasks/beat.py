@@ -49,6 +49,7 @@ class Ringer(Scheduler):
         self._over = over or threading.Event()
         self._say = say
         self._sign = sign
+        self._failed = 0
         super().__init__(app, **more)
 
     def tick(self, *parts: Any, **more: Any) -> float:  # noqa: ANN401 - Celery's own
@@ -90,7 +91,8 @@ class Ringer(Scheduler):
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
-            log.warning("bell_not_heard", detail=self._say(error))
+            self._failed += 1
+            log.warning("bell_not_heard", detail=self._say(error), failed=self._failed)
 
     def close(self) -> None:
         """Let go of the connections."""
