@@ -130,7 +130,6 @@ Neue Malware im Umlauf
 Angriff auf Kliniken
 Ransomware bei Hersteller
 Schadsoftware in Apps
-Warnung vor Phishing
 Patchday: Microsoft Windows
 Kritische Sicherheitslücke in Citrix NetScaler
 Ransomware-Angriff legt Klinik lahm
@@ -147,7 +146,6 @@ Nueva campaña de malware bancario
 Vulnerabilidad en Windows Server
 Ransomware en hospitales
 Attacco ransomware a ospedale
-Campagna di phishing contro INPS
 Nuovo malware Android
 Nieuwe malware treft banken
 Kwetsbaarheid in Citrix NetScaler
@@ -156,7 +154,6 @@ Nova campanha de malware
 Atak ransomware na szpital
 Nowa kampania phishingowa
 Ny skadlig kod
-Utpressningsattack mot sjukhus
 Новая кампания вредоносного ПО
 医療機関を狙うランサムウェア
 攻击者利用 Ivanti 漏洞
