@@ -161,6 +161,7 @@ async def soak(made: rig.Installation, database: Database, options: argparse.Nam
 
 
 async def main(options: argparse.Namespace) -> int:
+    rig.PORT, rig.CONTROL = options.port, options.port - 1
     with rig.internet("--hosts", "1", "--items", "1"):
         faults = [str(name) for name in rig.control("/faults")["list"]]  # type: ignore[attr-defined]  # a JSON list
     with tempfile.TemporaryDirectory() as folder:
@@ -170,7 +171,11 @@ async def main(options: argparse.Namespace) -> int:
         with rig.internet(*arguments, "--profiles", str(listed), "--prerender"):
             async with EmbeddedValkey(Path(folder) / "valkey") as server:
                 settings = load_settings(redis_url=server.url)
-                environment = {"REDIS_URL": server.url, "CTISCRAPER_MIN_GAP": "0.1"}
+                environment = {
+                    "REDIS_URL": server.url,
+                    "CTISCRAPER_MIN_GAP": "0.1",
+                    "CTISCRAPER_EGRESS_ALLOW_PORTS": f"80,443,{rig.PORT}",
+                }
                 if options.enrich:
                     environment |= rig.ENRICH
                 async with (
@@ -189,5 +194,6 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=150)
     parser.add_argument("--hosts", type=int, default=200)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--port", type=int, default=rig.PORT, help="of the local internet")
     parser.add_argument("--enrich", action=argparse.BooleanOptionalAction, default=True)
     raise SystemExit(asyncio.run(main(parser.parse_args())))
