@@ -18,7 +18,7 @@ TEXTS = {
     "report": PROSE * 700,
     "book": PROSE * 1_500,
     "lines": "x\n" * 5_000,
-    "one word": "a" * 3_000,
+    "one word": "a" * 200_000,
     "hashes": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 " * 300,
     "japanese": "医療機関を狙うランサムウェアが確認された。" * 800,
 }

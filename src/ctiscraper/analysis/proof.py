@@ -40,6 +40,7 @@ _ALIKE = str.maketrans(
     "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
     "aeopcyxijsdwABEKMHOPCTXIJSoapvABEZHIKMNOPTYX",
 )
+# From the beginning of a word alone: else each of its letters looks to its end.
 _MIXED = re.compile(r"(?<!\w)(?=\w*[A-Za-z])(?=\w*[\u0370-\u052f])\w+")
 
 # Words that stand in every text: they alone prove nothing.
