@@ -93,7 +93,7 @@ SETTINGS = (
         parameter="ModelArticleTokens",
         says="tokens that an article may cost, 0 for no limit",
         pattern=_COUNT,
-        default="50000",
+        default="300000",
         least=0,
     ),
     Setting(

@@ -17,7 +17,8 @@ from ctiscraper.tasks.findings import said_of_index
 
 PASSWORD = "seven lanterns hum at noon"
 NOTED = """
-    analysis cancel | analysis retry | analysis run | articles entities | audit export
+    analysis cancel | analysis judge | analysis retry | analysis run | articles entities
+    | audit export
     | data update | data use | db move | db upgrade | dead discard | dead retry | enrichment retry
     | import predecessor | indicator | indicators | lookup | migrate | quarantine release
     | reprocess | retention | sigma add | sigma ask | sigma draft | sigma export | sources add
@@ -29,7 +30,8 @@ NOTED = """
 """
 # They only look, run what works by itself, or are about files of this machine.
 NOT_NOTED = """
-    accounting | analysis cost | analysis judged | analysis list | analysis show | articles list
+    accounting | analysis compare | analysis cost | analysis judged | analysis list
+    | analysis show | articles list
     | articles search | articles show | articles similar | ask | audit list | audit verify
     | backup | beat | collect | data export | data info | data list | db check | db roles
     | dead list | demo | doctor | embed | enrichment failed | eval llm | eval texts | health

@@ -75,7 +75,7 @@ def test_a_newer_schema_is_worked_on_but_not_migrated(database: str, tmp_path: P
 
 def test_a_read_only_server_is_not_migrated(database: str, tmp_path: Path) -> None:
     read_only = make_conninfo(database, options="-c default_transaction_read_only=on")
-    said = Terminal(environment(read_only, tmp_path)).run("migrate", code=3).err
+    said = Terminal(environment(read_only, tmp_path)).run("migrate", code=8).err
     assert "take default_transaction_read_only back" in said
     assert "DATABASE_URL" in said
 
