@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.citing import SentenceReader, citable, proved, quoted_at
+from ctiscraper.citing import SentenceReader, citable, places_of, proved
 from ctiscraper.demo.library import load_articles
 
 PASSAGE = (
@@ -15,6 +15,10 @@ PASSAGE = (
     " 203.0.113[.]9 and stole \u201csession cookies\u201d of browsers. CVE-2026-1111 was not used."
 )
 OTHER = "Bread needs rye flour and a sourdough that is fed twice a day."
+
+
+def quoted_at(quote: str, passage: str) -> tuple[int, int] | None:
+    return next(places_of(quote, passage), None)
 
 
 def said(text: str, quote: str, passage: object = 1) -> dict[str, object]:

@@ -61,7 +61,7 @@ class Citable:
 
     def find(self, quote: str) -> tuple[int, int] | None:
         """Return where words stand that may prove something, None where they do not."""
-        for found in _places_of(quote, self.seen.text):
+        for found in places_of(quote, self.seen.text):
             start, end = self.seen.traced.original(*found)
             is_order = any(first < end and start < last for first, last in self.orders)
             if not is_order and self._most_unseen(found) <= _MOST_UNSEEN:
@@ -119,16 +119,12 @@ def proved(said: Mapping[str, object], passages: Sequence[Citable]) -> CitedSent
     return CitedSentence(text=text, passage=number, quote=words, start=place[0], end=place[1])
 
 
-def quoted_at(quote: str, passage: str) -> tuple[int, int] | None:
-    """Return where a quotation first stands in a passage, None where it does not.
+def places_of(quote: str, passage: str) -> Iterator[tuple[int, int]]:
+    """Yield where a quotation stands in a passage.
 
     Spaces, the forms of quotation marks and dashes, and capitals count for nothing; words are not
     cut at either end.
     """
-    return next(_places_of(quote, passage), None)
-
-
-def _places_of(quote: str, passage: str) -> Iterator[tuple[int, int]]:
     words = quote[: _LONGEST_QUOTED + 1].translate(_MARKS).split()
     if (
         len(quote) > _LONGEST_QUOTED

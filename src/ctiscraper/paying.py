@@ -7,49 +7,27 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ctiscraper.db.model_spending import LETTERS_A_TOKEN, Limits, Spending, Spent
+from ctiscraper.db.model_spending import Limits, Spending, Spent
 from ctiscraper.errors import ModelError, ModelFault, StorageError
-from ctiscraper.models.meter import Metered
-from ctiscraper.models.server import Completion, Embedded, Model, ModelServer, Prompt, Pulled
+from ctiscraper.models.meter import LETTERS_A_TOKEN, Metered
+from ctiscraper.models.passing import Passing
+from ctiscraper.models.server import Completion, Embedded, Prompt
 
 _LEFT = "; vectors of texts leave half of a day's tokens to analyses and questions"
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
+@dataclass(slots=True)
+class Paid(Passing):
     """A server as it is; what asking it costs is of no source, and is told with all other cost.
 
     Where the tokens of a day are spent it is not asked: ModelError, over budget. Vectors of texts,
     of which there are always more, may take half of them.
     """
 
-    server: ModelServer
     spending: Spending
     limits: Limits
-
-    @property
-    def name(self) -> str:
-        """What people read of it."""
-        return self.server.name
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether what it is told leaves this machine and its private network."""
-        return self.server.is_remote
-
-    async def version(self) -> str:
-        """Return what the server says it is."""
-        return await self.server.version()
-
-    async def models(self) -> tuple[Model, ...]:
-        """Return the models that it has."""
-        return await self.server.models()
-
-    def pull(self, model: str) -> AsyncIterator[Pulled]:
-        """Yield how far the fetching of a model is."""
-        return self.server.pull(model)
 
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         """Return the answer, paid for. Raises ModelError and StorageError."""
@@ -65,10 +43,6 @@ class Paid:
         limits = self.limits if len(texts) == 1 else _half_of(self.limits)
         async with self._paid(model, estimate, limits) as metered:
             return await metered.embed(model, texts, seconds=seconds)
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self.server.close()
 
     @asynccontextmanager
     async def _paid(self, model: str, estimate: int, limits: Limits) -> AsyncIterator[Metered]:

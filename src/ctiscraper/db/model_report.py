@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.errors import ModelFault, NotFoundError
+from ctiscraper.errors import ModelFault
 from ctiscraper.model_views import (
     EvaluationView,
     ModelCounts,
@@ -66,12 +66,6 @@ class ModelBoard:
             seen_at=row[7],
             rest_until=row[8],
         )
-
-    async def models_asked(self) -> tuple[str, ...]:
-        """Return the models that anything was ever asked of."""
-        async with self._database.connection() as conn:
-            cursor = await conn.execute("SELECT DISTINCT model FROM model_spent ORDER BY 1")
-            return tuple(row[0] for row in await cursor.fetchall())
 
     async def days(self) -> tuple[SpentDay, ...]:
         """Return what was spent on each of the last days, the latest first."""
@@ -167,15 +161,6 @@ class ModelBoard:
             row = await cursor.fetchone()
         assert row is not None, "an insert that returns"
         return int(row[0])
-
-    async def drop_evaluation(self, evaluation_id: int) -> None:
-        """Remove how a model did once. Raises NotFoundError."""
-        async with self._database.connection() as conn:
-            cursor = await conn.execute(
-                "DELETE FROM model_evaluation WHERE id = %s", (evaluation_id,)
-            )
-        if not cursor.rowcount:
-            raise NotFoundError(f"there is no evaluation {evaluation_id}")
 
 
 async def model_counts(conn: Conn) -> ModelCounts:

@@ -9,7 +9,6 @@ from ctiscraper.detect.prompting import most_tokens as rule_tokens
 from ctiscraper.errors import ModelFault
 
 MILLION = 1_000_000
-LETTERS_A_TOKEN = 3
 # Questions of people and vectors of all texts are of no source.
 _NO_SOURCE = 0
 

@@ -6,7 +6,7 @@ queued, so that nothing can be missed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -331,11 +331,6 @@ class Passages:
             withheld=row[4],
             index=index,
         )
-
-
-def new_owner() -> UUID:
-    """Return a name that nobody else has."""
-    return uuid4()
 
 
 async def _known(conn: Conn, name: str, version: str) -> VectorModel | None:

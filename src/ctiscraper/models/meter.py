@@ -1,12 +1,13 @@
 """A server of models whose answers are counted: tokens, calls, and how far one is."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ctiscraper.errors import ModelError, ModelFault
-from ctiscraper.models.server import Completion, Embedded, Model, ModelServer, Prompt, Pulled
+from ctiscraper.models.passing import Passing
+from ctiscraper.models.server import Completion, Embedded, Prompt
 
-_LETTERS_A_TOKEN = 3
+LETTERS_A_TOKEN = 3
 # Asked in vain, unless it had begun to answer: the model never saw the text.
 _UNASKED = frozenset(
     {
@@ -23,41 +24,18 @@ _UNASKED = frozenset(
 
 
 @dataclass(slots=True)
-class Metered:
+class Metered(Passing):
     """A server as it is, and what asking it cost so far.
 
     `estimated` are the tokens of answers that did not come to their end. `said` counts the
     characters of all answers, as they come.
     """
 
-    server: ModelServer
     prompt_tokens: int = 0
     answer_tokens: int = 0
     calls: int = 0
     estimated: int = 0
     said: int = field(default=0)
-
-    @property
-    def name(self) -> str:
-        """What people read of it."""
-        return self.server.name
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether what it is told leaves this machine and its private network."""
-        return self.server.is_remote
-
-    async def version(self) -> str:
-        """Return what the server says it is."""
-        return await self.server.version()
-
-    async def models(self) -> tuple[Model, ...]:
-        """Return the models that it has."""
-        return await self.server.models()
-
-    def pull(self, model: str) -> AsyncIterator[Pulled]:
-        """Yield how far the fetching of a model is."""
-        return self.server.pull(model)
 
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         """Return the answer, counted. Raises ModelError."""
@@ -83,7 +61,7 @@ class Metered:
                 self.answer_tokens += answer.answer_tokens
             elif begun:
                 letters = sum(len(one.text) for one in prompt.messages) + self.said - before
-                self.estimated += told or letters // _LETTERS_A_TOKEN
+                self.estimated += told or letters // LETTERS_A_TOKEN
         return answer
 
     async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:
@@ -92,7 +70,3 @@ class Metered:
         found = await self.server.embed(model, texts, seconds=seconds)
         self.prompt_tokens += found.tokens
         return found
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self.server.close()

@@ -27,7 +27,6 @@ from ctiscraper.db.queue import Queue
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.scoreboard import DEFAULT_DAYS, SourceScores
 from ctiscraper.db.session import Database
-from ctiscraper.db.similar import Similar
 from ctiscraper.db.source_past import SourcePast
 from ctiscraper.db.sources import Sources
 from ctiscraper.db.stories import Stories
@@ -278,7 +277,6 @@ RecordsDep = Annotated[EnrichmentRecords, Depends(over(EnrichmentRecords))]
 ItemsDep = Annotated[Items, Depends(over(Items))]
 QueueDep = Annotated[Queue, Depends(over(Queue))]
 SavedSearchesDep = Annotated[SavedSearches, Depends(over(SavedSearches))]
-SimilarDep = Annotated[Similar, Depends(over(Similar))]
 SourcesDep = Annotated[Sources, Depends(over(Sources))]
 StoriesDep = Annotated[Stories, Depends(over(Stories))]
 StoryPagesDep = Annotated[StoryPages, Depends(over(StoryPages))]
