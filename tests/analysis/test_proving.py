@@ -1,7 +1,12 @@
 """Claims are judged one by one, and what is said twice is kept once, with all its proofs."""
 
+import json
+from dataclasses import replace
+
+import pytest
+
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.analysis.answers import Answer, KeyPoints, Techniques
+from ctiscraper.analysis.answers import Answer, KeyPoints, Relations, Techniques
 from ctiscraper.analysis.proving import Dropped, Kept, Proofs, proofs
 from ctiscraper.analysis.shown import shown
 
@@ -67,6 +72,52 @@ def test_of_several_quotations_those_that_stand_are_kept() -> None:
     kept = Kept()
     kept.add(answer, held(TaskName.KEY_POINTS))
     assert [len(claim.quotes) for claim in kept.claims] == [1]
+
+
+def test_a_quotation_without_a_word_of_its_claim_is_left_out_beside_one_that_has() -> None:
+    text = f"{TEXT} The mayor opened a new library."
+    quotes = ["The mayor opened a new library", "They ran calc.exe on every host"]
+    answer = {"claims": [{"quotes": quotes, "text": "They ran calc.exe."}]}
+    kept = Kept()
+    kept.add(KeyPoints.model_validate(answer), held(TaskName.KEY_POINTS, text))
+    [claim] = kept.claims
+    assert [quote.text for quote in claim.quotes] == [quotes[1]]
+
+
+def test_in_another_language_no_quotation_is_left_out_for_its_words() -> None:
+    text = "Der Wurm lief auf jedem Rechner. Am Montag stand das Werk still."
+    quotes = ["Der Wurm lief auf jedem Rechner", "Am Montag stand das Werk still"]
+    answer = {"claims": [{"quotes": quotes, "text": "The worm stopped work."}]}
+    kept = Kept()
+    against = replace(held(TaskName.KEY_POINTS, text), is_english=False)
+    kept.add(KeyPoints.model_validate(answer), against)
+    assert [[quote.text for quote in claim.quotes] for claim in kept.claims] == [quotes]
+
+
+def test_a_side_of_a_relation_keeps_the_quotation_that_names_it() -> None:
+    text = "Contoso builds ships. The group Ember entered by a forged mail and took the plans."
+    quotes = ["Contoso builds ships", "The group Ember entered by a forged mail"]
+    claim = {"quotes": quotes, "subject": "Ember", "subject_kind": "actor", "verb": "targets",
+             "object": "Contoso", "object_kind": "target"}  # fmt: skip
+    kept = Kept()
+    kept.add(
+        Relations.model_validate_json(json.dumps({"claims": [claim]})),
+        held(TaskName.RELATIONS, text),
+    )
+    assert [[quote.text for quote in claim.quotes] for claim in kept.claims] == [quotes]
+
+
+@pytest.mark.parametrize("ending", [":", ':"', ": ", ""])
+def test_what_only_announces_something_is_no_claim_and_is_not_offered(ending: str) -> None:
+    text = f"{TEXT}\nOwners of hosts should take the following steps:\n- Remove calc.exe."
+    lead_in = "Owners of hosts should take the following steps"
+    against = held(TaskName.KEY_POINTS, text)
+    kept = Kept()
+    kept.add(points((lead_in, f"{lead_in}{ending}")), against)
+    assert (kept.claims, kept.dropped) == ([], {Dropped.EMPTY: 1})
+    assert against.quotable([f"{lead_in}:", "They ran calc.exe on every host."]) == (
+        "They ran calc.exe on every host.",
+    )
 
 
 def test_what_is_said_to_a_model_names_nothing() -> None:

@@ -1,5 +1,6 @@
 """From an answer to what is kept of it: claims with proofs, and why others were dropped."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ class Dropped(StrEnum):
     EMPTY = "empty"
 
 
+_ENDS_WITH_COLON = re.compile(r"[ \t]*:[ \t]*(?:\n|$)")
 _UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
 
 
@@ -63,7 +65,11 @@ class Proofs:
 
     def quotable(self, sentences: Iterable[str]) -> tuple[str, ...]:
         """Return those sentences that prove something where they are quoted."""
-        return tuple(one for one in sentences if not isinstance(self._proved([one]), Dropped))
+        return tuple(
+            one
+            for one in sentences
+            if not (_is_lead_in(one) or isinstance(self._proved([one]), Dropped))
+        )
 
     def _judged(self, saying: Saying, words: str, quotations: Iterable[str]) -> Claim | Dropped:
         quotes = self._proved(quotations)
@@ -71,17 +77,32 @@ class Proofs:
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
         own = self._own(words, quotes)
-        if own:
-            words = plain_line(own, MOST_SAID)
-        fault = self._fault(saying, words, fields, quotes, is_own=bool(own))
-        return fault or Claim(text=words, quotes=quotes, fields=fields)
+        is_lead_in = _is_lead_in(words) or (own is not None and self._announces(own))
+        if own is not None:
+            words = plain_line(own.text, MOST_SAID)
+        fault = (
+            Dropped.EMPTY
+            if is_lead_in
+            else self._fault(saying, words, fields, quotes, is_own=own is not None)
+        )
+        said = " ".join((words, fields.get("watched", "")))
+        return fault or Claim(text=words, quotes=self._bearing(said, quotes), fields=fields)
 
-    def _own(self, words: str, quotes: Iterable[Quote]) -> str:
-        """The article's own spelling of what is said in the letters of a quotation."""
+    def _announces(self, quote: Quote) -> bool:
+        """Whether the words of a quotation end a line of the article with a colon."""
+        return _ENDS_WITH_COLON.match(self.evidence.original, quote.end) is not None
+
+    def _bearing(self, said: str, quotes: tuple[Quote, ...]) -> tuple[Quote, ...]:
+        """Those quotations that have a word of what they are said to prove, if any has."""
+        bearing = tuple(quote for quote in quotes if _shares_words(said, [quote]))
+        return (bearing or quotes) if self.is_english else quotes
+
+    def _own(self, words: str, quotes: Iterable[Quote]) -> Quote | None:
+        """The quotation in whose letters something is said: the article spells it better."""
         if not task_of(self.task).is_prose:
-            return ""
+            return None
         letters = _letters(words)
-        return next((quote.text for quote in quotes if _letters(quote.text) == letters), "")
+        return next((quote for quote in quotes if _letters(quote.text) == letters), None)
 
     def _fault(
         self,
@@ -134,6 +155,11 @@ class Proofs:
             return not all(map(self.names.has, names)) or not any(map(proved.has, names))
         allowed = [fields[name] for name in ("technique", "watched") if name in fields]
         return self.names.invented(saying.words(), allowed) is not None
+
+
+def _is_lead_in(words: str) -> bool:
+    """Whether words only announce what comes after them, which a sentence alone leaves out."""
+    return words.rstrip(" \"')").endswith(":")
 
 
 def _shares_words(words: str, quotes: Iterable[Quote]) -> bool:
