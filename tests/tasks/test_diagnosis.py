@@ -112,7 +112,7 @@ async def test_a_server_is_judged(
         extensions=("plpgsql",),
         revision=revision,
         standby=False,
-        connections=90 if seconds == 10 else 5,
+        connections=80 if seconds == 10 else 5,
         most_connections=100,
     )
     findings = await examine_database(Settings(data_dir=tmp_path, workers=4), facts, None)

@@ -43,6 +43,18 @@ def test_every_cause_is_named(cause: Exception, words: str) -> None:
     assert "s3cret" not in said
 
 
+def test_what_errors_repeat_of_one_another_is_said_once() -> None:
+    """Celery's beat wraps kombu's error, which wraps that of the client."""
+    words = "Error 111 connecting to cache.example:6380. Connection refused."
+    outer: Exception = ConnectionRefusedError(111, "Connection refused.")
+    for said in (words, words, f"Couldn't apply scheduled task basic: {words}"):
+        inner, outer = outer, RuntimeError(said)
+        outer.__cause__ = inner
+    told = what_is_wrong(load_settings(redis_url="redis://cache.example:6380/0"), outer)
+    assert told.count("Error 111") == 1
+    assert "scheduled task basic" in told
+
+
 @pytest.mark.parametrize("password", ["wr0ng-s3cret", "other"])
 async def test_a_wrong_password_of_a_file_is_corrected_in_that_file(
     valkey: EmbeddedValkey, tmp_path: Path, password: str

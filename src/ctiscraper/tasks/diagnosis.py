@@ -39,6 +39,8 @@ EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 ASKED_HOSTS = 3
 # What a worker and the pages hold at most.
 WORKER_CONNECTIONS, PAGE_CONNECTIONS = 2, 4
+# What goes round beside them in the pages or in beat, each at times of its own.
+ROUND_CONNECTIONS = 9
 NETWORK_LIMITS = FetchLimits(max_bytes=600_000, seconds=8.0)
 
 _PINNED = re.compile(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)([^\\\n]*)", re.MULTILINE)
@@ -311,13 +313,14 @@ def _moved(facts: ServerFacts) -> list[Finding]:
 
 def _connections(settings: Settings, facts: ServerFacts) -> Finding:
     words = f"{facts.connections} of {facts.most_connections} in use"
-    wanted = settings.workers * WORKER_CONNECTIONS + PAGE_CONNECTIONS
+    wanted = settings.workers * WORKER_CONNECTIONS + PAGE_CONNECTIONS + ROUND_CONNECTIONS
     if facts.most_connections - facts.connections >= wanted:
         return finding("database connections", Verdict.OK, words)
     return finding(
         "database connections",
         Verdict.WARN,
-        f"{words}; a start of {settings.workers} workers and the pages takes up to {wanted}",
+        f"{words}; a start of {settings.workers} workers, the pages and what goes round beside "
+        f"them takes up to {wanted}",
         "raise max_connections of the server, or lower CTISCRAPER_WORKERS",
     )
 

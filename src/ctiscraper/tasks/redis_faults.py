@@ -1,6 +1,6 @@
 """What keeps Redis from answering, in words that name the setting which mends it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ctiscraper.config import Settings
 from ctiscraper.setting_texts import fault_of_authority
@@ -16,7 +16,7 @@ def what_is_wrong(settings: Settings, error: BaseException) -> str:
     if settings.redis_ca and (fault := fault_of_authority(settings.redis_ca)):
         return f"Redis at {place} cannot be trusted: mend CTISCRAPER_REDIS_CA ({fault})"
     causes = list(_causes(error))
-    words = " ".join(map(str, causes))
+    words = _words(map(str, causes))
     said = next(
         (say for sign, say in _SIGNS if sign in words or any(_named(c) == sign for c in causes)),
         "cannot be reached: {words} (REDIS_URL)",
@@ -77,6 +77,15 @@ _SIGNS = (
         ),
     ),
 )
+
+
+def _words(said: Iterable[str]) -> str:
+    """Return what errors say, once: those that were made of another repeat it."""
+    told: list[str] = []
+    for words in said:
+        if not any(words in other for other in told):
+            told = [other for other in told if other not in words] + [words]
+    return " ".join(told)
 
 
 def _named(error: BaseException) -> str:
