@@ -9,6 +9,8 @@ from ctiscraper.errors import ModelFault
 
 # Beyond this waiting items are not counted: whatever has to be decided by the number is decided.
 COUNTED_MOST = 100_000
+# Why a host rests that did nothing wrong.
+OURS_AWAY = "our own network, database or disk was away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

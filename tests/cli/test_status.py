@@ -11,6 +11,7 @@ from ctiscraper.db.migrate import downgrade
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
+from ctiscraper.operations import OURS_AWAY
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -50,6 +51,16 @@ def test_how_far_vectors_are_is_said(terminal: Terminal, database: str) -> None:
     assert "Vectors   of 1 texts by " in told
     assert "searched by" in told
     assert terminal.run("status", "--json", code=None).json["work"]["vectors"]["texts"] == 1
+
+
+def test_a_host_that_rests_for_our_sake_is_not_blamed(terminal: Terminal, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute(
+            "INSERT INTO host (host, open_until) VALUES ('fine.example', now() + interval '1 m')"
+        )
+    said = " ".join(terminal.run("status", code=None).out.split())
+    assert "None" not in said
+    assert OURS_AWAY in said
 
 
 def test_an_idle_installation_is_well(terminal: Terminal) -> None:

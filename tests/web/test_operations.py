@@ -7,6 +7,7 @@ from selectolax.lexbor import LexborHTMLParser
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
+from ctiscraper.operations import OURS_AWAY
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -103,6 +104,15 @@ async def test_workers_hosts_and_traffic_are_shown(
     assert "3 given back" in text
     assert words(tree, ".more summary") == ["4 more"]
     assert "Dead letters: 1 in the last hour" in words(tree, ".trouble")[0]
+
+
+async def test_a_host_that_rests_for_our_sake_is_not_blamed(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    shelf.run("INSERT INTO host (host, open_until) VALUES ('fine.example', now() + interval '1 m')")
+    tree = await page(client)
+    assert words(tree, ".hosts .detail") == [OURS_AWAY]
+    assert "None" not in " ".join(words(tree, "main"))
 
 
 async def test_the_page_loads_itself_only_when_asked(client: httpx2.AsyncClient) -> None:

@@ -20,7 +20,7 @@ from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError, StorageError
 from ctiscraper.loop import run_async
-from ctiscraper.operations import COUNTED_MOST, HostsState, Vectors, Work
+from ctiscraper.operations import COUNTED_MOST, OURS_AWAY, HostsState, Vectors, Work
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.findings import Finding, Verdict
 from ctiscraper.tasks.watch import OperationsReport, report, report_away, size, span
@@ -151,7 +151,8 @@ def _facts(work: Work) -> Iterable[str]:
     yield f"Ended     {flow.per_minute:.1f} a minute, {flow.ended_hour:,} in the last hour"
     yield (
         f"So far    {ended.stored:,} stored, {ended.duplicate:,} duplicate, "
-        f"{ended.filtered:,} filtered, {ended.failed:,} failed, {ended.dead:,} dead"
+        f"{ended.filtered:,} filtered, {ended.failed:,} failed, {ended.dead:,} dead; "
+        "what is looked at again counts again"
     )
     yield (
         f"Standing  {_count(standing.dead)} dead, {_count(standing.failed)} failed, "
@@ -199,7 +200,7 @@ def _workers(work: Work) -> RenderableType:
 
 
 def _hosts(hosts: HostsState) -> RenderableType:
-    rests = [(h, f"rests {span(h.seconds)}: {h.reason}") for h in hosts.rests]
+    rests = [(h, f"rests {span(h.seconds)}: {h.reason or OURS_AWAY}") for h in hosts.rests]
     paces = [(h, f"next request in {span(h.seconds)}") for h in hosts.paces]
     return made_table(
         ["host", "state", "failures", "robots.txt"],

@@ -250,7 +250,7 @@ def _refunds(work: Work) -> Finding:
 
 def _hosts(work: Work) -> Finding:
     hosts = work.hosts
-    words = f"{hosts.resting:,} of {hosts.known:,} rest after failures"
+    words = f"{hosts.resting:,} of {hosts.known:,} rest after failures of theirs or ours"
     if hosts.known < MANY_HOSTS or hosts.resting * 2 < hosts.known:
         return finding("hosts", Verdict.OK, words)
     return finding(

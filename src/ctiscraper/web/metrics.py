@@ -226,7 +226,9 @@ def _vectors(state: Vectors) -> Iterable[Metric]:
 
 def _flow(flow: Flow) -> Iterable[Metric]:
     family = CounterMetricFamily(
-        "ctiscraper_items", "Items ended, by outcome, since counting began.", labels=("outcome",)
+        "ctiscraper_items",
+        "Items ended, by outcome, since counting began; a second look counts again.",
+        labels=("outcome",),
     )
     for outcome, count in asdict(flow.ended).items():
         family.add_metric((outcome,), count)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from ctiscraper.operations import COUNTED_MOST
+from ctiscraper.operations import COUNTED_MOST, OURS_AWAY
 from ctiscraper.tasks.findings import Verdict
 from ctiscraper.web.deps import OperationsDep, OverviewDep
 from ctiscraper.web.guarded import GuardedRoute
@@ -33,6 +33,7 @@ async def operations(
             "amiss": [f for f in report.findings if f.verdict is not Verdict.OK],
             "well": [f for f in report.findings if f.verdict is Verdict.OK],
             "most": COUNTED_MOST,
+            "ours_away": OURS_AWAY,
             "every": chosen.every,
         },
         scope=request.scope,
