@@ -1,6 +1,7 @@
 """Ask in a real browser: answered, refused, with scripts and without, for everybody."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import pytest
 import pytest_asyncio
@@ -74,6 +75,9 @@ async def test_ask_can_be_used_by_everybody(
     await expect(page.get_by_text("Made by the language model tiny, prompt ask/2:")).to_be_visible()
     await expect(page.locator(".sentences .proof")).to_have_text(QUOTE)
     assert await page.get_by_text("Invented.").count() == 0
+    day = page.locator("[data-passages] time").first
+    moment = await day.get_attribute("datetime") or ""
+    assert datetime.fromisoformat(moment).date().isoformat() == await day.text_content()
     if scripts:
         await is_clean(page)
     await page.get_by_label("Question").fill("Best lasagne recipe?")

@@ -27,7 +27,7 @@
         const name = made("p", "", { class: "name", dir: "auto" });
         name.append(made("a", one.title || "Untitled", { href: `/articles/${one.article}` }));
         const meta = made("p", "", { class: "meta" });
-        meta.append(made("bdi", one.source), made("span", one.listed_at.slice(0, 10)));
+        meta.append(made("bdi", one.source), made("time", one.listed_at.slice(0, 10), { datetime: one.listed_at }));
         item.append(name, meta, made("blockquote", one.text, { dir: "auto" }));
         return item;
       }));
