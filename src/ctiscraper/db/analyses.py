@@ -331,12 +331,12 @@ _ENDED = "AND state IN ('done', 'failed', 'cancelled')"
 _UNANSWERED = "AND state IN ('failed', 'cancelled')"
 _ANEW = """
 UPDATE model_analysis SET state = 'pending', rank = 0, again = true, attempts = 0,
-    run_after = now(), asked_by = %(actor)s, asked_at = now(), said = 0, fault = NULL,
+    spared = 0, run_after = now(), asked_by = %(actor)s, asked_at = now(), said = 0, fault = NULL,
     detail = '', ended_at = NULL
 """
 _FAILED_ANEW = """
-UPDATE model_analysis SET state = 'pending', attempts = 0, run_after = now(), asked_at = now(),
-    said = 0, fault = NULL, detail = '', ended_at = NULL
+UPDATE model_analysis SET state = 'pending', attempts = 0, spared = 0, run_after = now(),
+    asked_at = now(), said = 0, fault = NULL, detail = '', ended_at = NULL
 WHERE state = 'failed' AND (%(fault)s::text IS NULL OR coalesce(fault, 'lost') = %(fault)s)
 """
 _JUDGE = """

@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.analysis.analysed import RULES, TaskName
-from ctiscraper.db.model_servers import OF_ALL_TEXTS, failed, is_tried, rests, succeeded
+from ctiscraper.db.model_attempts import MOST_ATTEMPTS, judged
+from ctiscraper.db.model_servers import (
+    OF_ALL_TEXTS,
+    failed,
+    is_tried,
+    rests,
+    succeeded,
+    was_well,
+)
 from ctiscraper.db.model_spending import Limits, Spending, Spent
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
 from ctiscraper.types import Tlp
 
-MOST_ATTEMPTS = 5
-FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 # After so many that need no model the claim ends, so that its lock is never held long.
 _MOST_PASSED = 50
 _LOCK_KEY = 0x6D6F646C
-# What says more of the server than of what was asked: it costs no attempt.
-_OF_THE_SERVER = OF_ALL_TEXTS | {ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF}
 # Their answers rest on more than the words: what is watched now, the address of the article.
 _APART = (TaskName.RELEVANCE.value, RULES)
 _BREAKING = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.TIMEOUT})
@@ -36,12 +40,13 @@ class Wanted:
 class Claimed:
     """A text that one holder alone asks a model about, until its lease runs out.
 
-    `waited` are the seconds since it was asked for.
+    `waited` are the seconds since it was asked for; `spared` is how often it was let off.
     """
 
     id: int
     lease: UUID
     attempts: int
+    spared: int
     article_id: int
     source_id: int
     task: str
@@ -189,9 +194,15 @@ class ModelQueue:
     ) -> bool:
         """Let it be asked again later, or end it with its fault; False: it is another's by now."""
         limits = limits or Limits()
-        of_server = transient and fault in _OF_THE_SERVER
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+            cost = judged(
+                fault,
+                transient=transient,
+                attempts=claimed.attempts,
+                spared=claimed.spared,
+                was_well=await was_well(conn, server),
+            )
             if fault in _BREAKING or (transient and fault in OF_ALL_TEXTS):
                 await failed(conn, server, fault, detail)
             elif server and fault is not ModelFault.TLP:
@@ -199,12 +210,13 @@ class ModelQueue:
             cursor = await conn.execute(
                 _FAIL,
                 {
-                    "fault": fault.value,
+                    "fault": cost.fault.value,
                     "detail": detail[:2000].replace("\0", ""),
                     "raw": raw[:100_000].replace("\0", "").encode("utf-8", "replace").decode(),
-                    "again": transient and (of_server or claimed.attempts < MOST_ATTEMPTS),
-                    "refund": of_server,
-                    "pause": pause_after(claimed.attempts),
+                    "again": cost.again,
+                    "refund": cost.refund,
+                    "spared": cost.spared,
+                    "pause": cost.pause,
                     **_paid(claimed, spent, limits),
                 },
             )
@@ -290,6 +302,7 @@ class ModelQueue:
             id=number,
             lease=owner,
             attempts=found[1] + 1,
+            spared=found[11],
             article_id=found[2],
             source_id=source_id,
             task=found[3],
@@ -301,11 +314,6 @@ class ModelQueue:
             tlp=Tlp(found[9]),
             waited=found[10],
         )
-
-
-def pause_after(attempts: int) -> float:
-    """Return how long to wait after so many attempts."""
-    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 4 ** max(0, attempts - 1)))
 
 
 def text_key(title: str, text: str) -> bytes:
@@ -350,9 +358,9 @@ _SUPERSEDE = f"""
 WHERE a.id = m.article_id AND a.id = ANY(%(ids)s) AND m.state = 'pending' AND m.text_key <> {_KEY}
 """
 _ONCE_MORE = f"""
-UPDATE model_analysis m SET state = 'pending', attempts = 0, run_after = now(), asked_at = now(),
-    asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0, fault = NULL,
-    detail = '', ended_at = NULL
+UPDATE model_analysis m SET state = 'pending', attempts = 0, spared = 0, run_after = now(),
+    asked_at = now(), asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0,
+    fault = NULL, detail = '', ended_at = NULL
 FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
 WHERE a.id = ANY(%(ids)s) AND m.article_id = a.id AND m.text_key = {_KEY}
     AND m.task = w.task AND m.prompt_version = w.version AND m.model = %(model)s
@@ -406,12 +414,12 @@ _TRIED = """
 SELECT m.id, m.source_id FROM model_analysis m LEFT JOIN model_source t USING (source_id)
 WHERE m.state = 'pending' AND m.run_after <= now()
     AND (t.rest_until IS NULL OR t.rest_until <= now())
-ORDER BY m.attempts, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
+ORDER BY m.attempts + m.spared, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
 """
 _TEXT = f"""
 SELECT m.text_key = {_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,
     coalesce(a.language, ''), a.title, a.text, coalesce(s.settings->>'tlp', 'clear'),
-    extract(epoch FROM now() - m.asked_at)::float8
+    extract(epoch FROM now() - m.asked_at)::float8, m.spared
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 WHERE m.id = %(id)s
 """  # noqa: S608 - a constant of this module
@@ -451,7 +459,7 @@ WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
 _FAIL = """
 UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'failed' END,
     attempts = CASE WHEN %(refund)s THEN greatest(attempts - 1, 0) ELSE attempts END,
-    run_after = now() + make_interval(secs => %(pause)s),
+    spared = %(spared)s, run_after = now() + make_interval(secs => %(pause)s),
     fault = %(fault)s, detail = %(detail)s, raw = %(raw)s,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,

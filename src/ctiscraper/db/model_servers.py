@@ -101,6 +101,13 @@ async def is_tried(conn: Conn, server: str) -> bool:
     return bool(row and row[0])
 
 
+async def was_well(conn: Conn, server: str) -> bool:
+    """Return whether a server answered last, or was seen to be there since it was left alone."""
+    cursor = await conn.execute(_WAS_WELL, (BREAKS_AFTER, server))
+    row = await cursor.fetchone()
+    return row is None or bool(row[0])
+
+
 async def succeeded(conn: Conn, server: str) -> None:
     """Keep that a server answered."""
     await conn.execute(_SUCCEEDED, (server,))
@@ -150,6 +157,11 @@ _RESTS = """
 SELECT rest_until > now() OR (failures >= %s AND EXISTS
     (SELECT 1 FROM model_analysis WHERE state = 'running'))
 FROM model_server WHERE name = %s
+"""
+# Of two who fail at the same moment one finds that the other has.
+_WAS_WELL = """
+SELECT failures = 0 OR (failures >= %s AND rest_until IS NULL) FROM model_server
+WHERE name = %s FOR UPDATE
 """
 _SUCCEEDED = """
 UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = '',
