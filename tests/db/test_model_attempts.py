@@ -8,15 +8,22 @@ from ctiscraper.db.model_queue import Claimed, ModelQueue
 from ctiscraper.db.model_servers import BREAKS_AFTER, ModelServers
 from ctiscraper.db.model_spending import Spent
 from ctiscraper.errors import ModelFault
+from ctiscraper.model_views import Waits
 from db import modelled
 from db.stage import Stage
 
 NOTHING = Spent()
+OF_ONE_OR_ALL = [ModelFault.BROKE_OFF, ModelFault.OUT_OF_MEMORY]
 
 
 @pytest.fixture
 def queue(stage: Stage) -> ModelQueue:
     return ModelQueue(stage.database)
+
+
+def told(fault: ModelFault) -> str:
+    """What is told of a text that did this to a server each time."""
+    return "broke_off" if fault is ModelFault.AWAY else fault.value
 
 
 async def texts(stage: Stage, count: int, name: str = "a") -> None:
@@ -56,6 +63,9 @@ async def ends(stage: Stage) -> set[tuple[object, ...]]:
         (ModelFault.BROKE_OFF, True, 0, True),
         (ModelFault.BROKE_OFF, False, 0, False),
         (ModelFault.BROKE_OFF, False, MOST_SPARED, True),
+        (ModelFault.OUT_OF_MEMORY, True, 0, True),
+        (ModelFault.OUT_OF_MEMORY, False, 0, False),
+        (ModelFault.OUT_OF_MEMORY, False, MOST_SPARED, True),
         (ModelFault.TIMEOUT, False, 0, True),
         (ModelFault.BAD_ANSWER, False, 0, True),
         (ModelFault.UNFORESEEN, False, 0, True),
@@ -103,19 +113,40 @@ async def test_a_long_outage_costs_no_text_an_attempt(stage: Stage, queue: Model
     assert await ends(stage) == {("pending", "away", 0)}
 
 
+@pytest.mark.parametrize("fault", OF_ONE_OR_ALL)
+async def test_a_server_that_cannot_is_left_alone_and_burns_no_queue(
+    stage: Stage, queue: ModelQueue, fault: ModelFault
+) -> None:
+    await texts(stage, BREAKS_AFTER + 3)
+    for _ in range(BREAKS_AFTER):
+        await fail(queue, await modelled.claim_one(queue), fault)
+    assert await modelled.claim(queue) is None
+    assert await stage.value("SELECT sum(attempts) FROM model_analysis") == 1
+    page = await Analyses(stage.database, server=modelled.SERVER).page()
+    assert {(one.analysis.waits, one.analysis.fault) for one in page.analyses} == {
+        (Waits.SERVER, fault)
+    }
+    # A look tells that it is there, not that it can.
+    await ModelServers(stage.database).note(
+        modelled.SERVER, version="1", models=["small"], remote=False, has_model=True
+    )
+    assert await modelled.claim(queue) is None
+
+
+@pytest.mark.parametrize("fault", OF_ONE_OR_ALL)
 async def test_a_server_that_fails_at_everything_costs_one_text_one_attempt(
-    stage: Stage, queue: ModelQueue
+    stage: Stage, queue: ModelQueue, fault: ModelFault
 ) -> None:
     await texts(stage, 4)
     for _ in range(4 * MOST_SPARED):
-        await fail(queue, await modelled.claim_one(queue), ModelFault.BROKE_OFF)
+        await fail(queue, await modelled.claim_one(queue), fault)
         await time_passes(stage)
     attempts = await stage.value("SELECT sum(attempts) FROM model_analysis")
     assert attempts == 1
     assert await stage.value("SELECT count(*) FROM model_analysis WHERE state = 'pending'") == 4
 
 
-@pytest.mark.parametrize("fault", [ModelFault.AWAY, ModelFault.BROKE_OFF])
+@pytest.mark.parametrize("fault", [ModelFault.AWAY, *OF_ONE_OR_ALL])
 async def test_a_text_that_breaks_a_server_ends_while_others_go_on(
     stage: Stage, queue: ModelQueue, fault: ModelFault
 ) -> None:
@@ -131,10 +162,10 @@ async def test_a_text_that_breaks_a_server_ends_while_others_go_on(
         else:
             await modelled.finish(queue, found)
             await time_passes(stage)
-    assert await ends(stage) == {("failed", "broke_off", MOST_ATTEMPTS), ("done", None, 1)}
+    assert await ends(stage) == {("failed", told(fault), MOST_ATTEMPTS), ("done", None, 1)}
 
 
-@pytest.mark.parametrize("fault", [ModelFault.AWAY, ModelFault.BROKE_OFF])
+@pytest.mark.parametrize("fault", [ModelFault.AWAY, *OF_ONE_OR_ALL])
 async def test_a_text_that_breaks_a_server_ends_where_it_is_the_only_one(
     stage: Stage, queue: ModelQueue, fault: ModelFault
 ) -> None:
@@ -149,7 +180,7 @@ async def test_a_text_that_breaks_a_server_ends_where_it_is_the_only_one(
             modelled.SERVER, version="1", models=["small"], remote=False, has_model=True
         )
         await time_passes(stage)
-    assert await ends(stage) == {("failed", "broke_off", MOST_ATTEMPTS)}
+    assert await ends(stage) == {("failed", told(fault), MOST_ATTEMPTS)}
 
 
 async def test_what_is_asked_for_once_more_is_let_off_anew(stage: Stage, queue: ModelQueue) -> None:

@@ -13,7 +13,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 # What is never a text's doing.
 _NEVER_ITS_DOING = OF_ALL_TEXTS | {ModelFault.BUSY, ModelFault.OFF}
 # What a text does to a server that was well, and a server to each text when it is not.
-_PERHAPS_ITS_DOING = frozenset({ModelFault.BROKE_OFF})
+_PERHAPS_ITS_DOING = frozenset({ModelFault.BROKE_OFF, ModelFault.OUT_OF_MEMORY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,15 @@ _MOST_PASSED = 50
 _LOCK_KEY = 0x6D6F646C
 # Their answers rest on more than the words: what is watched now, the address of the article.
 _APART = (TaskName.RELEVANCE.value, RULES)
-_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.TIMEOUT})
+_BREAKING = frozenset(
+    {
+        ModelFault.AWAY,
+        ModelFault.BROKE_OFF,
+        ModelFault.BUSY,
+        ModelFault.OUT_OF_MEMORY,
+        ModelFault.TIMEOUT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
