@@ -15,14 +15,13 @@ from ctiscraper.db.model_servers import (
     succeeded,
     was_well,
 )
-from ctiscraper.db.model_spending import Limits, Spending, Spent
+from ctiscraper.db.model_spending import Limits, Spending, Spent, in_turn
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
 from ctiscraper.types import Tlp
 
 # After so many that need no model the claim ends, so that its lock is never held long.
 _MOST_PASSED = 50
-_LOCK_KEY = 0x6D6F646C
 # Their answers rest on more than the words: what is watched now, the address of the article.
 _APART = (TaskName.RELEVANCE.value, RULES)
 _BREAKING = frozenset(
@@ -138,7 +137,7 @@ class ModelQueue:
         """
         async with self._database.transaction() as conn:
             # One at a time, so that turns and budgets are exact; this takes milliseconds.
-            await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+            await in_turn(conn)
             await self._reap(conn, limits)
             if await rests(conn, server) or await self._spending.day_is_over(conn, limits):
                 return None
@@ -275,6 +274,7 @@ class ModelQueue:
 
     async def _reap(self, conn: Conn, limits: Limits) -> None:
         """Take back what its holders lost; what they may have spent counts as spent."""
+        await self._spending.reap(conn, limits)
         cursor = await conn.execute(_REAP, {"most": MOST_ATTEMPTS, "fault": ModelFault.LOST})
         for source_id, model, reserved in await cursor.fetchall():
             await self._spending.add(conn, source_id, model, Spent(estimated=reserved), limits)
