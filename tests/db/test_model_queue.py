@@ -296,7 +296,7 @@ async def test_a_server_that_is_seen_again_is_tried_with_one_text(
     assert await modelled.claim(queue) is None
     servers = ModelServers(stage.database)
     await servers.note(
-        modelled.SERVER, version="1", models=["small"], remote=False, has_model=has_model
+        modelled.SERVER, version="1", models=["small"] * has_model, remote=False, model="small"
     )
     if rests:
         assert await modelled.claim(queue) is None

@@ -325,6 +325,19 @@ async def test_a_model_that_is_pulled_later_is_asked_then_and_no_text_is_lost(
     assert set(await rows(stage, "state, fault")) == {("done", None)}
 
 
+async def test_while_the_configured_model_is_missing_those_who_name_another_are_answered(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    server.lacks, server.has = ("small",), ("large",)
+    articles = [await modelled.article(stage, f"a{n}", f"Word{n} is here.") for n in range(3)]
+    await queue_all(stage, *articles)
+    await queue_all(stage, *articles, what=use(model="large"))
+    await worker(stage, server).run()
+    assert set(await rows(stage, "model, state")) == {("small", "pending"), ("large", "done")}
+    assert await stage.value("SELECT max(attempts) FROM model_analysis WHERE model = 'small'") == 0
+    assert len([one for one in server.asked if one.model == "small"]) <= 2
+
+
 async def test_who_names_another_model_has_that_asked_for_one_that_is_gone(
     stage: Stage, server: ScriptedServer
 ) -> None:

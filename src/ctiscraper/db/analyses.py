@@ -237,6 +237,7 @@ def _row(row: TupleRow, thumbs: Thumbs, server: Standing, *, day_over: bool) -> 
     state = AnalysisState(row[7])
     later = row[11] if state is AnalysisState.PENDING else None
     fault, detail = ModelFault(row[13]) if row[13] else None, row[14]
+    server = server.of(row[5])
     waits = _waits(state, row[29], server.rests, later, day_over=day_over)
     if waits is Waits.SERVER and server.fault is not None:
         fault, detail = server.fault, server.detail

@@ -11,7 +11,7 @@ MOST_SPARED = 5
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 
 # What is never a text's doing.
-_NEVER_ITS_DOING = OF_ALL_TEXTS | {ModelFault.BUSY, ModelFault.OFF}
+_NEVER_ITS_DOING = OF_ALL_TEXTS | {ModelFault.BUSY, ModelFault.MODEL_MISSING, ModelFault.OFF}
 # What a text does to a server that was well, and a server to each text when it is not.
 _PERHAPS_ITS_DOING = frozenset({ModelFault.BROKE_OFF, ModelFault.OUT_OF_MEMORY})
 

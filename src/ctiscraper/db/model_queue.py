@@ -10,7 +10,10 @@ from ctiscraper.db.model_attempts import MOST_ATTEMPTS, judged
 from ctiscraper.db.model_servers import (
     OF_ALL_TEXTS,
     failed,
+    has,
     is_tried,
+    lacked,
+    lacks,
     rests,
     succeeded,
     was_well,
@@ -142,8 +145,9 @@ class ModelQueue:
             if await rests(conn, server) or await self._spending.day_is_over(conn, limits):
                 return None
             tried = await is_tried(conn, server)
+            without = await lacked(conn, server)
             for _ in range(_MOST_PASSED):
-                row = await _next(conn, tried=tried)
+                row = await _next(conn, without, tried=tried)
                 if row is None:
                     return None
                 claimed = await self._take(conn, row, owner, limits, seconds)
@@ -171,6 +175,7 @@ class ModelQueue:
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
             await succeeded(conn, server)
+            await has(conn, server, claimed.model)
             cursor = await conn.execute(
                 _FINISH,
                 {
@@ -212,6 +217,8 @@ class ModelQueue:
             )
             if fault in _BREAKING or (transient and fault in OF_ALL_TEXTS):
                 await failed(conn, server, fault, detail)
+            elif transient and fault is ModelFault.MODEL_MISSING:
+                await lacks(conn, server, claimed.model, detail)
             elif server and fault is not ModelFault.TLP:
                 await succeeded(conn, server)
             cursor = await conn.execute(
@@ -339,9 +346,12 @@ def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     }
 
 
-async def _next(conn: Conn, *, tried: bool) -> tuple[int, int] | None:
-    """Return an analysis and its source; a server is `tried` with what failed the least."""
-    cursor = await conn.execute(_TRIED if tried else _NEXT)
+async def _next(conn: Conn, without: Sequence[str], *, tried: bool) -> tuple[int, int] | None:
+    """Return an analysis and its source, but of no model `without` which the server is.
+
+    A server is `tried` with what failed the least.
+    """
+    cursor = await conn.execute(_TRIED if tried else _NEXT, {"without": list(without)})
     row = await cursor.fetchone()
     return (int(row[0]), int(row[1])) if row else None
 
@@ -399,28 +409,32 @@ UPDATE model_analysis m SET lease = NULL, lease_until = NULL, reserved = 0, said
 FROM lost WHERE m.id = lost.id
 RETURNING m.source_id, m.model, lost.reserved
 """
-# The sources that wait are found one by one along the index, however much each of them has.
+# The sources that wait, each with the models that it waits for, are found one by one along the
+# index, however much each of them has.
 _NEXT = """
 WITH RECURSIVE waiting AS (
-    (SELECT source_id FROM model_analysis WHERE state = 'pending' ORDER BY source_id LIMIT 1)
+    (SELECT source_id, model FROM model_analysis WHERE state = 'pending'
+        ORDER BY source_id, model LIMIT 1)
     UNION ALL
-    SELECT (SELECT m.source_id FROM model_analysis m
-        WHERE m.state = 'pending' AND m.source_id > w.source_id ORDER BY m.source_id LIMIT 1)
-    FROM waiting w WHERE w.source_id IS NOT NULL
+    SELECT f.source_id, f.model FROM waiting w CROSS JOIN LATERAL (
+        SELECT m.source_id, m.model FROM model_analysis m
+        WHERE m.state = 'pending' AND (m.source_id, m.model) > (w.source_id, w.model)
+        ORDER BY m.source_id, m.model LIMIT 1) f
 )
 SELECT n.id, w.source_id
 FROM waiting w LEFT JOIN model_source t ON t.source_id = w.source_id
 CROSS JOIN LATERAL (
     SELECT m.id, m.rank FROM model_analysis m
-    WHERE m.source_id = w.source_id AND m.state = 'pending' AND m.run_after <= now()
+    WHERE m.source_id = w.source_id AND m.model = w.model AND m.state = 'pending'
+        AND m.run_after <= now()
     ORDER BY m.rank, m.id LIMIT 1) n
-WHERE t.rest_until IS NULL OR t.rest_until <= now()
+WHERE w.model <> ALL(%(without)s) AND (t.rest_until IS NULL OR t.rest_until <= now())
 ORDER BY n.rank, t.served_at NULLS FIRST, n.id LIMIT 1
 """
 # What made a server fail would make it fail once more, and hold up all the others.
 _TRIED = """
 SELECT m.id, m.source_id FROM model_analysis m LEFT JOIN model_source t USING (source_id)
-WHERE m.state = 'pending' AND m.run_after <= now()
+WHERE m.state = 'pending' AND m.run_after <= now() AND m.model <> ALL(%(without)s)
     AND (t.rest_until IS NULL OR t.rest_until <= now())
 ORDER BY m.attempts + m.spared, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
 """
