@@ -70,10 +70,13 @@ async def _page(
     answer: Answer | None,
 ) -> Response:
     progress, away = None, ""
-    try:
-        progress = await meaning.progress()
-    except ModelError as error:
-        away = error.detail
+    # An answer says itself that the model of vectors is away: nobody need wait for it once more.
+    by_meaning = meaning.embedding is not None and not (answer and answer.unmeant)
+    if by_meaning:
+        try:
+            progress = await meaning.progress()
+        except ModelError as error:
+            away = error.detail
     return render(
         "questions.html",
         {
@@ -85,7 +88,7 @@ async def _page(
             "said": said_of(answer) if answer else (),
             "progress": progress,
             "away": away,
-            "by_meaning": meaning.embedding is not None,
+            "by_meaning": by_meaning,
             "model": questions.model if questions.server is not None else "",
             "made": mark_of(questions.model),
             "is_remote": questions.server is not None and questions.server.is_remote,
