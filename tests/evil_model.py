@@ -148,6 +148,7 @@ class Evil(NamedTuple):
 
 
 _BROKE, _BAD, _SLOW = ModelFault.BROKE_OFF, ModelFault.BAD_ANSWER, ModelFault.TIMEOUT
+_AWAY = ModelFault.AWAY
 _BOMB = gzip.compress(b" " * 30_000_000)
 _NESTED = b'{"message": ' + b"[" * 100_000 + b"\n"
 
@@ -190,7 +191,9 @@ EVILS = [
     Evil("a coding nobody asked for", reply(b"x", {"Content-Encoding": "br"}), _BAD),
     Evil("ends in the middle", reply(_piece("so far")), _BROKE, "before it was whole"),
     Evil("a fault of its own", error(500, "runner exploded"), _BROKE, "runner exploded"),
-    Evil("a fault without words", reply(b"", status=502), _BROKE, "502"),
+    Evil("a fault without words", reply(b"", status=500), _BROKE, "500"),
+    Evil("a gateway before nobody", reply(b"", status=502), _AWAY, "502"),
+    Evil("a gateway that waited in vain", reply(b"<h1>504</h1>", status=504), _AWAY, "504"),
     Evil(
         "a fault that goes on", then(b"HTTP/1.1 500 X\r\n\r\n", over_and_over(b"a" * 9_000)), _BROKE
     ),

@@ -1,5 +1,6 @@
 """Searching by meaning, with pgvector's index and without: the same is found."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import cast
 
@@ -7,6 +8,8 @@ import psycopg
 import pytest
 
 from ctiscraper.asking import understand
+from ctiscraper.bootstrap import open_meaning, open_questions
+from ctiscraper.config import Settings
 from ctiscraper.db.article_filters import articles_by_ids, to_wanted
 from ctiscraper.db.meaning import Mode
 from ctiscraper.db.nearest import Asked, Near, Nearest
@@ -25,7 +28,11 @@ from ctiscraper.errors import (
     UnavailableError,
 )
 from ctiscraper.meaning import Meaning
+from ctiscraper.questions import said_of
 from ctiscraper.views import ArticlePage, ArticleQuery, ArticleSummary
+from evil_model import evil_server, hang
+from loopback import Asked as Request
+from loopback import reply
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -227,6 +234,38 @@ async def test_a_model_of_vectors_that_is_away_leaves_the_words(filled: str) -> 
         assert [one.text for one in found.passages] == [TEXTS["cookies"]]
         assert found.unmeant == "away: nobody takes 1 texts"
         assert meaning.bears_out(found.passages)
+
+
+@pytest.mark.parametrize("silent", ["/api/embed", "/"], ids=["for vectors", "for everything"])
+async def test_a_server_of_vectors_that_hangs_holds_no_reader(filled: str, silent: str) -> None:
+    async def answer(request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.path.startswith(silent):
+            await hang(request, writer)
+        writer.write(reply(b'{"models": []}'))
+
+    query = ArticleQuery(q=understand("thieves"))
+    async with evil_server() as evil, Database(filled, size=2) as opened:
+        evil.answer = answer
+        settings = Settings(model_url=evil.url, embedding="nomic", model="small")
+        async with (
+            asyncio.timeout(30),
+            open_meaning(settings, opened, reader_seconds=0.1) as meaning,
+            open_questions(settings, meaning) as questions,
+        ):
+            page = await meaning.page(query, Mode.BOTH)
+            assert {one.title for one in page.articles} == {"cookies", "ransom"}
+            assert "the model of vectors does not answer" in page.notes[-1].message
+            assert "within the 0.1 s that a reader waits" in page.notes[-1].message
+            asked = await questions.ask("Which thieves steal cookies?", passages_only=True)
+            assert [one.text for one in asked.passages][:1] == [TEXTS["cookies"]]
+            assert any("passages were looked for by the words" in one for one in said_of(asked))
+            # After two that were late the third does not even wait.
+            with pytest.raises(ModelError, match="asked again in 15 s"):
+                await meaning.page(query, Mode.MEANING)
+            [article, *_] = page.articles
+            assert isinstance(await meaning.similar(article.id), tuple)
+            with pytest.raises(ModelError):
+                await meaning.progress()
 
 
 async def test_similar_articles_are_found_by_meaning_too(filled: str) -> None:

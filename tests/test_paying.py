@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import psycopg
 import pytest
 
+import patience
 from ctiscraper.bootstrap import open_meaning, open_questions
 from ctiscraper.config import Settings
 from ctiscraper.db.model_report import ModelBoard
@@ -106,6 +108,46 @@ async def test_a_question_that_was_given_up_is_paid_for(database: str) -> None:
             await asked
     [(_, _, calls, given, answered, estimated, _)] = spent(database)
     assert (calls, given, answered, estimated) == (1, 0, 0, 110)
+
+
+@pytest.mark.parametrize("asked", [12, 30])
+async def test_many_questions_at_once_stay_within_the_budget_of_a_day(
+    database: str, asked: int
+) -> None:
+    """Each costs as much as it may, and none ends before all others were let in or refused."""
+    inside = 0
+    refused: list[ModelError] = []
+
+    class Full(Counted):
+        async def chat(
+            self, prompt: Prompt, said: Callable[[str], None] | None = None
+        ) -> Completion:
+            del said
+            nonlocal inside
+            inside += 1
+            await patience.until(all_came)
+            return replace(completion(""), prompt_tokens=100, answer_tokens=prompt.most_tokens)
+
+    async def all_came() -> bool:
+        await asyncio.sleep(0)
+        return inside + len(refused) == asked
+
+    async def ask(server: Paid) -> None:
+        try:
+            await server.chat(PROMPT)
+        except ModelError as error:
+            refused.append(error)
+
+    async with Database(database, size=3) as one, Database(database, size=3) as two:
+        servers = [Paid(Full(lambda _: ""), Spending(opened), COST) for opened in (one, two)]
+        await asyncio.gather(*(ask(servers[number % 2]) for number in range(asked)))
+        tokens, _ = await ModelBoard(one).today()
+        assert tokens == 200 * inside
+        assert 600 <= tokens <= COST.day
+        assert {one.fault for one in refused} == {ModelFault.OVER_BUDGET}
+        # What they did not take is free again: the same budget lets another in that fits.
+        small = replace(PROMPT, most_tokens=1)
+        await Paid(Counted(lambda _: ""), Spending(two), COST).chat(small)
 
 
 async def test_what_never_began_costs_nothing(database: str) -> None:

@@ -37,9 +37,17 @@ _OWN = {
         "t.name = %(server)s",
         "failures rest_until fault detail version models remote seen_at",
     ),
+    "model_missing": (
+        """
+        t.server = %(server)s AND t.model IN
+        (SELECT model FROM model_analysis WHERE id = ANY(%(asked)s))
+        """,
+        "tries rest_until detail",
+    ),
 }
-# These may be new as well: a turn, a meter and a server are noted when they first are.
-_NEW = frozenset({"model_source", "model_spent", "model_server"})
+# These may be new as well: a turn, a meter, a server and what it lacks are noted when they first
+# are.
+_NEW = frozenset({"model_source", "model_spent", "model_server", "model_missing"})
 
 
 def dump(shelf: Shelf, asked: Sequence[int] = ()) -> dict[str, str]:
@@ -87,3 +95,7 @@ def seed(shelf: Shelf, article: int) -> None:
         (source, source),
     )
     shelf.run("INSERT INTO model_server (name, fault) VALUES ('http://other.example', 'away')")
+    shelf.run(
+        "INSERT INTO model_missing (server, model, rest_until)"
+        " VALUES ('http://other.example', 'small', now())"
+    )

@@ -34,7 +34,6 @@ from ctiscraper.model_views import (
     ModelReport,
 )
 from ctiscraper.models.meter import Metered
-from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
 
@@ -299,7 +298,7 @@ class Asking:
             version=version,
             models=[one.name for one in models],
             remote=self.server.is_remote,
-            has_model=among(models, self.use.model) is not None,
+            model=self.use.model,
         )
 
     async def answer(self, claimed: Claimed, metered: Metered) -> None:

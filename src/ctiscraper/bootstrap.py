@@ -40,6 +40,8 @@ from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
 from ctiscraper.models.server import ModelServer
 from ctiscraper.packs.shelf import Shelf
+from ctiscraper.patience import SECONDS as READER_SECONDS
+from ctiscraper.patience import Patience
 from ctiscraper.paying import Paid
 from ctiscraper.pipeline import Pipeline
 from ctiscraper.questions import Questions
@@ -225,10 +227,15 @@ def _s3_store(settings: Settings, bucket: str, prefix: str) -> "S3Store":
 
 @asynccontextmanager
 async def open_meaning(
-    settings: Settings, database: Database, *, threads: int = 1
+    settings: Settings,
+    database: Database,
+    *,
+    threads: int = 1,
+    reader_seconds: float = READER_SECONDS,
 ) -> AsyncIterator[Meaning]:
     """Yield what searches by meaning, or by words alone where no model of vectors is set.
 
+    Who reads waits for a server of vectors for `reader_seconds`, and goes by words after that.
     Nothing of a model is loaded before it is needed. Raises SettingsError.
     """
     folder = settings.models_dir
@@ -249,7 +256,12 @@ async def open_meaning(
         paid = Paid(server, Spending(database), limits_of(settings))
         embedder = ServedEmbedder(paid, settings.embedding)
         ceiling = Tlp(settings.model_tlp) if server.is_remote else Tlp.RED
-        yield Meaning(database, Embedding(Passages(database, ceiling), embedder), Nearest())
+        embedding = Embedding(Passages(database, ceiling), embedder)
+        patience = Patience(seconds=reader_seconds)
+        try:
+            yield Meaning(database, embedding, Nearest(), patience)
+        finally:
+            await patience.close()
 
 
 @asynccontextmanager

@@ -37,8 +37,8 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
             "pull it there, or name another in CTISCRAPER_MODEL, then ask again",
         ),
         ModelFault.OUT_OF_MEMORY: (
-            "The server has too little memory for this model",
-            "use a smaller model or context (CTISCRAPER_MODEL_CONTEXT), then ask again",
+            "The server has too little memory for this model, or for this text with it",
+            "give it more, use a smaller model or CTISCRAPER_MODEL_CONTEXT, then ask again",
         ),
         ModelFault.TOO_LONG: (
             "The text is longer than the model can take in",

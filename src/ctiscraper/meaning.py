@@ -1,7 +1,8 @@
 """Searching by meaning: what is asked becomes a vector, and what lies near it is found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -10,6 +11,7 @@ from ctiscraper.db.article_filters import articles_by_ids, bounded
 from ctiscraper.db.fusing import fuse
 from ctiscraper.db.meaning import MeaningSearch, Mode
 from ctiscraper.db.nearest import Asked, Nearest
+from ctiscraper.db.passages import EmbeddingProgress
 from ctiscraper.db.retrieving import RetrievedPassage, as_question, retrieve
 from ctiscraper.db.session import Database
 from ctiscraper.db.similar import MOST as MOST_SIMILAR
@@ -17,9 +19,12 @@ from ctiscraper.db.similar import Similar
 from ctiscraper.embedding import Embedding
 from ctiscraper.entity_views import SimilarArticle
 from ctiscraper.errors import ModelError, QueryError, UnavailableError
+from ctiscraper.patience import Patience
 from ctiscraper.query.meant import meant
 from ctiscraper.query.tree import Question
 from ctiscraper.views import ArticlePage, ArticleQuery, SearchNote
+
+Value = TypeVar("Value")
 
 log = structlog.get_logger()
 
@@ -46,11 +51,15 @@ class FoundPassages:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What one process asks by meaning; without `embedding` it knows words alone."""
+    """What one process asks by meaning; without `embedding` it knows words alone.
+
+    Where a server makes the vectors, `patience` is how long it is waited for.
+    """
 
     database: Database
     embedding: Embedding | None
     nearest: Nearest
+    patience: Patience | None = None
 
     async def page(
         self,
@@ -91,12 +100,16 @@ class Meaning:
     ) -> tuple[SimilarArticle, ...]:
         """Return the articles that have to do with one: by what both name, and by what they mean.
 
-        Raises NotFoundError.
+        Where the model of vectors is away, by what both name alone. Raises NotFoundError.
         """
         shared = await Similar(self.database).to_article(article_id, limit=limit)
         if self.embedding is None:
             return shared
-        model = await self.embedding.known()
+        try:
+            model = await self._in_time(self.embedding.known)
+        except ModelError as error:
+            log.warning("similar_by_names_alone", detail=str(error))
+            return shared
         if model is None:
             return shared
         search = MeaningSearch(self.database, self.nearest)
@@ -122,6 +135,12 @@ class Meaning:
             for number in chosen
             if number in known
         )
+
+    async def progress(self) -> EmbeddingProgress | None:
+        """Return how far vectors of texts are, None where there are none. Raises ModelError."""
+        if self.embedding is None:
+            return None
+        return await self._in_time(self.embedding.progress)
 
     async def passages(self, question: str, query: ArticleQuery, *, limit: int) -> FoundPassages:
         """Return the passages that may answer a question, best first. Raises QueryError.
@@ -159,10 +178,18 @@ class Meaning:
                 "there is no search by meaning here: CTISCRAPER_EMBEDDING is none;"
                 " set it to builtin, or search by words"
             )
-        model = await self.embedding.model()
-        embedder = self.embedding.embedder
-        (vector,) = await embedder.embed([words])
-        return Asked(model=model, vector=vector, floor=embedder.floor)
+        embedding = self.embedding
+
+        async def asked() -> Asked:
+            model = await embedding.model()
+            (vector,) = await embedding.embedder.embed([words])
+            return Asked(model=model, vector=vector, floor=embedding.embedder.floor)
+
+        return await self._in_time(asked)
+
+    async def _in_time(self, asked: Callable[[], Coroutine[object, object, Value]]) -> Value:
+        """Return what is asked of the model of vectors, as long as a reader waits."""
+        return await (asked() if self.patience is None else self.patience.wait_for(asked))
 
 
 def _noted(page: ArticlePage, asked: Question, words: str) -> ArticlePage:

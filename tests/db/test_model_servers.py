@@ -5,7 +5,7 @@ import pytest
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import ModelQueue
 from ctiscraper.db.model_report import ModelBoard
-from ctiscraper.db.model_servers import ModelServers
+from ctiscraper.db.model_servers import BREAKS_AFTER, ModelServers
 from ctiscraper.db.model_spending import Spent
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.model_views import Waits
@@ -31,9 +31,13 @@ async def fail(queue: ModelQueue, fault: ModelFault, *, transient: bool = True) 
     await queue.fail(found, fault, "so it is", NOTHING, transient=transient, server=modelled.SERVER)
 
 
-async def note(stage: Stage, *, has_model: bool = True) -> None:
+async def note(stage: Stage, *, has_model: bool = True, model: str = "small") -> None:
     await ModelServers(stage.database).note(
-        modelled.SERVER, version="1", models=["small"], remote=False, has_model=has_model
+        modelled.SERVER,
+        version="1",
+        models=[f"{model}:latest" if has_model else "other"],
+        remote=False,
+        model=model,
     )
 
 
@@ -100,6 +104,98 @@ async def test_it_is_over_once_the_server_has_what_it_lacked(
     server = await ModelBoard(stage.database).server(modelled.SERVER)
     assert server is not None
     assert server.reachable is over
+
+
+async def test_who_names_another_model_than_the_one_that_is_missing_does_not_wait(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 3)
+    other = await modelled.article(stage, "other", "Other text.")
+    await modelled.ask(stage, other, what=modelled.wanted(model="large"))
+    await modelled.ask(stage, 1, what=modelled.wanted(model="large"))
+    await fail(queue, ModelFault.MODEL_MISSING)
+    page = await Analyses(stage.database, server=modelled.SERVER).page()
+    waits = {(one.analysis.model, one.analysis.waits, one.analysis.fault) for one in page.analyses}
+    assert waits == {
+        ("small", Waits.SERVER, ModelFault.MODEL_MISSING),
+        ("large", None, None),
+    }
+    for _ in range(2):
+        found = await modelled.claim_one(queue)
+        assert found.model == "large"
+        await modelled.finish(queue, found)
+    # That another model answered tells nothing of the one that is not there.
+    assert await modelled.claim(queue) is None
+    server = await ModelBoard(stage.database).server(modelled.SERVER)
+    assert server is not None
+    assert (server.reachable, server.fault) == (False, ModelFault.MODEL_MISSING)
+    await note(stage)
+    assert (await modelled.claim_one(queue)).model == "small"
+
+
+async def test_a_missing_model_is_tried_with_one_text_ever_later_while_others_go_on(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 4)
+    question = "SELECT round(extract(epoch FROM rest_until - now())) FROM model_missing"
+    for seconds in (30, 60, 120):
+        await fail(queue, ModelFault.MODEL_MISSING)
+        assert int(str(await stage.value(question))) == seconds
+        assert await modelled.claim(queue) is None
+        await stage.run("UPDATE model_missing SET rest_until = now()")
+    probe = await modelled.claim_one(queue)
+    assert await modelled.claim(queue) is None
+    await modelled.ask(stage, 1, what=modelled.wanted(model="large"))
+    await modelled.finish(queue, await modelled.claim_one(queue))
+    assert await modelled.claim(queue) is None
+    await modelled.finish(queue, probe)
+    assert await stage.value("SELECT count(*) FROM model_missing") == 0
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    assert len([await modelled.claim_one(queue) for _ in range(3)]) == 3
+
+
+async def test_those_who_had_asked_for_a_missing_model_change_nothing(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 3)
+    for found in [await modelled.claim_one(queue) for _ in range(3)]:
+        await queue.fail(
+            found, ModelFault.MODEL_MISSING, "gone", NOTHING, transient=True, server=modelled.SERVER
+        )
+    assert await stage.rows("SELECT model, tries FROM model_missing") == [("small", 1)]
+    assert await stage.value("SELECT max(attempts) FROM model_analysis") == 0
+
+
+async def test_an_outage_is_told_before_a_missing_model_and_rests_all(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 2)
+    for number in (1, 2):
+        await modelled.ask(stage, number, what=modelled.wanted(model="large"))
+    await fail(queue, ModelFault.MODEL_MISSING)
+    for _ in range(BREAKS_AFTER):
+        await fail(queue, ModelFault.AWAY)
+        await stage.run("UPDATE model_analysis SET run_after = now()")
+    assert await modelled.claim(queue) is None
+    page = await Analyses(stage.database, server=modelled.SERVER).page()
+    assert {one.analysis.fault for one in page.analyses} == {ModelFault.AWAY}
+    server = await ModelBoard(stage.database).server(modelled.SERVER)
+    assert server is not None
+    assert server.fault is ModelFault.AWAY
+
+
+async def test_a_model_that_is_configured_no_more_is_not_waited_for(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 1)
+    await fail(queue, ModelFault.MODEL_MISSING)
+    await note(stage, model="large")
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    server = await ModelBoard(stage.database).server(modelled.SERVER)
+    assert server is not None
+    assert server.reachable
+    # It is given out, so that its worker can have the other model asked.
+    assert (await modelled.claim_one(queue)).model == "small"
 
 
 async def test_what_one_text_is_refused_for_rests_nobody(stage: Stage, queue: ModelQueue) -> None:

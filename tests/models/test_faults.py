@@ -38,7 +38,15 @@ from ctiscraper.models.faults import MOST_TOLD, as_told, on_the_way, told
         (403, "model not found for this key", ModelFault.REFUSED),
         (400, "invalid JSON schema in format", ModelFault.REFUSED),
         (500, "runner exploded", ModelFault.BROKE_OFF),
-        (502, "", ModelFault.BROKE_OFF),
+        (500, "", ModelFault.BROKE_OFF),
+        (501, "not built", ModelFault.BROKE_OFF),
+        (502, "", ModelFault.AWAY),
+        (502, "<html><center><h1>502 Bad Gateway</h1></center>nginx</html>", ModelFault.AWAY),
+        (503, "no healthy upstream", ModelFault.AWAY),
+        (503, "no available server", ModelFault.AWAY),
+        (504, "stream timeout", ModelFault.AWAY),
+        (524, "error code: 524", ModelFault.AWAY),
+        (502, "llama runner process has terminated: signal: killed", ModelFault.OUT_OF_MEMORY),
     ],
 )  # fmt: skip
 def test_what_a_server_says_is_what_it_means(status: int, words: str, fault: ModelFault) -> None:
@@ -47,6 +55,13 @@ def test_what_a_server_says_is_what_it_means(status: int, words: str, fault: Mod
     # What one text alone is refused for no later try mends.
     assert error.transient is (fault is not ModelFault.TOO_LONG and "schema" not in words)
     assert (words or str(status)) in " ".join(error.detail.split()) or "  " in words
+
+
+@pytest.mark.parametrize(("status", "begun"), [(502, False), (503, False), (504, True)])
+def test_a_gateway_that_waited_in_vain_may_have_cost_tokens(status: int, begun: bool) -> None:
+    error = as_told(status, "", model="m", server="it", way_out="pull m")
+    assert (error.begun, error.transient) == (begun, True)
+    assert f"({status})" in error.detail
 
 
 def test_the_way_out_is_told_for_a_model_that_is_missing() -> None:

@@ -90,6 +90,8 @@ OPENAI = [
     ("it will not", reply(b'data: {"choices": [{"delta": {"refusal": "no"}}]}\n\n'),
      ModelFault.REFUSED),
     ("a wrong key", reply(b'{"detail": "Invalid key"}', status=403), ModelFault.REFUSED),
+    ("a gateway", reply(b"<h1>502 Bad Gateway</h1>", status=502), ModelFault.AWAY),
+    ("a gateway before none", reply(b"no healthy upstream", status=503), ModelFault.AWAY),
 ]  # fmt: skip
 
 

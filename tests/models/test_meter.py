@@ -69,8 +69,19 @@ async def test_what_had_begun_counts_whatever_it_ended_with(
         (error(500, "runner exploded"), 100, 100),
         (error(400, LONG), 0, 0),
         (error(404, "model 'm' not found"), 0, 0),
+        (reply(b"Bad Gateway", status=502), 0, 0),
+        (reply(b"Gateway Timeout", status=504), 100, 100),
     ],
-    ids=["cut in silence", "broke off", "killed", "failed", "refused as too long", "no model"],
+    ids=[
+        "cut in silence",
+        "broke off",
+        "killed",
+        "failed",
+        "refused as too long",
+        "no model",
+        "gateway",
+        "waited in vain",
+    ],
 )
 async def test_what_a_real_server_had_begun_counts(answer: Reply, least: int, most: int) -> None:
     async with evil_server() as evil:

@@ -13,13 +13,20 @@ from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import queue_texts
+from ctiscraper.db.model_servers import BREAKS_AFTER
 from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
+from ctiscraper.models.guarded import Guarded
+from ctiscraper.models.ollama import Ollama
+from ctiscraper.models.openai import OpenAI
 from ctiscraper.models.server import ModelServer, Prompt
 from ctiscraper.tasks.modelling import ModelWorker
 from ctiscraper.types import Tlp
 from db import modelled
 from db.conftest import stage as stage  # noqa: PLC0414 - a fixture
 from db.stage import Stage
+from evil_model import evil_server, ollama_says, openai_says
+from loopback import reply
+from models_at import client_of
 
 
 @pytest.fixture
@@ -318,6 +325,19 @@ async def test_a_model_that_is_pulled_later_is_asked_then_and_no_text_is_lost(
     assert set(await rows(stage, "state, fault")) == {("done", None)}
 
 
+async def test_while_the_configured_model_is_missing_those_who_name_another_are_answered(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    server.lacks, server.has = ("small",), ("large",)
+    articles = [await modelled.article(stage, f"a{n}", f"Word{n} is here.") for n in range(3)]
+    await queue_all(stage, *articles)
+    await queue_all(stage, *articles, what=use(model="large"))
+    await worker(stage, server).run()
+    assert set(await rows(stage, "model, state")) == {("small", "pending"), ("large", "done")}
+    assert await stage.value("SELECT max(attempts) FROM model_analysis WHERE model = 'small'") == 0
+    assert len([one for one in server.asked if one.model == "small"]) <= 2
+
+
 async def test_who_names_another_model_has_that_asked_for_one_that_is_gone(
     stage: Stage, server: ScriptedServer
 ) -> None:
@@ -368,6 +388,32 @@ async def test_its_task_is_protected_while_it_has_work_in_hand(
     await queue_all(stage, await modelled.article(stage, "one"))
     await worker(stage, server, protect=protect).run()
     assert asked == [60, 0]
+
+
+@pytest.mark.parametrize("kind", [Ollama, OpenAI])
+@pytest.mark.parametrize("status", [502, 503, 504])
+async def test_a_gateway_before_a_server_that_is_away_burns_no_text(
+    stage: Stage, kind: type[Ollama | OpenAI], status: int
+) -> None:
+    articles = [await modelled.article(stage, f"a{n}", f"Word{n} is here.") for n in range(7)]
+    await queue_all(stage, *articles)
+    async with evil_server() as evil:
+        evil.answer = reply(b"<html><h1>Bad Gateway</h1></html>", status=status)
+        server = Guarded(kind(client_of(evil.url), evil.url, remote=False), slots=2, breaks=False)
+        asking = Asking(stage.database, server, use(), first_words)
+        try:
+            await ModelWorker(asking, once=True).run()
+            assert set(await rows(stage, "state, attempts")) == {("pending", 0)}
+            # Looks at the server have no body.
+            assert len([one for one in evil.bodies if one]) <= BREAKS_AFTER + 1
+            assert await stage.value("SELECT rest_until > now() FROM model_server")
+            evil.answer = ollama_says("said") if kind is Ollama else openai_says("said")
+            await stage.run("UPDATE model_server SET rest_until = now()")
+            await stage.run("UPDATE model_analysis SET run_after = now()")
+            await ModelWorker(asking, once=True).run()
+        finally:
+            await server.close()
+    assert set(await rows(stage, "state, attempts")) == {("done", 1)}
 
 
 async def _said(prompt: Prompt) -> str:

@@ -11,7 +11,9 @@ from fastapi import FastAPI
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.embedding import Embedding
+from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.meaning import Meaning
+from ctiscraper.patience import Patience
 from ctiscraper.questions import Questions
 from test_meaning import AwayEmbedder
 from test_questions import PLUM, QUESTION, QUOTE, Model, sentences
@@ -56,6 +58,35 @@ async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> N
         "/ask", content=urlencode({"question": "Best lasagne recipe?"}), headers=FORM
     )
     assert "Nothing in the collection answers this." in nothing.text
+
+
+class Nameless(AwayEmbedder):
+    """Whose server does not even say what it has."""
+
+    async def identity(self) -> tuple[str, str]:
+        raise ModelError(ModelFault.TIMEOUT, "it <hangs>")
+
+
+async def test_a_server_that_says_nothing_of_itself_takes_no_page_away(
+    app: FastAPI, served: FastAPI, client: httpx2.AsyncClient
+) -> None:
+    assert app is served
+    given = app.state.services
+    embedding = Embedding(Passages(given.database), Nameless())
+    meaning = Meaning(given.database, embedding, Nearest(), Patience())
+    questions = replace(given.questions, meaning=meaning)
+    app.state.services = replace(given, meaning=meaning, questions=questions)
+    empty = await client.get("/ask")
+    assert empty.status_code == 200
+    assert (
+        'The model of vectors does not answer (<span dir="auto">it &lt;hangs&gt;</span>)'
+        in empty.text
+    )
+    answer = await client.post("/ask", content=urlencode({"question": QUESTION}), headers=FORM)
+    assert "Plum steals session cookies." in answer.text
+    [article, *_] = (await client.get("/api/v1/articles")).json()["articles"]
+    for path in (f"/articles/{article['id']}", f"/api/v1/articles/{article['id']}/similar"):
+        assert (await client.get(path)).status_code == 200, path
 
 
 async def test_a_model_of_vectors_that_is_away_costs_no_answer(

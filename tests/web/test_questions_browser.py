@@ -12,6 +12,7 @@ from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
+from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.meaning import Meaning
 from ctiscraper.questions import Questions
 from ctiscraper.web.app import create_app
@@ -29,9 +30,16 @@ pytestmark = pytest.mark.browser
 UGLY = "<img src=x onerror=alert(1)> " + "Unbroken" * 25
 
 
+class Silent(WordedEmbedder):
+    """Whose server stopped answering, with much to say about that."""
+
+    async def identity(self) -> tuple[str, str]:
+        raise ModelError(ModelFault.TIMEOUT, UGLY)
+
+
 @pytest_asyncio.fixture
-async def site(database: str) -> AsyncIterator[str]:
-    """A site that searches by meaning and has a model."""
+async def site(database: str, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A site that searches by meaning, as long as its model of vectors answers, and has a model."""
     shelf = Shelf(database)
     shelf.source("acme", name=UGLY[:200])
     shelf.article(f"plum {UGLY}", text=f"{PLUM} {UGLY}")
@@ -39,6 +47,8 @@ async def site(database: str) -> AsyncIterator[str]:
     async with Database(database, size=4) as opened:
         embedding = Embedding(Passages(opened), WordedEmbedder())
         await embedding.embed_all()
+        if getattr(request, "param", "") == "silent":
+            embedding = Embedding(Passages(opened), Silent())
         meaning = Meaning(opened, embedding, Nearest())
         said = sentences(("Plum steals session cookies.", QUOTE, 1), ("Invented.", QUOTE, 1))
         questions = Questions(meaning=meaning, server=Model(said), model="tiny")  # type: ignore[arg-type]  # what it is asked for here
@@ -89,3 +99,21 @@ async def test_ask_can_be_used_by_everybody(
     assert watch.faults == []
     await context.close()
     await plain.close()
+
+
+@pytest.mark.parametrize("site", ["silent"], indirect=True)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1400)])
+async def test_ask_without_its_model_of_vectors_says_so_and_goes_by_words(
+    browser: Browser, signed_in: SignedIn, scheme: str, width: int
+) -> None:
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    context = await browser.new_context(**{**signed_in, **look})
+    page = await context.new_page()
+    await page.goto("/ask")
+    await expect(page.get_by_text("The model of vectors does not answer")).to_be_visible()
+    await is_clean(page)
+    await page.get_by_label("Question").fill(QUESTION)
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    await expect(page.get_by_text("passages were looked for by the words")).to_be_visible()
+    await is_clean(page)
+    await context.close()

@@ -237,6 +237,7 @@ def _row(row: TupleRow, thumbs: Thumbs, server: Standing, *, day_over: bool) -> 
     state = AnalysisState(row[7])
     later = row[11] if state is AnalysisState.PENDING else None
     fault, detail = ModelFault(row[13]) if row[13] else None, row[14]
+    server = server.of(row[5])
     waits = _waits(state, row[29], server.rests, later, day_over=day_over)
     if waits is Waits.SERVER and server.fault is not None:
         fault, detail = server.fault, server.detail
@@ -331,12 +332,12 @@ _ENDED = "AND state IN ('done', 'failed', 'cancelled')"
 _UNANSWERED = "AND state IN ('failed', 'cancelled')"
 _ANEW = """
 UPDATE model_analysis SET state = 'pending', rank = 0, again = true, attempts = 0,
-    run_after = now(), asked_by = %(actor)s, asked_at = now(), said = 0, fault = NULL,
+    spared = 0, run_after = now(), asked_by = %(actor)s, asked_at = now(), said = 0, fault = NULL,
     detail = '', ended_at = NULL
 """
 _FAILED_ANEW = """
-UPDATE model_analysis SET state = 'pending', attempts = 0, run_after = now(), asked_at = now(),
-    said = 0, fault = NULL, detail = '', ended_at = NULL
+UPDATE model_analysis SET state = 'pending', attempts = 0, spared = 0, run_after = now(),
+    asked_at = now(), said = 0, fault = NULL, detail = '', ended_at = NULL
 WHERE state = 'failed' AND (%(fault)s::text IS NULL OR coalesce(fault, 'lost') = %(fault)s)
 """
 _JUDGE = """

@@ -6,22 +6,36 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.analysis.analysed import RULES, TaskName
-from ctiscraper.db.model_servers import OF_ALL_TEXTS, failed, is_tried, rests, succeeded
-from ctiscraper.db.model_spending import Limits, Spending, Spent
+from ctiscraper.db.model_attempts import MOST_ATTEMPTS, judged
+from ctiscraper.db.model_servers import (
+    OF_ALL_TEXTS,
+    failed,
+    has,
+    is_tried,
+    lacked,
+    lacks,
+    rests,
+    succeeded,
+    was_well,
+)
+from ctiscraper.db.model_spending import Limits, Spending, Spent, in_turn
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelFault
 from ctiscraper.types import Tlp
 
-MOST_ATTEMPTS = 5
-FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 # After so many that need no model the claim ends, so that its lock is never held long.
 _MOST_PASSED = 50
-_LOCK_KEY = 0x6D6F646C
-# What says more of the server than of what was asked: it costs no attempt.
-_OF_THE_SERVER = OF_ALL_TEXTS | {ModelFault.AWAY, ModelFault.BUSY, ModelFault.OFF}
 # Their answers rest on more than the words: what is watched now, the address of the article.
 _APART = (TaskName.RELEVANCE.value, RULES)
-_BREAKING = frozenset({ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.BUSY, ModelFault.TIMEOUT})
+_BREAKING = frozenset(
+    {
+        ModelFault.AWAY,
+        ModelFault.BROKE_OFF,
+        ModelFault.BUSY,
+        ModelFault.OUT_OF_MEMORY,
+        ModelFault.TIMEOUT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +50,13 @@ class Wanted:
 class Claimed:
     """A text that one holder alone asks a model about, until its lease runs out.
 
-    `waited` are the seconds since it was asked for.
+    `waited` are the seconds since it was asked for; `spared` is how often it was let off.
     """
 
     id: int
     lease: UUID
     attempts: int
+    spared: int
     article_id: int
     source_id: int
     task: str
@@ -125,13 +140,14 @@ class ModelQueue:
         """
         async with self._database.transaction() as conn:
             # One at a time, so that turns and budgets are exact; this takes milliseconds.
-            await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+            await in_turn(conn)
             await self._reap(conn, limits)
             if await rests(conn, server) or await self._spending.day_is_over(conn, limits):
                 return None
             tried = await is_tried(conn, server)
+            without = await lacked(conn, server)
             for _ in range(_MOST_PASSED):
-                row = await _next(conn, tried=tried)
+                row = await _next(conn, without, tried=tried)
                 if row is None:
                     return None
                 claimed = await self._take(conn, row, owner, limits, seconds)
@@ -159,6 +175,7 @@ class ModelQueue:
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
             await succeeded(conn, server)
+            await has(conn, server, claimed.model)
             cursor = await conn.execute(
                 _FINISH,
                 {
@@ -189,22 +206,31 @@ class ModelQueue:
     ) -> bool:
         """Let it be asked again later, or end it with its fault; False: it is another's by now."""
         limits = limits or Limits()
-        of_server = transient and fault in _OF_THE_SERVER
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+            cost = judged(
+                fault,
+                transient=transient,
+                attempts=claimed.attempts,
+                spared=claimed.spared,
+                was_well=await was_well(conn, server),
+            )
             if fault in _BREAKING or (transient and fault in OF_ALL_TEXTS):
                 await failed(conn, server, fault, detail)
+            elif transient and fault is ModelFault.MODEL_MISSING:
+                await lacks(conn, server, claimed.model, detail)
             elif server and fault is not ModelFault.TLP:
                 await succeeded(conn, server)
             cursor = await conn.execute(
                 _FAIL,
                 {
-                    "fault": fault.value,
+                    "fault": cost.fault.value,
                     "detail": detail[:2000].replace("\0", ""),
                     "raw": raw[:100_000].replace("\0", "").encode("utf-8", "replace").decode(),
-                    "again": transient and (of_server or claimed.attempts < MOST_ATTEMPTS),
-                    "refund": of_server,
-                    "pause": pause_after(claimed.attempts),
+                    "again": cost.again,
+                    "refund": cost.refund,
+                    "spared": cost.spared,
+                    "pause": cost.pause,
                     **_paid(claimed, spent, limits),
                 },
             )
@@ -255,6 +281,7 @@ class ModelQueue:
 
     async def _reap(self, conn: Conn, limits: Limits) -> None:
         """Take back what its holders lost; what they may have spent counts as spent."""
+        await self._spending.reap(conn, limits)
         cursor = await conn.execute(_REAP, {"most": MOST_ATTEMPTS, "fault": ModelFault.LOST})
         for source_id, model, reserved in await cursor.fetchall():
             await self._spending.add(conn, source_id, model, Spent(estimated=reserved), limits)
@@ -290,6 +317,7 @@ class ModelQueue:
             id=number,
             lease=owner,
             attempts=found[1] + 1,
+            spared=found[11],
             article_id=found[2],
             source_id=source_id,
             task=found[3],
@@ -301,11 +329,6 @@ class ModelQueue:
             tlp=Tlp(found[9]),
             waited=found[10],
         )
-
-
-def pause_after(attempts: int) -> float:
-    """Return how long to wait after so many attempts."""
-    return float(min(LONGEST_PAUSE, FIRST_PAUSE * 4 ** max(0, attempts - 1)))
 
 
 def text_key(title: str, text: str) -> bytes:
@@ -323,9 +346,12 @@ def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     }
 
 
-async def _next(conn: Conn, *, tried: bool) -> tuple[int, int] | None:
-    """Return an analysis and its source; a server is `tried` with what failed the least."""
-    cursor = await conn.execute(_TRIED if tried else _NEXT)
+async def _next(conn: Conn, without: Sequence[str], *, tried: bool) -> tuple[int, int] | None:
+    """Return an analysis and its source, but of no model `without` which the server is.
+
+    A server is `tried` with what failed the least.
+    """
+    cursor = await conn.execute(_TRIED if tried else _NEXT, {"without": list(without)})
     row = await cursor.fetchone()
     return (int(row[0]), int(row[1])) if row else None
 
@@ -350,9 +376,9 @@ _SUPERSEDE = f"""
 WHERE a.id = m.article_id AND a.id = ANY(%(ids)s) AND m.state = 'pending' AND m.text_key <> {_KEY}
 """
 _ONCE_MORE = f"""
-UPDATE model_analysis m SET state = 'pending', attempts = 0, run_after = now(), asked_at = now(),
-    asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0, fault = NULL,
-    detail = '', ended_at = NULL
+UPDATE model_analysis m SET state = 'pending', attempts = 0, spared = 0, run_after = now(),
+    asked_at = now(), asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0,
+    fault = NULL, detail = '', ended_at = NULL
 FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
 WHERE a.id = ANY(%(ids)s) AND m.article_id = a.id AND m.text_key = {_KEY}
     AND m.task = w.task AND m.prompt_version = w.version AND m.model = %(model)s
@@ -383,35 +409,39 @@ UPDATE model_analysis m SET lease = NULL, lease_until = NULL, reserved = 0, said
 FROM lost WHERE m.id = lost.id
 RETURNING m.source_id, m.model, lost.reserved
 """
-# The sources that wait are found one by one along the index, however much each of them has.
+# The sources that wait, each with the models that it waits for, are found one by one along the
+# index, however much each of them has.
 _NEXT = """
 WITH RECURSIVE waiting AS (
-    (SELECT source_id FROM model_analysis WHERE state = 'pending' ORDER BY source_id LIMIT 1)
+    (SELECT source_id, model FROM model_analysis WHERE state = 'pending'
+        ORDER BY source_id, model LIMIT 1)
     UNION ALL
-    SELECT (SELECT m.source_id FROM model_analysis m
-        WHERE m.state = 'pending' AND m.source_id > w.source_id ORDER BY m.source_id LIMIT 1)
-    FROM waiting w WHERE w.source_id IS NOT NULL
+    SELECT f.source_id, f.model FROM waiting w CROSS JOIN LATERAL (
+        SELECT m.source_id, m.model FROM model_analysis m
+        WHERE m.state = 'pending' AND (m.source_id, m.model) > (w.source_id, w.model)
+        ORDER BY m.source_id, m.model LIMIT 1) f
 )
 SELECT n.id, w.source_id
 FROM waiting w LEFT JOIN model_source t ON t.source_id = w.source_id
 CROSS JOIN LATERAL (
     SELECT m.id, m.rank FROM model_analysis m
-    WHERE m.source_id = w.source_id AND m.state = 'pending' AND m.run_after <= now()
+    WHERE m.source_id = w.source_id AND m.model = w.model AND m.state = 'pending'
+        AND m.run_after <= now()
     ORDER BY m.rank, m.id LIMIT 1) n
-WHERE t.rest_until IS NULL OR t.rest_until <= now()
+WHERE w.model <> ALL(%(without)s) AND (t.rest_until IS NULL OR t.rest_until <= now())
 ORDER BY n.rank, t.served_at NULLS FIRST, n.id LIMIT 1
 """
 # What made a server fail would make it fail once more, and hold up all the others.
 _TRIED = """
 SELECT m.id, m.source_id FROM model_analysis m LEFT JOIN model_source t USING (source_id)
-WHERE m.state = 'pending' AND m.run_after <= now()
+WHERE m.state = 'pending' AND m.run_after <= now() AND m.model <> ALL(%(without)s)
     AND (t.rest_until IS NULL OR t.rest_until <= now())
-ORDER BY m.attempts, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
+ORDER BY m.attempts + m.spared, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
 """
 _TEXT = f"""
 SELECT m.text_key = {_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,
     coalesce(a.language, ''), a.title, a.text, coalesce(s.settings->>'tlp', 'clear'),
-    extract(epoch FROM now() - m.asked_at)::float8
+    extract(epoch FROM now() - m.asked_at)::float8, m.spared
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 WHERE m.id = %(id)s
 """  # noqa: S608 - a constant of this module
@@ -451,7 +481,7 @@ WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
 _FAIL = """
 UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'failed' END,
     attempts = CASE WHEN %(refund)s THEN greatest(attempts - 1, 0) ELSE attempts END,
-    run_after = now() + make_interval(secs => %(pause)s),
+    spared = %(spared)s, run_after = now() + make_interval(secs => %(pause)s),
     fault = %(fault)s, detail = %(detail)s, raw = %(raw)s,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,

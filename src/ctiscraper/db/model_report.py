@@ -51,7 +51,8 @@ class ModelBoard:
     async def server(self, name: str) -> ServerView | None:
         """Return a server as it was last found, None before it ever was."""
         async with self._database.connection() as conn:
-            cursor = await conn.execute(_SERVER, {"name": name})
+            values = {"name": name, "missing": ModelFault.MODEL_MISSING.value}
+            cursor = await conn.execute(_SERVER, values)
             row = await cursor.fetchone()
         if row is None:
             return None
@@ -192,9 +193,15 @@ SELECT coalesce(fault, 'lost'), count(*) FROM (SELECT fault FROM model_analysis
     WHERE state = 'failed' ORDER BY id DESC LIMIT %s) f GROUP BY 1 ORDER BY 2 DESC, 1
 """
 _SERVER = """
-SELECT name, fault IS NULL AND seen_at IS NOT NULL, fault, detail, version, models, remote,
-    seen_at, CASE WHEN rest_until > now() THEN rest_until END
-FROM model_server WHERE name = %(name)s
+SELECT s.name, s.fault IS NULL AND x.model IS NULL AND s.seen_at IS NOT NULL,
+    coalesce(s.fault, CASE WHEN x.model IS NOT NULL THEN %(missing)s END),
+    CASE WHEN s.fault IS NULL THEN coalesce(x.detail, s.detail) ELSE s.detail END,
+    s.version, s.models, s.remote, s.seen_at,
+    CASE WHEN s.rest_until > now() THEN s.rest_until
+        WHEN s.fault IS NULL AND x.rest_until > now() THEN x.rest_until END
+FROM model_server s LEFT JOIN LATERAL (SELECT m.model, m.detail, m.rest_until
+    FROM model_missing m WHERE m.server = s.name ORDER BY m.rest_until DESC LIMIT 1) x ON true
+WHERE s.name = %(name)s
 """
 _DAYS = """
 SELECT day, sum(calls)::bigint, sum(prompt_tokens)::bigint, sum(answer_tokens)::bigint,

@@ -1,7 +1,7 @@
 """What is known of servers of models: what each has, and whether it is left alone for a while."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelError, ModelFault
@@ -11,16 +11,27 @@ BREAKS_AFTER = 5
 LONGEST_REST = 900.0
 FIRST_REST = 30.0
 # What is so for every text, whatever it is: once is enough.
-OF_ALL_TEXTS = frozenset({ModelFault.MODEL_MISSING, ModelFault.REFUSED})
+OF_ALL_TEXTS = frozenset({ModelFault.REFUSED})
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a server is left alone or tried again just now, and why."""
+    """Whether a server is left alone or tried again just now, and why.
+
+    `lacks` has what it says of the models that it does not have.
+    """
 
     rests: bool = False
     fault: ModelFault | None = None
     detail: str = ""
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, model: str) -> "Standing":
+        """Return how the server stands with those who name a model."""
+        if self.rests or model not in self.lacks:
+            return self
+        missing = ModelFault.MODEL_MISSING
+        return replace(self, rests=True, fault=missing, detail=self.lacks[model])
 
 
 class ModelServers:
@@ -30,14 +41,15 @@ class ModelServers:
         self._database = database
 
     async def note(
-        self, name: str, *, version: str, models: Sequence[str], remote: bool, has_model: bool
+        self, name: str, *, version: str, models: Sequence[str], remote: bool, model: str
     ) -> None:
-        """Keep what a server says it is and has; `has_model`: the one that texts are given to.
+        """Keep what a server says it is and has; `model` is the one that texts are given to.
 
         One that was away is left alone no longer, and tried with one text; one that refused its
-        key or lacked the model, and does not any more, is asked as before.
+        key, and does not any more, is asked as before. A model that it has is waited for no
+        longer, nor is one that texts are not given to any more.
         """
-        async with self._database.connection() as conn:
+        async with self._database.transaction() as conn:
             await conn.execute(
                 _NOTE,
                 {
@@ -46,11 +58,16 @@ class ModelServers:
                     "models": [one[:200] for one in models][:500],
                     "remote": remote,
                     "away": ModelFault.AWAY.value,
-                    "mended": [
-                        ModelFault.REFUSED.value,
-                        *[ModelFault.MODEL_MISSING.value] * has_model,
-                    ],
+                    "mended": [ModelFault.REFUSED.value, ModelFault.MODEL_MISSING.value],
                 },
+            )
+            # A name may leave out the tag that Ollama calls `latest`.
+            await conn.execute(
+                """
+                DELETE FROM model_missing WHERE server = %(name)s AND (model <> %(model)s
+                    OR model = ANY(%(models)s) OR model || ':latest' = ANY(%(models)s))
+                """,
+                {"name": name, "model": model, "models": list(models)},
             )
 
     async def note_fault(self, name: str, error: ModelError) -> None:
@@ -82,7 +99,11 @@ async def standing(conn: Conn, server: str) -> Standing:
     row = await cursor.fetchone()
     if row is None:
         return Standing()
-    return Standing(bool(row[0]), ModelFault(row[1]) if row[1] else None, row[2])
+    cursor = await conn.execute(
+        "SELECT model, detail FROM model_missing WHERE server = %s", (server,)
+    )
+    missing = {str(one[0]): str(one[1]) for one in await cursor.fetchall()}
+    return Standing(bool(row[0]), ModelFault(row[1]) if row[1] else None, row[2], missing)
 
 
 async def rests(conn: Conn, server: str) -> bool:
@@ -99,6 +120,41 @@ async def is_tried(conn: Conn, server: str) -> bool:
     )
     row = await cursor.fetchone()
     return bool(row and row[0])
+
+
+async def lacked(conn: Conn, server: str) -> list[str]:
+    """Return the models that a server is not asked for now: it lacks them, or is being tried."""
+    cursor = await conn.execute(_LACKED, (server,))
+    return [str(row[0]) for row in await cursor.fetchall()]
+
+
+async def lacks(conn: Conn, server: str, model: str, detail: str) -> None:
+    """Keep that a server, which is there, does not have a model: it is waited for, ever longer."""
+    await conn.execute(_IS_THERE, (server,))
+    await conn.execute(
+        _LACKS,
+        {
+            "server": server,
+            "model": model,
+            "detail": told(detail),
+            "longest": LONGEST_REST,
+            "first": FIRST_REST,
+        },
+    )
+
+
+async def has(conn: Conn, server: str, model: str) -> None:
+    """Keep that a server has a model, or that nobody asks for it any more."""
+    await conn.execute(
+        "DELETE FROM model_missing WHERE server = %s AND model = %s", (server, model)
+    )
+
+
+async def was_well(conn: Conn, server: str) -> bool:
+    """Return whether a server answered last, or was seen to be there since it was left alone."""
+    cursor = await conn.execute(_WAS_WELL, (BREAKS_AFTER, server))
+    row = await cursor.fetchone()
+    return row is None or bool(row[0])
 
 
 async def succeeded(conn: Conn, server: str) -> None:
@@ -151,6 +207,11 @@ SELECT rest_until > now() OR (failures >= %s AND EXISTS
     (SELECT 1 FROM model_analysis WHERE state = 'running'))
 FROM model_server WHERE name = %s
 """
+# Of two who fail at the same moment one finds that the other has.
+_WAS_WELL = """
+SELECT failures = 0 OR (failures >= %s AND rest_until IS NULL) FROM model_server
+WHERE name = %s FOR UPDATE
+"""
 _SUCCEEDED = """
 UPDATE model_server SET failures = 0, rest_until = NULL, fault = NULL, detail = '',
     seen_at = now()
@@ -167,4 +228,22 @@ ON CONFLICT (name) DO UPDATE SET fault = excluded.fault, detail = excluded.detai
         THEN now() + make_interval(secs => least(%(longest)s, %(first)s
             * 2 ^ least(greatest(s.failures + 1, %(least)s) - %(breaks)s, 20))) END
 WHERE s.rest_until IS NULL OR s.rest_until <= now()
+"""
+_LACKED = """
+SELECT x.model FROM model_missing x WHERE x.server = %s AND (x.rest_until > now() OR EXISTS
+    (SELECT 1 FROM model_analysis m WHERE m.state = 'running' AND m.model = x.model))
+"""
+_LACKS = """
+INSERT INTO model_missing AS x (server, model, detail, rest_until)
+VALUES (%(server)s, %(model)s, %(detail)s, now() + make_interval(secs => %(first)s))
+ON CONFLICT (server, model) DO UPDATE SET detail = excluded.detail,
+    tries = least(x.tries + 1, 1000),
+    rest_until = now() + make_interval(secs => least(%(longest)s,
+        %(first)s * 2 ^ least(x.tries, 20)))
+WHERE x.rest_until <= now()
+"""
+_IS_THERE = """
+INSERT INTO model_server (name, seen_at) VALUES (%s, now())
+ON CONFLICT (name) DO UPDATE SET failures = 0, rest_until = NULL, fault = NULL, detail = '',
+    seen_at = now()
 """

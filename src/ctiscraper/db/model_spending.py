@@ -11,6 +11,7 @@ from ctiscraper.errors import ModelFault
 MILLION = 1_000_000
 # Questions of people and vectors of all texts are of no source.
 _NO_SOURCE = 0
+_LOCK_KEY = 0x6D6F646C
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +95,18 @@ class Over:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Tokens that are held back for a question under way; without a number none had to be."""
+
+    number: int | None
+
+
+async def in_turn(conn: Conn) -> None:
+    """Return when no other looks at budgets, until this transaction ends: milliseconds."""
+    await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK_KEY,))
+
+
 class Spending:
     """The meter, and whether a budget allows more. Days are those of UTC."""
 
@@ -124,14 +137,40 @@ class Spending:
         async with self._database.transaction() as conn:
             await self.add(conn, _NO_SOURCE, model, spent, limits)
 
-    async def day_over(self, estimate: int, limits: Limits) -> Over | None:
-        """Return the budget of the day where one more question would exceed it."""
+    async def reserve(
+        self, model: str, estimate: int, limits: Limits, *, seconds: float
+    ) -> Reserved | Over:
+        """Hold back, of today's budget, what a question for no source may cost at the most.
+
+        Or return the budget that it would exceed. What is not settled within `seconds`, by a
+        process that ended, counts as spent from then on.
+        """
         if not limits.day:
-            return None
-        async with self._database.connection() as conn:
-            return await self.over(
-                conn, 0, _NO_SOURCE, estimate, replace(limits, article=0, source=0)
-            )
+            return Reserved(None)
+        async with self._database.transaction() as conn:
+            await in_turn(conn)
+            await self.reap(conn, limits)
+            of_day = replace(limits, article=0, source=0)
+            over = await self.over(conn, 0, _NO_SOURCE, estimate, of_day)
+            if over is not None:
+                return over
+            cursor = await conn.execute(_RESERVE, (model, estimate, seconds))
+            row = await cursor.fetchone()
+        assert row is not None, "an insert that returns"
+        return Reserved(int(row[0]))
+
+    async def settle(self, reserved: Reserved, model: str, spent: Spent, limits: Limits) -> None:
+        """Count, today, what was spent for no source, in place of what was held back for it."""
+        async with self._database.transaction() as conn:
+            if reserved.number is not None:
+                await conn.execute("DELETE FROM model_reserved WHERE id = %s", (reserved.number,))
+            await self.add(conn, _NO_SOURCE, model, spent, limits)
+
+    async def reap(self, conn: Conn, limits: Limits) -> None:
+        """Count as spent what was held back by processes that ended."""
+        cursor = await conn.execute(_LOST)
+        for model, tokens in await cursor.fetchall():
+            await self.add(conn, _NO_SOURCE, model, Spent(estimated=tokens), limits)
 
     async def day_is_over(self, conn: Conn, limits: Limits) -> bool:
         """Return whether nothing more may be spent today."""
@@ -201,4 +240,10 @@ SELECT (SELECT coalesce(sum(prompt_tokens + answer_tokens + estimated), 0) FROM 
         WHERE day = current_date AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
     + (SELECT coalesce(sum(reserved), 0) FROM model_analysis
         WHERE state = 'running' AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
+    + (SELECT coalesce(sum(tokens), 0) FROM model_reserved WHERE %(source)s::bigint IS NULL)
 """
+_RESERVE = """
+INSERT INTO model_reserved (model, tokens, held_until)
+VALUES (%s, %s, now() + make_interval(secs => %s)) RETURNING id
+"""
+_LOST = "DELETE FROM model_reserved WHERE held_until < now() RETURNING model, tokens"

@@ -119,9 +119,11 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM model_analysis WHERE state = 'pendin
         FROM (SELECT coalesce(fault, 'lost') AS fault FROM model_analysis
             WHERE state = 'failed' ORDER BY id DESC LIMIT %(looked_at)s) l GROUP BY fault) g),
     rested.fault, coalesce(rested.detail, '')
-FROM (SELECT) one LEFT JOIN (SELECT fault, detail FROM model_server
-    WHERE fault IS NOT NULL AND rest_until > now() - interval '1 minute'
-    ORDER BY rest_until DESC LIMIT 1) rested ON true
+FROM (SELECT) one LEFT JOIN (SELECT fault, detail FROM (
+        SELECT fault, detail, rest_until, 0 AS rank FROM model_server WHERE fault IS NOT NULL
+        UNION ALL SELECT 'model_missing', detail, rest_until, 1 FROM model_missing) r
+    WHERE rest_until > now() - interval '1 minute'
+    ORDER BY rank, rest_until DESC LIMIT 1) rested ON true
 """
 _RECENT = "date_trunc('minute', now() - interval '5 minutes')"
 _HOUR = "date_trunc('minute', now() - interval '1 hour')"

@@ -10,6 +10,10 @@ _PAID = frozenset({402, RATE_LIMITED})
 _GONE = frozenset({404, 410})
 _KEYS = frozenset({401, 403, 407})
 _SERVER = range(500, 600)
+_WAITED_IN_VAIN = frozenset({504, 524})
+# What stands before a server says so of one that is not there (RFC 9110, 15.6.3 to 15.6.5), or
+# that it cannot reach (https://developers.cloudflare.com/support/troubleshooting/http-status-codes/).
+_GATEWAY = frozenset({502, 503, 521, 522, 523}) | _WAITED_IN_VAIN
 
 # As our own client says it of an address that does not answer at all.
 _NOT_CONNECTED = "connect"
@@ -116,6 +120,11 @@ def _by_status(status: int, said: str, server: str) -> ModelError:
         return ModelError(ModelFault.REFUSED, f"{server} wants to be paid ({status}): {said}")
     if status == RATE_LIMITED or _FULL.search(said):
         return ModelError(ModelFault.BUSY, f"{server} has more to do than it can: {said}")
+    if status in _GATEWAY:
+        words = f"is not there, says what stands before it ({status}): {said}; see that it runs"
+        gone = ModelError(ModelFault.AWAY, f"{server} {words}")
+        gone.begun = status in _WAITED_IN_VAIN
+        return gone
     if status in _SERVER:
         return ModelError(ModelFault.BROKE_OFF, f"{server} failed ({status}): {said}; {_LOG}")
     words = f"refuses what it was asked ({status}): {said}"

@@ -85,7 +85,7 @@ class Wire:
             named.begun = begun
             raise named from error
         except ModelError as error:
-            error.begun = begun
+            error.begun = error.begun or begun
             raise
 
     async def lines(self, answer: Streamed) -> AsyncGenerator[bytes, None]:

@@ -51,6 +51,7 @@ _WAITS: Mapping[Waits, str] = MappingProxyType(
 _SERVER_WAITS: Mapping[ModelFault | None, str] = MappingProxyType(
     {
         ModelFault.MODEL_MISSING: "waits until the server has the model",
+        ModelFault.OUT_OF_MEMORY: "waits until the server of models has memory for it",
         ModelFault.REFUSED: "waits until the server of models takes questions",
     }
 )

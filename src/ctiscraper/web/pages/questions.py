@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
+from ctiscraper.errors import ModelError
 from ctiscraper.questions import LONGEST_QUESTION, Answer, mark_of, said_of
 from ctiscraper.types import Tier
 from ctiscraper.web.asked import (
@@ -68,7 +69,14 @@ async def _page(
     asked: QuestionAsked | None,
     answer: Answer | None,
 ) -> Response:
-    progress = await meaning.embedding.progress() if meaning.embedding is not None else None
+    progress, away = None, ""
+    # An answer says itself that the model of vectors is away: nobody need wait for it once more.
+    by_meaning = meaning.embedding is not None and not (answer and answer.unmeant)
+    if by_meaning:
+        try:
+            progress = await meaning.progress()
+        except ModelError as error:
+            away = error.detail
     return render(
         "questions.html",
         {
@@ -79,7 +87,8 @@ async def _page(
             "sentences": answer.sentences if answer else (),
             "said": said_of(answer) if answer else (),
             "progress": progress,
-            "by_meaning": meaning.embedding is not None,
+            "away": away,
+            "by_meaning": by_meaning,
             "model": questions.model if questions.server is not None else "",
             "made": mark_of(questions.model),
             "is_remote": questions.server is not None and questions.server.is_remote,

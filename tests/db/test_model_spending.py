@@ -1,0 +1,155 @@
+"""What is held back for questions under way: never more than a day has, and given back after."""
+
+import asyncio
+
+import pytest
+
+from ctiscraper.db.model_queue import ModelQueue
+from ctiscraper.db.model_spending import Limits, Over, Reserved, Spending, Spent
+from ctiscraper.db.session import Database
+from db import modelled
+from db.stage import Stage
+
+DAY = Limits(day=1_000)
+SUMMARY = Limits().estimate("summary", "A title", "The text of it.")
+
+
+@pytest.fixture
+def spending(stage: Stage) -> Spending:
+    return Spending(stage.database)
+
+
+async def reserve(
+    spending: Spending, tokens: int, limits: Limits = DAY, *, seconds: float = 60.0
+) -> Reserved | Over:
+    return await spending.reserve("small", tokens, limits, seconds=seconds)
+
+
+async def held(spending: Spending, tokens: int, limits: Limits = DAY) -> Reserved:
+    found = await reserve(spending, tokens, limits)
+    assert isinstance(found, Reserved)
+    return found
+
+
+async def lose_all(stage: Stage) -> None:
+    await stage.run("UPDATE model_reserved SET held_until = now() - interval '1 second'")
+
+
+async def test_what_is_held_back_is_no_others_until_it_is_settled(
+    stage: Stage, spending: Spending
+) -> None:
+    first = await held(spending, 600)
+    over = await reserve(spending, 500)
+    assert isinstance(over, Over)
+    assert over.today
+    assert "600 of 1,000 tokens for today (CTISCRAPER_MODEL_DAY_TOKENS)" in over.detail
+    await held(spending, 400)
+    await spending.settle(first, "small", Spent(prompt_tokens=100, calls=1), DAY)
+    await held(spending, 500)
+    assert isinstance(await reserve(spending, 1), Over)
+    assert await stage.rows("SELECT source_id, model, calls, prompt_tokens FROM model_spent") == [
+        (0, "small", 1, 100)
+    ]
+
+
+async def test_where_a_day_has_no_budget_nothing_is_held_back(
+    stage: Stage, spending: Spending
+) -> None:
+    free = Limits()
+    found = await held(spending, 10**9, free)
+    assert await stage.value("SELECT count(*) FROM model_reserved") == 0
+    await spending.settle(found, "small", Spent(answer_tokens=5, calls=1), free)
+    assert await stage.value("SELECT sum(answer_tokens) FROM model_spent") == 5
+
+
+async def test_what_never_began_leaves_nothing(stage: Stage, spending: Spending) -> None:
+    await spending.settle(await held(spending, 600), "small", Spent(), DAY)
+    assert await stage.value("SELECT count(*) FROM model_reserved") == 0
+    assert await stage.value("SELECT count(*) FROM model_spent") == 0
+    await held(spending, 1_000)
+
+
+@pytest.mark.parametrize("by", ["a question", "an analysis"])
+async def test_what_a_process_left_that_ended_counts_as_spent_and_is_over_with_its_day(
+    stage: Stage, spending: Spending, by: str
+) -> None:
+    await held(spending, 600)
+    await lose_all(stage)
+    # Before anybody looks it counts as well.
+    assert isinstance(await reserve(spending, 500), Over)
+    if by == "an analysis":
+        await held(spending, 1)
+        await lose_all(stage)
+        assert await modelled.claim(ModelQueue(stage.database), DAY) is None
+    assert await stage.value("SELECT count(*) FROM model_reserved") == 0
+    spent = await stage.value("SELECT sum(estimated) FROM model_spent")
+    assert spent == (601 if by == "an analysis" else 600)
+    await stage.run("UPDATE model_spent SET day = day - 1")
+    await held(spending, 1_000)
+
+
+async def test_who_is_late_to_settle_is_counted_too(stage: Stage, spending: Spending) -> None:
+    late = await held(spending, 100)
+    await lose_all(stage)
+    other = await held(spending, 1)
+    await spending.settle(late, "small", Spent(prompt_tokens=80, calls=1), DAY)
+    await spending.settle(other, "small", Spent(), DAY)
+    assert await stage.rows("SELECT estimated, prompt_tokens FROM model_spent") == [(100, 80)]
+
+
+async def test_analyses_see_what_questions_hold_back_and_the_other_way(
+    stage: Stage, spending: Spending
+) -> None:
+    queue, limits = ModelQueue(stage.database), Limits(day=SUMMARY + 500)
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    question = await held(spending, 501, limits)
+    assert await modelled.claim(queue, limits) is None
+    await spending.settle(question, "small", Spent(), limits)
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    claimed = await modelled.claim_one(queue, limits)
+    assert isinstance(await reserve(spending, 501, limits), Over)
+    await modelled.finish(queue, claimed, Spent(prompt_tokens=10, calls=1), limits)
+    await held(spending, 501, limits)
+
+
+async def test_however_many_ask_at_once_no_day_is_overspent(stage: Stage, database: str) -> None:
+    """Questions and analyses of several processes, each of which takes all that it may."""
+    limits = Limits(day=4 * SUMMARY)
+    articles = [await modelled.article(stage, f"a{n}", f"Text {n}.") for n in range(6)]
+    await modelled.ask(stage, *articles)
+    most = 0
+
+    async def spent() -> int:
+        async with stage.database.connection() as conn:
+            cursor = await conn.execute(
+                "SELECT (SELECT coalesce(sum(prompt_tokens), 0) FROM model_spent)"
+                " + (SELECT coalesce(sum(reserved), 0) FROM model_analysis)"
+                " + (SELECT coalesce(sum(tokens), 0) FROM model_reserved)"
+            )
+            row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def question(opened: Database, tokens: int) -> None:
+        nonlocal most
+        spending = Spending(opened)
+        found = await reserve(spending, tokens, limits)
+        most = max(most, await spent())
+        if isinstance(found, Reserved):
+            await spending.settle(found, "small", Spent(prompt_tokens=tokens, calls=1), limits)
+
+    async def analysis(opened: Database) -> None:
+        nonlocal most
+        queue = ModelQueue(opened)
+        claimed = await modelled.claim(queue, limits)
+        most = max(most, await spent())
+        if claimed is not None:
+            paid = Spent(prompt_tokens=SUMMARY, calls=1)
+            await modelled.finish(queue, claimed, paid, limits)
+
+    async with Database(database, size=3) as one, Database(database, size=3) as two:
+        await asyncio.gather(
+            *(question(one if n % 2 else two, SUMMARY // 2 + n) for n in range(16)),
+            *(analysis(two if n % 2 else one) for n in range(6)),
+        )
+    assert limits.day // 2 < most <= limits.day
+    assert await spent() <= limits.day
