@@ -9,6 +9,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,7 @@ from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.tasks.valkey import EmbeddedValkey
+from databases import FreshDatabases
 from logs import own_logs
 from servers import VARIABLE, chosen_binaries, reachable_folder
 from small_model import running_model
@@ -130,20 +132,27 @@ def template(postgres: str, shared_tmp: Path) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not name_file.exists():
             name = f"template_{uuid.uuid4().hex[:12]}"
-            _administer(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            with psycopg.connect(postgres, autocommit=True) as connection:
+                create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+                connection.execute(create)
             upgrade(make_conninfo(postgres, dbname=name))
             name_file.write_text(name, "utf-8")
     return name_file.read_text("utf-8")
 
 
+@pytest.fixture(scope="session")
+def fresh_databases(postgres: str, template: str) -> Iterator[FreshDatabases]:
+    """Databases with the whole schema, for whoever keeps one for more than a test."""
+    with closing(FreshDatabases(postgres, template)) as databases:
+        yield databases
+
+
 @pytest.fixture
-def database(postgres: str, template: str) -> Iterator[str]:
+def database(fresh_databases: FreshDatabases) -> Iterator[str]:
     """The connection string of a fresh database with the whole schema."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    _administer(postgres, copy.format(sql.Identifier(name), sql.Identifier(template)))
-    yield make_conninfo(postgres, dbname=name)
-    _administer(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    name = fresh_databases.take()
+    yield fresh_databases.conninfo(name)
+    fresh_databases.drop(name)
 
 
 @pytest_asyncio.fixture
@@ -158,11 +167,6 @@ def small_model(shared_tmp: Path) -> Iterator[str]:
     """The address of a real small model that speaks Ollama's API and OpenAI's routes."""
     with running_model(shared_tmp) as address:
         yield address
-
-
-def _administer(conninfo: str, statement: sql.Composed) -> None:
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(statement)
 
 
 class OffMachineError(RuntimeError):
