@@ -17,6 +17,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from psycopg.conninfo import make_conninfo
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -157,5 +158,6 @@ def test_no_request_breaks_an_operation(name: str, site: Served) -> None:
     # What a schema itself parametrizes, each process makes of all operations before its first test.
     described = schema.include(operation_id=name)
     [made] = get_all_tests(schema=described, test_func=ask, settings=None, given_kwargs=None)
+    assert isinstance(made, Ok), made
     _, ask_all = made.ok()
     ask_all(site=site)
