@@ -9,15 +9,17 @@ import socket
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import psycopg
 import pytest
 import pytest_asyncio
+from playwright.async_api import async_playwright
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from chromium import Chromium
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
@@ -52,10 +54,16 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that has a PostgreSQL, so that all of them can be run on another one."""
+    """Mark every test that has a PostgreSQL, so that all of them can be run on another one.
+
+    And those that have a browser, for the loop that they run in.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "binaries" in item.fixturenames:
             item.add_marker("postgres")
+        if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
+            # What speaks to the browser lives in the loop that started it.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +168,13 @@ async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
     """A Redis of this test's own."""
     async with EmbeddedValkey(tmp_path / "valkey") as server:
         yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Chromium]:
+    """The browser of all tests that have one."""
+    async with async_playwright() as playwright, aclosing(Chromium(playwright)) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.browser
 UGLY = "<img src=x onerror=alert(1)> " + "Unbroken" * 25
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(database: str) -> AsyncIterator[str]:
     """A site that searches by meaning and has a model."""
     shelf = Shelf(database)
