@@ -9,18 +9,22 @@ import socket
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import psycopg
 import pytest
 import pytest_asyncio
+from playwright.async_api import async_playwright
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from chromium import Chromium
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.migrate import upgrade
 from ctiscraper.tasks.valkey import EmbeddedValkey
+from databases import FreshDatabases
 from logs import own_logs
 from servers import VARIABLE, chosen_binaries, reachable_folder
 from small_model import running_model
@@ -50,10 +54,16 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that has a PostgreSQL, so that all of them can be run on another one."""
+    """Mark every test that has a PostgreSQL, so that all of them can be run on another one.
+
+    And those that have a browser, for the loop that they run in.
+    """
     for item in items:
         if isinstance(item, pytest.Function) and "binaries" in item.fixturenames:
             item.add_marker("postgres")
+        if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
+            # What speaks to the browser lives in the loop that started it.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
@@ -130,20 +140,27 @@ def template(postgres: str, shared_tmp: Path) -> str:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not name_file.exists():
             name = f"template_{uuid.uuid4().hex[:12]}"
-            _administer(postgres, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            with psycopg.connect(postgres, autocommit=True) as connection:
+                create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
+                connection.execute(create)
             upgrade(make_conninfo(postgres, dbname=name))
             name_file.write_text(name, "utf-8")
     return name_file.read_text("utf-8")
 
 
+@pytest.fixture(scope="session")
+def fresh_databases(postgres: str, template: str) -> Iterator[FreshDatabases]:
+    """Databases with the whole schema, for whoever keeps one for more than a test."""
+    with closing(FreshDatabases(postgres, template)) as databases:
+        yield databases
+
+
 @pytest.fixture
-def database(postgres: str, template: str) -> Iterator[str]:
+def database(fresh_databases: FreshDatabases) -> Iterator[str]:
     """The connection string of a fresh database with the whole schema."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    _administer(postgres, copy.format(sql.Identifier(name), sql.Identifier(template)))
-    yield make_conninfo(postgres, dbname=name)
-    _administer(postgres, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    name = fresh_databases.take()
+    yield fresh_databases.conninfo(name)
+    fresh_databases.drop(name)
 
 
 @pytest_asyncio.fixture
@@ -153,16 +170,18 @@ async def valkey(tmp_path: Path) -> AsyncIterator[EmbeddedValkey]:
         yield server
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Chromium]:
+    """The browser of all tests that have one."""
+    async with async_playwright() as playwright, aclosing(Chromium(playwright)) as started:
+        yield started
+
+
 @pytest.fixture(scope="session")
 def small_model(shared_tmp: Path) -> Iterator[str]:
     """The address of a real small model that speaks Ollama's API and OpenAI's routes."""
     with running_model(shared_tmp) as address:
         yield address
-
-
-def _administer(conninfo: str, statement: sql.Composed) -> None:
-    with psycopg.connect(conninfo, autocommit=True) as connection:
-        connection.execute(statement)
 
 
 class OffMachineError(RuntimeError):

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 
@@ -55,22 +56,29 @@ def dotted(node: ast.expr) -> str:
     return ""
 
 
-def imported(tree: ast.Module) -> set[str]:
+@cache
+def nodes(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All that a tree is made of: to walk through those of all modules takes a second."""
+    return tuple(ast.walk(tree))
+
+
+@cache
+def imported(tree: ast.Module) -> frozenset[str]:
     """Every module that is imported, and every name out of one."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             found |= {each.name for each in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {f"{node.module}.{each.name}" for each in node.names}
-    return found
+    return frozenset(found)
 
 
 def calls(tree: ast.Module) -> Iterator[ast.Call]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return (node for node in nodes(tree) if isinstance(node, ast.Call))
 
 
-def of(names: set[str], modules: set[str]) -> set[str]:
+def of(names: AbstractSet[str], modules: set[str]) -> set[str]:
     """Those of the names that are one of the modules, or in it."""
     return {name for name in names if name.split(".")[0] in modules}
 
@@ -105,7 +113,7 @@ def test_programs_are_started_by_lists_of_arguments() -> None:
 def test_no_text_becomes_an_object_of_any_kind() -> None:
     for place, tree in trees():
         assert of(imported(tree), REVIVED) == set(), place
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Attribute):
                 name = dotted(node)
                 assert name not in {f"yaml.{loader}" for loader in UNSAFE_YAML}, place
@@ -170,7 +178,7 @@ def test_hashes_that_prove_something_are_sha_256() -> None:
     found: set[str] = set()
     for _, tree in trees():
         found |= {name for name in imported(tree) if name.startswith("hashlib.")}
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Attribute) and dotted(node).startswith("hashlib."):
                 found.add(dotted(node))
     assert found == {"hashlib.sha256"}
@@ -185,7 +193,7 @@ def test_ciphers_and_signatures_are_those_that_are_listed() -> None:
 def test_no_certificate_is_left_unchecked() -> None:
     found = set()
     for place, tree in trees():
-        for node in ast.walk(tree):
+        for node in nodes(tree):
             if isinstance(node, ast.Attribute) and node.attr in {
                 "CERT_NONE",
                 "CERT_OPTIONAL",

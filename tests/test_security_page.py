@@ -6,8 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ctiscraper.access import passwords
-from ctiscraper.access.load_balancer import key_place
 from ctiscraper.access.one_time import SECRET_BYTES
+from ctiscraper.access.places import key_place
 from ctiscraper.accounts import LINK_MINUTES, SETUP_MINUTES
 from ctiscraper.admission import SUDO_MINUTES
 from ctiscraper.collect.fetch import FEED_LIMITS, PAGE_LIMITS

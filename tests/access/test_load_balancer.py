@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ctiscraper.access.identity_claims import SignOn
-from ctiscraper.access.load_balancer import LoadBalancer, key_place
-from ctiscraper.errors import SettingsError, SignOnError, UnavailableError
+from ctiscraper.access.load_balancer import LoadBalancer
+from ctiscraper.errors import SignOnError, UnavailableError
 from ctiscraper.identity import Role
 from loopback import Origin, open_client, origin_server, reply
 
@@ -223,32 +223,3 @@ async def test_made_up_keys_are_asked_for_no_more_after_a_while(
     with pytest.raises(UnavailableError, match="too many"):
         await balancer.identity(signer.data({"kid": str(uuid4())}))
     assert len(signer.origin.paths) == 20
-
-
-@pytest.mark.parametrize(
-    ("arn", "place"),
-    [
-        (ARN, "https://public-keys.auth.elb.eu-central-1.amazonaws.com/"),
-        (
-            ARN.replace("aws:", "aws-us-gov:", 1).replace("eu-central-1", "us-gov-west-1"),
-            "https://s3-us-gov-west-1.amazonaws.com/aws-elb-public-keys-prod-us-gov-west-1/",
-        ),
-    ],
-)
-def test_keys_are_where_aws_publishes_those_of_the_region(arn: str, place: str) -> None:
-    assert key_place(arn) == place
-
-
-@pytest.mark.parametrize(
-    "arn",
-    [
-        "",
-        "arn:aws:iam::123456789012:role/x",
-        ARN.replace("/app/", "/net/"),
-        ARN.replace("eu-central-1", "evil.example/"),
-        f"{ARN}\n",
-    ],
-)
-def test_only_the_arn_of_such_a_balancer_is_taken(arn: str) -> None:
-    with pytest.raises(SettingsError, match="CTISCRAPER_ALB_ARN"):
-        key_place(arn)

@@ -20,7 +20,7 @@ from joserfc.errors import SecurityWarning
 from joserfc.jwk import OctKey, RSAKey
 
 from ctiscraper.access.identity_claims import Identity
-from ctiscraper.access.oidc import Provider, is_safe_address
+from ctiscraper.access.oidc import Provider
 from ctiscraper.errors import SignOnError, UnavailableError
 from ctiscraper.http import Client, EgressPolicy
 from ctiscraper.identity import Role
@@ -355,21 +355,3 @@ async def test_the_way_out_is_guarded(fake: FakeProvider) -> None:
     finally:
         await client.aclose()
     assert fake.asked == []
-
-
-@pytest.mark.parametrize(
-    ("address", "is_safe"),
-    [
-        ("https://id.example", True),
-        ("http://127.0.0.1:8080/x", True),
-        ("http://[::1]/x", True),
-        ("http://localhost/x", False),
-        ("http://id.example", False),
-        ("http://127.0.0.1.evil.example", False),
-        ("https://", False),
-        ("ftp://id.example", False),
-        ("http://[::1", False),
-    ],
-)
-def test_only_https_or_this_machine_is_safe(address: str, *, is_safe: bool) -> None:
-    assert is_safe_address(address) is is_safe

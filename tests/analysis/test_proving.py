@@ -85,8 +85,8 @@ def test_a_quotation_without_a_word_of_its_claim_is_left_out_beside_one_that_has
 
 
 def test_in_another_language_no_quotation_is_left_out_for_its_words() -> None:
-    text = "Der Wurm lief auf jedem Rechner. Am Montag stand das Werk still."
-    quotes = ["Der Wurm lief auf jedem Rechner", "Am Montag stand das Werk still"]
+    text = "Der Wurm war auf jedem Rechner. Am Montag stand das Werk still."
+    quotes = ["Der Wurm war auf jedem Rechner", "Am Montag stand das Werk still"]
     answer = {"claims": [{"quotes": quotes, "text": "The worm stopped work."}]}
     kept = Kept()
     against = replace(held(TaskName.KEY_POINTS, text), is_english=False)

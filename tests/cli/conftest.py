@@ -1,16 +1,13 @@
 """One installation that has collected a small internet, for every test that only looks."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from cli.terminal import Background, Ended, Terminal, catalogue_of, environment
+from databases import FreshDatabases
 from internet.world import FakeInternet
 
 
@@ -29,17 +26,11 @@ def terminal(database: str, tmp_path: Path) -> Terminal:
 
 
 @pytest.fixture(scope="module")
-def module_database(postgres: str, template: str) -> Iterator[str]:
+def module_database(fresh_databases: FreshDatabases) -> Iterator[str]:
     """A fresh database for all tests of a file."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-        yield make_conninfo(postgres, dbname=name)
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    name = fresh_databases.take()
+    yield fresh_databases.conninfo(name)
+    fresh_databases.drop(name)
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ page = test_pages_browser.page
 UGLY = "Unbroken" * 30
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(database: str) -> AsyncIterator[str]:
     """A served app that looks for news more often than it would."""
     with listen("127.0.0.1", 0) as listening:
@@ -49,7 +49,7 @@ def shelf(database: str) -> Shelf:
     return Shelf(database)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def morning(shelf: Shelf, database: str) -> Shelf:
     """Something ugly for each part of the dashboard."""
     scored = ScoredShelf(shelf)

@@ -33,7 +33,7 @@ LONG = "C:\\ProgramData\\" + "Unbroken" * 30
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(database: str) -> AsyncIterator[str]:
     with listen("127.0.0.1", 0) as listening:
         async with Database(database, size=4) as opened, open_sandbox() as sandbox:
@@ -46,7 +46,7 @@ async def site(database: str) -> AsyncIterator[str]:
             await asyncio.wait({serving})
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def drafted(database: str, shelf: Shelf) -> str:  # noqa: F811 - a fixture
     """An article of long and hostile words, and the address of its detections."""
     line = f"evil-{HOSTILE}.exe --first={LONG} --second"

@@ -24,13 +24,13 @@ __all__ = ["browser", "site"]
 pytestmark = pytest.mark.browser
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(database: str) -> AsyncIterator[Database]:
     async with Database(database, size=2) as opened:
         yield opened
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, site: str) -> AsyncIterator[Page]:
     context = await browser.new_context(base_url=site)
     yield await context.new_page()

@@ -27,7 +27,7 @@ TEXT = "The group used PowerShell to run its loader. It then sent data away to a
 LONG = "a-model-with-a-very-long-name/" * 5
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(database: str) -> AsyncIterator[str]:
     """The pages of an installation that has a model."""
     with listen("127.0.0.1", 0) as listening:

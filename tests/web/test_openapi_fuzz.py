@@ -17,6 +17,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from psycopg.conninfo import make_conninfo
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
+from schemathesis.pytest.lazy import get_all_tests
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -46,9 +48,13 @@ ENDLESS = "get_events"
 # Nobody asks it here: what it is to say waits for a worker.
 A_MODEL = {"model_url": "http://127.0.0.1:9", "model": "some"}
 
-schema = schemathesis.openapi.from_dict(json.loads(DESCRIPTION.read_text("utf-8"))).exclude(
-    operation_id=ENDLESS
-)
+schema = schemathesis.openapi.from_dict(json.loads(DESCRIPTION.read_text("utf-8")))
+OPERATIONS = [
+    operation["operationId"]
+    for path in schema.raw_schema["paths"].values()
+    for operation in path.values()
+    if operation["operationId"] != ENDLESS
+]
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,6 @@ def site(
         connection.execute(f'DROP ROLE "{name}"'.encode())
 
 
-@schema.parametrize()
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -133,7 +138,7 @@ def site(
     # What fails is told as it was found: to shrink it takes minutes.
     phases=[Phase.explicit, Phase.generate],
 )
-def test_no_request_breaks_an_operation(case: schemathesis.Case[Any], site: Served) -> None:
+def ask(case: schemathesis.Case[Any], site: Served) -> None:
     name: str = case.operation.definition.raw["operationId"]
     token = site.tokens[zlib.crc32(name.encode()) % TOKENS]
     checks = [
@@ -146,3 +151,13 @@ def test_no_request_breaks_an_operation(case: schemathesis.Case[Any], site: Serv
     if answer.status_code == 502 and name in ABROAD:
         return
     case.validate_response(answer, checks=checks)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_no_request_breaks_an_operation(name: str, site: Served) -> None:
+    # What a schema itself parametrizes, each process makes of all operations before its first test.
+    described = schema.include(operation_id=name)
+    [made] = get_all_tests(schema=described, test_func=ask, settings=None, given_kwargs=None)
+    assert isinstance(made, Ok), made
+    _, ask_all = made.ok()
+    ask_all(site=site)

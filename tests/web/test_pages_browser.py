@@ -1,22 +1,15 @@
 """The pages in a real browser: keys, colours, quiet consoles, and hostile words that stay words."""
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import (
-    Browser,
-    Error,
-    Page,
-    Request,
-    async_playwright,
-)
+from playwright.async_api import Browser, Page, Request
 
+from chromium import Chromium
 from ctiscraper.db.session import Database
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
@@ -24,16 +17,6 @@ from ctiscraper.web.serve import listen, serve
 from make_scores import ScoredShelf, mention
 from people import person, session_of
 from web.shelf import Shelf
-
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 pytestmark = pytest.mark.browser
 
@@ -102,11 +85,6 @@ _URLS = (
 )
 
 
-def _chromium() -> str | None:
-    given = os.environ.get("CTISCRAPER_TEST_CHROMIUM")
-    return given or shutil.which("chromium") or shutil.which("chromium-browser")
-
-
 class Watch:
     """What a page did that it should not have done."""
 
@@ -130,21 +108,16 @@ class Watch:
 SignedIn = dict[str, Any]
 
 
-@pytest_asyncio.fixture
-async def browser() -> AsyncIterator[Browser]:
-    found = _chromium()
-    if found is None:
-        pytest.skip("no Chromium on this machine: install it, or set CTISCRAPER_TEST_CHROMIUM")
-    async with async_playwright() as playwright:
-        try:
-            started = await playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        except Error as error:
-            pytest.skip(f"Chromium does not start here: {error.message[:200]}")
-        yield started
-        await started.close()
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
+    """The browser of this process, from which this test's pages are gone afterwards."""
+    started = await chromium.browser()
+    yield started
+    for context in started.contexts:
+        await context.close()
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(database: str) -> AsyncIterator[str]:
     with listen("127.0.0.1", 0) as listening:
         async with Database(database, size=4) as opened:
@@ -155,7 +128,7 @@ async def site(database: str) -> AsyncIterator[str]:
             await asyncio.wait({serving})
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def signed_in(database: str, site: str) -> SignedIn:
     """What a browser of the site begins with that keeps an administrator's session."""
     async with Database(database, size=1) as opened:
@@ -178,7 +151,7 @@ def shelf(database: str) -> Shelf:
     return Shelf(database)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, signed_in: SignedIn) -> AsyncIterator[Page]:
     context = await browser.new_context(**signed_in)
     yield await context.new_page()

@@ -62,6 +62,7 @@ SQL = (
     "x'; DROP TABLE article CASCADE; --",
     "x' UNION SELECT login FROM app_user --",
     "x\\' OR 1=1 --",
+    "\0",  # no text of PostgreSQL holds it
 )
 PAGES = (
     ("/", ("q", "tag", "source", "language", "cursor")),

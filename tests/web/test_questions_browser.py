@@ -37,7 +37,7 @@ class Silent(WordedEmbedder):
         raise ModelError(ModelFault.TIMEOUT, UGLY)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(database: str, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     """A site that searches by meaning, as long as its model of vectors answers, and has a model."""
     shelf = Shelf(database)

@@ -91,7 +91,7 @@ class Installation:
     database: Database
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def installed(database: str) -> AsyncIterator[Installation]:
     async with Database(database, size=6) as opened, open_sandbox() as sandbox:
         embedding = Embedding(Passages(opened), WordedEmbedder())
@@ -111,7 +111,7 @@ async def installed(database: str) -> AsyncIterator[Installation]:
         yield Installation(app, opened)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(installed: Installation) -> AsyncIterator[str]:
     async with serving(installed.app) as address:
         yield address

@@ -72,7 +72,7 @@ class Served:
             await page.screenshot(path=f"{folder}/{name}.png", full_page=True)
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def served(database: str, tmp_path: Path, browser: Browser) -> AsyncIterator[Served]:
     with listen("127.0.0.1", 0) as listening:
         async with (

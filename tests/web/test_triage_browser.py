@@ -33,7 +33,7 @@ TEXT = "First the loader ran at www.evil[.]com. Then the loader fetched more and
 FIRST_PAGE_MOST = 60_000
 
 
-@pytest_asyncio.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def desk(browser: Browser, signed_in: SignedIn) -> AsyncIterator[Page]:
     """A page that is wide enough for the pane."""
     context = await browser.new_context(**signed_in, viewport={"width": 1400, "height": 800})

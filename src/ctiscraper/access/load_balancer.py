@@ -19,20 +19,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ctiscraper.access.identity_claims import LEEWAY_SECONDS, Identity, SignOn, identity_of
-from ctiscraper.errors import FetchError, SettingsError, SignOnError, UnavailableError
+from ctiscraper.access.places import key_place
+from ctiscraper.errors import FetchError, SignOnError, UnavailableError
 from ctiscraper.http import Client, FetchLimits
 
 HEADER = "x-amzn-oidc-data"
 _LONGEST = 32_000
 _SIGNATURE_BYTES = 64
-_ARN = re.compile(
-    r"arn:(?P<partition>aws|aws-us-gov):elasticloadbalancing:(?P<region>[a-z0-9-]{3,40}):\d{12}:"
-    r"loadbalancer/app/[A-Za-z0-9-]{1,32}/[0-9a-f]{16}"
-)
-_KEYS_AT = {
-    "aws": "https://public-keys.auth.elb.{region}.amazonaws.com/",
-    "aws-us-gov": "https://s3-{region}.amazonaws.com/aws-elb-public-keys-prod-{region}/",
-}
 _KEY_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LIMITS = FetchLimits(max_bytes=10_000, seconds=5.0, max_redirects=0)
 _KEYS_MOST = 16
@@ -126,17 +119,6 @@ class LoadBalancer:
         while len(self._keys) > _KEYS_MOST:
             self._keys.popitem(last=False)
         return key
-
-
-def key_place(arn: str) -> str:
-    """Return where the public keys of a balancer's region are. Raises SettingsError."""
-    found = _ARN.fullmatch(arn)
-    if found is None:
-        raise SettingsError(
-            f"CTISCRAPER_ALB_ARN: {arn!r} is not the ARN of an application load balancer: "
-            "arn:aws:elasticloadbalancing:REGION:ACCOUNT:loadbalancer/app/NAME/ID"
-        )
-    return _KEYS_AT[found["partition"]].format(region=found["region"])
 
 
 def _parts(data: str) -> tuple[bytes, _Head, dict[str, object], bytes]:

@@ -15,9 +15,8 @@ from datetime import datetime
 from hashlib import sha256
 from hmac import compare_digest
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TypeVar
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from joserfc import jwt
@@ -25,6 +24,7 @@ from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
 from ctiscraper.access.identity_claims import LEEWAY_SECONDS, Identity, SignOn, identity_of
+from ctiscraper.access.places import is_safe_address
 from ctiscraper.errors import FetchError, SignOnError, UnavailableError
 from ctiscraper.http import Client, FetchLimits
 from ctiscraper.types import Page
@@ -256,17 +256,6 @@ class Provider:
         if page.status != HTTPStatus.OK:
             raise _away(self.sign_on.issuer, f"{page.status} at {address}")
         return page
-
-
-def is_safe_address(address: str) -> bool:
-    """Return whether an address is https; on this machine itself http will do."""
-    try:
-        parts = urlsplit(address)
-        if parts.scheme == "https":
-            return bool(parts.hostname)
-        return parts.scheme == "http" and ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        return False
 
 
 def _check_asked(claims: dict[str, object], asked_at: int, now: int) -> None:

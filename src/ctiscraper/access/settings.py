@@ -6,8 +6,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field, field_validator
 
 from ctiscraper.access.identity_claims import SignOn
-from ctiscraper.access.load_balancer import key_place
-from ctiscraper.access.oidc import is_safe_address
+from ctiscraper.access.places import is_safe_address, key_place
 from ctiscraper.errors import SettingsError
 from ctiscraper.identity import Role
 

@@ -184,9 +184,11 @@ cti_...`.
 """
 _ERRORS: dict[int | str, dict[str, object]] = {
     status: {
-        "model": Problem,
         "description": description,
-        "content": {"application/problem+json": {}},
+        "content": {
+            "application/problem+json": {},
+            "application/json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+        },
     }
     for status, description in (
         (400, "The question is too broad to answer in time"),
@@ -202,6 +204,8 @@ _ERRORS: dict[int | str, dict[str, object]] = {
         (503, "The database does not answer, or this process reads only"),
     )
 }
+# Named once it is described: FastAPI makes a validator of each model of each route.
+_ERRORS[401]["model"] = Problem
 
 
 class _Static(StaticFiles):

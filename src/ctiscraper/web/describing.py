@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from starlette.responses import Response
 
 from ctiscraper.web.answers import JsonAnswer
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.rules import RULES, Public
 
@@ -28,7 +29,7 @@ _SCHEMES: dict[str, Any] = {
 }
 _EITHER: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 
 @router.get("/api/v1/openapi.json", include_in_schema=False)

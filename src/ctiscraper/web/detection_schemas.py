@@ -41,7 +41,12 @@ class DetectionFilters(BaseModel):
     level: Annotated[Level | None, _Open] = None
     grade: Annotated[Grade | None, _Open] = None
     category: Annotated[
-        Annotated[str, Field(max_length=60, examples=["process_creation"])] | None, _Open
+        Annotated[
+            str,
+            Field(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["process_creation"]),
+        ]
+        | None,
+        _Open,
     ] = None
     technique: Annotated[
         Annotated[str, BeforeValidator(_capitals), Field(pattern=_TECHNIQUE)] | None, _Open

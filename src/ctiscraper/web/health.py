@@ -5,13 +5,14 @@ import time
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.errors import StorageError
 from ctiscraper.operations import Obstacle
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.deps import OverviewDep, Services, degraded_parts
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import HealthOut, NoParameters
 
@@ -20,7 +21,7 @@ READY_SECONDS = 1.0
 # Looks that take longer than who asked waited; the next is told what they saw.
 _looks: set[asyncio.Task[tuple[str, ...]]] = set()
 _log = structlog.get_logger(__name__)
-router = APIRouter(prefix="/health", tags=["health"], route_class=GuardedRoute)
+router = Routes(prefix="/health", tags=["health"], route_class=GuardedRoute)
 
 
 @router.get("/live", response_model=HealthOut, summary="Whether the process answers")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -22,9 +21,10 @@ from ctiscraper.operations import (
 )
 from ctiscraper.tasks.bell import BellState
 from ctiscraper.web.deps import OperationsDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 
 @router.get("/metrics", include_in_schema=False)

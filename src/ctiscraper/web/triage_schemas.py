@@ -91,7 +91,7 @@ class TagParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    beginning: Annotated[str, Field(max_length=50)] = ""
+    beginning: Annotated[str, Field(max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import AccountsDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(prefix="/accounting", tags=["accounting"], route_class=GuardedRoute)
+router = Routes(prefix="/accounting", tags=["accounting"], route_class=GuardedRoute)
 
 
 @router.get("", response_model=AccountingReport, summary="The invariant in all and by source")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.model_views import (
@@ -22,10 +22,11 @@ from ctiscraper.web.analysis_schemas import (
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import ActorDep, DeskDep, after_change
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import Counted, NoParameters
 
-router = APIRouter(tags=["models"], route_class=OnceRoute)
+router = Routes(tags=["models"], route_class=OnceRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 AnalysisId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]

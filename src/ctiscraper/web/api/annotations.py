@@ -5,7 +5,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.enrich.quotes import find_again
@@ -15,6 +15,7 @@ from ctiscraper.web.annotated import placed
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import ArticlesDep, EntitiesDep
 from ctiscraper.web.files import gives, handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.markdown import markdown_of
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.reader_deps import HighlightsDep, NotesDep, after_triage
@@ -22,7 +23,7 @@ from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.triage_schemas import NoteIn, NoteParameters, WordsToMark
 from ctiscraper.web.who import Who
 
-router = APIRouter(tags=["annotations"], route_class=OnceRoute)
+router = Routes(tags=["annotations"], route_class=OnceRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 RowNumber = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.entity_views import ArticleEvidence, Neighbour, SimilarArticle
@@ -16,10 +16,11 @@ from ctiscraper.web.entity_schemas import (
     NeighbourParameters,
     SimilarParameters,
 )
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.tables import EXPORTED, Export, Format, written
 
-router = APIRouter(prefix="/articles", tags=["entities"], route_class=GuardedRoute)
+router = Routes(prefix="/articles", tags=["entities"], route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 

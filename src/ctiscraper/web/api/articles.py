@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
@@ -22,13 +22,14 @@ from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.asked import meaning_of
 from ctiscraper.web.changes import Changes, compare
 from ctiscraper.web.deps import ArticlesDep, recent_of, services_of
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.parameters import described, read_parameters
 from ctiscraper.web.schemas import ArticleParameters, NoParameters, RevisionParameters
 from ctiscraper.web.tables import EXPORTED, Ask, Export, Format, streamed
 from ctiscraper.web.who import of_reader, who_asks
 
-router = APIRouter(prefix="/articles", tags=["articles"], route_class=GuardedRoute)
+router = Routes(prefix="/articles", tags=["articles"], route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, examples=[1])]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.audit_views import AuditEntry, AuditPage
@@ -13,10 +13,11 @@ from ctiscraper.web.access_schemas import AuditExportParameters, AuditParameters
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.tables import EXPORTED, Export, Format, streamed
 
-router = APIRouter(prefix="/audit", tags=["access"], route_class=GuardedRoute)
+router = Routes(prefix="/audit", tags=["access"], route_class=GuardedRoute)
 
 AuditDep = Annotated[Audit, Depends(over(Audit))]
 

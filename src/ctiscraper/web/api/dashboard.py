@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -12,11 +12,12 @@ from ctiscraper.db.trends import DAY, HOT_KINDS, SEVEN_DAYS, TrendBoard
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.dashboard import DashboardDep
 from ctiscraper.web.deps import Services
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.recent import Recent
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(tags=["dashboard"], route_class=GuardedRoute)
+router = Routes(tags=["dashboard"], route_class=GuardedRoute)
 
 TrendKind = Literal[
     "actor", "malware", "ransomware", "tool", "technique", "cve", "vendor", "product", "sector",

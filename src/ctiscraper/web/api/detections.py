@@ -5,7 +5,7 @@ import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request
+from fastapi import Depends, HTTPException, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.detect.drafted import Checked
@@ -35,10 +35,11 @@ from ctiscraper.web.detection_schemas import (
     VersionParameters,
 )
 from ctiscraper.web.files import gives, handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(tags=["detections"], route_class=OnceRoute)
+router = Routes(tags=["detections"], route_class=OnceRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 AnalysisId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.entity_views import FailedPage
@@ -10,10 +10,11 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import RecordsDep, after_change
 from ctiscraper.web.entity_schemas import FailedNumbers, FailureParameters
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import Counted
 
-router = APIRouter(prefix="/enrichment", tags=["queue"], route_class=OnceRoute)
+router = Routes(prefix="/enrichment", tags=["queue"], route_class=OnceRoute)
 
 
 @router.get("/failures", response_model=FailedPage, summary="Articles not looked through, and why")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.entity_views import (
@@ -17,11 +17,12 @@ from ctiscraper.share.tabular import ENTITIES, SIGHTINGS
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import EntitiesDep
 from ctiscraper.web.entity_schemas import EntityParameters, SightingParameters
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.tables import EXPORTED, Export, Format, streamed
 
-router = APIRouter(prefix="/entities", tags=["entities"], route_class=GuardedRoute)
+router = Routes(prefix="/entities", tags=["entities"], route_class=GuardedRoute)
 
 EntityId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 

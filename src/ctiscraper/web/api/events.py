@@ -4,16 +4,17 @@ import re
 from contextlib import ExitStack
 from typing import Annotated
 
-from fastapi import APIRouter, Header, HTTPException, Query, Request
+from fastapi import Header, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ctiscraper.identity import Permission, Principal
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute, key_of
 from ctiscraper.web.live import LISTENERS_OF_ONE, Listener, Live, TooManyListenersError
 
-router = APIRouter(tags=["events"], route_class=GuardedRoute)
+router = Routes(tags=["events"], route_class=GuardedRoute)
 
 _EVENT_ID = re.compile(r"[0-9]{1,18}")
 _HEADERS = {

@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.shown_settings import ShownSetting
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import PacksDep, Services
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.installation import PackRow, RetentionDep, RetentionReport, read_packs
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(tags=["operations"], route_class=GuardedRoute)
+router = Routes(tags=["operations"], route_class=GuardedRoute)
 
 Nothing = Annotated[NoParameters, Query()]
 

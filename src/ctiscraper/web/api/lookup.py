@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.responses import Response
@@ -14,10 +14,11 @@ from ctiscraper.share.tabular import LOOKUP
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.deps import EntitiesDep
 from ctiscraper.web.entity_schemas import LookupIn
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.tables import EXPORTED, Export, Format, FormParameters, written
 
-router = APIRouter(prefix="/lookup", tags=["entities"], route_class=GuardedRoute)
+router = Routes(prefix="/lookup", tags=["entities"], route_class=GuardedRoute)
 
 _BODY: dict[str, Any] = {
     "requestBody": {

@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.responses import Response
 
 from ctiscraper.tasks.watch import OperationsReport
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.deps import OperationsDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(prefix="/operations", tags=["operations"], route_class=GuardedRoute)
+router = Routes(prefix="/operations", tags=["operations"], route_class=GuardedRoute)
 
 
 @router.get("", response_model=OperationsReport, summary="The work as it stands, and what is amiss")

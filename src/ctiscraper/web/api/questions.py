@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.responses import Response, StreamingResponse
 
 from ctiscraper.questions import Answer
 from ctiscraper.web.answers import JsonAnswer
 from ctiscraper.web.asked import QuestionAsked, QuestionsDep, asking_allowed, streamed_answer
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 
-router = APIRouter(prefix="/questions", tags=["questions"], route_class=GuardedRoute)
+router = Routes(prefix="/questions", tags=["questions"], route_class=GuardedRoute)
 
 _ALLOWED = [Depends(asking_allowed)]
 _BUSY: dict[int | str, dict[str, Any]] = {429: {"description": "Too many questions a moment ago"}}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.views import QueuePage, ReasonCount
@@ -10,6 +10,7 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import EnrichmentsDep, ItemsDep, QueueDep, SourcesDep, after_change
 from ctiscraper.web.ended import act
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import (
     AllItems,
@@ -20,7 +21,7 @@ from ctiscraper.web.schemas import (
     ReprocessIn,
 )
 
-router = APIRouter(prefix="/queue", tags=["queue"], route_class=OnceRoute)
+router = Routes(prefix="/queue", tags=["queue"], route_class=OnceRoute)
 
 _changes = [Depends(after_change)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
@@ -13,13 +13,14 @@ from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change, PersonRef, ReaderStanding, Tagged, Undone, Visit
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import ArticlesDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage
 from ctiscraper.web.schemas import ArticleFilters, NoParameters
 from ctiscraper.web.triage_schemas import ReadingChangeIn, TagParameters, TriageChangeIn
 from ctiscraper.web.who import Reader, Who, of_reader
 
-router = APIRouter(tags=["triage"], route_class=OnceRoute)
+router = Routes(tags=["triage"], route_class=OnceRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 ChangeId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]

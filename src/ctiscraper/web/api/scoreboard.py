@@ -2,16 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.story_views import Scoreboard
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.deps import ScoresDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.story_schemas import ScoreParameters
 
-router = APIRouter(prefix="/scoreboard", tags=["sources"], route_class=GuardedRoute)
+router = Routes(prefix="/scoreboard", tags=["sources"], route_class=GuardedRoute)
 
 
 @router.get("", response_model=Scoreboard, summary="How sources compare over a period")

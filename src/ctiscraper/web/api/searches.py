@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.asking import understand
@@ -10,6 +10,7 @@ from ctiscraper.views import SavedSearch
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import SavedSearchesDep, Services
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.saved import new_feed, person_of, with_news
@@ -20,9 +21,9 @@ from ctiscraper.web.sudo import Sudo
 SearchId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[3])]
 Nothing = Annotated[NoParameters, Query()]
 
-router = APIRouter(prefix="/searches", tags=["searches"], route_class=OnceRoute)
+router = Routes(prefix="/searches", tags=["searches"], route_class=OnceRoute)
 # Never asked for by key: what is kept to answer again would hold the secret of an address.
-_feeds = APIRouter(route_class=GuardedRoute)
+_feeds = Routes(prefix="/searches", tags=["searches"], route_class=GuardedRoute)
 
 
 @router.get("", response_model=tuple[SavedSearch, ...], summary="The searches that you keep or see")
@@ -120,4 +121,4 @@ async def end_feed(
     return Response(status_code=204)
 
 
-router.include_router(_feeds)
+router.noted.extend(_feeds.noted)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.collect.manners import Manners
@@ -25,13 +25,14 @@ from ctiscraper.web.deps import (
     SourcesDep,
     after_change,
 )
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.manners import read_manners
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import Key, NoParameters, SourceChange
 from ctiscraper.web.source_forms import ManyParameters, RobotsParameters
 from ctiscraper.web.versions import IfMatch, version_of, version_tag
 
-router = APIRouter(prefix="/sources/{key}", tags=["sources"], route_class=OnceRoute)
+router = Routes(prefix="/sources/{key}", tags=["sources"], route_class=OnceRoute)
 
 SourceKey = Annotated[Key, Path()]
 Nothing = Annotated[NoParameters, Query()]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.errors import StaleError
@@ -20,6 +20,7 @@ from ctiscraper.web.deps import (
     recheck_allowed,
 )
 from ctiscraper.web.files import UploadDep, gives, handed_over, takes
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.problems import MeanwhileError
 from ctiscraper.web.schemas import (
@@ -32,7 +33,7 @@ from ctiscraper.web.schemas import (
 )
 from ctiscraper.web.versions import IfMatch, version_of, version_tag
 
-router = APIRouter(prefix="/sources", tags=["sources"], route_class=OnceRoute)
+router = Routes(prefix="/sources", tags=["sources"], route_class=OnceRoute)
 
 SourceKey = Annotated[Key, Path()]
 Nothing = Annotated[NoParameters, Query()]

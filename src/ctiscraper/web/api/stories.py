@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.story_views import StoriesOfArticle, StoryDetail, StoryPage
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import ActorDep, StoriesDep, StoryPagesDep, after_change
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.story_schemas import MergeIn, MoveIn, SplitIn, StoryNumber, StoryParameters
 
-router = APIRouter(tags=["stories"], route_class=OnceRoute)
+router = Routes(tags=["stories"], route_class=OnceRoute)
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[42])]
 Nothing = Annotated[NoParameters, Query()]

@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.techniques import TechniqueCount
 from ctiscraper.web.answers import encoded, tagged
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import layer_name
 from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.schemas import ArticleFilters, LayerParameters
 from ctiscraper.web.who import Who, of_reader
 
-router = APIRouter(prefix="/techniques", tags=["techniques"], route_class=GuardedRoute)
+router = Routes(prefix="/techniques", tags=["techniques"], route_class=GuardedRoute)
 
 
 @router.get(

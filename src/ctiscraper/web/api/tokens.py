@@ -3,20 +3,21 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.tokens import ApiToken, Tokens
 from ctiscraper.web.access_schemas import TokenIn, TokenListParameters
 from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.token_making import make_token, revoke_token, tokens_for
 
 # An answer that is kept for whoever asks again would keep the secret with it.
-router = APIRouter(prefix="/tokens", tags=["access"], route_class=GuardedRoute)
+router = Routes(prefix="/tokens", tags=["access"], route_class=GuardedRoute)
 
 TokensDep = Annotated[Tokens, Depends(over(Tokens))]
 TokenId = Annotated[str, Path(pattern=r"^[a-z0-9]{1,40}$", examples=["k3v9x0q2ab"])]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -14,13 +14,14 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.who import check_not_oneself, require_all_of
 
 # No answer is kept for a second asking: some of these hold a secret.
-router = APIRouter(prefix="/users", tags=["users"], route_class=GuardedRoute)
+router = Routes(prefix="/users", tags=["users"], route_class=GuardedRoute)
 
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]

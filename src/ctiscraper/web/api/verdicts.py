@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.entity_views import TeamVerdict, VerdictPage
@@ -12,11 +12,12 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import tell_of_verdict
 from ctiscraper.web.deps import ActorDep, VerdictsDep, after_change
 from ctiscraper.web.entity_schemas import VerdictIn, VerdictParameters
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.tables import EXPORTED, Export, Format, streamed
 
-router = APIRouter(prefix="/verdicts", tags=["verdicts"], route_class=OnceRoute)
+router = Routes(prefix="/verdicts", tags=["verdicts"], route_class=OnceRoute)
 
 VerdictId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 _changes = [Depends(after_change)]

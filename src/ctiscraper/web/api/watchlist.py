@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.views import WatchEntry, WatchImport
@@ -10,11 +10,12 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.auditing import in_steps, pass_over, tell, tell_of_watch
 from ctiscraper.web.deps import ActorDep, ScoringDep, after_change
 from ctiscraper.web.files import UploadDep, gives, handed_over, takes
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.schemas import NoParameters, WatchEntryIn
 from ctiscraper.weighing import watch_given
 
-router = APIRouter(prefix="/watchlist", tags=["watchlist"], route_class=OnceRoute)
+router = Routes(prefix="/watchlist", tags=["watchlist"], route_class=OnceRoute)
 
 EntryId = Annotated[int, Path(ge=1, le=2**63 - 1, examples=[7])]
 Nothing = Annotated[NoParameters, Query()]

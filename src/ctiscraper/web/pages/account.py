@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
@@ -19,6 +19,7 @@ from ctiscraper.web.account_page import account_page
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, Myself, MyselfDep, give_cookie
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.redirects import see_other
@@ -26,7 +27,7 @@ from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
 from ctiscraper.web.sudo import Sudo
 
-router = APIRouter(prefix="/account", route_class=GuardedRoute)
+router = Routes(prefix="/account", route_class=GuardedRoute)
 
 _WRONG_PASSWORD = "This is not your password."  # noqa: S105 - words
 _UNLIKE = "The two new passwords are not the same."

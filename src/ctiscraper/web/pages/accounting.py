@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import AccountsSoonDep, ItemsDep, OverviewDep, QueueDep, after_change
 from ctiscraper.web.ended import act
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.schemas import AllItems, ItemsForm, QueuePageFilters
 
-router = APIRouter(prefix="/accounting", route_class=GuardedRoute)
+router = Routes(prefix="/accounting", route_class=GuardedRoute)
 
 STATES = (
     ("dead", "Dead letters"),

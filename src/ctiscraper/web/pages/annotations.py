@@ -3,13 +3,14 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.enrich.quotes import find_again
 from ctiscraper.errors import ConflictError, InputError
 from ctiscraper.triage_views import Note
 from ctiscraper.web.deps import ArticlesDep, OverviewDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.reader_deps import HighlightsDep, NotesDep, after_triage
@@ -17,7 +18,7 @@ from ctiscraper.web.render import render
 from ctiscraper.web.triage_forms import HighlightForm, NoteForm
 from ctiscraper.web.who import Who
 
-router = APIRouter(
+router = Routes(
     prefix="/articles/{article_id}", dependencies=[Depends(after_triage)], route_class=GuardedRoute
 )
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
@@ -45,6 +45,7 @@ from ctiscraper.web.deps import (
     StoryPagesDep,
 )
 from ctiscraper.web.files import handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.markdown import markdown_of
 from ctiscraper.web.model_words import WORDS, quoted_places
@@ -62,7 +63,7 @@ from ctiscraper.web.triage_words import STATES
 from ctiscraper.web.verdict_words import VERDICTS
 from ctiscraper.web.who import Who, of_reader
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Filters = Annotated[PageFilters, Query()]

@@ -3,17 +3,18 @@
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.audit_views import AuditEntry
 from ctiscraper.web.access_schemas import AuditPageFilters
 from ctiscraper.web.api.audit import AuditDep
 from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 
-router = APIRouter(prefix="/audit", route_class=GuardedRoute)
+router = Routes(prefix="/audit", route_class=GuardedRoute)
 
 _PAIR = 2
 

@@ -1,15 +1,16 @@
 """The dashboard: what a morning asks, on one page."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from ctiscraper.web.charts import heat_chart, spark, volume_chart
 from ctiscraper.web.dashboard import DashboardDep
 from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 
-router = APIRouter(prefix="/dashboard", route_class=GuardedRoute)
+router = Routes(prefix="/dashboard", route_class=GuardedRoute)
 
 
 @router.get("")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.analyses import ModelDesk
@@ -37,12 +37,13 @@ from ctiscraper.web.detection_schemas import (
 )
 from ctiscraper.web.excerpts import excerpts
 from ctiscraper.web.files import handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.model_words import WORDS, rule_number
 from ctiscraper.web.render import render
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 _changes = [Depends(after_change)]
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 import xxhash
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from starlette.responses import PlainTextResponse, Response
 
 from ctiscraper.access.feeds import feed_key
@@ -25,10 +25,11 @@ from ctiscraper.views import ArticleQuery, SavedSearch
 from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.answers import matches
 from ctiscraper.web.deps import Services, WebServices
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import is_web_link, with_query
 
-router = APIRouter(prefix="/feeds", route_class=GuardedRoute)
+router = Routes(prefix="/feeds", route_class=GuardedRoute)
 
 MOST = 100
 A_MINUTE = 60

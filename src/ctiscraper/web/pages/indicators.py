@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.packs import Packs
@@ -13,6 +13,7 @@ from ctiscraper.entity_views import EntitySighting, EntitySummary
 from ctiscraper.packs.cve import CveFacts
 from ctiscraper.web.deps import EntitiesDep, OverviewDep
 from ctiscraper.web.files import handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.kind_words import GROUPS, NOT_JUDGED
 from ctiscraper.web.matrix import address_of
@@ -23,7 +24,7 @@ from ctiscraper.web.readers import MatrixDep, PacksDep
 from ctiscraper.web.render import render
 from ctiscraper.web.verdict_words import VERDICTS, ReasonWords
 
-router = APIRouter(prefix="/indicators", route_class=GuardedRoute)
+router = Routes(prefix="/indicators", route_class=GuardedRoute)
 
 EntityId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 

@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.types import Tier
 from ctiscraper.web.deps import OverviewDep, PacksDep, Services
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.installation import RetentionDep, read_packs
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import NoParameters
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 Nothing = Annotated[NoParameters, Query()]
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import Depends, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
@@ -24,6 +24,7 @@ from ctiscraper.web.entering import (
     resume,
     site_of,
 )
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import NO_USERS, GuardedRoute, doorman, principal_of
 from ctiscraper.web.login_form import Onward, login_page
@@ -52,7 +53,7 @@ async def _set_up(request: Request) -> None:
         raise HTTPException(503, NO_USERS)
 
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 _asked = [Depends(_set_up)]
 
 

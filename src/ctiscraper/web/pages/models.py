@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.errors import ModelFault
@@ -11,12 +11,13 @@ from ctiscraper.fault_words import FAULTS
 from ctiscraper.web.analysis_schemas import AskForm, ComparePage, JudgementForm, NoFields, RetryForm
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import ActorDep, ArticlesDep, DeskDep, OverviewDep, after_change
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.model_words import HEADS, WORDS, evaluated_tasks
 from ctiscraper.web.render import render
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 ArticleId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 AnalysisId = Annotated[int, Path(ge=1, le=2**63 - 1)]

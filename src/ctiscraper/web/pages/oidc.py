@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import RedirectResponse, Response
 
@@ -28,6 +28,7 @@ from ctiscraper.web import auditing
 from ctiscraper.web.cookie_names import session_cookie
 from ctiscraper.web.deps import Services, WebServices
 from ctiscraper.web.entering import AdmissionDep, MyselfDep, client_of, enter, give_cookie
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute, doorman, principal_of
 from ctiscraper.web.on_the_way import (
     TARGET_MOST,
@@ -42,7 +43,7 @@ from ctiscraper.web.render import with_query
 
 _log = structlog.get_logger(__name__)
 
-router = APIRouter(prefix="/oidc", route_class=GuardedRoute)
+router = Routes(prefix="/oidc", route_class=GuardedRoute)
 
 _Word = Annotated[str, Field(max_length=2_000)]
 

@@ -2,17 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.operations import COUNTED_MOST, OURS_AWAY
 from ctiscraper.tasks.findings import Verdict
 from ctiscraper.web.deps import OperationsDep, OverviewDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import OperationsPageFilters
 
-router = APIRouter(prefix="/operations", route_class=GuardedRoute)
+router = Routes(prefix="/operations", route_class=GuardedRoute)
 
 
 @router.get("")

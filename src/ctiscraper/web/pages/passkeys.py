@@ -1,6 +1,6 @@
 """The passkeys of oneself."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from ctiscraper.db.passkeys import Passkeys
@@ -10,13 +10,14 @@ from ctiscraper.web.account_page import account_page
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AdmissionDep, MyselfDep, site_of
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.redirects import see_other
 from ctiscraper.web.search_words import sentence
 from ctiscraper.web.sudo import Sudo
 
-router = APIRouter(prefix="/account/passkeys", route_class=GuardedRoute)
+router = Routes(prefix="/account/passkeys", route_class=GuardedRoute)
 
 
 @router.post("/options")

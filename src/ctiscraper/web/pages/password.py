@@ -1,19 +1,20 @@
 """A password chosen by a link that an administrator has made."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from starlette.responses import Response
 
 from ctiscraper.errors import InputError, NotFoundError
 from ctiscraper.web.access_forms import ChosenPasswordForm
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.login_form import Onward, login_page
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 _UNLIKE = "The two passwords are not the same."
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
@@ -18,11 +18,12 @@ from ctiscraper.web.asked import (
     streamed_answer,
 )
 from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 
-router = APIRouter(prefix="/ask", route_class=GuardedRoute)
+router = Routes(prefix="/ask", route_class=GuardedRoute)
 
 _ALLOWED = [Depends(asking_allowed)]
 

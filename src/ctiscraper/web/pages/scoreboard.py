@@ -3,16 +3,17 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.story_views import SourceScore
 from ctiscraper.web.deps import OverviewDep, ScoreboardDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 from ctiscraper.web.source_forms import SCORE_DAYS, ScoreFilters
 
-router = APIRouter(prefix="/sources", route_class=GuardedRoute)
+router = Routes(prefix="/sources", route_class=GuardedRoute)
 
 _Key = Callable[[SourceScore], tuple[float, str]]
 

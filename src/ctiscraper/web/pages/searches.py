@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.asking import understand
@@ -13,6 +13,7 @@ from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.errors import ConflictError, CTIScraperError, InputError, SearchSyntaxError
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import OverviewDep, SavedSearchesDep, Services
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
@@ -25,7 +26,7 @@ from ctiscraper.web.saved_schemas import (
 )
 from ctiscraper.web.sudo import Sudo
 
-router = APIRouter(prefix="/searches", route_class=GuardedRoute)
+router = Routes(prefix="/searches", route_class=GuardedRoute)
 
 SearchId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 

@@ -1,6 +1,6 @@
 """The first visit: whoever started the program makes the first administrator."""
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from starlette.responses import Response
 
 from ctiscraper.errors import InputError
@@ -9,12 +9,13 @@ from ctiscraper.web.access_forms import SetupForm
 from ctiscraper.web.auditing import tell, tell_of_entry
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of, enter
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.render import render
 from ctiscraper.web.search_words import sentence
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 _DONE = "The set-up is done, and is not offered again."
 _WRONG = (

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -18,6 +18,7 @@ from ctiscraper.web.answers import encoded
 from ctiscraper.web.auditing import note, pass_over, tell_of_source
 from ctiscraper.web.deps import ActorDep, OverviewDep, SourcingDep, after_change
 from ctiscraper.web.files import handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.growing import live
 from ctiscraper.web.guarded import GuardedRoute
@@ -28,7 +29,7 @@ from ctiscraper.web.schemas import NoParameters
 from ctiscraper.web.search_words import sentence
 from ctiscraper.web.source_forms import AddForm
 
-router = APIRouter(prefix="/sources", route_class=GuardedRoute)
+router = Routes(prefix="/sources", route_class=GuardedRoute)
 
 _ASKED = {"url", "tier"}
 # A file up to this length goes along with what it would bring; a longer one is chosen again.

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.errors import CatalogError, StaleError
@@ -26,6 +26,7 @@ from ctiscraper.web.deps import (
     SourcingDep,
     after_change,
 )
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.growing import live
 from ctiscraper.web.guarded import GuardedRoute
@@ -34,7 +35,7 @@ from ctiscraper.web.schemas import Key
 from ctiscraper.web.source_form import FIELDS, GROUPS, changes_of, field_of, typed_of
 from ctiscraper.web.source_forms import EditForm, FixForm
 
-router = APIRouter(prefix="/sources", route_class=GuardedRoute)
+router = Routes(prefix="/sources", route_class=GuardedRoute)
 
 SourceKey = Annotated[Key, Path()]
 _changes = [Depends(after_change)]

@@ -2,18 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.types import host_of
 from ctiscraper.web.deps import OverviewDep, PastDep, Services, SourcesDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.manners import read_manners, row_decisions
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import Key
 from ctiscraper.web.source_forms import PastFilters, RequestFilters
 
-router = APIRouter(prefix="/sources", route_class=GuardedRoute)
+router = Routes(prefix="/sources", route_class=GuardedRoute)
 
 SourceKey = Annotated[Key, Path()]
 

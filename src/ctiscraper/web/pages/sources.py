@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.sourcing import edited
@@ -18,13 +18,14 @@ from ctiscraper.web.deps import (
     after_change,
     recheck_allowed,
 )
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render
 from ctiscraper.web.schemas import Key, ReasonGiven
 from ctiscraper.web.source_forms import SourcePageFilters, VersionForm
 
-router = APIRouter(prefix="/sources", route_class=GuardedRoute)
+router = Routes(prefix="/sources", route_class=GuardedRoute)
 
 SourceKey = Annotated[Key, Path()]
 _changes = [Depends(after_change)]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +14,7 @@ from ctiscraper.web.deps import (
     StoryPagesDep,
     after_change,
 )
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.kind_words import shown
@@ -21,7 +22,7 @@ from ctiscraper.web.render import render
 from ctiscraper.web.story_forms import MergeForm, MoveForm, SplitForm, StoryFilters
 from ctiscraper.web.story_words import later, next_words, why_words
 
-router = APIRouter(prefix="/stories", route_class=GuardedRoute)
+router = Routes(prefix="/stories", route_class=GuardedRoute)
 
 StoryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 DecisionId = Annotated[int, Path(ge=1, le=2**63 - 1)]

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from ctiscraper.web.deps import OverviewDep
 from ctiscraper.web.files import handed_over
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.matrix import DOMAINS, layer_name
 from ctiscraper.web.page_forms import MatrixFilters
@@ -14,7 +15,7 @@ from ctiscraper.web.readers import MatrixDep, TechniquesDep
 from ctiscraper.web.render import render
 from ctiscraper.web.who import Who, of_reader
 
-router = APIRouter(prefix="/techniques", route_class=GuardedRoute)
+router = Routes(prefix="/techniques", route_class=GuardedRoute)
 
 Filters = Annotated[MatrixFilters, Query()]
 

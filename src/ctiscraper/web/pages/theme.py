@@ -3,17 +3,18 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from ctiscraper.web.cookie_names import choice_cookie
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.redirects import see_other
 from ctiscraper.web.render import BY_CHOICE, DENSITY_CHOICE, THEME_CHOICE
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 _YEAR = 365 * 86_400
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -10,6 +10,7 @@ from ctiscraper.db.tokens import ApiToken, Tokens
 from ctiscraper.web.access_schemas import DAYS, TokenForm, TokenPageFilters
 from ctiscraper.web.api.tokens import TokenId, TokensDep
 from ctiscraper.web.deps import OverviewDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.permission_words import SCOPE_WORDS
@@ -25,7 +26,7 @@ from ctiscraper.web.token_making import (
     tokens_for,
 )
 
-router = APIRouter(prefix="/tokens", route_class=GuardedRoute)
+router = Routes(prefix="/tokens", route_class=GuardedRoute)
 
 
 @router.get("")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
@@ -15,6 +15,7 @@ from ctiscraper.db.triage import Triage
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change
 from ctiscraper.web.deps import ArticlesDep
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage
@@ -24,7 +25,7 @@ from ctiscraper.web.triage_forms import Chosen, ReadingForm, TriageForm, UndoFor
 from ctiscraper.web.triage_words import STATES, change_words, undone_words
 from ctiscraper.web.who import Reader, Who, of_reader
 
-router = APIRouter(route_class=GuardedRoute)
+router = Routes(route_class=GuardedRoute)
 
 _changes = [Depends(after_triage)]
 

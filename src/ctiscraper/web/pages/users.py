@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import Path, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from ctiscraper.web.access_forms import AccessForm, NewUserForm, RoleForm, State
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.deps import Services
 from ctiscraper.web.entering import AccountsDep, AdmissionDep, client_of, enter
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute, doorman
 from ctiscraper.web.redirects import see_other
@@ -23,7 +24,7 @@ from ctiscraper.web.search_words import sentence
 from ctiscraper.web.sudo import Sudo
 from ctiscraper.web.who import check_not_oneself, require_all_of
 
-router = APIRouter(prefix="/users", route_class=GuardedRoute)
+router = Routes(prefix="/users", route_class=GuardedRoute)
 
 UserId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _DONE = {

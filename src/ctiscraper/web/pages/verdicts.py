@@ -1,6 +1,6 @@
 """The team's decisions, as the forms of pages send them."""
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -8,6 +8,7 @@ from ctiscraper.db.evidence import Judged
 from ctiscraper.db.verdicts import Decision, Scope
 from ctiscraper.web.auditing import tell_of_verdict
 from ctiscraper.web.deps import ActorDep, VerdictsDep, after_change
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.named import domains_above
@@ -15,9 +16,7 @@ from ctiscraper.web.page_forms import UndoForm, VerdictForm
 from ctiscraper.web.readers import EvidenceDep
 from ctiscraper.web.redirects import local_path
 
-router = APIRouter(
-    prefix="/verdicts", dependencies=[Depends(after_change)], route_class=GuardedRoute
-)
+router = Routes(prefix="/verdicts", dependencies=[Depends(after_change)], route_class=GuardedRoute)
 
 
 @router.post("")

@@ -2,19 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.errors import CatalogError, ConflictError
 from ctiscraper.web.auditing import in_steps, tell, tell_of_watch
 from ctiscraper.web.deps import ActorDep, OverviewDep, ScoringDep, after_change
+from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.schemas import WatchFileForm, WatchForm, WatchPageFilters
 from ctiscraper.weighing import DEFAULT_WATCH_WEIGHT, WatchKind, watch_given
 
-router = APIRouter(prefix="/watchlist", route_class=GuardedRoute)
+router = Routes(prefix="/watchlist", route_class=GuardedRoute)
 
 EntryId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 _changes = [Depends(after_change)]
