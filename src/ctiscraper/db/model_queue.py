@@ -108,8 +108,12 @@ async def queue_texts(
     what was withdrawn for another text or prompt than are in use now waits again. What somebody
     cancelled stays so.
     """
+    cursor = await conn.execute(_KEYS, {"ids": list(article_ids)})
+    texts = await cursor.fetchall()
     values = {
-        "ids": list(article_ids),
+        "ids": [number for number, _ in texts],
+        # Read and hashed once here, however many statements and tasks go by them.
+        "keys": [key for _, key in texts],
         "model": wanted.model,
         "tasks": [str(task) for task, _ in wanted.prompts],
         "versions": [version for _, version in wanted.prompts],
@@ -117,7 +121,7 @@ async def queue_texts(
         "rank": asked.rank,
         "again": asked.again,
     }
-    await conn.execute(_SUPERSEDE, {"ids": values["ids"], "why": _REVISED})
+    await conn.execute(_SUPERSEDE, {**values, "why": _REVISED})
     await conn.execute(_ONCE_MORE, values)
     cursor = await conn.execute(_QUEUE, values)
     return [int(row[0]) for row in await cursor.fetchall()]
@@ -371,16 +375,18 @@ UPDATE model_analysis m SET ended_at = now(), detail = %(why)s, fault = NULL, ra
     state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END,
     lease = NULL, lease_until = NULL, reserved = 0, said = 0
 """
+_KEYS = f"SELECT a.id, {_KEY} FROM article a WHERE a.id = ANY(%(ids)s)"  # noqa: S608 - a constant of this module
+_TEXTS = "unnest(%(ids)s::bigint[], %(keys)s::bytea[]) AS k (id, text_key)"
 _SUPERSEDE = f"""
-{_WITHDRAW} FROM article a
-WHERE a.id = m.article_id AND a.id = ANY(%(ids)s) AND m.state = 'pending' AND m.text_key <> {_KEY}
+{_WITHDRAW} FROM {_TEXTS}
+WHERE m.article_id = k.id AND m.state = 'pending' AND m.text_key <> k.text_key
 """
 _ONCE_MORE = f"""
 UPDATE model_analysis m SET state = 'pending', attempts = 0, spared = 0, run_after = now(),
     asked_at = now(), asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0,
     fault = NULL, detail = '', ended_at = NULL
-FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
-WHERE a.id = ANY(%(ids)s) AND m.article_id = a.id AND m.text_key = {_KEY}
+FROM {_TEXTS} CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
+WHERE m.article_id = k.id AND m.text_key = k.text_key
     AND m.task = w.task AND m.prompt_version = w.version AND m.model = %(model)s
     AND (m.state IN ('done', 'cancelled') AND m.detail <> ''
         OR %(again)s AND m.state IN ('done', 'failed', 'cancelled'))
@@ -388,10 +394,11 @@ WHERE a.id = ANY(%(ids)s) AND m.article_id = a.id AND m.text_key = {_KEY}
 _QUEUE = f"""
 INSERT INTO model_analysis AS m
     (article_id, source_id, revision, text_key, task, prompt_version, model, asked_by, rank, again)
-SELECT a.id, a.source_id, a.revision, {_KEY}, w.task, w.version, %(model)s, %(by)s, %(rank)s,
+SELECT a.id, a.source_id, a.revision, k.text_key, w.task, w.version, %(model)s, %(by)s, %(rank)s,
     %(again)s
-FROM article a CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
-WHERE a.id = ANY(%(ids)s) AND a.text <> ''
+FROM {_TEXTS} JOIN article a ON a.id = k.id
+CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
+WHERE a.text <> ''
 ON CONFLICT (article_id, text_key, task, prompt_version, model) DO UPDATE
     SET rank = least(m.rank, excluded.rank)
 RETURNING m.id
