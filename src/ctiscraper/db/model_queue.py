@@ -1,6 +1,5 @@
 """The queue of what models are asked: each source has its turn, nothing is lost, budgets hold."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -111,9 +110,9 @@ async def queue_texts(
     cursor = await conn.execute(_KEYS, {"ids": list(article_ids)})
     texts = await cursor.fetchall()
     values = {
-        "ids": [number for number, _ in texts],
+        "ids": [number for number, _, _ in texts],
         # Read and hashed once here, however many statements and tasks go by them.
-        "keys": [key for _, key in texts],
+        "keys": [key for _, key, _ in texts],
         "model": wanted.model,
         "tasks": [str(task) for task, _ in wanted.prompts],
         "versions": [version for _, version in wanted.prompts],
@@ -121,8 +120,10 @@ async def queue_texts(
         "rank": asked.rank,
         "again": asked.again,
     }
-    await conn.execute(_SUPERSEDE, {**values, "why": _REVISED})
-    await conn.execute(_ONCE_MORE, values)
+    # Most are new, and nothing was ever asked about them.
+    if any(was_asked for _, _, was_asked in texts):
+        await conn.execute(_SUPERSEDE, {**values, "why": _REVISED})
+        await conn.execute(_ONCE_MORE, values)
     cursor = await conn.execute(_QUEUE, values)
     return [int(row[0]) for row in await cursor.fetchall()]
 
@@ -335,11 +336,6 @@ class ModelQueue:
         )
 
 
-def text_key(title: str, text: str) -> bytes:
-    """Return what tells a text from all others, as the database computes it."""
-    return hashlib.sha256(f"{title}\n{text}".encode()).digest()
-
-
 def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     return {
         "id": claimed.id,
@@ -375,7 +371,10 @@ UPDATE model_analysis m SET ended_at = now(), detail = %(why)s, fault = NULL, ra
     state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END,
     lease = NULL, lease_until = NULL, reserved = 0, said = 0
 """
-_KEYS = f"SELECT a.id, {_KEY} FROM article a WHERE a.id = ANY(%(ids)s)"  # noqa: S608 - a constant of this module
+_KEYS = f"""
+SELECT a.id, {_KEY}, EXISTS (SELECT 1 FROM model_analysis m WHERE m.article_id = a.id)
+FROM article a WHERE a.id = ANY(%(ids)s)
+"""  # noqa: S608 - a constant of this module
 _TEXTS = "unnest(%(ids)s::bigint[], %(keys)s::bytea[]) AS k (id, text_key)"
 _SUPERSEDE = f"""
 {_WITHDRAW} FROM {_TEXTS}
