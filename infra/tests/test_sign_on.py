@@ -139,7 +139,7 @@ def test_the_load_balancer_logs_in_at_the_one_address_that_takes_its_word() -> N
 
 
 def _prefix(page: str) -> str:
-    (found,) = re.findall(r'APIRouter\([^)]*prefix="([^"]+)"', page)
+    (found,) = re.findall(r'Routes\([^)]*prefix="([^"]+)"', page)
     return str(found)
 
 
