@@ -1,7 +1,7 @@
 """Entries of the watchlist in their normal form."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ctiscraper.errors import CatalogError
@@ -47,7 +47,11 @@ def test_what_is_wrong_is_told(kind: str, term: str, weight: float, note: str, s
         watch_given(kind, term, weight, note)
 
 
-@given(st.sampled_from(WatchKind), st.text(max_size=30))
+@given(st.sampled_from(WatchKind), st.text(max_size=30) | st.text("a0 .*/:[]hxtp", max_size=12))
+@example(WatchKind.DOMAIN, "0 /")
+@example(WatchKind.DOMAIN, "*. *.a.example")
+@example(WatchKind.DOMAIN, "http://http://a.example")
+@example(WatchKind.DOMAIN, "a[[.].]example")
 def test_a_normal_form_is_its_own(kind: WatchKind, term: str) -> None:
     once = normal_term(kind, term)
     assert normal_term(kind, once) == once

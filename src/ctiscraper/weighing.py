@@ -96,9 +96,15 @@ def normal_term(kind: str, term: str) -> str:
     if kind == WatchKind.CVE or (kind == WatchKind.TECHNIQUE and term[1:5].isdigit()):
         return term.upper()
     if kind == WatchKind.DOMAIN:
-        plain = term.lower().replace("[.]", ".").replace("hxxp", "http")
-        return _BEHIND_HOST.sub("", _SCHEME.sub("", plain)).removeprefix("*").strip(".")
+        return _plain_host(term.lower())
     return term
+
+
+def _plain_host(text: str) -> str:
+    """Return what is left once nothing more can be taken off."""
+    plain = text.replace("[.]", ".").replace("hxxp", "http")
+    plain = _BEHIND_HOST.sub("", _SCHEME.sub("", plain)).removeprefix("*").strip(". ")
+    return plain if plain == text else _plain_host(plain)
 
 
 class WatchTerm(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,6 +92,10 @@ _PREPARE_AFTER = 1
 # it; so each series of tries is this short, and the next begins at once.
 _RECONNECT_SECONDS = 2.0
 
+# Each connection is replaced this often: with it go what the server keeps ready for it and the
+# buffers of both sides, and the server's clock is read anew.
+_LIFETIME_SECONDS = 600.0
+
 # The server is away, full, read-only, restarting, or its account was narrowed: never the fault of
 # a statement, and so of no item.
 _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, InsufficientPrivilege)
@@ -122,6 +126,7 @@ class Database:
             min_size=min(2, size),
             max_size=size,
             timeout=10.0,
+            max_lifetime=_LIFETIME_SECONDS,
             open=False,
             reconnect_timeout=_RECONNECT_SECONDS,
             reconnect_failed=AsyncConnectionPool.check,
@@ -170,7 +175,7 @@ class Database:
         return self
 
     async def _tell_time(self, conn: Conn) -> None:
-        """Read the server's clock on every new connection: at least once an hour."""
+        """Read the server's clock on every new connection, and so every ten minutes."""
         cursor = await conn.execute("SELECT clock_timestamp()")
         row = await cursor.fetchone()
         assert row is not None, "a query without FROM has one row"
