@@ -14,7 +14,7 @@ import signal
 import statistics
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -33,6 +33,7 @@ class Round:
     seconds: float
     workers: float
     postgres: float
+    model_worker: float
     asked: int
     waiting: int
     answered: int
@@ -65,9 +66,10 @@ async def silent() -> AsyncIterator[tuple[str, Silent]]:
 
 
 @asynccontextmanager
-async def model_worker(made: rig.Installation, wanted: bool) -> AsyncIterator[None]:
+async def model_worker(made: rig.Installation, wanted: bool) -> AsyncIterator[Callable[[], float]]:
+    """Run one if it is wanted, and yield what tells the CPU seconds that it took."""
     if not wanted:
-        yield
+        yield float
         return
     process = subprocess.Popen(
         [sys.executable, "-m", "ctiscraper.cli", "model-worker"],
@@ -81,7 +83,7 @@ async def model_worker(made: rig.Installation, wanted: bool) -> AsyncIterator[No
         },
     )
     try:
-        yield
+        yield lambda: rig.cpu_of_tree(process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
@@ -101,16 +103,16 @@ async def one(options: argparse.Namespace, address: str, server: Silent | None) 
     async with (
         rig.installation(environment) as made,
         Database(made.conninfo) as database,
-        model_worker(made, server is not None),
+        model_worker(made, server is not None) as spent_by_models,
     ):
         await made.start_workers(database, options.workers)
-        workers, postgres = made.worker_cpu(), made.postgres_cpu()
+        before = made.worker_cpu(), made.postgres_cpu(), spent_by_models()
         async with database.connection() as conn:
             cursor = await conn.execute("SELECT clock_timestamp()")
             [began] = await cursor.fetchone() or [None]
         await Sources(database).seed(tuple(rig.sources(options.hosts)))
         await rig.until_idle(database, expected=expected, seconds=600)
-        spent = made.worker_cpu() - workers, made.postgres_cpu() - postgres
+        after = made.worker_cpu(), made.postgres_cpu(), spent_by_models()
         async with database.connection() as conn:
             cursor = await conn.execute(
                 """
@@ -127,8 +129,9 @@ async def one(options: argparse.Namespace, address: str, server: Silent | None) 
     return Round(
         stored=counted["stored"] + counted["duplicate"],
         seconds=float(row[0]),
-        workers=spent[0],
-        postgres=spent[1],
+        workers=after[0] - before[0],
+        postgres=after[1] - before[1],
+        model_worker=after[2] - before[2],
         asked=(server.asked if server else 0) - before_asked,
         waiting=int(row[1]),
         answered=int(row[2]),
@@ -140,7 +143,8 @@ def told(name: str, done: Round, expected: int) -> None:
         f"{name:8} {done.stored} stored in {done.seconds:.1f} s,"
         f" {done.stored / done.seconds:.1f}/s;"
         f" CPU ms an article: workers {done.workers / expected * 1e3:.2f},"
-        f" PostgreSQL {done.postgres / expected * 1e3:.2f};"
+        f" PostgreSQL {done.postgres / expected * 1e3:.2f},"
+        f" model worker {done.model_worker / expected * 1e3:.2f};"
         f" asked {done.asked}, waiting {done.waiting}, answered {done.answered}",
         flush=True,
     )

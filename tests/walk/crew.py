@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from ctiscraper.tasks.run import COMMAND
 
@@ -13,8 +14,11 @@ Process = subprocess.Popen[bytes]
 class Crew:
     """As many workers as there are `environments`, each with what its own adds to ours."""
 
-    def __init__(self, order: bytes, environments: Sequence[Mapping[str, str]]) -> None:
+    def __init__(
+        self, order: bytes, environments: Sequence[Mapping[str, str]], log: Path | None = None
+    ) -> None:
         self._order = order
+        self._log = log
         self._environments = environments
         self._places: list[Process | None] = [None] * len(environments)
         self.ended = 0
@@ -35,12 +39,10 @@ class Crew:
             self._places[place] = self._started(self._environments[place])
 
     def _started(self, environment: Mapping[str, str]) -> Process:
-        worker = subprocess.Popen(
-            COMMAND,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, **environment},
-        )
+        with (self._log or Path(os.devnull)).open("ab") as said:
+            worker = subprocess.Popen(
+                COMMAND, stdin=subprocess.PIPE, stderr=said, env={**os.environ, **environment}
+            )
         assert worker.stdin is not None
         worker.stdin.write(self._order)
         worker.stdin.flush()
@@ -60,9 +62,13 @@ def _close(worker: Process) -> None:
 
 @contextmanager
 def crew_of(
-    order: bytes, size: int = 1, environments: Sequence[Mapping[str, str]] | None = None
+    order: bytes,
+    size: int = 1,
+    environments: Sequence[Mapping[str, str]] | None = None,
+    log: Path | None = None,
 ) -> Iterator[Crew]:
-    crew = Crew(order, environments or [{}] * size)
+    """Run workers; what they say is added to `log`, or lost without one."""
+    crew = Crew(order, environments or [{}] * size, log)
     try:
         yield crew
     finally:

@@ -1,12 +1,12 @@
 """Outages of PostgreSQL under several worker processes: they wait, and go on by themselves."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,14 @@ TRIES = 8
 needs_mount = pytest.mark.skipif(os.geteuid() != 0, reason="a small disk is mounted by root")
 
 
+STANDING = (
+    "SELECT 'items', state, reason, count(*), max(run_after - now()) FROM fetch_job GROUP BY 2, 3",
+    "SELECT host, work_at - now(), lease_until - now(), open_until - now() FROM host",
+    "SELECT 'source', source_id, next_check_at - now(), reason FROM source_state",
+    "SELECT pid, seen_at - now() FROM worker_heartbeat",
+)
+
+
 async def until(
     happened: Callable[[], Awaitable[bool]], crew: Crew | None = None, seconds: float = 60.0
 ) -> None:
@@ -40,6 +48,26 @@ async def until(
             if crew is not None:
                 crew.fill()
             await asyncio.sleep(0.02)
+
+
+async def has(walk: Walk, number: int, crew: Crew, log: Path) -> None:
+    """Return once so many are stored; tell how all stands when that takes too long.
+
+    What was put back need not wait the half minute that it would.
+    """
+
+    async def happened() -> bool:
+        await _soon(walk)
+        return await stored(walk) >= number
+
+    try:
+        await until(happened, crew)
+    except TimeoutError:
+        rows = [row for query in STANDING for row in await walk.rows(query)]
+        told = "\n".join(" ".join(map(str, row)) for row in rows)
+        said = await asyncio.to_thread(log.read_text, "utf-8", "replace")
+        told = f"{await stored(walk)} of {number} stored\n{told}\n{said[-4000:]}"
+        raise AssertionError(told) from None
 
 
 async def stored(walk: Walk) -> int:
@@ -76,16 +104,17 @@ async def test_workers_go_on_by_themselves_after_restarts_and_a_failover(
         settings = settings_for(net, tmp_path, lease_seconds=LEASE, concurrency=3)
         async with walking(conninfo, net, tmp_path) as walk:
             await walk.add(*net.sources())
-            with crew_of(write_order(conninfo, settings), WORKERS) as crew:
+            log = tmp_path / "crew.log"
+            with crew_of(write_order(conninfo, settings), WORKERS, log=log) as crew:
                 # Who only starts while the server is away says so and ends.
                 await until(lambda: _are_at_work(walk), crew)
                 for seen in (5, 20):
-                    await until(lambda seen=seen: _has(walk, seen), crew)  # type: ignore[misc]  # a default
+                    await has(walk, seen, crew, log)
                     await server.stop()
                     await server.start()
-                await until(lambda: _has(walk, 35), crew)
+                await has(walk, 35, crew, log)
                 await _fail_over(server, walk, crew)
-                await until(lambda: _all_soon(walk), crew)
+                await has(walk, HOSTS * ITEMS, crew, log)
                 assert crew.ended == 0
             await all_once(walk, HOSTS * ITEMS)
 
@@ -94,17 +123,13 @@ async def _are_at_work(walk: Walk) -> bool:
     return await walk.value("SELECT count(*) FROM worker_heartbeat") == WORKERS
 
 
-async def _has(walk: Walk, number: int) -> bool:
-    return await stored(walk) >= number
-
-
-async def _all_soon(walk: Walk) -> bool:
-    """Whether all are stored; what was put back need not wait the half minute that it would."""
-    await walk.run(
-        "UPDATE fetch_job SET run_after = now() WHERE state = 'pending' AND run_after > now()"
-    )
-    await walk.run("UPDATE host SET work_at = now() WHERE work_at BETWEEN now() AND 'tomorrow'")
-    return await _has(walk, HOSTS * ITEMS)
+async def _soon(walk: Walk) -> None:
+    """Make due what was put back; connections that broke are left to the next look."""
+    with contextlib.suppress(StorageError):
+        await walk.run(
+            "UPDATE fetch_job SET run_after = now() WHERE state = 'pending' AND run_after > now()"
+        )
+        await walk.run("UPDATE host SET work_at = now() WHERE work_at BETWEEN now() AND 'tomorrow'")
 
 
 async def _fail_over(server: OwnServer, walk: Walk, crew: Crew) -> None:
@@ -113,11 +138,15 @@ async def _fail_over(server: OwnServer, walk: Walk, crew: Crew) -> None:
     await asyncio.sleep(AWAY)
     await server.start()
     back, before = time.monotonic(), await stored(walk)
-    await until(lambda: _has(walk, before + 1), crew, seconds=BACK_WITHIN)
+    await until(lambda: _has_more(walk, before), crew, seconds=BACK_WITHIN)
     assert time.monotonic() - back <= BACK_WITHIN
 
 
-@contextmanager
+async def _has_more(walk: Walk, before: int) -> bool:
+    return await stored(walk) > before
+
+
+@contextlib.contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
     """A file system of its own that is soon full."""
     folder.mkdir()
@@ -212,7 +241,7 @@ async def test_an_embedded_server_without_any_room_comes_back_with_the_room(
                         " SELECT repeat('x', 1000) FROM generate_series(1, 40000)"
                     )
                 filler.unlink()
-                await until(lambda: _has(walk, 0))
+                await until(lambda: _has_more(walk, -1))
                 await asyncio.wait_for(walk.collect(), 60)
                 await walk.all_due()
                 await asyncio.wait_for(walk.collect(), 60)
