@@ -34,6 +34,7 @@ from ctiscraper.model_views import (
     ModelReport,
 )
 from ctiscraper.models.meter import Metered
+from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
 
@@ -298,7 +299,7 @@ class Asking:
             version=version,
             models=[one.name for one in models],
             remote=self.server.is_remote,
-            model=self.use.model,
+            missing="" if among(models, self.use.model) else self.use.model,
         )
 
     async def answer(self, claimed: Claimed, metered: Metered) -> None:

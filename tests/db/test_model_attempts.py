@@ -128,7 +128,7 @@ async def test_a_server_that_cannot_is_left_alone_and_burns_no_queue(
     }
     # A look tells that it is there, not that it can.
     await ModelServers(stage.database).note(
-        modelled.SERVER, version="1", models=["small"], remote=False, model="small"
+        modelled.SERVER, version="1", models=["small"], remote=False, missing=""
     )
     assert await modelled.claim(queue) is None
 
@@ -177,7 +177,7 @@ async def test_a_text_that_breaks_a_server_ends_where_it_is_the_only_one(
         await fail(queue, found, fault)
         # The server has started again, and the next look finds it.
         await ModelServers(stage.database).note(
-            modelled.SERVER, version="1", models=["small"], remote=False, model="small"
+            modelled.SERVER, version="1", models=["small"], remote=False, missing=""
         )
         await time_passes(stage)
     assert await ends(stage) == {("failed", told(fault), MOST_ATTEMPTS)}

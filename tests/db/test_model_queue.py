@@ -295,8 +295,9 @@ async def test_a_server_that_is_seen_again_is_tried_with_one_text(
         await fail(queue, await modelled.claim_one(queue), fault)
     assert await modelled.claim(queue) is None
     servers = ModelServers(stage.database)
+    missing = "" if has_model else "small"
     await servers.note(
-        modelled.SERVER, version="1", models=["small"] * has_model, remote=False, model="small"
+        modelled.SERVER, version="1", models=["small"], remote=False, missing=missing
     )
     if rests:
         assert await modelled.claim(queue) is None

@@ -35,9 +35,9 @@ async def note(stage: Stage, *, has_model: bool = True, model: str = "small") ->
     await ModelServers(stage.database).note(
         modelled.SERVER,
         version="1",
-        models=[f"{model}:latest" if has_model else "other"],
+        models=[model if has_model else "other"],
         remote=False,
-        model=model,
+        missing="" if has_model else model,
     )
 
 

@@ -308,8 +308,9 @@ async def test_a_claim_without_its_words_in_the_text_is_not_kept(
     ]
 
 
+@pytest.mark.parametrize("named", ["small", "small:latest"])
 async def test_a_model_that_is_pulled_later_is_asked_then_and_no_text_is_lost(
-    stage: Stage, server: ScriptedServer
+    stage: Stage, server: ScriptedServer, named: str
 ) -> None:
     server.has = ()
     server.lacks = ("small",)
@@ -318,7 +319,7 @@ async def test_a_model_that_is_pulled_later_is_asked_then_and_no_text_is_lost(
     assert await worker(stage, server).run() <= 2
     assert set(await rows(stage, "state, attempts")) == {("pending", 0)}
     assert len(server.asked) <= 2
-    server.has, server.lacks = ("small",), ()
+    server.has, server.lacks = (named,), ()
     await worker(stage, server).asking.note_server()
     await stage.run("UPDATE model_analysis SET run_after = now()")
     assert await worker(stage, server).run() == 4

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from ctiscraper.db.nearest import Nearest
 from ctiscraper.db.passages import Passages
+from ctiscraper.embed.embedder import Embedder
 from ctiscraper.embedding import Embedding
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.meaning import Meaning
@@ -67,15 +68,19 @@ class Nameless(AwayEmbedder):
         raise ModelError(ModelFault.TIMEOUT, "it <hangs>")
 
 
+def _embed_by(app: FastAPI, embedder: Embedder) -> None:
+    given = app.state.services
+    embedding = Embedding(Passages(given.database), embedder)
+    meaning = Meaning(given.database, embedding, Nearest(), Patience())
+    questions = replace(given.questions, meaning=meaning)
+    app.state.services = replace(given, meaning=meaning, questions=questions)
+
+
 async def test_a_server_that_says_nothing_of_itself_takes_no_page_away(
     app: FastAPI, served: FastAPI, client: httpx2.AsyncClient
 ) -> None:
     assert app is served
-    given = app.state.services
-    embedding = Embedding(Passages(given.database), Nameless())
-    meaning = Meaning(given.database, embedding, Nearest(), Patience())
-    questions = replace(given.questions, meaning=meaning)
-    app.state.services = replace(given, meaning=meaning, questions=questions)
+    _embed_by(app, Nameless())
     empty = await client.get("/ask")
     assert empty.status_code == 200
     assert (
@@ -93,11 +98,7 @@ async def test_a_model_of_vectors_that_is_away_costs_no_answer(
     app: FastAPI, served: FastAPI, client: httpx2.AsyncClient
 ) -> None:
     assert app is served
-    given = app.state.services
-    embedding = Embedding(Passages(given.database), AwayEmbedder())
-    meaning = Meaning(given.database, embedding, Nearest())
-    questions = replace(given.questions, meaning=meaning)
-    app.state.services = replace(given, meaning=meaning, questions=questions)
+    _embed_by(app, AwayEmbedder())
     answer = await client.post("/ask", content=urlencode({"question": QUESTION}), headers=FORM)
     assert answer.status_code == 200
     assert "Plum steals session cookies." in answer.text

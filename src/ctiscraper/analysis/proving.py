@@ -77,14 +77,11 @@ class Proofs:
             return quotes
         fields = {name: plain_line(value, MOST_SAID) for name, value in saying.fields().items()}
         own = self._own(words, quotes)
-        is_lead_in = _is_lead_in(words) or (own is not None and self._announces(own))
+        if _is_lead_in(words) or (own is not None and self._announces(own)):
+            return Dropped.EMPTY
         if own is not None:
             words = plain_line(own.text, MOST_SAID)
-        fault = (
-            Dropped.EMPTY
-            if is_lead_in
-            else self._fault(saying, words, fields, quotes, is_own=own is not None)
-        )
+        fault = self._fault(saying, words, fields, quotes, is_own=own is not None)
         said = " ".join((words, fields.get("watched", "")))
         return fault or Claim(text=words, quotes=self._bearing(said, quotes), fields=fields)
 

@@ -41,9 +41,9 @@ class ModelServers:
         self._database = database
 
     async def note(
-        self, name: str, *, version: str, models: Sequence[str], remote: bool, model: str
+        self, name: str, *, version: str, models: Sequence[str], remote: bool, missing: str
     ) -> None:
-        """Keep what a server says it is and has; `model` is the one that texts are given to.
+        """Keep what a server says of itself; `missing` is the model that it is asked for in vain.
 
         One that was away is left alone no longer, and tried with one text; one that refused its
         key, and does not any more, is asked as before. A model that it has is waited for no
@@ -61,13 +61,8 @@ class ModelServers:
                     "mended": [ModelFault.REFUSED.value, ModelFault.MODEL_MISSING.value],
                 },
             )
-            # A name may leave out the tag that Ollama calls `latest`.
             await conn.execute(
-                """
-                DELETE FROM model_missing WHERE server = %(name)s AND (model <> %(model)s
-                    OR model = ANY(%(models)s) OR model || ':latest' = ANY(%(models)s))
-                """,
-                {"name": name, "model": model, "models": list(models)},
+                "DELETE FROM model_missing WHERE server = %s AND model <> %s", (name, missing)
             )
 
     async def note_fault(self, name: str, error: ModelError) -> None:
