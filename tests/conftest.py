@@ -15,6 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 from playwright.async_api import async_playwright
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -32,6 +33,10 @@ from small_model import running_model
 # What the tests start as an operator would has the same server.
 if VARIABLE in os.environ:
     os.environ["CTISCRAPER_PG_BIN"] = os.environ[VARIABLE]
+
+# How long an example takes tells of the machine, not of what is tested.
+settings.register_profile("timeless", deadline=None)
+settings.load_profile("timeless")
 
 # Nothing of a test cluster has to outlive the machine.
 VOLATILE = {

@@ -312,9 +312,7 @@ PAGES = st.one_of(
 )
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=PAGES)
 async def test_whatever_a_page_holds_it_is_stored_or_ends_in_its_reason(
     bench: Bench, body: bytes

@@ -259,7 +259,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values)
 def test_any_value_becomes_json_without_the_canary(value: object) -> None:
     text = json.dumps(redact(value), allow_nan=False)
@@ -267,14 +267,13 @@ def test_any_value_becomes_json_without_the_canary(value: object) -> None:
     assert text.isascii()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(), st.text(), st.sampled_from(sorted(TEXTS)))
 def test_whatever_stands_around_it_a_secret_goes(before: str, after: str, name: str) -> None:
     shown = redact_text(f"{before}\n{TEXTS[name]}\n{after}", most=10_000)
     assert CANARY not in shown or CANARY in before + after
 
 
-@settings(deadline=None)
 @given(values.map(redact))
 def test_what_was_redacted_needs_no_second_time(shown: object) -> None:
     assert json.dumps(redact(shown)).count("***") >= json.dumps(shown).count("***")

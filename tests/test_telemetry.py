@@ -280,7 +280,7 @@ errors = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(), fields, errors, st.booleans())
 def test_any_event_is_one_line_that_moves_no_cursor(
     event: str, given: dict[str, object], error: object, json_wanted: bool

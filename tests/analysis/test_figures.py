@@ -1,7 +1,7 @@
 """Numbers of a claim, held against those of a text."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.figures import figures_of, strange_figure
@@ -52,7 +52,6 @@ def test_what_it_does_not_count_is_strange(claim: str, strange: str | None) -> N
     assert strange_figure(claim, KNOWN) == strange
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_has_figures_that_are_strange_to_itself(text: str) -> None:
     assert strange_figure(text, figures_of(text)) is None

@@ -1,7 +1,7 @@
 """What is named, and whether a text names it too."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.mentions import hard_names, vocabulary
@@ -84,7 +84,6 @@ def test_what_is_the_same_in_every_language() -> None:
     assert hard_names("Neue Lücke bei Clairmont") == frozenset()
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_no_text_breaks_it(text: str, claim: str) -> None:
     named = vocabulary(text)
@@ -93,7 +92,6 @@ def test_no_text_breaks_it(text: str, claim: str) -> None:
     hard_names(claim)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(TEXT.split()), max_size=20))
 def test_words_of_a_text_in_any_order_are_not_invented(words: list[str]) -> None:
     assert NAMED.invented(" and ".join(words)) is None

@@ -1,7 +1,7 @@
 """Sentences that speak to a model are told from reports on what people do."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.labelled import bundled_set
@@ -48,7 +48,6 @@ def test_of_the_bundled_articles_one_has_orders() -> None:
     assert told == ["orders to a model"]
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_no_text_breaks_it(text: str) -> None:
     for start, end in orders_in(text):

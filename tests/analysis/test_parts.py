@@ -1,7 +1,7 @@
 """Texts are cut at paragraphs into parts that a model can take in, and nothing is lost between."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.parts import Part, cut, estimated_tokens, halves, sentences
@@ -12,7 +12,6 @@ TEXTS = st.lists(
 ).map("".join)
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 60))
 def test_parts_meet_and_fit(text: str, most: int) -> None:
     at, whole = 0, []
@@ -26,7 +25,6 @@ def test_parts_meet_and_fit(text: str, most: int) -> None:
     assert "".join(whole) == text
 
 
-@settings(deadline=None)
 @given(TEXTS.filter(lambda text: len(text) > 1))
 def test_halves_are_the_whole(text: str) -> None:
     left, right = halves(text, Part(0, len(text)))

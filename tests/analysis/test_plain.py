@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.plain import first_sentence, plain_line, storable
@@ -18,7 +18,6 @@ PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(deadline=None)
 @given(PIECES | st.text(max_size=200))
 def test_nothing_is_left_that_is_drawn_or_followed(text: str) -> None:
     line = plain_line(text, 300)

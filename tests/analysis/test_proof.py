@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.analysed import Quote
@@ -28,7 +28,6 @@ def found(text: str, quotation: str) -> str | None:
     return quote.text
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(WORDS, SPACES, st.lists(JUNK, max_size=3)), min_size=4), st.data())
 def test_what_stands_in_a_text_is_found_however_it_is_set(
     parts: list[tuple[str, str, list[str]]], data: st.DataObject
@@ -47,7 +46,6 @@ def test_what_stands_in_a_text_is_found_however_it_is_set(
     assert seen.split() == words
 
 
-@settings(deadline=None)
 @given(st.lists(WORDS, min_size=3, max_size=30), st.lists(WORDS, min_size=3, max_size=8))
 def test_what_does_not_stand_in_a_text_is_not_found(text: list[str], quote: list[str]) -> None:
     whole = of(" ".join(text))
@@ -57,7 +55,6 @@ def test_what_does_not_stand_in_a_text_is_not_found(text: list[str], quote: list
     assert (whole.find(" ".join(quote)) is not None) == (inside and is_telling(" ".join(quote)))
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=80))
 def test_no_text_and_no_quotation_break_it(text: str, quotation: str) -> None:
     found(text, quotation)
@@ -65,7 +62,6 @@ def test_no_text_and_no_quotation_break_it(text: str, quotation: str) -> None:
     assert whole is None or text[whole.start : whole.end] == whole.text
 
 
-@settings(deadline=None)
 @given(st.text(min_size=12, max_size=200))
 def test_a_whole_text_proves_itself(text: str) -> None:
     whole = of(text).find_whole(text)
@@ -132,7 +128,6 @@ def test_a_quotation_has_a_longest_length() -> None:
     assert found(text, text[: LONGEST + 30]) is None
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["hxxp://", "a[.]b", "x(dot)y", "c[@]d", "e[:]f", " ", "word"])))
 def test_what_the_product_refangs_is_found(parts: list[str]) -> None:
     text = "start of it " + "".join(parts) + " end of it"

@@ -1,7 +1,7 @@
 """What a model wrote, read as an answer or refused with words that may be told to it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.answers import KeyPoints
@@ -27,7 +27,6 @@ def test_what_is_wrong_is_told(raw: str, problem: str) -> None:
     assert "OBEY" not in str(caught.value)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200) | st.text('{}[]":,claims01 \\uNnu', max_size=80))
 def test_no_answer_breaks_it(raw: str) -> None:
     problems = ["none"]

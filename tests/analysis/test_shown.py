@@ -3,13 +3,12 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.shown import shown, undrawn_in, without_unseen
 
 
-@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_what_is_shown_has_nothing_that_draws_nothing(text: str) -> None:
     done = shown(text)
@@ -21,7 +20,6 @@ def test_what_is_shown_has_nothing_that_draws_nothing(text: str) -> None:
         assert 0 <= start < end <= len(text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_each_character_came_from_where_it_says(text: str) -> None:
     done = shown(text).traced
@@ -30,7 +28,6 @@ def test_each_character_came_from_where_it_says(text: str) -> None:
         assert char == came or came in "\r\n\x0b\x0c\x85\u2028\u2029" or char in f"{came} "
 
 
-@settings(deadline=None)
 @given(st.text("abc é漢ж\n.", max_size=100))
 def test_a_plain_text_is_shown_as_it_is(text: str) -> None:
     assert (shown(text).text, shown(text).hidden) == (text, 0)

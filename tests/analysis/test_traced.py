@@ -2,13 +2,12 @@
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ctiscraper.analysis.traced import traced
 
 
-@settings(deadline=None)
 @given(
     st.text("ab. []", max_size=60), st.lists(st.sampled_from([r"a+", r"\[", r"b\.", r"\s+", r"x*"]))
 )

@@ -19,9 +19,7 @@ async def _rows(stage: Stage, query: str, *columns: str) -> list[tuple[object, .
 WORDS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     words=st.lists(WORDS | st.sampled_from(("NULL", "null", "{}", "a,b", "\\n", '\\"', " "))),
     numbers=st.lists(st.integers(-(2**63), 2**63 - 1) | st.none()),

@@ -98,9 +98,7 @@ async def test_a_thing_counts_as_its_gravest_mention(stage: Stage) -> None:
     assert await level() == 0
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rounds=st.lists(
         st.tuples(

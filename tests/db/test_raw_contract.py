@@ -76,9 +76,7 @@ def kept(request: pytest.FixtureRequest, tmp_path: Path, server: S3Server, remot
     return in_bucket(server, outbox if request.param == "outbox" else remote)
 
 
-@settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
-)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(st.binary())
 def test_any_bytes_come_back_under_their_own_hash(kept: Kept, body: bytes) -> None:
     digest = kept.store.put(body)

@@ -28,7 +28,7 @@ def covers(text: str, found: list[Passage]) -> bool:
     return joined == text and follow and all(one.end > one.start for one in found)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(max_size=600), st.integers(2, 30))
 def test_every_character_of_any_text_is_in_one_passage(text: str, most: int) -> None:
     found = passages_of(tokenizer(), text, most=most)

@@ -180,7 +180,7 @@ _PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_PIECES, max_size=30).map("".join))
 def test_every_thing_has_a_verdict_and_known_reasons(verdicts: Verdicts, text: str) -> None:
     found = find_observables(text)

@@ -107,9 +107,7 @@ async def test_so_is_one_by_openais_routes(
     await server.close()
 
 
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=400), openai=st.booleans())
 async def test_no_bytes_at_all_raise_anything_else(
     evil: EvilServer, body: bytes, openai: bool

@@ -5,7 +5,7 @@ import json
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import make_packs as make
@@ -178,7 +178,6 @@ def test_records_that_are_rubbish_are_refused_when_they_are_many() -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(deadline=None)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     head = make.epss({})
     for read, tried in (
@@ -192,7 +191,6 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
 
 
 @given(st.integers(0, 2000), st.integers(0, 255))
-@settings(deadline=None)
 def test_a_changed_byte_is_read_or_refused(at: int, byte: int) -> None:
     for read, data in (
         (read_kev, make.kev("CVE-2026-0001", "CVE-2026-0002")),

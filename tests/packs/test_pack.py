@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import make_packs as make
@@ -121,7 +121,6 @@ def test_too_much_is_neither_written_nor_read(monkeypatch: pytest.MonkeyPatch) -
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_any_bytes_are_a_pack_or_refused(data: bytes) -> None:
     for tried in (data, MAGIC + data, crafted(data[:100], data[100:])):
         with contextlib.suppress(PackError):

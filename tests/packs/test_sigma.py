@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import make_packs as make
@@ -120,7 +120,6 @@ def test_entities_that_multiply_take_no_memory() -> None:
 
 
 @given(st.dictionaries(st.text(max_size=8), st.text(max_size=60), max_size=3))
-@settings(deadline=None)
 def test_any_files_are_read_or_refused(files: dict[str, str]) -> None:
     named = {
         f"{number}.yml": text.encode(errors="replace") for number, text in enumerate(files.values())

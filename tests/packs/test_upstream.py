@@ -205,7 +205,6 @@ def test_every_other_pack_has_its_addresses() -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(deadline=None)
 def test_any_bytes_are_known_or_refused(data: bytes) -> None:
     for start in (b"", b"PK\x03\x04", b"\x1f\x8b\x08", b'{"type": "bundle"', b"#model_version"):
         with contextlib.suppress(PackError):
@@ -217,7 +216,7 @@ def test_any_bytes_are_known_or_refused(data: bytes) -> None:
     st.integers(0, 5000),
     st.binary(min_size=1, max_size=4),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_changed_archive_is_read_or_refused(kind: Format, at: int, change: bytes) -> None:
     data = bytearray(FILES[kind])
     at %= len(data)

@@ -319,7 +319,7 @@ def idle() -> Iterator[Tracer]:
     tracer.close()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(
         st.sampled_from(["x-amzn-trace-id", "traceparent", "tracestate", "X-Amzn-Trace-Id"]),

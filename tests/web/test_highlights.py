@@ -178,7 +178,7 @@ _FRAGMENTS = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_FRAGMENTS, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 30)), max_size=6))
 def test_marks_change_no_word_and_no_element(html: str, spans: list[tuple[int, int]]) -> None:
     text, clean = clean_fragment(html)

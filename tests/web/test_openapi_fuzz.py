@@ -132,7 +132,6 @@ def site(
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=True,
     # What fails is told as it was found: to shrink it takes minutes.
