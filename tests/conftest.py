@@ -49,6 +49,9 @@ VOLATILE = {
     "shared_buffers": "64MB",
 }
 
+# A test that is given this many seconds is a long one.
+MINUTES = 200
+
 MEMORY = Path("/dev/shm")
 MEMORY_LEAST = 6 << 30
 
@@ -61,7 +64,8 @@ def pytest_report_header() -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test that has a PostgreSQL, so that all of them can be run on another one.
 
-    And those that have a browser, for the loop that they run in.
+    And those that have a browser, for the loop that they run in. Those that may take minutes come
+    first: at the end the other processes would have nothing left to do beside them.
     """
     for item in items:
         if isinstance(item, pytest.Function) and "binaries" in item.fixturenames:
@@ -69,6 +73,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
             # What speaks to the browser lives in the loop that started it.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+    items.sort(key=lambda item: not _may_take_minutes(item))
+
+
+def _may_take_minutes(item: pytest.Item) -> bool:
+    given = item.get_closest_marker("timeout")
+    return given is not None and given.args[0] >= MINUTES
 
 
 @pytest.fixture(scope="session")
