@@ -8,7 +8,7 @@ from answering import ScriptedServer, use
 from ctiscraper.analyses import Asking, version_of
 from ctiscraper.analysing import known_techniques
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import queue_texts
+from ctiscraper.db.model_asking import queue_texts
 from ctiscraper.db.packs import Packs
 from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.models.server import Prompt

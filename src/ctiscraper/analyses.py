@@ -14,7 +14,8 @@ from ctiscraper.analysis.analysed import RULES, AnalysedText, Analysis, Claim, T
 from ctiscraper.analysis.marking import marking
 from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.analyses import Analyses
-from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue, Wanted
+from ctiscraper.db.model_asking import Wanted
+from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.db.model_servers import ModelServers
 from ctiscraper.db.model_spending import Limits, Spent

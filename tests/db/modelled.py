@@ -4,7 +4,8 @@ import json
 from uuid import uuid4
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import Asked, Claimed, Kept, ModelQueue, Wanted, queue_texts
+from ctiscraper.db.model_asking import Asked, Wanted, queue_texts
+from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.types import SourceSettings
 from db import claimed as stored
@@ -32,9 +33,9 @@ async def article(
 
 
 async def claim(
-    queue: ModelQueue, limits: Limits = FREE, *, seconds: float = 60.0
+    queue: ModelQueue, limits: Limits = FREE, *, seconds: float = 60.0, reaps: bool = True
 ) -> Claimed | None:
-    return await queue.claim(uuid4(), server=SERVER, limits=limits, seconds=seconds)
+    return await queue.claim(uuid4(), server=SERVER, limits=limits, seconds=seconds, reaps=reaps)
 
 
 async def claim_one(queue: ModelQueue, limits: Limits = FREE) -> Claimed:

@@ -118,8 +118,37 @@ async def test_a_text_that_ends_its_worker_each_time_is_given_up(
     for attempt in range(1, MOST_ATTEMPTS + 1):
         assert (await modelled.claim_one(queue)).attempts == attempt
         await stage.run("UPDATE model_analysis SET lease_until = now() - interval '1 second'")
+        if attempt > 1:
+            # Those beside it are asked without it in between.
+            assert await modelled.claim(queue) is None
+            await stage.run("UPDATE model_analysis SET run_after = now()")
     assert await modelled.claim(queue) is None
     assert await stage.rows("SELECT state, fault FROM model_analysis") == [("failed", "lost")]
+
+
+async def test_who_was_cut_off_himself_takes_nothing_back(stage: Stage, queue: ModelQueue) -> None:
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    held = await modelled.claim_one(queue)
+    await stage.run("UPDATE model_analysis SET lease_until = now() - interval '1 second'")
+    assert await modelled.claim(queue, reaps=False) is None
+    assert await queue.renew(held, said=0, seconds=60.0)
+    assert await modelled.claim(queue) is None
+    assert await modelled.finish(queue, held)
+
+
+async def test_what_needed_no_question_tells_nothing_of_the_server(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    for n in range(3):
+        await modelled.ask(stage, await modelled.article(stage, f"a{n}", f"Text {n}."))
+    unasked = [await modelled.claim_one(queue) for _ in range(2)]
+    found = await modelled.claim_one(queue)
+    await fail(queue, found, ModelFault.AWAY)
+    await modelled.finish(queue, unasked[0], Spent())
+    await queue.fail(
+        unasked[1], ModelFault.TOO_LONG, "", Spent(), transient=False, server=modelled.SERVER
+    )
+    assert await stage.rows("SELECT failures, fault FROM model_server") == [(1, "away")]
 
 
 async def test_two_workers_never_hold_one_text(stage: Stage, database: str) -> None:

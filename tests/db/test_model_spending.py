@@ -5,13 +5,15 @@ import asyncio
 import pytest
 
 from ctiscraper.db.model_queue import ModelQueue
-from ctiscraper.db.model_spending import Limits, Over, Reserved, Spending, Spent
+from ctiscraper.db.model_spending import SOON_SECONDS, Limits, Over, Reserved, Spending, Spent
 from ctiscraper.db.session import Database
+from ctiscraper.errors import ModelFault
 from db import modelled
 from db.stage import Stage
 
 DAY = Limits(day=1_000)
 SUMMARY = Limits().estimate("summary", "A title", "The text of it.")
+LATER = f"{SOON_SECONDS:g} seconds"
 
 
 @pytest.fixture
@@ -153,3 +155,83 @@ async def test_however_many_ask_at_once_no_day_is_overspent(stage: Stage, databa
         )
     assert limits.day // 2 < most <= limits.day
     assert await spent() <= limits.day
+
+
+@pytest.fixture
+def queue(stage: Stage) -> ModelQueue:
+    return ModelQueue(stage.database)
+
+
+async def test_the_budget_of_an_article_counts_answers_that_never_came(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    limits = Limits(article=2 * SUMMARY)
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    tries = 0
+    while (found := await modelled.claim(queue, limits)) is not None:
+        tries += 1
+        late = Spent(calls=1, estimated=SUMMARY)
+        await queue.fail(found, ModelFault.TIMEOUT, "late", late, transient=True, limits=limits)
+        await stage.run("UPDATE model_analysis SET run_after = now()")
+        await stage.run("UPDATE model_server SET failures = 0, rest_until = NULL")
+    assert tries == 2
+    assert await stage.rows("SELECT state, fault, prompt_tokens FROM model_analysis") == [
+        ("failed", "over_budget", 2 * SUMMARY)
+    ]
+
+
+async def test_what_was_broken_off_counts_for_its_article(stage: Stage, queue: ModelQueue) -> None:
+    limits = Limits(article=SUMMARY)
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    found = await modelled.claim_one(queue, limits)
+    await queue.pay(found, Spent(calls=1, estimated=100), limits)
+    await queue.give_back(found)
+    assert await modelled.claim(queue, limits) is None
+    assert await stage.value("SELECT fault FROM model_analysis") == "over_budget"
+
+
+async def test_what_is_held_back_for_others_ends_no_text_of_the_article(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    limits = Limits(article=2 * SUMMARY)
+    number = await modelled.article(stage, "one")
+    for model in ("small", "large", "huge"):
+        await modelled.ask(stage, number, what=modelled.wanted(model=model))
+    under_way = [await modelled.claim_one(queue, limits) for _ in range(2)]
+    assert await modelled.claim(queue, limits) is None
+    for one in under_way:
+        await modelled.finish(queue, one, limits=limits)
+    await stage.run(f"UPDATE model_analysis SET run_after = run_after - interval '{LATER}'")
+    assert (await modelled.claim_one(queue, limits)).model == "huge"
+
+
+async def test_what_is_held_back_for_others_rests_no_source_until_tomorrow(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    limits = Limits(source=2 * SUMMARY)
+    await modelled.ask(
+        stage, *[await modelled.article(stage, f"a{n}", f"The text {n}.") for n in range(3)]
+    )
+    under_way = [await modelled.claim_one(queue, limits) for _ in range(2)]
+    assert await modelled.claim(queue, limits) is None
+    for one in under_way:
+        await modelled.finish(queue, one, limits=limits)
+    await stage.run(f"UPDATE model_analysis SET run_after = run_after - interval '{LATER}'")
+    assert await modelled.claim(queue, limits) is not None
+
+
+@pytest.mark.parametrize("budget", ["source", "day"])
+async def test_a_budget_that_was_raised_holds_from_the_next_start_of_a_worker(
+    stage: Stage, queue: ModelQueue, budget: str
+) -> None:
+    few, more = Limits(**{budget: SUMMARY + 10}), Limits(**{budget: 10 * SUMMARY})
+    await modelled.ask(
+        stage, *[await modelled.article(stage, f"a{n}", f"The text {n}.") for n in range(2)]
+    )
+    first = await modelled.claim_one(queue, few)
+    await modelled.finish(queue, first, Spent(prompt_tokens=SUMMARY, calls=1), few)
+    assert await modelled.claim(queue, few) is None
+    await queue.look_again()
+    assert await modelled.claim(queue, few) is None, "it is as it was"
+    await queue.look_again()
+    assert await modelled.claim(queue, more) is not None

@@ -253,3 +253,28 @@ async def test_a_second_look_that_uses_up_its_attempts_leaves_the_article(stage:
         await _lapse(stage)
         await stage.queue.reap()
     assert await _state(stage) == "stored"
+
+
+async def test_an_item_that_comes_back_after_its_host_is_still_looked_for(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    [lease] = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+    job = await stage.queue.claim(lease.host, stage.worker, seconds=60, under=lease.owner)
+    assert job is not None
+    await stage.hosts.release(lease)
+    assert await stage.queue.give_back(job, Retry(reason=Reason.DATABASE, refund=True, delay=30))
+    assert await stage.hosts.lease(uuid4(), limit=1, seconds=60) == []
+    assert await stage.value("SELECT work_at = (SELECT run_after FROM fetch_job) FROM host")
+    await stage.run("UPDATE fetch_job SET run_after = now()")
+    await stage.run("UPDATE host SET work_at = work_at - interval '30 seconds'")
+    [again] = await stage.hosts.lease(uuid4(), limit=1, seconds=60)
+    assert again.items_due
+
+
+async def test_an_item_that_is_dead_wakes_no_host(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    job = await stage.claim()
+    await stage.run("UPDATE fetch_job SET attempts = 5")
+    before = await stage.value("SELECT work_at FROM host")
+    assert await stage.queue.give_back(job, Retry(reason=Reason.INTERNAL, delay=-3600))
+    assert await _state(stage) == "dead"
+    assert await stage.value("SELECT work_at FROM host") == before

@@ -169,3 +169,27 @@ async def test_a_pool_that_nobody_waits_for_any_more_tries_no_longer() -> None:
     await asyncio.gather(opening, return_exceptions=True)
     assert opening.cancelled()
     assert database._pool.closed
+
+
+async def test_a_connection_is_not_lost_when_its_user_is_cut_off_while_he_gives_it_back(
+    database: str,
+) -> None:
+    async with Database(database, size=1) as opened:
+        has, leaves = asyncio.Event(), asyncio.Event()
+
+        async def use() -> None:
+            async with opened.connection():
+                has.set()
+                await leaves.wait()
+
+        using = asyncio.create_task(use())
+        await has.wait()
+        pool = opened._pool
+        async with pool._lock:
+            leaves.set()
+            while not pool._lock._waiters:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0)
+            using.cancel()
+            await asyncio.gather(using, return_exceptions=True)
+        async with asyncio.timeout(5), opened.connection() as conn:
+            await conn.execute("SELECT 1")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -12,9 +13,12 @@ from ctiscraper.analyses import Analyse, Asking, ModelUse, version_of
 from ctiscraper.analysing import Within
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.analyses import Analyses
-from ctiscraper.db.model_queue import queue_texts
+from ctiscraper.db.model_asking import queue_texts
+from ctiscraper.db.model_queue import Claimed, ModelQueue
 from ctiscraper.db.model_servers import BREAKS_AFTER
-from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason
+from ctiscraper.db.model_spending import Limits
+from ctiscraper.db.session import Database
+from ctiscraper.errors import FetchError, ModelError, ModelFault, Reason, StorageError
 from ctiscraper.models.guarded import Guarded
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
@@ -426,3 +430,47 @@ async def _never(prompt: Prompt) -> str:
     del prompt
     await asyncio.Event().wait()
     raise AssertionError("it never comes")
+
+
+class CutOff(ModelQueue):
+    """A queue whose database is away at the first claim."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.reaped: list[bool] = []
+
+    async def claim(
+        self, owner: UUID, *, server: str, limits: Limits, seconds: float, reaps: bool = True
+    ) -> Claimed | None:
+        self.reaped.append(reaps)
+        if len(self.reaped) == 1:
+            raise StorageError(Reason.DATABASE, "away")
+        return await super().claim(
+            owner, server=server, limits=limits, seconds=seconds, reaps=reaps
+        )
+
+
+@pytest.mark.parametrize(("lease", "reaps"), [(60.0, False), (0.0, True)])
+async def test_who_was_cut_off_lets_all_renew_their_leases_before_it_takes_any_back(
+    stage: Stage, server: ScriptedServer, lease: float, reaps: bool
+) -> None:
+    working = worker(stage, server, once=False, lease_seconds=lease)
+    queue = working.asking.queue = CutOff(stage.database)
+
+    async def twice() -> bool:
+        return len(queue.reaped) >= 2
+
+    run = asyncio.create_task(working.run())
+    await patience.until(twice)
+    working.stop()
+    await run
+    assert queue.reaped[:2] == [True, reaps]
+
+
+async def test_a_budget_that_was_raised_lets_what_waited_go_on_at_the_start(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    await queue_all(stage, await modelled.article(stage, "one"))
+    await stage.run("UPDATE model_analysis SET fault = 'over_budget', run_after = current_date + 1")
+    assert await worker(stage, server).run() == 1
+    assert await rows(stage, "state, fault") == [("done", None)]

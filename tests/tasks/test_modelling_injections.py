@@ -6,7 +6,7 @@ from analysis.test_asked_injections import INJECTIONS, article_of, obedient
 from answering import SERVER
 from ctiscraper.analyses import Asking, ModelUse, version_of
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import queue_texts
+from ctiscraper.db.model_asking import queue_texts
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ModelError
 from ctiscraper.models.server import Completion, Prompt

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.rows import TupleRow
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.db.model_queue import Asked, Wanted, queue_texts
+from ctiscraper.db.model_asking import Asked, Wanted, queue_texts
 from ctiscraper.db.model_servers import Standing, standing
 from ctiscraper.db.model_spending import Limits, Spending
 from ctiscraper.db.paging import Position, from_cursor, to_cursor

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 from psycopg.rows import TupleRow
 
-from ctiscraper.db.model_queue import Wanted, queue_texts
+from ctiscraper.db.model_asking import Wanted, queue_texts
 from ctiscraper.db.rescoring import touch
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.store import TOPIC

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.analysis.analysed import RULES, TaskName
+from ctiscraper.db.model_asking import REVISED, TEXT_KEY, WITHDRAW, Asked, Wanted, queue_texts
 from ctiscraper.db.model_attempts import MOST_ATTEMPTS, judged
 from ctiscraper.db.model_servers import (
     OF_ALL_TEXTS,
@@ -35,14 +36,6 @@ _BREAKING = frozenset(
         ModelFault.TIMEOUT,
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a model is asked of each new text: tasks, each with the version of its prompt."""
-
-    model: str
-    prompts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,51 +76,6 @@ class Kept:
     why: str = "{}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """Who asks, before whom (the lower `rank` comes first), and whether what ended is asked too.
-
-    What nobody asked for himself is by nobody.
-    """
-
-    by: str = ""
-    rank: int = 1
-    again: bool = False
-
-
-_BY_ITSELF = Asked()
-
-
-async def queue_texts(
-    conn: Conn, article_ids: Sequence[int], wanted: Wanted, asked: Asked = _BY_ITSELF
-) -> list[int]:
-    """Have a model asked about articles as they stand, once for each text; return the numbers.
-
-    In the transaction of `conn`. What waits for a text that an article has no more is withdrawn;
-    what was withdrawn for another text or prompt than are in use now waits again. What somebody
-    cancelled stays so.
-    """
-    cursor = await conn.execute(_KEYS, {"ids": list(article_ids)})
-    texts = await cursor.fetchall()
-    values = {
-        "ids": [number for number, _, _ in texts],
-        # Read and hashed once here, however many statements and tasks go by them.
-        "keys": [key for _, key, _ in texts],
-        "model": wanted.model,
-        "tasks": [str(task) for task, _ in wanted.prompts],
-        "versions": [version for _, version in wanted.prompts],
-        "by": asked.by,
-        "rank": asked.rank,
-        "again": asked.again,
-    }
-    # Most are new, and nothing was ever asked about them.
-    if any(was_asked for _, _, was_asked in texts):
-        await conn.execute(_SUPERSEDE, {**values, "why": _REVISED})
-        await conn.execute(_ONCE_MORE, values)
-    cursor = await conn.execute(_QUEUE, values)
-    return [int(row[0]) for row in await cursor.fetchall()]
-
-
 class ModelQueue:
     """Work for models, claimed one text at a time."""
 
@@ -136,17 +84,19 @@ class ModelQueue:
         self._spending = Spending(database)
 
     async def claim(
-        self, owner: UUID, *, server: str, limits: Limits, seconds: float
+        self, owner: UUID, *, server: str, limits: Limits, seconds: float, reaps: bool = True
     ) -> Claimed | None:
         """Return what to ask next, None while there is nothing or none may be asked.
 
         Who asked himself comes first, then the source that was served longest ago. What a like
-        text was answered before is taken from there; what is over its budget waits or ends.
+        text was answered before is taken from there; what is over its budget waits or ends. Who
+        `reaps` takes back what others lost.
         """
         async with self._database.transaction() as conn:
             # One at a time, so that turns and budgets are exact; this takes milliseconds.
             await in_turn(conn)
-            await self._reap(conn, limits)
+            if reaps:
+                await self._reap(conn, limits)
             if await rests(conn, server) or await self._spending.day_is_over(conn, limits):
                 return None
             tried = await is_tried(conn, server)
@@ -159,6 +109,12 @@ class ModelQueue:
                 if claimed is not None:
                     return claimed
         return None
+
+    async def look_again(self) -> None:
+        """Let what waits for its budget be looked at: with this start it may be another."""
+        async with self._database.transaction() as conn:
+            await in_turn(conn)
+            await self._spending.look_again(conn)
 
     async def renew(self, claimed: Claimed, *, said: int, seconds: float) -> bool:
         """Hold on to it, and tell how far the answer is; False: it was cancelled, or is lost."""
@@ -179,8 +135,10 @@ class ModelQueue:
         """Keep an answer; False: it was cancelled or is another's by now, and only paid for."""
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
-            await succeeded(conn, server)
-            await has(conn, server, claimed.model)
+            # What needed no question tells nothing of the server.
+            if spent.calls:
+                await succeeded(conn, server)
+                await has(conn, server, claimed.model)
             cursor = await conn.execute(
                 _FINISH,
                 {
@@ -195,6 +153,8 @@ class ModelQueue:
                     **_paid(claimed, spent, limits),
                 },
             )
+            if cursor.rowcount == 0:
+                await conn.execute(_PAY, _paid(claimed, spent, limits))
         return cursor.rowcount == 1
 
     async def fail(  # noqa: PLR0913 - each is stored beside the row
@@ -224,7 +184,7 @@ class ModelQueue:
                 await failed(conn, server, fault, detail)
             elif transient and fault is ModelFault.MODEL_MISSING:
                 await lacks(conn, server, claimed.model, detail)
-            elif server and fault is not ModelFault.TLP:
+            elif server and spent.calls and fault is not ModelFault.TLP:
                 await succeeded(conn, server)
             cursor = await conn.execute(
                 _FAIL,
@@ -239,12 +199,15 @@ class ModelQueue:
                     **_paid(claimed, spent, limits),
                 },
             )
+            if cursor.rowcount == 0:
+                await conn.execute(_PAY, _paid(claimed, spent, limits))
         return cursor.rowcount == 1
 
     async def pay(self, claimed: Claimed, spent: Spent, limits: Limits) -> None:
         """Count what a question cost that came to no end."""
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+            await conn.execute(_PAY, _paid(claimed, spent, limits))
 
     async def renew_prompt(self, claimed: Claimed, version: str) -> None:
         """Have the same asked with another version of its prompt, in place of the one it had."""
@@ -260,7 +223,7 @@ class ModelQueue:
     async def _replace(self, claimed: Claimed, wanted: Wanted, why: str) -> None:
         async with self._database.transaction() as conn:
             cursor = await conn.execute(
-                f"{_WITHDRAW} WHERE m.id = %(id)s AND m.lease = %(lease)s AND m.state = 'running'"
+                f"{WITHDRAW} WHERE m.id = %(id)s AND m.lease = %(lease)s AND m.state = 'running'"
                 " RETURNING m.asked_by, m.rank, m.again",
                 {"id": claimed.id, "lease": claimed.lease, "why": why},
             )
@@ -305,7 +268,7 @@ class ModelQueue:
         found = await cursor.fetchone()
         assert found is not None, "its article cannot go without it"
         if not found[0]:
-            await conn.execute(f"{_WITHDRAW} WHERE m.id = %(id)s", {"id": number, "why": _REVISED})
+            await conn.execute(f"{WITHDRAW} WHERE m.id = %(id)s", {"id": number, "why": REVISED})
             return None
         if await _copied(conn, number):
             return None
@@ -340,7 +303,8 @@ def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     return {
         "id": claimed.id,
         "lease": claimed.lease,
-        "prompt_tokens": spent.prompt_tokens,
+        # The budget of an article has to know what an answer that never came may have cost.
+        "prompt_tokens": spent.prompt_tokens + spent.estimated,
         "answer_tokens": spent.answer_tokens,
         "cost": limits.cost(spent),
     }
@@ -362,46 +326,7 @@ async def _copied(conn: Conn, number: int) -> bool:
     return cursor.rowcount == 1
 
 
-_KEY = r"sha256(convert_to(a.title || E'\n' || a.text, 'UTF8'))"
-_REVISED = "the text was revised before it was its turn"
-# What holds an answer from before keeps it; the words in `detail` tell what we withdrew ourselves
-# from what somebody cancelled, which has none.
-_WITHDRAW = """
-UPDATE model_analysis m SET ended_at = now(), detail = %(why)s, fault = NULL, raw = '',
-    state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END,
-    lease = NULL, lease_until = NULL, reserved = 0, said = 0
-"""
-_KEYS = f"""
-SELECT a.id, {_KEY}, EXISTS (SELECT 1 FROM model_analysis m WHERE m.article_id = a.id)
-FROM article a WHERE a.id = ANY(%(ids)s)
-"""  # noqa: S608 - a constant of this module
-_TEXTS = "unnest(%(ids)s::bigint[], %(keys)s::bytea[]) AS k (id, text_key)"
-_SUPERSEDE = f"""
-{_WITHDRAW} FROM {_TEXTS}
-WHERE m.article_id = k.id AND m.state = 'pending' AND m.text_key <> k.text_key
-"""
-_ONCE_MORE = f"""
-UPDATE model_analysis m SET state = 'pending', attempts = 0, spared = 0, run_after = now(),
-    asked_at = now(), asked_by = %(by)s, rank = %(rank)s, again = m.again OR %(again)s, said = 0,
-    fault = NULL, detail = '', ended_at = NULL
-FROM {_TEXTS} CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
-WHERE m.article_id = k.id AND m.text_key = k.text_key
-    AND m.task = w.task AND m.prompt_version = w.version AND m.model = %(model)s
-    AND (m.state IN ('done', 'cancelled') AND m.detail <> ''
-        OR %(again)s AND m.state IN ('done', 'failed', 'cancelled'))
-"""  # noqa: S608 - a constant of this module
-_QUEUE = f"""
-INSERT INTO model_analysis AS m
-    (article_id, source_id, revision, text_key, task, prompt_version, model, asked_by, rank, again)
-SELECT a.id, a.source_id, a.revision, k.text_key, w.task, w.version, %(model)s, %(by)s, %(rank)s,
-    %(again)s
-FROM {_TEXTS} JOIN article a ON a.id = k.id
-CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
-WHERE a.text <> ''
-ON CONFLICT (article_id, text_key, task, prompt_version, model) DO UPDATE
-    SET rank = least(m.rank, excluded.rank)
-RETURNING m.id
-"""  # noqa: S608 - a constant of this module
+# Those that were lost together twice go apart, so that one that ends its worker ends it alone.
 _REAP = """
 WITH lost AS (
     SELECT id, reserved FROM model_analysis
@@ -409,6 +334,8 @@ WITH lost AS (
 )
 UPDATE model_analysis m SET lease = NULL, lease_until = NULL, reserved = 0, said = 0,
     prompt_tokens = m.prompt_tokens + lost.reserved,
+    run_after = CASE WHEN m.attempts < 2 THEN now()
+        ELSE now() + make_interval(secs => 30 * 4 ^ (m.attempts - 2) * (0.5 + random())) END,
     state = CASE WHEN m.attempts >= %(most)s THEN 'failed' ELSE 'pending' END,
     fault = %(fault)s, detail = 'the worker that had it in hand ended before the answer came',
     ended_at = CASE WHEN m.attempts >= %(most)s THEN now() END
@@ -445,7 +372,7 @@ WHERE m.state = 'pending' AND m.run_after <= now() AND m.model <> ALL(%(without)
 ORDER BY m.attempts + m.spared, m.rank, t.served_at NULLS FIRST, m.id LIMIT 1
 """
 _TEXT = f"""
-SELECT m.text_key = {_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,
+SELECT m.text_key = {TEXT_KEY}, m.attempts, m.article_id, m.task, m.prompt_version, m.model,
     coalesce(a.language, ''), a.title, a.text, coalesce(s.settings->>'tlp', 'clear'),
     extract(epoch FROM now() - m.asked_at)::float8, m.spared
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
@@ -483,6 +410,11 @@ UPDATE model_analysis SET state = 'done', claims = %(claims)s::jsonb, dropped = 
     fault = NULL, detail = '', raw = '', copied_from = NULL, again = false,
     lease = NULL, lease_until = NULL, reserved = 0, ended_at = now()
 WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
+"""
+_PAY = """
+UPDATE model_analysis SET prompt_tokens = prompt_tokens + %(prompt_tokens)s,
+    answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s
+WHERE id = %(id)s
 """
 _FAIL = """
 UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'failed' END,

@@ -11,6 +11,8 @@ from ctiscraper.errors import ModelFault
 MILLION = 1_000_000
 # Questions of people and vectors of all texts are of no source.
 _NO_SOURCE = 0
+# What is held back by others is spent, or free again, within about this time.
+SOON_SECONDS = 30.0
 _LOCK_KEY = 0x6D6F646C
 
 
@@ -62,14 +64,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """A budget that asking would exceed: `today` it may be within it again tomorrow."""
+    """A budget that asking would exceed: `today` it may be within it again tomorrow.
+
+    And `soon`, where it is exceeded only by what is held back for questions under way.
+    """
 
     detail: str
     today: bool
     of_source: bool = False
+    soon: bool = False
 
     async def settle(self, conn: Conn, analysis_id: int, source_id: int) -> None:
-        """Let an analysis wait for tomorrow, with its source, or end it."""
+        """Let an analysis wait for others or for tomorrow, then with its source, or end it."""
+        if self.soon:
+            await conn.execute(_SOON, (SOON_SECONDS, analysis_id))
+            return
         await conn.execute(
             """
             UPDATE model_analysis SET fault = %(fault)s, detail = %(detail)s,
@@ -172,27 +181,33 @@ class Spending:
         for model, tokens in await cursor.fetchall():
             await self.add(conn, _NO_SOURCE, model, Spent(estimated=tokens), limits)
 
+    async def look_again(self, conn: Conn) -> None:
+        """Let nothing wait for tomorrow that was over a budget: budgets may be others by now."""
+        await conn.execute(_LOOK_AGAIN, (ModelFault.OVER_BUDGET.value,))
+        await conn.execute("UPDATE model_source SET rest_until = NULL WHERE rest_until > now()")
+
     async def day_is_over(self, conn: Conn, limits: Limits) -> bool:
         """Return whether nothing more may be spent today."""
-        return bool(limits.day) and await _spent_today(conn) >= limits.day
+        return bool(limits.day) and sum(await _spent_today(conn)) >= limits.day
 
     async def over(
         self, conn: Conn, article_id: int, source_id: int, estimate: int, limits: Limits
     ) -> Over | None:
         """Return the budget that one more question would exceed, if there is one."""
         if limits.article:
-            spent = await _spent_on(conn, article_id)
-            if spent + estimate > limits.article:
-                return Over(_words("article", spent, estimate, limits.article), today=False)
+            spent, held = await _spent_on(conn, article_id)
+            if spent + held + estimate > limits.article:
+                words = _words("article", spent + held, estimate, limits.article)
+                return Over(words, today=False, soon=spent + estimate <= limits.article)
         for of_source, most in ((True, limits.source), (False, limits.day)):
             if not most:
                 continue
-            spent = await _spent_today(conn, source_id if of_source else None)
-            if spent + estimate > most:
-                whose = "source" if of_source else "day"
+            spent, held = await _spent_today(conn, source_id if of_source else None)
+            if spent + held + estimate > most:
+                words = _words("source" if of_source else "day", spent + held, estimate, most)
                 # What is larger than a whole day's budget would wait for ever.
                 fits = estimate <= most
-                return Over(_words(whose, spent, estimate, most), fits, of_source and fits)
+                return Over(words, fits, of_source and fits, soon=spent + estimate <= most)
         return None
 
 
@@ -202,27 +217,29 @@ _WHOSE = {"article": "for this article", "source": "for its source today", "day"
 def _words(whose: str, spent: int, estimate: int, most: int) -> str:
     return (
         f"{spent:,} of {most:,} tokens {_WHOSE[whose]} (CTISCRAPER_MODEL_{whose.upper()}_TOKENS)"
-        f" are spent, and this may take {estimate:,}"
+        f" are spent or held back, and this may take {estimate:,}"
     )
 
 
-async def _spent_on(conn: Conn, article_id: int) -> int:
+async def _spent_on(conn: Conn, article_id: int) -> tuple[int, int]:
+    """Return what was spent on an article, and what is held back for it."""
     cursor = await conn.execute(
         """
-        SELECT coalesce(sum(prompt_tokens + answer_tokens + reserved), 0)::bigint
+        SELECT coalesce(sum(prompt_tokens + answer_tokens), 0)::bigint,
+            coalesce(sum(reserved), 0)::bigint
         FROM model_analysis WHERE article_id = %s
         """,
         (article_id,),
     )
     row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-async def _spent_today(conn: Conn, source_id: int | None = None) -> int:
-    """Return what was spent today, with what is about to be."""
+async def _spent_today(conn: Conn, source_id: int | None = None) -> tuple[int, int]:
+    """Return what was spent today, and what is held back."""
     cursor = await conn.execute(_TODAY, {"source": source_id})
     row = await cursor.fetchone()
-    return int(row[0]) if row else 0
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 _ADD = """
@@ -237,13 +254,20 @@ ON CONFLICT (day, source_id, model) DO UPDATE SET calls = s.calls + excluded.cal
 """
 _TODAY = """
 SELECT (SELECT coalesce(sum(prompt_tokens + answer_tokens + estimated), 0) FROM model_spent
-        WHERE day = current_date AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
-    + (SELECT coalesce(sum(reserved), 0) FROM model_analysis
+        WHERE day = current_date AND (%(source)s::bigint IS NULL OR source_id = %(source)s)),
+    (SELECT coalesce(sum(reserved), 0) FROM model_analysis
         WHERE state = 'running' AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
     + (SELECT coalesce(sum(tokens), 0) FROM model_reserved WHERE %(source)s::bigint IS NULL)
 """
 _RESERVE = """
 INSERT INTO model_reserved (model, tokens, held_until)
 VALUES (%s, %s, now() + make_interval(secs => %s)) RETURNING id
+"""
+_SOON = """
+UPDATE model_analysis SET run_after = now() + make_interval(secs => %s) WHERE id = %s
+"""
+_LOOK_AGAIN = """
+UPDATE model_analysis SET run_after = now()
+WHERE state = 'pending' AND fault = %s AND run_after > now()
 """
 _LOST = "DELETE FROM model_reserved WHERE held_until < now() RETURNING model, tokens"

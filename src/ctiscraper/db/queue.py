@@ -102,20 +102,26 @@ class Queue:
 
         False when the lease was lost meanwhile: then nothing is written.
         """
-        async with self._database.connection() as conn:
-            cursor = await conn.execute(
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
                 f"""
-                UPDATE fetch_job SET
-                    state = CASE WHEN %(refund)s OR attempts < %(most)s THEN 'pending'
-                        ELSE {USED_UP} END,
-                    finished_at = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
-                        THEN now() END,
-                    attempts = greatest(0, attempts - %(refund)s::int),
-                    host_tries = host_tries + %(host_try)s::int,
-                    reason = %(reason)s, detail = %(detail)s,
-                    run_after = now() + make_interval(secs => %(delay)s),
-                    lease_owner = NULL, worker = NULL, lease_until = NULL
-                WHERE id = %(id)s AND lease_owner = %(owner)s AND state = 'leased'
+                WITH back AS (
+                    UPDATE fetch_job SET
+                        state = CASE WHEN %(refund)s OR attempts < %(most)s THEN 'pending'
+                            ELSE {USED_UP} END,
+                        finished_at = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
+                            THEN now() END,
+                        attempts = greatest(0, attempts - %(refund)s::int),
+                        host_tries = host_tries + %(host_try)s::int,
+                        reason = %(reason)s, detail = %(detail)s,
+                        run_after = now() + make_interval(secs => %(delay)s),
+                        lease_owner = NULL, worker = NULL, lease_until = NULL
+                    WHERE id = %(id)s AND lease_owner = %(owner)s AND state = 'leased'
+                    RETURNING host, state, run_after),
+                woken AS (
+                    UPDATE host h SET work_at = least(h.work_at, back.run_after)
+                    FROM back WHERE h.host = back.host AND back.state = 'pending')
+                SELECT count(*) FROM back
                 """,  # noqa: S608 - a constant of this module
                 {
                     "id": job.id,
@@ -128,7 +134,8 @@ class Queue:
                     "delay": retry.delay,
                 },
             )
-        return cursor.rowcount == 1
+            row = await cursor.fetchone()
+        return bool(row and row[0])
 
     async def reap(self, *, lapsed_seconds: float = 0.0) -> int:
         """Take back items whose worker is gone; return how many.

@@ -198,8 +198,13 @@ class Database:
         Raises StorageError when the server cannot be reached, or has another schema.
         """
         try:
-            async with self._pool.connection() as conn:
-                yield conn
+            conn = await self._pool.getconn()
+            try:
+                async with conn:
+                    yield conn
+            finally:
+                # Cut off while it waits for the pool's lock, it would be no one's and still counted.
+                await asyncio.shield(self._pool.putconn(conn))
         except ProgramLimitExceeded:
             # What was sent is too large to be kept: trying again would not help.
             raise

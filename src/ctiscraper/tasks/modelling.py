@@ -59,6 +59,7 @@ class ModelWorker:
     _slots: set[asyncio.Task[None]] = field(default_factory=set)
     _looked_at: float = field(default_factory=time.monotonic)
     _protected_at: float | None = None
+    _away_at: float | None = None
 
     def stop(self) -> None:
         """Ask nothing more; `run` returns once answers have come or were given up."""
@@ -73,6 +74,8 @@ class ModelWorker:
         """Work until told to stop; return how many texts were asked about."""
         bind_contextvars(model_worker=str(self.identity))
         looking = asyncio.create_task(self._look_at_server())
+        with contextlib.suppress(StorageError):
+            await self.asking.queue.look_again()
         try:
             while not self._stopping.is_set():
                 found = await self._fill()
@@ -93,10 +96,14 @@ class ModelWorker:
             try:
                 # A lease of its own for each: what one slot loses is no other's.
                 claimed = await self.asking.queue.claim(
-                    uuid4(), server=use.server, limits=use.limits, seconds=self.lease_seconds
+                    uuid4(),
+                    server=use.server,
+                    limits=use.limits,
+                    seconds=self.lease_seconds,
+                    reaps=self._reaps,
                 )
             except StorageError as error:
-                log.warning("database_unreachable", detail=error.detail)
+                self._note_away(error)
                 return found
             if claimed is None:
                 return found
@@ -151,8 +158,18 @@ class ModelWorker:
                 claimed, said=metered.said, seconds=self.lease_seconds
             )
         except StorageError as error:
-            log.warning("database_unreachable", detail=error.detail)
+            self._note_away(error)
             return True
+
+    def _note_away(self, error: StorageError) -> None:
+        self._away_at = time.monotonic()
+        log.warning("database_unreachable", detail=error.detail)
+
+    @property
+    def _reaps(self) -> bool:
+        """Whether who holds a lease that ran out has ended: all have had time to renew theirs."""
+        away = self._away_at
+        return away is None or time.monotonic() - away >= self.lease_seconds / 2
 
     async def _break_off(
         self, answer: asyncio.Task[None], claimed: Claimed, metered: Metered
