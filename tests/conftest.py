@@ -49,9 +49,31 @@ VOLATILE = {
     "shared_buffers": "64MB",
 }
 
+# What these show are processes, their signals and what they answer, by statements that other tests
+# send as well: it takes long, and one version of PostgreSQL tells it.
+ON_ONE_SERVER = (
+    "cli/test_collect",
+    "cli/test_health",
+    "cli/test_setting_up",
+    "cli/test_stack",
+    "cli/test_up",
+    "deploy/",
+    "tasks/test_embedding",
+    "tasks/test_modelling_rules",
+    "test_recognition",
+    "tracing/test_otlp",
+    "walk/test_broken_input",
+    "walk/test_clocks",
+    "walk/test_engine",
+    "walk/test_refused_redis",
+    "web/test_connections",
+    "web/test_openapi_fuzz",
+)
+
 # A test that is given this many seconds is a long one.
 MINUTES = 200
 
+TESTS = Path(__file__).parent
 MEMORY = Path("/dev/shm")
 MEMORY_LEAST = 6 << 30
 
@@ -62,7 +84,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that has a PostgreSQL, so that all of them can be run on another one.
+    """Mark every test that has a PostgreSQL, so that they can be run on another one, or need not.
 
     And those that have a browser, for the loop that they run in. Those that may take minutes come
     first: at the end the other processes would have nothing left to do beside them.
@@ -70,6 +92,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and "binaries" in item.fixturenames:
             item.add_marker("postgres")
+            if item.path.relative_to(TESTS).as_posix().startswith(ON_ONE_SERVER):
+                item.add_marker("one_server")
         if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
             # What speaks to the browser lives in the loop that started it.
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)

@@ -203,7 +203,7 @@ class Database:
                 async with conn:
                     yield conn
             finally:
-                # Cut off while it waits for the pool's lock, it would be no one's and still counted.
+                # Cut off while it waits for the pool's lock, it would be lost and still counted.
                 await asyncio.shield(self._pool.putconn(conn))
         except ProgramLimitExceeded:
             # What was sent is too large to be kept: trying again would not help.
