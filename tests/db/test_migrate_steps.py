@@ -62,6 +62,7 @@ def fill(database: str, revision: str) -> None:
             connection.execute(ROWS[revision].encode())
 
 
+@pytest.mark.timeout(240)
 async def test_no_migration_holds_article_while_it_passes_over_rows(database: str) -> None:
     await filled(database)
     known = revisions()

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_queue import ModelQueue
 from ctiscraper.db.model_spending import SOON_SECONDS, Limits, Over, Reserved, Spending, Spent
 from ctiscraper.db.session import Database
@@ -235,3 +236,30 @@ async def test_a_budget_that_was_raised_holds_from_the_next_start_of_a_worker(
     assert await modelled.claim(queue, few) is None, "it is as it was"
     await queue.look_again()
     assert await modelled.claim(queue, more) is not None
+
+
+async def test_what_a_cancelled_question_may_cost_is_held_back_until_it_is_paid(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    limits = Limits(day=SUMMARY + 10)
+    await modelled.ask(
+        stage, *[await modelled.article(stage, f"a{n}", f"The text {n}.") for n in range(2)]
+    )
+    first = await modelled.claim_one(queue, limits)
+    await Analyses(stage.database).cancel(first.id)
+    assert await modelled.claim(queue, limits) is None
+    await queue.pay(first, Spent(prompt_tokens=5, calls=1), limits)
+    await stage.run("UPDATE model_analysis SET run_after = now()")
+    assert await modelled.claim(queue, limits) is not None
+
+
+async def test_what_a_worker_that_ended_held_of_a_cancelled_question_counts_as_spent(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    first = await modelled.claim_one(queue)
+    await Analyses(stage.database).cancel(first.id)
+    await stage.run("UPDATE model_analysis SET lease_until = now() - interval '1 second'")
+    for _ in range(2):
+        assert await modelled.claim(queue) is None
+        assert await stage.value("SELECT sum(estimated) FROM model_spent") == SUMMARY

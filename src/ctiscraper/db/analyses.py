@@ -324,9 +324,9 @@ SELECT m.id, m.article_id, m.revision,
     s.settings->>'name', m.unread, m.parts, m.why
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 """
+# What is held back for a question under way stays so until that is paid, or its lease is over.
 _CANCEL = """
-UPDATE model_analysis SET state = 'cancelled', lease = NULL, lease_until = NULL, reserved = 0,
-    ended_at = now(), detail = ''
+UPDATE model_analysis SET state = 'cancelled', lease = NULL, ended_at = now(), detail = ''
 """
 _ENDED = "AND state IN ('done', 'failed', 'cancelled')"
 _UNANSWERED = "AND state IN ('failed', 'cancelled')"

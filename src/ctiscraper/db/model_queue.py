@@ -250,9 +250,11 @@ class ModelQueue:
     async def _reap(self, conn: Conn, limits: Limits) -> None:
         """Take back what its holders lost; what they may have spent counts as spent."""
         await self._spending.reap(conn, limits)
-        cursor = await conn.execute(_REAP, {"most": MOST_ATTEMPTS, "fault": ModelFault.LOST})
-        for source_id, model, reserved in await cursor.fetchall():
-            await self._spending.add(conn, source_id, model, Spent(estimated=reserved), limits)
+        values = {"most": MOST_ATTEMPTS, "fault": ModelFault.LOST}
+        for statement in (_REAP, _REAP_CANCELLED):
+            cursor = await conn.execute(statement, values)
+            for source_id, model, reserved in await cursor.fetchall():
+                await self._spending.add(conn, source_id, model, Spent(estimated=reserved), limits)
 
     async def _take(
         self,
@@ -342,6 +344,16 @@ UPDATE model_analysis m SET lease = NULL, lease_until = NULL, reserved = 0, said
 FROM lost WHERE m.id = lost.id
 RETURNING m.source_id, m.model, lost.reserved
 """
+_REAP_CANCELLED = """
+WITH lost AS (
+    SELECT id, reserved FROM model_analysis
+    WHERE reserved > 0 AND state <> 'running' AND lease_until < now()
+    ORDER BY id FOR UPDATE SKIP LOCKED
+)
+UPDATE model_analysis m SET reserved = 0, prompt_tokens = m.prompt_tokens + lost.reserved
+FROM lost WHERE m.id = lost.id
+RETURNING m.source_id, m.model, lost.reserved
+"""
 # The sources that wait, each with the models that it waits for, are found one by one along the
 # index, however much each of them has.
 _NEXT = """
@@ -413,7 +425,8 @@ WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
 """
 _PAY = """
 UPDATE model_analysis SET prompt_tokens = prompt_tokens + %(prompt_tokens)s,
-    answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s
+    answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
+    reserved = CASE WHEN state = 'running' THEN reserved ELSE 0 END
 WHERE id = %(id)s
 """
 _FAIL = """

@@ -256,7 +256,7 @@ _TODAY = """
 SELECT (SELECT coalesce(sum(prompt_tokens + answer_tokens + estimated), 0) FROM model_spent
         WHERE day = current_date AND (%(source)s::bigint IS NULL OR source_id = %(source)s)),
     (SELECT coalesce(sum(reserved), 0) FROM model_analysis
-        WHERE state = 'running' AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
+        WHERE reserved > 0 AND (%(source)s::bigint IS NULL OR source_id = %(source)s))
     + (SELECT coalesce(sum(tokens), 0) FROM model_reserved WHERE %(source)s::bigint IS NULL)
 """
 _RESERVE = """
