@@ -8,6 +8,7 @@ from ctiscraper.collect.standing import (
     GONE_AFTER,
     GONE_DELAY,
     MOVED_AFTER,
+    PARSER_DELAY,
     Chance,
     after_answer,
     after_failure,
@@ -148,6 +149,17 @@ def test_failures_back_off_and_never_give_up() -> None:
     assert seconds == sorted(seconds)
     assert seconds[-1] == 24 * HOUR
     assert all(standing.enabled for standing in waits)
+
+
+def test_a_reader_that_was_ended_is_soon_tried_again_but_once() -> None:
+    ended = ParseError(Reason.PARSER_TIMEOUT, "feed took too long", transient=True)
+    first = after_failure(SOURCE, ended, EVEN)
+    assert (first.health, first.failures) == (Health.FAILING, 1)
+    assert PARSER_DELAY <= first.next_check_seconds <= 2 * PARSER_DELAY
+    again = after_failure(replace(SOURCE, failures=1, reason=ended.reason), ended, EVEN)
+    assert again.next_check_seconds >= HOUR / 4
+    wrong = ParseError(Reason.PARSER_ERROR, "no feed")
+    assert after_failure(SOURCE, wrong, EVEN).next_check_seconds >= HOUR / 4
 
 
 def test_the_rhythm_is_read_from_recent_dates_alone() -> None:

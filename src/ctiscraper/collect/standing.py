@@ -16,6 +16,7 @@ GONE_AFTER = {Reason.GONE: 3, Reason.NOT_FOUND: 10}
 # A source that is gone is still asked this seldom: it may come back.
 GONE_DELAY = timedelta(days=7).total_seconds()
 OFFLINE_DELAY = 60.0
+PARSER_DELAY = 60.0
 BLOCKED = {
     Reason.ROBOTS_DISALLOWED,
     Reason.ROBOTS_UNREACHABLE,
@@ -70,7 +71,8 @@ def after_answer(
 def after_failure(source: Source, error: FetchError | ParseError, chance: Chance) -> SourceStanding:
     """Return where a source stands after a check that failed.
 
-    Our own outages count nothing; all else backs off and never gives up.
+    Our own outages count nothing; all else backs off and never gives up. Where its reader was ended
+    it is soon tried again, once: a machine with too much to do ends readers as well.
     """
     if isinstance(error, FetchError) and error.scope is Scope.OURS:
         return _failed(
@@ -83,6 +85,9 @@ def after_failure(source: Source, error: FetchError | ParseError, chance: Chance
     failures = source.failures + 1
     if failures >= GONE_AFTER.get(error.reason, failures + 1) and _same_cause(source, error):
         return _failed(source, error, health=Health.GONE, failures=failures, delay=GONE_DELAY)
+    if isinstance(error, ParseError) and error.transient and source.failures == 0:
+        delay = PARSER_DELAY * (1 + chance.jitter)
+        return _failed(source, error, health=Health.FAILING, failures=failures, delay=delay)
     return _failed(
         source,
         error,
