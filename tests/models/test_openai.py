@@ -113,6 +113,19 @@ async def test_a_model_that_wants_the_newer_bound_gets_it(evil: EvilServer) -> N
     await server.close()
 
 
+async def test_what_a_model_refuses_with_changes_no_other_question(evil: EvilServer) -> None:
+    refused = {"choices": [{"delta": {"refusal": "not without max_completion_tokens"}}]}
+    evil.answer = reply(f"data: {json.dumps(refused)}\n\n".encode())
+    server = openai_at(evil)
+    with pytest.raises(ModelError) as caught:
+        await server.chat(said_to("x", "?"))
+    assert (caught.value.fault, len(evil.bodies)) == (ModelFault.REFUSED, 1)
+    evil.answer = openai_says("a")
+    await server.chat(said_to("x", "?"))
+    assert "max_tokens" in json.loads(evil.bodies[-1])
+    await server.close()
+
+
 async def test_a_server_that_tells_no_cost_is_reckoned(evil: EvilServer) -> None:
     events = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
     evil.answer = reply(events)

@@ -113,7 +113,8 @@ class OpenAI:
         try:
             return await self._chat(prompt, said, began)
         except ModelError as error:
-            if self._bound == _NEWER_BOUND or _NEWER_BOUND not in error.detail:
+            # Once it answers, these are the words of a model.
+            if error.begun or self._bound == _NEWER_BOUND or _NEWER_BOUND not in error.detail:
                 raise
         self._bound = _NEWER_BOUND
         return await self._chat(prompt, said, began)
