@@ -126,6 +126,24 @@ async def test_what_a_model_refuses_with_changes_no_other_question(evil: EvilSer
     await server.close()
 
 
+@pytest.mark.parametrize("words", ["model x not found", "server busy"])
+async def test_an_error_amidst_an_answer_tells_nothing_of_the_server(
+    evil: EvilServer, words: str
+) -> None:
+    piece = {"choices": [{"delta": {"content": "so far"}}]}
+    fault = {"error": {"message": f"Failed to parse: {words}"}}
+    server = openai_at(evil)
+    found = []
+    for events in ([piece, fault], [fault]):
+        evil.answer = reply("".join(f"data: {json.dumps(one)}\n\n" for one in events).encode())
+        with pytest.raises(ModelError, match=words) as caught:
+            await server.chat(said_to("x", "?"))
+        found.append(caught.value.fault)
+    assert found[0] is ModelFault.BROKE_OFF
+    assert found[1] in {ModelFault.MODEL_MISSING, ModelFault.BUSY}
+    await server.close()
+
+
 async def test_a_server_that_tells_no_cost_is_reckoned(evil: EvilServer) -> None:
     events = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
     evil.answer = reply(events)

@@ -179,7 +179,8 @@ class OpenAI:
                     continue
                 chunk = self._wire.read(event, _Chunk)
                 if chunk.error:
-                    raise self._wire.fault(_INTERNAL, words_in(chunk.error), lacking)
+                    words = words_in(chunk.error)
+                    raise self._wire.fault(_INTERNAL, words, lacking, amidst=answer.pieces > 0)
                 usage = chunk.usage or usage
                 for choice in chunk.choices[:1]:
                     reason = self._gathered(choice, answer) or reason
