@@ -144,6 +144,18 @@ async def test_an_error_amidst_an_answer_tells_nothing_of_the_server(
     await server.close()
 
 
+async def test_no_key_is_kept_of_an_answer_that_was_refused(evil: EvilServer) -> None:
+    events = [{"content": "it is sk-sec"}, {"content": "ret-1"}, {"refusal": "sk-secret-1 is bad"}]
+    said = (json.dumps({"choices": [{"delta": one}]}) for one in events)
+    evil.answer = reply("".join(f"data: {one}\n\n" for one in said).encode())
+    server = openai_at(evil, key="sk-secret-1")
+    with pytest.raises(ModelError, match="is bad") as caught:
+        await server.chat(said_to("x", "?"))
+    assert caught.value.raw.startswith("it is ")
+    assert "sk-secret-1" not in f"{caught.value}{caught.value.raw}"
+    await server.close()
+
+
 async def test_a_server_that_tells_no_cost_is_reckoned(evil: EvilServer) -> None:
     events = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
     evil.answer = reply(events)

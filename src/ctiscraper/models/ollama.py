@@ -130,7 +130,7 @@ class Ollama:
         try:
             end = await self._talk(prompt, answer)
         except ModelError as error:
-            error.raw = error.raw or answer.text
+            error.raw = self._wire.masked(error.raw or answer.text)
             raise
         context = prompt.context_tokens
         if context is not None and end.prompt_eval_count >= context:

@@ -147,7 +147,7 @@ class OpenAI:
         try:
             reason, usage = await self._talk(prompt, answer, max(left, 0.0))
         except ModelError as error:
-            error.raw = error.raw or answer.text
+            error.raw = self._wire.masked(error.raw or answer.text)
             raise
         return Completion(
             text=self._wire.masked(answer.text),
@@ -191,7 +191,7 @@ class OpenAI:
     def _gathered(self, choice: _Choice, answer: Answer) -> str | None:
         answer.add(choice.delta.content or "")
         if choice.delta.refusal or choice.finish_reason == "content_filter":
-            why = told(choice.delta.refusal or "its filter stopped the answer")
+            why = told(self._wire.masked(choice.delta.refusal or "its filter stopped the answer"))
             raise ModelError(
                 ModelFault.REFUSED, f"{self.name} will not answer: {why}", transient=False
             )
