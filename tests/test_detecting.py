@@ -180,7 +180,7 @@ def view(found: Analysis, **changes: object) -> AnalysisView:
 
 async def by_model(detections: Detections, *answers: str) -> Analysis:
     return await detections.rules_by_model(
-        saying(*answers), 1, model="tiny", seconds=5, context_tokens=8192
+        saying(*answers), 1, text=("one", TEXT), model="tiny", seconds=5, context_tokens=8192
     )
 
 

@@ -66,7 +66,7 @@ async def test_a_text_that_changed_gets_others_in_their_place(database: str) -> 
     shelf.run("UPDATE article SET text = 'New words!', revision = 2 WHERE id = %s", (number,))
     embedder = WordedEmbedder()
     assert await embed_all(database, embedder) == 1
-    assert embedder.given == ["title\nNew words!"]
+    assert embedder.given == ["a text", "title\nNew words!"]
     assert rows(database, "SELECT revision, ends FROM passage") == [(2, 10)]
 
 
@@ -130,6 +130,80 @@ async def test_a_text_that_a_model_refuses_fails_alone(database: str) -> None:
         progress = await Embedding(Passages(opened), WordedEmbedder()).progress()
     assert progress is not None
     assert (progress.articles, progress.texts, progress.failed) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "fault", [ModelFault.BROKE_OFF, ModelFault.TIMEOUT, ModelFault.OUT_OF_MEMORY]
+)
+async def test_a_text_that_makes_its_server_fail_stops_no_other(
+    database: str, fault: ModelFault
+) -> None:
+    shelf = Shelf(database)
+    for title in ("third", "second", "first"):
+        shelf.article(title)
+    asked = "SELECT passages, attempts, failure FROM embedded_text ORDER BY article_id"
+    for attempt in (1, 2):
+        await embed_all(database, BrokenEmbedder(ModelError(fault, "it fell over")))
+        assert rows(database, asked) == [(1, 1, ""), (None, attempt, ""), (1, 1, "")]
+        shelf.run("UPDATE embedded_text SET leased_until = now() - interval '1 s'")
+    await embed_all(database, BrokenEmbedder(ModelError(fault, "it fell over")))
+    assert rows(database, asked)[1] == (0, 3, f"{fault}: it fell over")
+
+
+async def test_a_refusal_for_good_is_of_one_text(database: str) -> None:
+    shelf = Shelf(database)
+    for title in ("third", "second", "first"):
+        shelf.article(title)
+    refused = ModelError(ModelFault.REFUSED, "status 400", transient=False)
+    assert await embed_all(database, BrokenEmbedder(refused)) == 3
+    found = rows(database, "SELECT failure FROM embedded_text ORDER BY article_id")
+    assert found == [("",), ("refused: status 400",), ("",)]
+    key = ModelError(ModelFault.REFUSED, "status 401")
+    shelf.article("the second again")
+    with pytest.raises(ModelError, match="401"):
+        await embed_all(database, BrokenEmbedder(key))
+
+
+@pytest.mark.parametrize("final", [ModelFault.TIMEOUT, ModelFault.BROKE_OFF, ModelFault.REFUSED])
+async def test_no_outage_costs_an_attempt(database: str, final: ModelFault) -> None:
+    await embed_all(database, WordedEmbedder())
+    shelf = Shelf(database)
+    for title in ("third", "second", "first"):
+        shelf.article(title)
+    error = ModelError(final, "nobody has vectors", transient=final is not ModelFault.REFUSED)
+
+    class Down(WordedEmbedder):
+        async def embed(self, texts: Sequence[str]) -> Floats:
+            del texts
+            raise error
+
+    for _ in range(9):
+        with pytest.raises(ModelError, match="nobody has vectors"):
+            await embed_all(database, Down())
+        shelf.run("UPDATE embedded_text SET leased_until = now() - interval '1 s'")
+    assert rows(database, "SELECT max(attempts), max(failure) FROM embedded_text") == [(0, "")]
+    assert await embed_all(database, WordedEmbedder()) == 3
+
+
+async def test_who_was_in_hand_when_an_outage_began_pays_once(database: str) -> None:
+    shelf = Shelf(database)
+    for title in ("third", "second", "first"):
+        shelf.article(title)
+    down = ModelError(ModelFault.TIMEOUT, "late")
+
+    class FromTheSecondOn(BrokenEmbedder):
+        is_down = False
+
+        async def embed(self, texts: Sequence[str]) -> Floats:
+            self.is_down = self.is_down or "second" in texts[0]
+            if self.is_down:
+                raise self.error
+            return await super().embed(texts)
+
+    with pytest.raises(ModelError, match="late"):
+        await embed_all(database, FromTheSecondOn(down))
+    found = rows(database, "SELECT passages, attempts FROM embedded_text ORDER BY article_id")
+    assert found == [(None, 0), (None, 1), (1, 1)]
 
 
 CHILD = """

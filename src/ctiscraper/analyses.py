@@ -18,12 +18,19 @@ from ctiscraper.db.model_asking import Wanted
 from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.db.model_servers import ModelServers
-from ctiscraper.db.model_spending import Limits, Spent
+from ctiscraper.db.model_spending import Limits
 from ctiscraper.db.session import Database
 from ctiscraper.db.watchlist import Watchlist
 from ctiscraper.detect.prompting import prompt_version
 from ctiscraper.detecting import SECONDS as CHECK_SECONDS
-from ctiscraper.errors import InputError, ModelError, ModelFault, StorageError, UnavailableError
+from ctiscraper.errors import (
+    ConflictError,
+    InputError,
+    ModelError,
+    ModelFault,
+    StorageError,
+    UnavailableError,
+)
 from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.model_views import (
     AnalysisState,
@@ -37,6 +44,7 @@ from ctiscraper.model_views import (
 from ctiscraper.models.meter import Metered
 from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
+from ctiscraper.paying import spent_of
 from ctiscraper.types import Tlp
 
 log = structlog.get_logger()
@@ -77,11 +85,15 @@ class AskForRules(Protocol):
         server: ModelServer,
         article_id: int,
         *,
+        text: tuple[str, str],
         model: str,
         seconds: float,
         context_tokens: int,
     ) -> Analysis:
-        """Return those that hold. Raises ModelError."""
+        """Return those that hold of an article with this title and text.
+
+        Raises ModelError, and ConflictError where it has others by now.
+        """
         ...
 
 
@@ -315,6 +327,9 @@ class Asking:
             found = await self._found(claimed, metered)
         except ModelError as error:
             await self._fail(claimed, error, metered)
+        except ConflictError:
+            # Its text was revised meanwhile, and is looked at anew.
+            await self.queue.give_back(claimed)
         except (StorageError, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -347,7 +362,7 @@ class Asking:
 
     async def pay(self, claimed: Claimed, metered: Metered) -> None:
         """Count what a question cost that was broken off, and put it back."""
-        await self.queue.pay(claimed, _spent(metered), self.use.limits)
+        await self.queue.pay(claimed, spent_of(metered), self.use.limits)
         await self.queue.give_back(claimed)
 
     async def _found(self, claimed: Claimed, metered: Metered) -> Analysis:
@@ -396,6 +411,7 @@ class Asking:
                 return await self._ask_for_rules(
                     metered,
                     claimed.article_id,
+                    text=(claimed.title, claimed.text),
                     model=claimed.model,
                     seconds=self.use.seconds,
                     context_tokens=self.use.context,
@@ -419,7 +435,7 @@ class Asking:
             seconds=found.seconds,
         )
         held = await self.queue.finish(
-            claimed, kept, _spent(metered), server=self.use.server, limits=self.use.limits
+            claimed, kept, spent_of(metered), server=self.use.server, limits=self.use.limits
         )
         log.info(
             "analysed",
@@ -441,14 +457,14 @@ class Asking:
             detail=error.detail,
         )
         if error.fault is ModelFault.MODEL_MISSING and claimed.model != self.use.model:
-            await self.queue.pay(claimed, _spent(metered), self.use.limits)
+            await self.queue.pay(claimed, spent_of(metered), self.use.limits)
             await self.queue.renew_model(claimed, self.use.model)
             return
         await self.queue.fail(
             claimed,
             error.fault,
             error.detail,
-            _spent(metered),
+            spent_of(metered),
             transient=error.transient,
             raw=error.raw,
             server=self.use.server,
@@ -483,12 +499,3 @@ def to_json(claims: Iterable[Claim]) -> str:
 
 def _storable(words: str) -> str:
     return words.replace("\0", "").encode("utf-8", "replace").decode()
-
-
-def _spent(metered: Metered) -> Spent:
-    return Spent(
-        prompt_tokens=metered.prompt_tokens,
-        answer_tokens=metered.answer_tokens,
-        calls=metered.calls,
-        estimated=metered.estimated,
-    )

@@ -131,16 +131,20 @@ class Detections:
         server: ModelServer,
         article_id: int,
         *,
+        text: tuple[str, str],
         model: str,
         seconds: float,
         context_tokens: int,
     ) -> Analysis:
         """Return a claim for each rule of a model that holds; nothing is kept.
 
-        Where none holds the model is told why, once. Raises NotFoundError, and ModelError also
-        for an answer that cannot be worked on.
+        `text` are the title and the text that were found free to go to the model: ConflictError
+        where the article has others by now. Where none holds the model is told why, once. Raises
+        NotFoundError, and ModelError also for an answer that cannot be worked on.
         """
         _, material = await self._material(article_id)
+        if (material.title, material.text) != text:
+            raise ConflictError(f"article {article_id} was revised meanwhile")
         asking = RuleAsking(
             server=server,
             material=material,

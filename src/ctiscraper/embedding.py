@@ -51,6 +51,9 @@ _BUILTIN_SUPPORT = 0.45
 
 # Faults that a text has with any server: asking again would not help it.
 _ITS_OWN = frozenset({ModelFault.TOO_LONG, ModelFault.BAD_ANSWER})
+# Faults that a text may have caused, of a server that gave vectors just before.
+_PERHAPS_ITS_OWN = frozenset({ModelFault.BROKE_OFF, ModelFault.TIMEOUT, ModelFault.OUT_OF_MEMORY})
+_PROBE = "a text"
 
 
 class BuiltinEmbedder:
@@ -113,6 +116,12 @@ class ServedEmbedder:
         return _checked(rows, len(texts))
 
 
+def _is_its_own(error: ModelError) -> bool:
+    """Whether a text has a fault whenever it is asked about."""
+    refused = error.fault is ModelFault.REFUSED and not error.transient
+    return refused or error.fault in _ITS_OWN
+
+
 async def _cut_version() -> str:
     module = await asyncio.to_thread(import_module, "ctiscraper.embed.passages")
     return str(module.VERSION)
@@ -139,6 +148,8 @@ class Embedding:
     _walk: Walk = field(default_factory=Walk)
     _model: VectorModel | None = None
     _tokenizer: "Tokenizer | None" = None
+    # Whether the last that it was given had its vectors.
+    _is_well: bool = False
 
     async def model(self) -> VectorModel:
         """Return the model as the database knows it. Raises ModelError and SettingsError."""
@@ -146,7 +157,7 @@ class Embedding:
         if self._model is None or (self._model.name, self._model.version) != (name, version):
             found = await self.passages.known(name, version)
             if found is None:
-                probe = await self.embedder.embed(["a text"])
+                probe = await self.embedder.embed([_PROBE])
                 found = await self.passages.model(name, version, probe.shape[1])
             self._model = found
         return self._model
@@ -155,7 +166,8 @@ class Embedding:
         """Return how many texts were given their passages; 0 where a look found none.
 
         A look goes one step further back; `is_over` tells when it has seen all texts. What a
-        process held that was killed is another's after five minutes.
+        process held that was killed is another's after five minutes. A text that made the server
+        fail is put off, and others go on.
 
         Raises ModelError, SettingsError and StorageError.
         """
@@ -164,7 +176,11 @@ class Embedding:
         done = 0
         try:
             for text in texts:
-                done += await self.passages.keep(model, self.owner, await self._embed(text))
+                made = await self._embed(text)
+                if made is None:
+                    done += await self.passages.put_off(model, self.owner, text)
+                else:
+                    done += await self.passages.keep(model, self.owner, made)
         finally:
             if done < len(texts):
                 await self.passages.give_back(model, self.owner)
@@ -203,8 +219,8 @@ class Embedding:
         found = await self.known()
         return None if found is None else await self.passages.progress(found)
 
-    async def _embed(self, text: WaitingText) -> EmbeddedText:
-        """Return the passages of a text with their vectors."""
+    async def _embed(self, text: WaitingText) -> EmbeddedText | None:
+        """Return the passages of a text with their vectors, None where it is to be put off."""
         if text.attempts > MOST_ATTEMPTS:
             return EmbeddedText(text=text, failure="its passages ended their process each time")
         if self._is_withheld(text):
@@ -213,13 +229,17 @@ class Embedding:
         if not found:
             return EmbeddedText(text=text)
         title = " ".join(text.title.split())[:_LONGEST_TITLE]
+        await self._see_that_it_is_well()
         try:
             vectors = await self.embedder.embed(
                 [f"{title}\n{text.text[one.start : one.end]}" for one in found]
             )
         except ModelError as error:
-            if error.fault not in _ITS_OWN:
+            self._is_well = False
+            if not _is_its_own(error) and error.fault not in _PERHAPS_ITS_OWN:
                 raise
+            if not _is_its_own(error) and text.attempts < MOST_ATTEMPTS:
+                return None
             return EmbeddedText(text=text, failure=str(error))
         return EmbeddedText(
             text=text,
@@ -228,6 +248,12 @@ class Embedding:
                 for one, vector in zip(found, vectors, strict=True)
             ],
         )
+
+    async def _see_that_it_is_well(self) -> None:
+        """Raise ModelError where even a few words have no vector: that is no fault of a text."""
+        if not self._is_well:
+            await self.embedder.embed([_PROBE])
+            self._is_well = True
 
     def _is_withheld(self, text: WaitingText) -> bool:
         """Whether a text is marked so that it may not go to the model, by the whole of it."""

@@ -84,6 +84,17 @@ def test_a_quotation_without_a_word_of_its_claim_is_left_out_beside_one_that_has
     assert [quote.text for quote in claim.quotes] == [quotes[1]]
 
 
+@pytest.mark.parametrize("task", [TaskName.KEY_POINTS, TaskName.TECHNIQUES])
+def test_terms_of_the_trade_prove_nothing_where_no_quotation_has_them(task: TaskName) -> None:
+    text = f"{TEXT} The museum opens at noon."
+    quote, said = "The museum opens at noon", "RDP and PowerShell malware for C2 over DNS."
+    for quoted, dropped in ((quote, {Dropped.UNSUPPORTED: 1}), (f"{quote} over DNS", {})):
+        answer = used(quoted, said) if task is TaskName.TECHNIQUES else points((quoted, said))
+        kept = Kept()
+        kept.add(answer, held(task, f"{text} {quote} over DNS."))
+        assert kept.dropped == dropped
+
+
 def test_in_another_language_no_quotation_is_left_out_for_its_words() -> None:
     text = "Der Wurm war auf jedem Rechner. Am Montag stand das Werk still."
     quotes = ["Der Wurm war auf jedem Rechner", "Am Montag stand das Werk still"]

@@ -1,7 +1,9 @@
 """What asking costs is counted at the answers themselves, and estimated where none came."""
 
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,7 +11,7 @@ from answering import ScriptedServer
 from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.models.meter import Metered
 from ctiscraper.models.ollama import Ollama
-from ctiscraper.models.server import Message, Prompt, Speaker
+from ctiscraper.models.server import Embedded, Message, Prompt, Speaker
 from evil_model import LONG, Reply, error, evil_server, ollama_says
 from loopback import reply
 from models_at import client_of
@@ -91,6 +93,36 @@ async def test_what_a_real_server_had_begun_counts(answer: Reply, least: int, mo
             await metered.chat(replace(ASKED, seconds=10.0, context_tokens=512))
         assert least <= metered.estimated <= most
         await metered.close()
+
+
+@dataclass
+class Vectors(ScriptedServer):
+    """A server that fails to give vectors, or does not tell what they cost."""
+
+    async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:
+        del model, seconds
+        if self.fault is not None:
+            raise self.fault
+        return Embedded(model="m", vectors=((1.0,),) * len(texts))
+
+
+@pytest.mark.parametrize(
+    ("fault", "told", "estimated"),
+    [
+        (None, 40, 0),
+        (ModelFault.TIMEOUT, 0, 40),
+        (ModelFault.BROKE_OFF, 0, 40),
+        (ModelFault.AWAY, 0, 0),
+        (ModelFault.BUSY, 0, 0),
+    ],
+)
+async def test_vectors_whose_cost_nobody_tells_are_estimated(
+    fault: ModelFault | None, told: int, estimated: int
+) -> None:
+    metered = Metered(Vectors(fault=ModelError(fault) if fault else None))
+    with suppress(ModelError):
+        await metered.embed("m", ["x" * 60, "y" * 60], seconds=1)
+    assert (metered.prompt_tokens, metered.estimated, metered.calls) == (told, estimated, 1)
 
 
 async def test_the_rest_is_the_servers_own() -> None:

@@ -14,7 +14,8 @@ from ctiscraper.http import FetchLimits
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.reach import reach
 from ctiscraper.models.server import Ending, Message, Prompt, Pulled, Speaker
-from loopback import USER_AGENT, open_client
+from evil_model import evil_server
+from loopback import USER_AGENT, open_client, reply
 from models_at import client_of, said_to
 from patience import until
 from small_model import CONTEXT, SMALL_MODEL
@@ -154,6 +155,18 @@ async def test_who_stops_listening_stops_the_model(server: Ollama, small_model: 
             return (await watching.get(f"{small_model}/shim/running", limits=LIMITS)).body == b"0"
 
         await until(idle)
+
+
+@pytest.mark.parametrize("words", ["model x not found", "server busy"])
+async def test_an_error_amidst_an_answer_tells_nothing_of_the_server(words: str) -> None:
+    said = {"message": {"content": "so far"}}, {"error": f"Failed to parse: {words}"}
+    async with evil_server() as evil:
+        evil.answer = reply("".join(f"{json.dumps(line)}\n" for line in said).encode())
+        server = Ollama(client_of(evil.url), evil.url, remote=False)
+        with pytest.raises(ModelError, match=words) as caught:
+            await server.chat(said_to("x", "?"))
+        await server.close()
+    assert (caught.value.fault, caught.value.raw) == (ModelFault.BROKE_OFF, "so far")
 
 
 async def test_the_official_client_reads_the_same_server(small_model: str) -> None:

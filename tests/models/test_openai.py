@@ -113,6 +113,49 @@ async def test_a_model_that_wants_the_newer_bound_gets_it(evil: EvilServer) -> N
     await server.close()
 
 
+async def test_what_a_model_refuses_with_changes_no_other_question(evil: EvilServer) -> None:
+    refused = {"choices": [{"delta": {"refusal": "not without max_completion_tokens"}}]}
+    evil.answer = reply(f"data: {json.dumps(refused)}\n\n".encode())
+    server = openai_at(evil)
+    with pytest.raises(ModelError) as caught:
+        await server.chat(said_to("x", "?"))
+    assert (caught.value.fault, len(evil.bodies)) == (ModelFault.REFUSED, 1)
+    evil.answer = openai_says("a")
+    await server.chat(said_to("x", "?"))
+    assert "max_tokens" in json.loads(evil.bodies[-1])
+    await server.close()
+
+
+@pytest.mark.parametrize("words", ["model x not found", "server busy"])
+async def test_an_error_amidst_an_answer_tells_nothing_of_the_server(
+    evil: EvilServer, words: str
+) -> None:
+    piece = {"choices": [{"delta": {"content": "so far"}}]}
+    fault = {"error": {"message": f"Failed to parse: {words}"}}
+    server = openai_at(evil)
+    found = []
+    for events in ([piece, fault], [fault]):
+        evil.answer = reply("".join(f"data: {json.dumps(one)}\n\n" for one in events).encode())
+        with pytest.raises(ModelError, match=words) as caught:
+            await server.chat(said_to("x", "?"))
+        found.append(caught.value.fault)
+    assert found[0] is ModelFault.BROKE_OFF
+    assert found[1] in {ModelFault.MODEL_MISSING, ModelFault.BUSY}
+    await server.close()
+
+
+async def test_no_key_is_kept_of_an_answer_that_was_refused(evil: EvilServer) -> None:
+    events = [{"content": "it is sk-sec"}, {"content": "ret-1"}, {"refusal": "sk-secret-1 is bad"}]
+    said = (json.dumps({"choices": [{"delta": one}]}) for one in events)
+    evil.answer = reply("".join(f"data: {one}\n\n" for one in said).encode())
+    server = openai_at(evil, key="sk-secret-1")
+    with pytest.raises(ModelError, match="is bad") as caught:
+        await server.chat(said_to("x", "?"))
+    assert caught.value.raw.startswith("it is ")
+    assert "sk-secret-1" not in f"{caught.value}{caught.value.raw}"
+    await server.close()
+
+
 async def test_a_server_that_tells_no_cost_is_reckoned(evil: EvilServer) -> None:
     events = b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
     evil.answer = reply(events)

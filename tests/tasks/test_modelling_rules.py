@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -20,6 +21,7 @@ from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.errors import InputError, ModelFault, UnavailableError
 from ctiscraper.model_views import AnalysisState, AnalysisView
 from ctiscraper.models.guarded import Guarded
+from ctiscraper.models.meter import Metered
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.server import ModelServer, Prompt
 from ctiscraper.sandbox import Sandbox
@@ -108,6 +110,24 @@ async def test_a_rule_that_holds_stands_in_its_row_and_nowhere_else(
     [claim] = found.claims
     assert "DefenderUPD" in claim.fields["rule"]
     assert all(TEXT[one.start : one.end] == one.text for one in claim.quotes)
+
+
+async def test_a_text_that_nobody_looked_at_leaves_with_no_question(
+    opened: Database, shelf: Shelf, sandbox: Sandbox
+) -> None:
+    server = ScriptedServer(answered=_good, is_remote=True)
+    await ModelDesk(opened, USE).ask_for_rules(1, actor="ann")
+    asking = Asking(opened, server, USE, ask_for_rules=Detections(opened, sandbox).rules_by_model)
+    claimed = await asking.queue.claim(uuid4(), server=SERVER, limits=Limits(), seconds=60)
+    assert claimed is not None
+    shelf.run("UPDATE article SET text = 'TLP:RED ' || text")
+    await asking.answer(claimed, Metered(server))
+    found = await asked(opened)
+    assert (found.state, found.attempts, found.fault) == (AnalysisState.PENDING, 0, None)
+    await ModelWorker(asking, once=True).run()
+    # As with all else that is asked of a text that is no more.
+    assert (await asked(opened)).state is AnalysisState.CANCELLED
+    assert server.asked == []
 
 
 async def test_the_same_words_are_asked_about_once_for_each_article(

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
-from ctiscraper.analysis.mentions import Vocabulary, hard_names, vocabulary
+from ctiscraper.analysis.mentions import COMMON, Vocabulary, hard_names, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
 from ctiscraper.analysis.plain import first_sentence, plain_line
 from ctiscraper.analysis.proof import Evidence, evidence, telling_words
@@ -162,7 +162,11 @@ def _is_lead_in(words: str) -> bool:
 def _shares_words(words: str, quotes: Iterable[Quote]) -> bool:
     """Whether a claim has a word of its quotations that not every text has, in some form."""
     proved = vocabulary(*(quote.text for quote in quotes))
-    return any(map(proved.knows, telling_words(words)))
+    return any(
+        # Terms of the trade are known to every vocabulary: these have to stand there.
+        proved.spells(word) if word in COMMON else proved.knows(word)
+        for word in telling_words(words)
+    )
 
 
 def proofs(  # noqa: PLR0913 - the text, and what else it is held against

@@ -28,6 +28,8 @@ _NEWEST = 500
 # Of how many articles one step further back is.
 _WINDOW = 5_000
 _LEASE_SECONDS = 300
+# Three times of this are longer than most outages of a server.
+_PUT_OFF_SECONDS = 1200
 _DROPPED_AT_ONCE = 5_000
 # "pass"; one at a time writes passages, so that their numbers are committed in order.
 _LOCK = 0x70617373
@@ -263,6 +265,20 @@ class Passages:
             if index is not None:
                 await copy_next(conn, index, model)
         return True
+
+    async def put_off(self, model: VectorModel, owner: UUID, text: WaitingText) -> bool:
+        """Let a text wait that may have made the model fail; return whether it was ours still.
+
+        The attempt is counted.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                "UPDATE embedded_text SET owner = NULL,"
+                " leased_until = now() + %s * interval '1 second'"
+                " WHERE model_id = %s AND owner = %s AND article_id = %s AND passages IS NULL",
+                (_PUT_OFF_SECONDS, model.id, owner, text.article_id),
+            )
+        return cursor.rowcount == 1
 
     async def give_back(self, model: VectorModel, owner: UUID) -> None:
         """Let others have at once what this owner holds, without an attempt counted."""

@@ -67,6 +67,17 @@ class Metered(Passing):
     async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:
         """Return the vectors of some texts, counted. Raises ModelError."""
         self.calls += 1
-        found = await self.server.embed(model, texts, seconds=seconds)
-        self.prompt_tokens += found.tokens
+        most = sum(map(len, texts)) // LETTERS_A_TOKEN
+        found, begun = None, True
+        try:
+            found = await self.server.embed(model, texts, seconds=seconds)
+        except ModelError as error:
+            begun = error.begun or error.fault not in _UNASKED
+            raise
+        finally:
+            if found is not None:
+                # Some servers do not tell.
+                self.prompt_tokens += found.tokens or most
+            elif begun:
+                self.estimated += most
         return found

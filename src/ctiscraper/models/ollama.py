@@ -130,7 +130,7 @@ class Ollama:
         try:
             end = await self._talk(prompt, answer)
         except ModelError as error:
-            error.raw = error.raw or answer.text
+            error.raw = self._wire.masked(error.raw or answer.text)
             raise
         context = prompt.context_tokens
         if context is not None and end.prompt_eval_count >= context:
@@ -190,7 +190,8 @@ class Ollama:
             async for line in lines:
                 read = self._wire.read(line, _Line)
                 if read.error:
-                    raise self._wire.fault(_INTERNAL, read.error, lacking)
+                    amidst = answer.pieces > 0
+                    raise self._wire.fault(_INTERNAL, read.error, lacking, amidst=amidst)
                 if read.message is None and not read.done:
                     raise unreadable(self.name, "a line that says nothing")
                 answer.add(read.message.content if read.message else "")

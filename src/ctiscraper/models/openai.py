@@ -113,7 +113,8 @@ class OpenAI:
         try:
             return await self._chat(prompt, said, began)
         except ModelError as error:
-            if self._bound == _NEWER_BOUND or _NEWER_BOUND not in error.detail:
+            # Once it answers, these are the words of a model.
+            if error.begun or self._bound == _NEWER_BOUND or _NEWER_BOUND not in error.detail:
                 raise
         self._bound = _NEWER_BOUND
         return await self._chat(prompt, said, began)
@@ -146,7 +147,7 @@ class OpenAI:
         try:
             reason, usage = await self._talk(prompt, answer, max(left, 0.0))
         except ModelError as error:
-            error.raw = error.raw or answer.text
+            error.raw = self._wire.masked(error.raw or answer.text)
             raise
         return Completion(
             text=self._wire.masked(answer.text),
@@ -178,7 +179,8 @@ class OpenAI:
                     continue
                 chunk = self._wire.read(event, _Chunk)
                 if chunk.error:
-                    raise self._wire.fault(_INTERNAL, words_in(chunk.error), lacking)
+                    words = words_in(chunk.error)
+                    raise self._wire.fault(_INTERNAL, words, lacking, amidst=answer.pieces > 0)
                 usage = chunk.usage or usage
                 for choice in chunk.choices[:1]:
                     reason = self._gathered(choice, answer) or reason
@@ -189,7 +191,7 @@ class OpenAI:
     def _gathered(self, choice: _Choice, answer: Answer) -> str | None:
         answer.add(choice.delta.content or "")
         if choice.delta.refusal or choice.finish_reason == "content_filter":
-            why = told(choice.delta.refusal or "its filter stopped the answer")
+            why = told(self._wire.masked(choice.delta.refusal or "its filter stopped the answer"))
             raise ModelError(
                 ModelFault.REFUSED, f"{self.name} will not answer: {why}", transient=False
             )

@@ -21,6 +21,8 @@ _MOST_FAULT = 64 * 1024
 _SHOWN = 200
 _OK = range(200, 300)
 _JSON = "application/json"
+# What a server that has begun to answer cannot be.
+_OF_THE_SERVER = frozenset({ModelFault.BUSY, ModelFault.MODEL_MISSING})
 
 
 class Missing(msgspec.Struct, frozen=True):
@@ -111,15 +113,21 @@ class Wire:
             why = f"what is not as agreed ({told(str(error))}): {told(start) or 'nothing'}"
             raise unreadable(self.name, why, start) from error
 
-    def fault(self, status: int, words: str, missing: Missing) -> ModelError:
-        """Return what a server's own words of an error mean, without our key in them."""
-        return as_told(
-            status,
-            self.masked(words),
-            model=missing.model,
-            server=self.name,
-            way_out=missing.way_out,
+    def fault(
+        self, status: int, words: str, missing: Missing, *, amidst: bool = False
+    ) -> ModelError:
+        """Return what a server's own words of an error mean, without our key in them.
+
+        Those said `amidst` an answer may repeat it: they tell nothing of the server or its models.
+        """
+        masked = self.masked(words)
+        found = as_told(
+            status, masked, model=missing.model, server=self.name, way_out=missing.way_out
         )
+        if amidst and found.fault in _OF_THE_SERVER:
+            why = f"{self.name} failed amidst its answer: {told(masked)}"
+            return ModelError(ModelFault.BROKE_OFF, why)
+        return found
 
     def masked(self, words: str) -> str:
         """Return a server's words without our key, should it repeat it."""
