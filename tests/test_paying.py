@@ -76,11 +76,14 @@ async def test_beyond_the_budget_of_a_day_nothing_is_asked(database: str) -> Non
 
 async def test_vectors_of_texts_leave_half_of_a_day_to_others(database: str) -> None:
     async with Database(database, size=2) as opened:
-        paid = Paid(Counted(lambda _: "{}"), Spending(opened), COST)
+        server = Counted(lambda _: "{}")
+        paid = Paid(server, Spending(opened), COST)
         for _ in range(4):
             await paid.chat(PROMPT)
-        with pytest.raises(ModelError, match="leave half of a day's tokens"):
-            await paid.embed("vectors", ["a" * 200, "b" * 200], seconds=1)
+        texts = Paid(server, Spending(opened), COST, leaves_half=True)
+        for given in (["a" * 200, "b" * 200], ["a text of one passage " * 20]):
+            with pytest.raises(ModelError, match="leave half of a day's tokens"):
+                await texts.embed("vectors", given, seconds=1)
         await paid.embed("vectors", ["what somebody searches for"], seconds=1)
         await paid.chat(PROMPT)
 
@@ -171,3 +174,8 @@ async def test_whoever_asks_a_server_pays(database: str) -> None:
         embedder = meaning.embedding.embedder
         assert isinstance(embedder, ServedEmbedder)
         assert isinstance(embedder.server, Paid)
+        assert embedder.server.leaves_half
+        seeker = meaning.embedding.seeker
+        assert isinstance(seeker, ServedEmbedder)
+        assert isinstance(seeker.server, Paid)
+        assert not seeker.server.leaves_half

@@ -253,10 +253,15 @@ async def open_meaning(
             "set CTISCRAPER_MODEL_URL too, or leave it at builtin"
         )
     async with _closing(server):
-        paid = Paid(server, Spending(database), limits_of(settings))
-        embedder = ServedEmbedder(paid, settings.embedding)
+        seeker, embedder = (
+            ServedEmbedder(
+                Paid(server, Spending(database), limits_of(settings), leaves_half=leaves_half),
+                settings.embedding,
+            )
+            for leaves_half in (False, True)
+        )
         ceiling = Tlp(settings.model_tlp) if server.is_remote else Tlp.RED
-        embedding = Embedding(Passages(database, ceiling), embedder)
+        embedding = Embedding(Passages(database, ceiling), embedder, seeker)
         patience = Patience(seconds=reader_seconds)
         try:
             yield Meaning(database, embedding, Nearest(), patience)

@@ -140,10 +140,14 @@ def _checked(rows: Sequence[Sequence[float]], count: int) -> Floats:
 
 @dataclass(slots=True)
 class Embedding:
-    """The work of one process: texts without passages get theirs, the newest first."""
+    """The work of one process: texts without passages get theirs, the newest first.
+
+    `seeker` is the same model for what somebody searches for, where that has rights of its own.
+    """
 
     passages: Passages
     embedder: Embedder
+    seeker: Embedder | None = None
     owner: UUID = field(default_factory=uuid4)
     _walk: Walk = field(default_factory=Walk)
     _model: VectorModel | None = None

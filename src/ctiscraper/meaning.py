@@ -182,7 +182,8 @@ class Meaning:
 
         async def asked() -> Asked:
             model = await embedding.model()
-            (vector,) = await embedding.embedder.embed([words])
+            seeker = embedding.seeker or embedding.embedder
+            (vector,) = await seeker.embed([words])
             return Asked(model=model, vector=vector, floor=embedding.embedder.floor)
 
         return await self._in_time(asked)

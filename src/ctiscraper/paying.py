@@ -30,12 +30,13 @@ class Paid(Passing):
     """A server as it is; what asking it costs is of no source, and is told with all other cost.
 
     What a question may take is held back until its end. Where the tokens of a day are spent it is
-    not asked: ModelError, over budget. Vectors of texts, of which there are always more, may take
-    half of them.
+    not asked: ModelError, over budget. With `leaves_half` its vectors may take half of them: they
+    are those of texts, of which there are always more, and nobody waits for them.
     """
 
     spending: Spending
     limits: Limits
+    leaves_half: bool = False
 
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         """Return the answer, paid for. Raises ModelError and StorageError."""
@@ -49,8 +50,7 @@ class Paid(Passing):
     async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:
         """Return the vectors of some texts, paid for. Raises ModelError and StorageError."""
         asked = _Asked(model, _most_of(texts), seconds)
-        # One text is what somebody searches for: it is small, and he waits.
-        limits = self.limits if len(texts) == 1 else _half_of(self.limits)
+        limits = _half_of(self.limits) if self.leaves_half else self.limits
         async with self._paid(asked, limits) as metered:
             return await metered.embed(model, texts, seconds=seconds)
 

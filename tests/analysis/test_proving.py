@@ -46,6 +46,16 @@ def test_one_technique_is_one_claim_with_the_proofs_of_both_parts() -> None:
     assert kept.dropped == {}
 
 
+def test_a_technique_keeps_no_quotation_of_other_words() -> None:
+    text = f"{TEXT} In the end the operators deleted every shadow copy."
+    kept, against = Kept(), held(TaskName.TECHNIQUES, text)
+    kept.add(used("They ran calc.exe on every host", "They ran calc.exe."), against)
+    other = used("the operators deleted every shadow copy", "Shadow copies were deleted.")
+    kept.add(other, against)
+    [claim] = kept.claims
+    assert [quote.text for quote in claim.quotes] == ["They ran calc.exe on every host"]
+
+
 def test_the_same_words_are_kept_once_and_others_beside_them() -> None:
     kept, against = Kept(), held(TaskName.KEY_POINTS)
     quote = "They ran calc.exe on every host"

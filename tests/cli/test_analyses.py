@@ -48,6 +48,25 @@ def test_a_model_is_asked_cancelled_and_asked_again(terminal: Terminal, database
     ]
 
 
+def test_of_one_article_those_that_stand_so_are_listed(terminal: Terminal, database: str) -> None:
+    shelf = Shelf(database)
+    article = shelf.article("one", text=TEXT)
+    say(shelf, article, claim("It ran a loader.", TEXT, "loader"))
+    for model in ("b", "c"):
+        say(shelf, article, model=model, state="failed", fault="timeout")
+    asked = ("analysis", "list", "--article", str(article))
+    for given, states in (
+        ([], ["done", "failed", "failed"]),
+        (["--state", "failed"], ["failed", "failed"]),
+        (["--state", "failed", "--limit", "1"], ["failed"]),
+        (["--state", "pending"], []),
+    ):
+        found = terminal.run(*asked, *given, "--json").json["analyses"]
+        assert sorted(one["state"] for one in found) == states
+    refused = terminal.run(*asked, "--cursor", "x", code=Exit.USAGE)
+    assert "--cursor" in refused.err
+
+
 def test_all_that_failed_is_asked_again(terminal: Terminal, database: str) -> None:
     shelf = Shelf(database)
     number = shelf.article("one", text=TEXT)

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -82,8 +82,8 @@ class Proofs:
         if own is not None:
             words = plain_line(own.text, MOST_SAID)
         fault = self._fault(saying, words, fields, quotes, is_own=own is not None)
-        said = " ".join((words, fields.get("watched", "")))
-        return fault or Claim(text=words, quotes=self._bearing(said, quotes), fields=fields)
+        bearing = self._bearing(_said(words, fields), quotes)
+        return fault or Claim(text=words, quotes=bearing, fields=fields)
 
     def _announces(self, quote: Quote) -> bool:
         """Whether the words of a quotation end a line of the article with a colon."""
@@ -93,6 +93,10 @@ class Proofs:
         """Those quotations that have a word of what they are said to prove, if any has."""
         bearing = tuple(quote for quote in quotes if _shares_words(said, [quote]))
         return (bearing or quotes) if self.is_english else quotes
+
+    def bears(self, claim: Claim, quote: Quote) -> bool:
+        """Whether a quotation has a word of a claim, where that can be told."""
+        return not self.is_english or _shares_words(_said(claim.text, claim.fields), [quote])
 
     def _own(self, words: str, quotes: Iterable[Quote]) -> Quote | None:
         """The quotation in whose letters something is said: the article spells it better."""
@@ -154,6 +158,11 @@ class Proofs:
         return self.names.invented(saying.words(), allowed) is not None
 
 
+def _said(words: str, fields: Mapping[str, str]) -> str:
+    """What a claim says of what it quotes."""
+    return " ".join((words, fields.get("watched", "")))
+
+
 def _is_lead_in(words: str) -> bool:
     """Whether words only announce what comes after them, which a sentence alone leaves out."""
     return words.rstrip(" \"')").endswith(":")
@@ -206,12 +215,14 @@ class Kept:
             if isinstance(judged, Dropped):
                 self.dropped[judged] += 1
             else:
-                self._keep(judged)
+                self._keep(judged, proofs)
 
-    def _keep(self, claim: Claim) -> None:
+    def _keep(self, claim: Claim, proofs: Proofs) -> None:
         for at, other in enumerate(self.claims):
             if _is_same(claim, other):
-                quotes = {*other.quotes, *claim.quotes}
+                # What proves other words alone would stand beside these.
+                bearing = (one for one in claim.quotes if proofs.bears(other, one))
+                quotes = {*other.quotes, *bearing}
                 ordered = sorted(quotes, key=lambda quote: (quote.start, quote.end))
                 self.claims[at] = replace(other, quotes=tuple(ordered[:_MOST_QUOTES]))
                 return

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -124,15 +125,21 @@ def list_analyses(
     async def read() -> AnalysisPage | ArticleAnalyses:
         async with _open_desk(data) as (desk, _):
             if article is not None:
-                return await desk.of_article(article)
+                found = await desk.of_article(article)
+                of_state = [one for one in found.analyses if state in {None, one.state}]
+                return replace(found, analyses=tuple(of_state[:limit]))
             return await desk.analyses.page(state=state, cursor=cursor, limit=limit)
 
+    if article is not None and cursor is not None:
+        raise typer.BadParameter("--cursor goes without --article, of which all are listed")
     page = run_async(read())
     if json:
         print_json(page)
         return
     if isinstance(page, ArticleAnalyses):
         _print_table(page.analyses)
+        if len(page.analyses) == limit:
+            print_lines(["", f"The first {limit}: --limit takes another number."])
         return
     _print_table([row.analysis for row in page.analyses])
     if page.next is not None:
