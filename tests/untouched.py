@@ -85,7 +85,7 @@ def seed(shelf: Shelf, article: int) -> None:
         )
     shelf.run(
         "INSERT INTO model_source (source_id, rest_until)"
-        " SELECT id, now() + interval '1 day' FROM source WHERE key = 'others'"
+        " SELECT id, now() - interval '1 day' FROM source WHERE key = 'others'"
     )
     shelf.run(
         "INSERT INTO model_spent (day, source_id, model, calls)"
