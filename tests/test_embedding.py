@@ -347,13 +347,17 @@ async def test_what_was_withheld_is_given_once_it_may_be(database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "ceiling"),
-    [("https://models.example.org", Tlp.GREEN), ("http://127.0.0.1:9", Tlp.RED)],
+    ("url", "model", "ceiling"),
+    [
+        ("https://models.example.org", "nomic", Tlp.GREEN),
+        ("http://127.0.0.1:9", "nomic", Tlp.RED),
+        ("http://127.0.0.1:9", "nomic-cloud", Tlp.GREEN),
+    ],
 )
 async def test_the_ceiling_holds_for_servers_on_other_networks(
-    database: str, url: str, ceiling: Tlp
+    database: str, url: str, model: str, ceiling: Tlp
 ) -> None:
-    settings = Settings(model_url=url, embedding="nomic", model_tlp="green")
+    settings = Settings(model_url=url, embedding=model, model_tlp="green")
     async with Database(database, size=1) as opened, open_meaning(settings, opened) as meaning:
         assert meaning.embedding is not None
         assert meaning.embedding.passages.ceiling is ceiling

@@ -43,7 +43,7 @@ from ctiscraper.model_views import (
 )
 from ctiscraper.models.meter import Metered
 from ctiscraper.models.probe import among
-from ctiscraper.models.server import ModelServer
+from ctiscraper.models.server import ModelServer, leaves
 from ctiscraper.paying import spent_of
 from ctiscraper.types import Tlp
 
@@ -311,7 +311,7 @@ class Asking:
             self.use.server,
             version=version,
             models=[one.name for one in models],
-            remote=self.server.is_remote,
+            remote=leaves(self.server, self.use.model),
             missing="" if among(models, self.use.model) else self.use.model,
         )
 
@@ -367,7 +367,7 @@ class Asking:
 
     async def _found(self, claimed: Claimed, metered: Metered) -> Analysis:
         marked = marking(claimed.title, claimed.text, least=claimed.tlp)
-        if self.server.is_remote and marked.exceeds(self.use.tlp):
+        if leaves(self.server, claimed.model) and marked.exceeds(self.use.tlp):
             raise ModelError(
                 ModelFault.TLP,
                 f"it is marked TLP:{marked.upper()}, and up to TLP:{self.use.tlp.upper()} may "

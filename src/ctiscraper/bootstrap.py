@@ -38,7 +38,7 @@ from ctiscraper.model_use import limits_of, model_use
 from ctiscraper.models.guarded import Guarded
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.openai import OpenAI
-from ctiscraper.models.server import ModelServer
+from ctiscraper.models.server import ModelServer, leaves
 from ctiscraper.packs.shelf import Shelf
 from ctiscraper.patience import SECONDS as READER_SECONDS
 from ctiscraper.patience import Patience
@@ -260,7 +260,8 @@ async def open_meaning(
             )
             for leaves_half in (False, True)
         )
-        ceiling = Tlp(settings.model_tlp) if server.is_remote else Tlp.RED
+        is_far = leaves(server, settings.embedding)
+        ceiling = Tlp(settings.model_tlp) if is_far else Tlp.RED
         embedding = Embedding(Passages(database, ceiling), embedder, seeker)
         patience = Patience(seconds=reader_seconds)
         try:

@@ -15,7 +15,7 @@ from ctiscraper.citing import Citable, CitedSentence, SentenceReader, citable, p
 from ctiscraper.db.retrieving import RetrievedPassage
 from ctiscraper.errors import InputError, ModelError, ModelFault
 from ctiscraper.meaning import Meaning
-from ctiscraper.models.server import Ending, Message, ModelServer, Prompt, Speaker
+from ctiscraper.models.server import Ending, Message, ModelServer, Prompt, Speaker, leaves
 from ctiscraper.tlp import Tlp
 from ctiscraper.views import ArticleQuery
 
@@ -161,7 +161,9 @@ class Questions:
 
     def _stays(self, server: ModelServer, passage: RetrievedPassage) -> bool:
         """Whether a passage may not leave this network, which it would."""
-        return server.is_remote and passage.tlp is not None and passage.tlp.exceeds(self.ceiling)
+        if passage.tlp is None or not leaves(server, self.model):
+            return False
+        return passage.tlp.exceeds(self.ceiling)
 
     def _room(self) -> int:
         """How many passages the model can take in beside its answer."""

@@ -284,6 +284,18 @@ async def test_a_guarded_text_goes_to_no_remote_server(
     assert len(server.asked) == (state == "done")
 
 
+@pytest.mark.parametrize(("model", "leaves"), [("big:120b-cloud", True), ("cloud-big", False)])
+async def test_a_guarded_text_goes_to_no_model_that_a_server_nearby_passes_on(
+    stage: Stage, server: ScriptedServer, model: str, leaves: bool
+) -> None:
+    what = use(model=model, tlp=Tlp.GREEN)
+    await queue_all(stage, await modelled.article(stage, "one", "TLP:AMBER. Words."), what=what)
+    await worker(stage, server, what).run()
+    found = await rows(stage, "state, fault")
+    assert found == [("failed", "tlp") if leaves else ("done", None)]
+    assert len(server.asked) == (not leaves)
+
+
 async def test_a_claim_without_its_words_in_the_text_is_not_kept(
     stage: Stage, server: ScriptedServer
 ) -> None:

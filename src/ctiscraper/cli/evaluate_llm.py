@@ -28,7 +28,7 @@ from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.loop import run_async
 from ctiscraper.model_use import limits_of
 from ctiscraper.models.meter import Metered
-from ctiscraper.models.server import ModelServer
+from ctiscraper.models.server import ModelServer, leaves
 from ctiscraper.paying import spent_of
 from ctiscraper.types import Tlp
 
@@ -84,7 +84,7 @@ def evaluation_of_models(  # noqa: PLR0913 - one parameter for each option
     if from_thumbs:
         # What was judged here is held against the ATT&CK in use here, the set that comes along
         # against the one that it was labelled by.
-        judged, techniques = run_async(_judged(settings, from_thumbs))
+        judged, techniques = run_async(_judged(settings, models, from_thumbs))
         cases, within = judged, replace(within, techniques=techniques)
         if not judged.articles:
             raise InputError(_nothing_judged(judged))
@@ -116,7 +116,9 @@ def _chosen(labelled: LabelledSet, names: Sequence[str]) -> LabelledSet:
     return replace(labelled, articles=chosen, version=f"{labelled.version}, {len(chosen)} of it")
 
 
-async def _judged(settings: Settings, most: int) -> tuple[JudgedSet, frozenset[str] | None]:
+async def _judged(
+    settings: Settings, models: Sequence[str], most: int
+) -> tuple[JudgedSet, frozenset[str] | None]:
     """The set that thumbs make, without what may not go to a server on another network.
 
     With it the techniques of the data pack in use.
@@ -126,7 +128,8 @@ async def _judged(settings: Settings, most: int) -> tuple[JudgedSet, frozenset[s
         techniques = await TechniquesInUse(database).read()
     server = _server(settings)
     await server.close()
-    ceiling = Tlp(settings.model_tlp) if server.is_remote else None
+    is_far = any(leaves(server, model) for model in models)
+    ceiling = Tlp(settings.model_tlp) if is_far else None
     return judged_set(texts, ceiling), techniques
 
 

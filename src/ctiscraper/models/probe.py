@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ctiscraper.errors import ModelError, ModelFault
-from ctiscraper.models.server import Message, Model, ModelServer, Prompt, Speaker
+from ctiscraper.models.server import Message, Model, ModelServer, Prompt, Speaker, leaves
 
 SCHEMA = {
     "type": "object",
@@ -64,7 +64,7 @@ async def probed(server: ModelServer, model: str, *, seconds: float) -> Probe:
     _check(done.text, model, server.name)
     return Probe(
         server=server.name,
-        remote=server.is_remote,
+        remote=leaves(server, model),
         version=version,
         model=model,
         context_tokens=found.context_tokens,

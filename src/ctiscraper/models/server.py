@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+# How the names end of models that Ollama passes on.
+_IN_A_CLOUD = ("-cloud", ":cloud")
+
 
 class Speaker(StrEnum):
     """Whose words a message holds."""
@@ -125,3 +128,12 @@ class ModelServer(Protocol):
     async def close(self) -> None:
         """Let go of the connections."""
         ...
+
+
+def leaves(server: ModelServer, model: str) -> bool:
+    """Whether what a model is told leaves this machine and its private network.
+
+    A server nearby may pass it on: Ollama does to its cloud (https://docs.ollama.com/cloud).
+    """
+    name = model.casefold().removesuffix(":latest")
+    return server.is_remote or name.endswith(_IN_A_CLOUD)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from ctiscraper.errors import ModelError
+from ctiscraper.models.server import leaves
 from ctiscraper.questions import LONGEST_QUESTION, Answer, mark_of, said_of
 from ctiscraper.types import Tier
 from ctiscraper.web.asked import (
@@ -92,7 +93,7 @@ async def _page(
             "by_meaning": by_meaning,
             "model": questions.model if questions.server is not None else "",
             "made": mark_of(questions.model),
-            "is_remote": questions.server is not None and questions.server.is_remote,
+            "is_remote": questions.server is not None and leaves(questions.server, questions.model),
             "longest": LONGEST_QUESTION,
             "sources": await overview.sources(),
             "tiers": list(Tier),
