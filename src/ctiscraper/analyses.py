@@ -10,7 +10,14 @@ from typing import Protocol
 import structlog
 
 from ctiscraper.analysing import Within, analyse
-from ctiscraper.analysis.analysed import RULES, AnalysedText, Analysis, Claim, TaskName
+from ctiscraper.analysis.analysed import (
+    RULES,
+    AnalysedText,
+    Analysis,
+    TaskName,
+    is_proved,
+    to_json,
+)
 from ctiscraper.analysis.marking import marking
 from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.analyses import Analyses
@@ -470,32 +477,3 @@ class Asking:
             server=self.use.server,
             limits=self.use.limits,
         )
-
-
-def is_proved(claim: Claim, text: str) -> bool:
-    """Return whether every quotation of a claim stands in the text where it says."""
-    return bool(claim.quotes) and all(
-        0 <= quote.start < quote.end and text[quote.start : quote.end] == quote.text
-        for quote in claim.quotes
-    )
-
-
-def to_json(claims: Iterable[Claim]) -> str:
-    """Return claims as they are stored: nothing in them that PostgreSQL refuses."""
-    return json.dumps(
-        [
-            {
-                "text": _storable(claim.text),
-                "quotes": [
-                    {"text": quote.text, "start": quote.start, "end": quote.end}
-                    for quote in claim.quotes
-                ],
-                "fields": {_storable(k): _storable(v) for k, v in claim.fields.items()},
-            }
-            for claim in claims
-        ]
-    )
-
-
-def _storable(words: str) -> str:
-    return words.replace("\0", "").encode("utf-8", "replace").decode()

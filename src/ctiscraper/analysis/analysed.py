@@ -1,6 +1,7 @@
 """What became of an article that a model was asked about."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -74,3 +75,32 @@ class Analysis:
     unread: int = 0
     parts: int = 1
     why: Mapping[str, int] = field(default_factory=dict)
+
+
+def is_proved(claim: Claim, text: str) -> bool:
+    """Return whether every quotation of a claim stands in the text where it says."""
+    return bool(claim.quotes) and all(
+        0 <= quote.start < quote.end and text[quote.start : quote.end] == quote.text
+        for quote in claim.quotes
+    )
+
+
+def to_json(claims: Iterable[Claim]) -> str:
+    """Return claims as they are stored: nothing in them that PostgreSQL refuses."""
+    return json.dumps(
+        [
+            {
+                "text": _storable(claim.text),
+                "quotes": [
+                    {"text": quote.text, "start": quote.start, "end": quote.end}
+                    for quote in claim.quotes
+                ],
+                "fields": {_storable(k): _storable(v) for k, v in claim.fields.items()},
+            }
+            for claim in claims
+        ]
+    )
+
+
+def _storable(words: str) -> str:
+    return words.replace("\0", "").encode("utf-8", "replace").decode()
