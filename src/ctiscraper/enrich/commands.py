@@ -188,7 +188,9 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
             yield Observable(Kind.COMMAND_LINE, text[start:last], start, last)
 
 
-@lru_cache(maxsize=4096)
+# As many as one comparison of articles asks for again and again. What is kept for longer pins the
+# pages that it lies in among what is long gone.
+@lru_cache(maxsize=256)
 def is_general(command: str) -> bool:
     """Whether any administrator may type a command: a known program, and nothing of one's own."""
     found = _PROGRAM.match(command)
