@@ -38,12 +38,8 @@ async def queue_texts(
     what was withdrawn for another text or prompt than are in use now waits again. What somebody
     cancelled stays so.
     """
-    cursor = await conn.execute(_KEYS, {"ids": list(article_ids)})
-    texts = await cursor.fetchall()
     values = {
-        "ids": [number for number, _, _ in texts],
-        # Read and hashed once here, however many statements and tasks go by them.
-        "keys": [key for _, key, _ in texts],
+        "ids": list(article_ids),
         "model": wanted.model,
         "tasks": [str(task) for task, _ in wanted.prompts],
         "versions": [version for _, version in wanted.prompts],
@@ -51,12 +47,16 @@ async def queue_texts(
         "rank": asked.rank,
         "again": asked.again,
     }
-    # Most are new, and nothing was ever asked about them.
-    if any(was_asked for _, _, was_asked in texts):
-        await conn.execute(_SUPERSEDE, {**values, "why": REVISED})
-        await conn.execute(_ONCE_MORE, values)
     cursor = await conn.execute(_QUEUE, values)
-    return [int(row[0]) for row in await cursor.fetchall()]
+    row = await cursor.fetchone()
+    assert row is not None, "a query of aggregates has one row"
+    numbers, known, keys = row
+    # Most are new, and nothing was ever asked about them.
+    if known:
+        values = {**values, "ids": known, "keys": keys, "why": REVISED}
+        await conn.execute(_SUPERSEDE, values)
+        await conn.execute(_ONCE_MORE, values)
+    return list(numbers)
 
 
 TEXT_KEY = r"sha256(convert_to(a.title || E'\n' || a.text, 'UTF8'))"
@@ -68,10 +68,6 @@ UPDATE model_analysis m SET ended_at = now(), detail = %(why)s, fault = NULL, ra
     state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END,
     lease = NULL, lease_until = NULL, reserved = 0, said = 0
 """
-_KEYS = f"""
-SELECT a.id, {TEXT_KEY}, EXISTS (SELECT 1 FROM model_analysis m WHERE m.article_id = a.id)
-FROM article a WHERE a.id = ANY(%(ids)s)
-"""  # noqa: S608 - a constant of this module
 _TEXTS = "unnest(%(ids)s::bigint[], %(keys)s::bytea[]) AS k (id, text_key)"
 _SUPERSEDE = f"""
 {WITHDRAW} FROM {_TEXTS}
@@ -87,15 +83,24 @@ WHERE m.article_id = k.id AND m.text_key = k.text_key
     AND (m.state IN ('done', 'cancelled') AND m.detail <> ''
         OR %(again)s AND m.state IN ('done', 'failed', 'cancelled'))
 """  # noqa: S608 - a constant of this module
+# A text is read and hashed once, however many tasks there are.
 _QUEUE = f"""
-INSERT INTO model_analysis AS m
-    (article_id, source_id, revision, text_key, task, prompt_version, model, asked_by, rank, again)
-SELECT a.id, a.source_id, a.revision, k.text_key, w.task, w.version, %(model)s, %(by)s, %(rank)s,
-    %(again)s
-FROM {_TEXTS} JOIN article a ON a.id = k.id
-CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
-WHERE a.text <> ''
-ON CONFLICT (article_id, text_key, task, prompt_version, model) DO UPDATE
-    SET rank = least(m.rank, excluded.rank)
-RETURNING m.id
+WITH k AS MATERIALIZED (
+    SELECT a.id, a.source_id, a.revision, a.text <> '' AS has_text, {TEXT_KEY} AS text_key,
+        EXISTS (SELECT 1 FROM model_analysis m WHERE m.article_id = a.id) AS was_asked
+    FROM article a WHERE a.id = ANY(%(ids)s)
+), queued AS (
+    INSERT INTO model_analysis AS m (article_id, source_id, revision, text_key, task,
+        prompt_version, model, asked_by, rank, again)
+    SELECT k.id, k.source_id, k.revision, k.text_key, w.task, w.version, %(model)s, %(by)s,
+        %(rank)s, %(again)s
+    FROM k CROSS JOIN unnest(%(tasks)s::text[], %(versions)s::text[]) AS w (task, version)
+    WHERE k.has_text
+    ON CONFLICT (article_id, text_key, task, prompt_version, model) DO UPDATE
+        SET rank = least(m.rank, excluded.rank)
+    RETURNING m.id
+)
+SELECT ARRAY(SELECT id FROM queued ORDER BY id),
+    ARRAY(SELECT id FROM k WHERE was_asked ORDER BY id),
+    ARRAY(SELECT text_key FROM k WHERE was_asked ORDER BY id)
 """  # noqa: S608 - a constant of this module
