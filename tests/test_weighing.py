@@ -55,3 +55,9 @@ def test_what_is_wrong_is_told(kind: str, term: str, weight: float, note: str, s
 def test_a_normal_form_is_its_own(kind: WatchKind, term: str) -> None:
     once = normal_term(kind, term)
     assert normal_term(kind, once) == once
+
+
+@pytest.mark.parametrize("term", ["*" * 5000, "[" * 5000 + "." + "].]" * 5000, "http://" * 5000])
+def test_a_domain_of_any_depth_is_refused_and_breaks_nothing(term: str) -> None:
+    with pytest.raises(CatalogError, match=r"example\.com"):
+        watch_given("domain", term)

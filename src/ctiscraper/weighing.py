@@ -50,6 +50,8 @@ LONGEST_NOTE = 400
 LEAST_WEIGHT = 0.001
 DEFAULT_WATCH_WEIGHT = 0.5
 
+# No host is hidden deeper; who sends a million brackets is not to keep the page busy.
+_MOST_PASSES = 20
 _SPACES = re.compile(r"\s+")
 _UNFIT = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
 _SCHEME, _BEHIND_HOST = re.compile(r"^[a-z]+://"), re.compile(r"[/:?#].*$")
@@ -101,10 +103,14 @@ def normal_term(kind: str, term: str) -> str:
 
 
 def _plain_host(text: str) -> str:
-    """Return what is left once nothing more can be taken off."""
-    plain = text.replace("[.]", ".").replace("hxxp", "http")
-    plain = _BEHIND_HOST.sub("", _SCHEME.sub("", plain)).removeprefix("*").strip(". ")
-    return plain if plain == text else _plain_host(plain)
+    """Return what is left once nothing more can be taken off, within a few passes."""
+    for _ in range(_MOST_PASSES):
+        plain = text.replace("[.]", ".").replace("hxxp", "http")
+        plain = _BEHIND_HOST.sub("", _SCHEME.sub("", plain)).lstrip("*. ").rstrip(". ")
+        if plain == text:
+            break
+        text = plain
+    return text
 
 
 class WatchTerm(msgspec.Struct, frozen=True, kw_only=True):
