@@ -1,6 +1,6 @@
 """The queue of what models are asked: each source has its turn, nothing is lost, budgets hold."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -139,7 +139,8 @@ class ModelQueue:
             if spent.calls:
                 await succeeded(conn, server)
                 await has(conn, server, claimed.model)
-            cursor = await conn.execute(
+            return await _ended(
+                conn,
                 _FINISH,
                 {
                     "claims": kept.claims,
@@ -153,9 +154,6 @@ class ModelQueue:
                     **_paid(claimed, spent, limits),
                 },
             )
-            if cursor.rowcount == 0:
-                await conn.execute(_PAY, _paid(claimed, spent, limits))
-        return cursor.rowcount == 1
 
     async def fail(  # noqa: PLR0913 - each is stored beside the row
         self,
@@ -186,7 +184,8 @@ class ModelQueue:
                 await lacks(conn, server, claimed.model, detail)
             elif server and spent.calls and fault is not ModelFault.TLP:
                 await succeeded(conn, server)
-            cursor = await conn.execute(
+            return await _ended(
+                conn,
                 _FAIL,
                 {
                     "fault": cost.fault.value,
@@ -199,9 +198,6 @@ class ModelQueue:
                     **_paid(claimed, spent, limits),
                 },
             )
-            if cursor.rowcount == 0:
-                await conn.execute(_PAY, _paid(claimed, spent, limits))
-        return cursor.rowcount == 1
 
     async def pay(self, claimed: Claimed, spent: Spent, limits: Limits) -> None:
         """Count what a question cost that came to no end."""
@@ -299,6 +295,14 @@ class ModelQueue:
             tlp=Tlp(found[9]),
             waited=found[10],
         )
+
+
+async def _ended(conn: Conn, statement: str, values: Mapping[str, object]) -> bool:
+    """Return whether it was ours to end; what was spent on another's is paid for all the same."""
+    cursor = await conn.execute(statement, values)
+    if cursor.rowcount == 0:
+        await conn.execute(_PAY, values)
+    return cursor.rowcount == 1
 
 
 def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
