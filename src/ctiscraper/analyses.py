@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from ctiscraper.analysing import Within, analyse
+from ctiscraper.analysing import Within, analyse, known_techniques
 from ctiscraper.analysis.analysed import (
     RULES,
     AnalysedText,
@@ -302,6 +302,14 @@ class Asking:
         self._techniques = TechniquesInUse(database)
         self._analyse = analyse_text
         self._ask_for_rules = ask_for_rules
+
+    async def make_ready(self) -> None:
+        """Load what answers are proved by, so that no question waits for it.
+
+        Raises StorageError.
+        """
+        if await self._techniques.read() is None:
+            await asyncio.to_thread(known_techniques)
 
     async def note_server(self) -> None:
         """Keep what the server has, for the pages, or why it does not tell.

@@ -10,7 +10,7 @@ import pytest
 import patience
 from answering import SERVER, ScriptedServer, first_words, use
 from ctiscraper.analyses import Analyse, Asking, ModelUse, version_of
-from ctiscraper.analysing import Within
+from ctiscraper.analysing import Within, known_techniques
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_asking import queue_texts
@@ -84,6 +84,22 @@ async def test_each_text_is_answered_in_as_many_slots_as_there_are(
     assert await rows(stage, "state, claims->0->>'text', prompt_tokens") == [
         ("done", f"Word{n}: said", 100) for n in range(4)
     ]
+
+
+async def test_what_proves_answers_is_loaded_before_anything_is_asked(
+    stage: Stage, server: ScriptedServer
+) -> None:
+    known_techniques.cache_clear()
+    loaded: list[int] = []
+
+    async def asked(prompt: Prompt) -> str:
+        loaded.append(known_techniques.cache_info().currsize)
+        return await _said(prompt)
+
+    server.answered = asked
+    await queue_all(stage, await modelled.article(stage, "one"))
+    assert await worker(stage, server).run() == 1
+    assert loaded == [1]
 
 
 async def test_what_the_server_has_is_told_to_the_pages(

@@ -73,9 +73,11 @@ class ModelWorker:
     async def run(self) -> int:
         """Work until told to stop; return how many texts were asked about."""
         bind_contextvars(model_worker=str(self.identity))
-        looking = asyncio.create_task(self._look_at_server())
+        # Without a database all this waits until something may be asked.
         with contextlib.suppress(StorageError):
             await self.asking.queue.look_again()
+            await self.asking.make_ready()
+        looking = asyncio.create_task(self._look_at_server())
         try:
             while not self._stopping.is_set():
                 found = await self._fill()
