@@ -136,3 +136,14 @@ def test_a_proxy_that_was_named_is_believed(database: str, tmp_path: Path) -> No
     with psycopg.connect(database) as connection:
         row = connection.execute("SELECT host(ip) FROM user_session").fetchone()
     assert row == ("203.0.113.9",)
+
+
+def test_without_collecting_it_says_that_no_model_is_asked(database: str, tmp_path: Path) -> None:
+    model = {"CTISCRAPER_MODEL_URL": "http://127.0.0.1:9", "CTISCRAPER_MODEL": "tiny"}
+    terminal = Terminal(environment(database, tmp_path) | model)
+    with terminal.running(*START) as running:
+        assert running.process.stdout is not None
+        told = next(line for line in running.process.stdout if line.startswith("Models"))
+        ended = running.stop()
+    assert told == "Models      tiny, asked nothing here: ctiscraper model-worker asks\n"
+    assert ended.code == 0

@@ -102,7 +102,7 @@ def run(
     _print_table(found.analyses)
     if found.busy:
         looked = f"ctiscraper analysis list --article {article}"
-        print_lines(["", f"The model worker asks; look again: {looked}"])
+        print_lines(["", f"A model worker asks; look again: {looked}"])
 
 
 @app.command("list")

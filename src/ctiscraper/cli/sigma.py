@@ -125,7 +125,7 @@ def ask(
         ],
     )
     if found.busy:
-        print_lines(["", "The model worker asks; look again: ctiscraper analysis show ID"])
+        print_lines(["", "A model worker asks; look again: ctiscraper analysis show ID"])
     print_lines(["", "Make drafts of what holds: ctiscraper sigma add ID"])
 
 

@@ -209,6 +209,11 @@ async def _everything(start: Start) -> int:
     return 0
 
 
+def _asking(start: Start) -> str:
+    model = start.settings.model
+    return model if start.collect else f"{model}, asked nothing here: ctiscraper model-worker asks"
+
+
 def _announce(
     start: Start, engine: Engine, *, url: str, setup: str | None, added: int, total: int
 ) -> None:
@@ -245,7 +250,7 @@ def _announce(
             ("Sources", f"{total}, {added} of them new from {start.catalog_name}"),
             ("Contact", contact),
             ("Collecting", doing),
-            *([("Models", settings.model)] if settings.has_model else []),
+            *([("Models", _asking(start))] if settings.has_model else []),
             ("Reading", url),
         ]
     )
