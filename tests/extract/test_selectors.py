@@ -36,9 +36,10 @@ def test_a_quoted_text_stays_a_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["//*", "//p[@class='a']", "*//p", "p | a", "/html", "p\x01", *QUOTING]
+    "text",
+    ["//*", "//p[@class='a']", "*//p", "p | a", "/html", "p\x01", "a|b", "p, a|b", *QUOTING],
 )
-def test_xpath_is_no_selector(text: str) -> None:
+def test_what_is_no_selector_of_html_is_told(text: str) -> None:
     root = parse_html(PAGE)
     assert root is not None
     notes: list[str] = []

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from cssselect import SelectorError
 from lxml.cssselect import CSSSelector
+from lxml.etree import XPathEvalError
 
 from ctiscraper.extract.dom import Element, find_all
 
@@ -21,10 +22,20 @@ def select(root: Element, selector: str, notes: list[str]) -> list[Element]:
     """The elements a selector names, outermost only, in document order."""
     if not selector:
         return []
-    compiled = _compile(selector)
-    if compiled is None:
+    found = _found(root, selector)
+    if found is None:
         notes.append(f"selector is not valid CSS: {selector[:120]}")
         return []
-    found = find_all(compiled, root)
     inside = set(found)
     return [e for e in found if not any(a in inside for a in e.iterancestors())]
+
+
+def _found(root: Element, selector: str) -> list[Element] | None:
+    compiled = _compile(selector)
+    if compiled is None:
+        return None
+    try:
+        return find_all(compiled, root)
+    except XPathEvalError:
+        # Of a namespace, which no page of HTML declares: known only where an element is compared.
+        return None
