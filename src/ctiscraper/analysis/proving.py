@@ -28,6 +28,8 @@ class Dropped(StrEnum):
 
 
 _ENDS_WITH_COLON = re.compile(r"[ \t]*:[ \t]*(?:\n|$)")
+_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
+_LEAST_WORDS = 2
 _UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
 
 
@@ -68,7 +70,8 @@ class Proofs:
         return tuple(
             one
             for one in sentences
-            if not (_is_lead_in(one) or isinstance(self._proved([one]), Dropped))
+            if self._says_something(one)
+            and not (_is_lead_in(one) or isinstance(self._proved([one]), Dropped))
         )
 
     def _judged(self, saying: Saying, words: str, quotations: Iterable[str]) -> Claim | Dropped:
@@ -84,6 +87,12 @@ class Proofs:
         fault = self._fault(saying, words, fields, quotes, is_own=own is not None)
         bearing = self._bearing(_said(words, fields), quotes)
         return fault or Claim(text=words, quotes=bearing, fields=fields)
+
+    def _says_something(self, words: str) -> bool:
+        """Whether words have letters, and a sentence in English words: a line of bytes has none."""
+        if self.is_english and task_of(self.task).is_prose:
+            return len(_WORD.findall(words)) >= _LEAST_WORDS
+        return any(map(str.isalpha, words))
 
     def _announces(self, quote: Quote) -> bool:
         """Whether the words of a quotation end a line of the article with a colon."""
@@ -115,7 +124,7 @@ class Proofs:
         is_own: bool,
     ) -> Dropped | None:
         """What is wrong with a claim that is quoted."""
-        if not (all(fields.values()) and any(map(str.isalpha, words))):
+        if not (all(fields.values()) and self._says_something(words)):
             return Dropped.EMPTY
         if not self._is_known(fields):
             return Dropped.UNKNOWN
