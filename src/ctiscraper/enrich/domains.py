@@ -10,7 +10,9 @@ _SUFFIXES = PublicSuffixList(accept_unknown=False)
 _LABEL = re.compile(r"\w(?:[\w-]{0,61}\w)?", re.ASCII)
 _ONION = re.compile(r"(?:.+\.)?(?:[a-z2-7]{16}|[a-z2-7]{56})\.onion")
 _MOST_LENGTH = 253
-_KEPT = 65_536
+# As many as one long list of indicators has; to look anew costs some microseconds, and what is kept
+# for good is memory that grows with every article.
+_KEPT = 2_048
 
 
 def _words(listed: str) -> frozenset[str]:
