@@ -7,7 +7,7 @@ belongs to it, its database and its model worker. So what else the machine does 
 and what the model costs can be taken from collection only. They change places every half second:
 processors differ by more than the bar is wide. A round begins when the articles of a first source
 are stored on both sides and every slot of the model worker waits for the server. It is judged when
-one side has nine tenths of the others, while both are at full speed.
+one side has nine tenths of all, while both are at full speed, by what came since it began.
 
 It fails unless all articles are stored in every round, every question stays unanswered, and beside
 the silent server throughput is at most 3 % lower and the CPU of workers 3 % higher. Both are means,
