@@ -4,6 +4,7 @@ import ctypes
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Never
@@ -31,6 +32,12 @@ def abort(_: bytes) -> Never:
 def hang(_: bytes) -> Never:
     while True:
         pass
+
+
+def rest(payload: bytes) -> bytes:
+    """Take seconds of the clock, and none of a processor."""
+    time.sleep(float(payload))
+    return payload
 
 
 def hoard(_: bytes) -> bytes:
@@ -100,7 +107,7 @@ def remember(payload: bytes) -> bytes:
 
 def _named() -> dict[str, Callable[[bytes], bytes]]:
     parsers = (
-        *(echo, grow, segfault, abort, hang, hoard, refuse, fail),
+        *(echo, grow, segfault, abort, hang, rest, hoard, refuse, fail),
         *(recurse, leave, who, write, dial, environment, limits, warm, remember),
     )
     return {parser.__name__: parser for parser in parsers}

@@ -60,7 +60,7 @@ async def test_bytes_come_back_whole(sandbox: Sandbox, size: int) -> None:
         ("segfault", Reason.PARSER_CRASH, False, "SIGSEGV"),
         ("abort", Reason.PARSER_CRASH, False, "SIGABRT"),
         ("leave", Reason.PARSER_CRASH, True, "exit"),
-        ("hang", Reason.PARSER_TIMEOUT, True, "longer than 0.5 s"),
+        ("hang", Reason.PARSER_TIMEOUT, True, "more than 0.5 s of a processor"),
         ("refuse", Reason.NOT_A_FEED, True, "no root element"),
         ("fail", Reason.PARSER_ERROR, False, "ValueError: a surprise"),
         ("recurse", Reason.PARSER_ERROR, False, "RecursionError"),
@@ -103,6 +103,18 @@ async def test_one_hanging_call_does_not_hold_up_the_others(sandbox: Sandbox) ->
     )
     assert isinstance(hanging, ParseError)
     assert done == 100
+
+
+async def test_time_without_a_processor_is_not_the_parsers_own() -> None:
+    async with Sandbox(ENTRIES, seconds=0.1, patience=60) as sandbox:
+        assert await sandbox.call("rest", b"0.3") == b"0.3"
+
+
+async def test_a_call_that_never_ends_ends_by_the_clock() -> None:
+    async with Sandbox(ENTRIES, seconds=0.1, patience=0.1) as sandbox:
+        error = await failure(sandbox, "rest", b"60")
+    assert (error.reason, error.transient) == (Reason.PARSER_TIMEOUT, True)
+    assert "longer than 0.2 s" in error.detail
 
 
 async def test_a_worker_killed_from_outside_may_be_tried_again(sandbox: Sandbox) -> None:

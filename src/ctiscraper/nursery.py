@@ -54,13 +54,17 @@ class Answer(IntEnum):
 
 
 class Limits(TypedDict):
-    """What the nursery is started with; sizes in bytes, bytes as Latin-1."""
+    """What the nursery is started with; sizes in bytes, bytes as Latin-1.
+
+    `seconds` is the processor time of a call, `alarm` its wall time.
+    """
 
     entries: list[str]
     warm_up: str
     warm_with: str
     memory: int
     answer: int
+    seconds: float
     alarm: float
 
 
@@ -150,10 +154,12 @@ def _serve(link: socket.socket, parsers: list[Parser], limits: Limits) -> Never:
         index, length = HEADER.unpack(receive(link, HEADER.size))
         # The last resort against a hanging call where nobody is left to kill this process.
         signal.setitimer(signal.ITIMER_REAL, limits["alarm"])
+        signal.setitimer(signal.ITIMER_PROF, limits["seconds"])
         kind, data = _answer(parsers[index], receive(link, length))
         if len(data) > limits["answer"]:
             kind, data = Answer.ERROR, f"an answer of {len(data)} bytes is too large".encode()
         _send(link, kind, data)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
 
 

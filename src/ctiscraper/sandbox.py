@@ -56,10 +56,11 @@ class _Worker:
 class Sandbox:
     """Named parsers, `module:function` from bytes to bytes, called in limited processes.
 
-    `seconds` is the wall time of one call, `memory_bytes` the address space of a process, which
-    serves `recycle_after` calls. Up to `processes` of them work at once. `warm_up` names a parser
-    that is called once with `warm_with`, so that no process has to load again what it loads. Use a
-    sandbox from one loop.
+    `seconds` is the processor time of one call, which may take `patience` seconds longer by the
+    wall clock: that a machine has much to do is no fault of a page. `memory_bytes` is the address
+    space of a process, which serves `recycle_after` calls. Up to `processes` of them work at once.
+    `warm_up` names a parser that is called once with `warm_with`, so that no process has to load
+    again what it loads. Use a sandbox from one loop.
     """
 
     def __init__(  # noqa: PLR0913 - each is a limit of its own
@@ -68,6 +69,7 @@ class Sandbox:
         *,
         memory_bytes: int = 1 << 30,
         seconds: float = 5.0,
+        patience: float = 15.0,
         processes: int = 1,
         recycle_after: int = 500,
         answer_bytes: int = 64 << 20,
@@ -82,9 +84,10 @@ class Sandbox:
             warm_with=warm_with.decode("latin-1"),
             memory=memory_bytes,
             answer=answer_bytes,
-            alarm=seconds + _END_SECONDS,
+            seconds=seconds,
+            alarm=seconds + patience + _END_SECONDS,
         )
-        self._seconds = seconds
+        self._seconds, self._wall_seconds = seconds, seconds + patience
         self._recycle_after = recycle_after
         self._processes = processes
         self._places = asyncio.Semaphore(processes)
@@ -167,11 +170,11 @@ class Sandbox:
             worker.calls += 1
             fit = False
             try:
-                async with asyncio.timeout(self._seconds):
+                async with asyncio.timeout(self._wall_seconds):
                     kind, data = await self._exchange(worker, self._index[name], payload)
                 fit = kind is not Answer.MEMORY and worker.calls < self._recycle_after
             except TimeoutError as error:
-                detail = f"{name} took longer than {self._seconds:g} s"
+                detail = f"{name} took longer than {self._wall_seconds:g} s"
                 raise ParseError(Reason.PARSER_TIMEOUT, detail, transient=True) from error
             except (EOFError, ConnectionError) as error:
                 raise await self._crash(worker, name) from error
@@ -218,6 +221,9 @@ class Sandbox:
         """Return the error that tells how the worker ended."""
         status = await self._nursery.ending(worker) if self._nursery else signal.SIGKILL
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        if number == signal.SIGPROF:
+            detail = f"{name} took more than {self._seconds:g} s of a processor's time"
+            return ParseError(Reason.PARSER_TIMEOUT, detail, transient=True)
         how = signal.Signals(number).name if number else f"exit {os.waitstatus_to_exitcode(status)}"
         transient = not number or number in _FROM_OUTSIDE
         return ParseError(Reason.PARSER_CRASH, f"{name} ended with {how}", transient=transient)

@@ -30,6 +30,7 @@ class Dropped(StrEnum):
 _ENDS_WITH_COLON = re.compile(r"[ \t]*:[ \t]*(?:\n|$)")
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
 _LEAST_WORDS = 2
+_SENTENCES = frozenset((TaskName.SUMMARY, TaskName.KEY_POINTS))
 _UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
 
 
@@ -89,8 +90,11 @@ class Proofs:
         return fault or Claim(text=words, quotes=bearing, fields=fields)
 
     def _says_something(self, words: str) -> bool:
-        """Whether words have letters, and a sentence in English words: a line of bytes has none."""
-        if self.is_english and task_of(self.task).is_prose:
+        """Whether words have letters, and a sentence in English words: a line of bytes has none.
+
+        Beside a field, one word may say it all.
+        """
+        if self.is_english and self.task in _SENTENCES:
             return len(_WORD.findall(words)) >= _LEAST_WORDS
         return any(map(str.isalpha, words))
 
