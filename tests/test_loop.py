@@ -1,6 +1,7 @@
 """Questions asked together."""
 
 import asyncio
+import gc
 import threading
 from collections.abc import Mapping
 
@@ -73,6 +74,22 @@ async def test_a_caller_that_is_cancelled_takes_nothing_from_the_others() -> Non
 
     assert await waiting == 2
     assert given_up.cancelled()
+
+
+async def test_a_failure_that_nobody_waits_for_is_no_surprise_to_the_loop() -> None:
+    surprises: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: surprises.append(told))
+    oracle = Oracle()
+    together = Together(oracle.answer, most=10)
+    given_up = asyncio.create_task(together.one("bad"))
+    await oracle.begun.wait()
+    await end_task(given_up)
+    del given_up
+    oracle.gate.set()
+
+    assert await together.one("good") == 4
+    gc.collect()
+    assert surprises == []
 
 
 async def test_a_call_that_hangs_is_known_for_as_long_as_it_does() -> None:

@@ -107,6 +107,7 @@ class Together(Generic[Key, Value]):
         if self._next is None or len(self._next.keys) >= self._most:
             self._next = _Question()
             self._next.answer = asyncio.create_task(self._answer(self._next))
+            self._next.answer.add_done_callback(_has_failed)
         question = self._next
         question.keys[key] = None
         found = await asyncio.shield(question.answer)
@@ -117,6 +118,11 @@ class Together(Generic[Key, Value]):
             if self._next is question:
                 self._next = None
             return await self._ask(list(question.keys))
+
+
+def _has_failed(answer: asyncio.Task[Mapping[Key, Value]]) -> bool:
+    """Whether an answer failed: looked at, since nobody is left to whom it could be told."""
+    return not answer.cancelled() and answer.exception() is not None
 
 
 class _Question(Generic[Key, Value]):
