@@ -23,9 +23,14 @@ LONG = "the input length exceeds the context length"
 
 @dataclass
 class EvilServer:
-    """What it replies to every request, whom it heard, and how many it still has on the line."""
+    """What it replies to every request, whom it heard, and how many it still has on the line.
+
+    What it says of a model is apart, and those who ask for that are not among the heard.
+    """
 
     answer: Reply = b""
+    shown: Reply = field(default_factory=lambda: reply(b"{}"))
+    shows: int = 0
     port: int = 0
     open: int = 0
     asked: list[Asked] = field(default_factory=list)
@@ -42,23 +47,34 @@ class EvilServer:
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 request = await read_request(reader)
-                self.asked.append(request)
-                size = int(request.headers.get("content-length", "0"))
-                self.bodies.append(await reader.readexactly(size))
-                await self._turn(request, reader, writer)
+                body = await reader.readexactly(int(request.headers.get("content-length", "0")))
+                does = self.shown if request.path == "/api/show" else self.answer
+                self._hear(request, body)
+                await self._turn(does, request, reader, writer)
         finally:
             # What was written still goes out, and the end of it after that.
             writer.close()
             self.open -= 1
 
+    def _hear(self, request: Asked, body: bytes) -> None:
+        if request.path == "/api/show":
+            self.shows += 1
+            return
+        self.asked.append(request)
+        self.bodies.append(body)
+
     async def _turn(
-        self, request: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        does: Reply,
+        request: Asked,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
     ) -> None:
-        if not callable(self.answer):
-            writer.write(self.answer)
+        if not callable(does):
+            writer.write(does)
             await writer.drain()
             return
-        turn = asyncio.ensure_future(self.answer(request, writer))
+        turn = asyncio.ensure_future(does(request, writer))
         gone = asyncio.ensure_future(reader.read(1))
         try:
             await asyncio.wait({turn, gone}, return_when=asyncio.FIRST_COMPLETED)

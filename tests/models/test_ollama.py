@@ -14,7 +14,7 @@ from ctiscraper.http import FetchLimits
 from ctiscraper.models.ollama import Ollama
 from ctiscraper.models.reach import reach
 from ctiscraper.models.server import Ending, Message, Prompt, Pulled, Speaker
-from evil_model import evil_server
+from evil_model import evil_server, ollama_says
 from loopback import USER_AGENT, open_client, reply
 from models_at import client_of, said_to
 from patience import until
@@ -199,3 +199,59 @@ async def test_the_official_client_reads_the_same_server(small_model: str) -> No
 
 def _alike(one: tuple[float, ...], other: tuple[float, ...]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+REMOTE = {"remote_host": "https://ollama.com:443", "model_info": {}}
+
+
+@pytest.mark.parametrize(
+    ("its_name", "way_out"),
+    [
+        ("gpt-oss:120b", r"called there \(gpt-oss:120b-cloud\)"),
+        ("kimi", r"called there \(kimi:cloud\)"),
+        ("", "ends in -cloud"),
+    ],
+)
+async def test_a_model_that_is_passed_on_under_another_name_is_told_nothing(
+    its_name: str, way_out: str
+) -> None:
+    shown = json.dumps(REMOTE | {"remote_model": its_name}).encode()
+    async with evil_server() as evil:
+        evil.answer, evil.shown = ollama_says("ok"), reply(shown)
+        server = Ollama(client_of(evil.url), evil.url, remote=False)
+        for _ in range(2):
+            with pytest.raises(ModelError, match=way_out) as caught:
+                await server.chat(said_to("analyst", "TLP:AMBER"))
+            assert (caught.value.fault, caught.value.transient) == (ModelFault.REFUSED, True)
+        with pytest.raises(ModelError, match=r"'analyst' on to https://ollama\.com:443"):
+            await server.embed("analyst", ["TLP:AMBER"], seconds=20)
+        assert evil.asked == []
+        assert evil.shows == 3, "somebody may mend it: it is looked at each time"
+        evil.shown = reply(b"{}")
+        for _ in range(2):
+            assert (await server.chat(said_to("analyst", "TLP:AMBER"))).text == "ok"
+        assert evil.shows == 4
+        await server.close()
+
+
+@pytest.mark.parametrize(("model", "remote"), [("gpt-oss:120b-cloud", False), ("analyst", True)])
+async def test_where_texts_are_known_to_leave_nobody_asks_for_more(
+    model: str, remote: bool
+) -> None:
+    async with evil_server() as evil:
+        evil.answer, evil.shown = ollama_says("ok"), reply(json.dumps(REMOTE).encode())
+        server = Ollama(client_of(evil.url), evil.url, remote=remote)
+        assert (await server.chat(said_to(model, "Hello."))).text == "ok"
+        assert evil.shows == 0
+        await server.close()
+
+
+@pytest.mark.parametrize("shown", [reply(b'{"remote_host": 7}'), reply(b"no", status=500)])
+async def test_where_it_is_not_told_where_a_model_is_it_is_told_nothing(shown: bytes) -> None:
+    async with evil_server() as evil:
+        evil.answer, evil.shown = ollama_says("ok"), shown
+        server = Ollama(client_of(evil.url), evil.url, remote=False)
+        with pytest.raises(ModelError):
+            await server.chat(said_to("analyst", "TLP:AMBER"))
+        assert evil.asked == []
+        await server.close()

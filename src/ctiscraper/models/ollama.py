@@ -12,12 +12,22 @@ from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.http import Client
 from ctiscraper.models.answering import Answer, most_bytes, tokens_of
 from ctiscraper.models.faults import told, too_long, unreadable
-from ctiscraper.models.server import Completion, Embedded, Ending, Model, Prompt, Pulled
+from ctiscraper.models.server import (
+    Completion,
+    Embedded,
+    Ending,
+    Model,
+    Prompt,
+    Pulled,
+    says_cloud,
+)
 from ctiscraper.models.vectors import checked_vectors
 from ctiscraper.models.wire import Missing, Wire
 
 SHORT_SECONDS = 10.0
 PULL_SECONDS = 6 * 3600.0
+# Somebody may give a name to another model meanwhile.
+KNOWN_SECONDS = 300.0
 # Ollama tells of each part of a model several times a second while bytes come.
 PULL_SILENCE = 120.0
 _PULL_BYTES = 64 << 20
@@ -43,6 +53,8 @@ class _Tags(msgspec.Struct):
 
 class _Shown(msgspec.Struct):
     model_info: dict[str, Any] = {}
+    remote_host: str = ""
+    remote_model: str = ""
 
 
 class _Said(msgspec.Struct):
@@ -79,6 +91,7 @@ class Ollama:
         self._client = client
         self._wire = Wire(client, url, name=f"Ollama at {url}", key=key)
         self.is_remote = remote
+        self._stays_until: dict[str, float] = {}
 
     @property
     def name(self) -> str:
@@ -126,6 +139,7 @@ class Ollama:
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         """Return the answer; `said` is told each piece. Raises ModelError."""
         began = time.monotonic()
+        await self._must_stay(prompt.model, prompt.seconds)
         answer = Answer(self.name, prompt.most_tokens, said)
         try:
             end = await self._talk(prompt, answer)
@@ -152,6 +166,7 @@ class Ollama:
         """Return the vectors of some texts; a text too long is refused, not cut."""
         if not texts:
             return Embedded(model=model, vectors=())
+        await self._must_stay(model, seconds)
         body = {"model": model, "input": list(texts), "truncate": False}
         found, _ = await self._wire.ask(
             "/api/embed", _Vectors, seconds=seconds, body=body, missing=_lacking(model)
@@ -162,6 +177,23 @@ class Ollama:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.aclose()
+
+    async def _must_stay(self, model: str, seconds: float) -> None:
+        """Raise ModelError where a model is another server's, and its name does not say so.
+
+        By its name it is known to everybody whether a text may go there.
+        """
+        if self.is_remote or says_cloud(model):
+            return
+        now = time.monotonic()
+        if now < self._stays_until.get(model, 0.0):
+            return
+        found, _ = await self._wire.ask(
+            "/api/show", _Shown, seconds=seconds, body={"model": model}, missing=_lacking(model)
+        )
+        if found.remote_host:
+            raise ModelError(ModelFault.REFUSED, f"{self.name} {_passed_on(model, found)}")
+        self._stays_until[model] = now + KNOWN_SECONDS
 
     async def _context(self, model: str) -> int | None:
         """Return how many tokens a model can take in, None where the server does not say."""
@@ -233,6 +265,16 @@ def _asked(prompt: Prompt, *, is_remote: bool) -> dict[str, Any]:
     if schema is not None:
         asked["format"] = schema
     return asked
+
+
+def _passed_on(model: str, shown: _Shown) -> str:
+    name = shown.remote_model
+    there = f"{name}{'-' if ':' in name else ':'}cloud" if name else "it ends in -cloud"
+    return (
+        f"passes {told(model)!r} on to {told(shown.remote_host)}, and by this name nobody sees that"
+        f" texts leave your network: name it as it is called there ({told(there)}), or use a model"
+        " of your own"
+    )
 
 
 def _lacking(model: str) -> Missing:

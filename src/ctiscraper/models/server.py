@@ -135,5 +135,9 @@ def leaves(server: ModelServer, model: str) -> bool:
 
     A server nearby may pass it on: Ollama does to its cloud (https://docs.ollama.com/cloud).
     """
-    name = model.casefold().removesuffix(":latest")
-    return server.is_remote or name.endswith(_IN_A_CLOUD)
+    return server.is_remote or says_cloud(model)
+
+
+def says_cloud(model: str) -> bool:
+    """Whether the name of a model says that Ollama passes it on."""
+    return model.casefold().removesuffix(":latest").endswith(_IN_A_CLOUD)
