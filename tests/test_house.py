@@ -5,7 +5,10 @@ import io
 import re
 import subprocess
 import tokenize
+import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -218,6 +221,25 @@ def test_locks_pin_every_package_by_hash() -> None:
         blocks = re.split(r"\n(?=\S)", text.strip())
         assert [block for block in blocks if "==" not in block or "--hash=" not in block] == []
         assert "://" not in text
+
+
+def test_no_library_is_declared_that_nothing_uses() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    modules_of = defaultdict(set)
+    for module, names in packages_distributions().items():
+        for name in names:
+            modules_of[plain(name)].add(module)
+    code = "\n".join(module.read_text() for module in modules())
+    declared = [plain(re.split(r"[<>=\[]", one)[0]) for one in project["dependencies"]]
+    assert len(declared) > 40
+    for name in declared:
+        # Some are files alone, which are found by the name of what brings them.
+        assert any(word in code for word in {name, *modules_of[name]}), name
+
+
+def plain(name: str) -> str:
+    """The name of a package as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_the_rules_see_what_they_forbid() -> None:
