@@ -240,7 +240,9 @@ async def test_an_item_that_may_have_ended_workers_waits_to_be_worked_on_alone(
     assert fresh.url == f"{URL}fresh"
     none = await stage.queue.claim("acme.example", stage.worker, seconds=60, suspects=False)
     assert none is None
+    assert await stage.queue.has_suspects("acme.example")
     assert (await stage.claim()).url == f"{URL}suspect"
+    assert not await stage.queue.has_suspects("acme.example")
 
 
 async def test_a_second_look_that_uses_up_its_attempts_leaves_the_article(stage: Stage) -> None:

@@ -10,6 +10,7 @@ import pytest_asyncio
 from psycopg.errors import DataError
 from structlog.testing import capture_logs
 
+from ctiscraper.db.queue import SUSPECT_AFTER
 from ctiscraper.db.session import Database
 from ctiscraper.errors import Reason, StorageError
 from ctiscraper.tasks import holding, work
@@ -172,3 +173,48 @@ async def test_a_worker_that_lost_its_host_meanwhile_asks_it_no_more(yard: Yard)
 
 async def _drained(worker: Worker, yard: Yard) -> bool:
     return bool(yard.script.done) and not worker._drains
+
+
+async def test_a_host_without_suspects_waits_for_none(yard: Yard) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def suspect(_: FetchJob) -> None:
+        begun.set()
+        await go_on.wait()
+
+    async def after_it(_: FetchJob) -> None:
+        await begun.wait()
+
+    yard.script.acts |= {"two.example": suspect, "one.example": after_it}
+    await yard.hold("one.example", 3)
+    await yard.hold("two.example", 1)
+    await yard.run(f"UPDATE fetch_job SET attempts = {SUSPECT_AFTER} WHERE host = 'two.example'")
+    working = asyncio.create_task(yard.work())
+
+    async def is_free() -> bool:
+        held = "SELECT count(*) FROM host WHERE host = 'one.example' AND lease_owner IS NOT NULL"
+        return len(yard.script.done) == 3 and await yard.value(held) == 0
+
+    await until(is_free)
+    assert not working.done()
+    go_on.set()
+    assert (await working).items == 4
+
+
+async def test_suspects_of_two_hosts_are_worked_on_one_after_the_other(yard: Yard) -> None:
+    at_work, most = 0, 0
+
+    async def suspect(_: FetchJob) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        for _ in range(20):
+            await yard.value("SELECT 1")
+        at_work -= 1
+
+    for host in ("one.example", "two.example"):
+        yard.script.acts[host] = suspect
+        await yard.hold(host, 2)
+    await yard.run(f"UPDATE fetch_job SET attempts = {SUSPECT_AFTER}")
+    assert (await yard.work()).items == 4
+    assert most == 1

@@ -97,6 +97,19 @@ class Queue:
             trace=row[10],
         )
 
+    async def has_suspects(self, host: str) -> bool:
+        """Return whether an item of a host waits that may have ended workers before."""
+        async with self._database.connection() as conn, conn.cursor() as cursor:
+            await cursor.execute(
+                """
+                SELECT EXISTS (SELECT FROM fetch_job WHERE host = %s AND state = 'pending'
+                    AND run_after <= now() AND attempts >= %s)
+                """,
+                (host, SUSPECT_AFTER),
+            )
+            row = await cursor.fetchone()
+        return bool(row and row[0])
+
     async def give_back(self, job: FetchJob, retry: Retry) -> bool:
         """Return an item to the queue, or to the dead letters when its attempts are used up.
 

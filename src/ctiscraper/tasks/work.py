@@ -289,6 +289,8 @@ class Worker:
             pass
         if turn.over or self._stopping.is_set():
             return
+        if self._suspects.locked() and not await self.services.queue.has_suspects(lease.host):
+            return
         async with self._suspects:
             while await self._process_next(lease, turn, suspects=True):
                 pass
