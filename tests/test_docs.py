@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import make_operations as made
-from ctiscraper.cli.app import PLACES
+from ctiscraper.cli.commands import COMMANDS
 from ctiscraper.cli.exits import Exit
 from ctiscraper.collect.catalog import load_catalog
 from ctiscraper.collect.schedule import TIER_BOUNDS
@@ -103,7 +103,7 @@ def test_every_exit_code_and_command_is_documented() -> None:
     commands = set(re.findall(r"^\| `([\w-]+)", read("reference/cli.md"), flags=re.MULTILINE))
 
     assert [int(code) for code in codes] == [code.value for code in Exit]
-    assert set(PLACES) <= commands
+    assert set(COMMANDS) <= commands
 
 
 def test_every_data_pack_is_described() -> None:

@@ -5,20 +5,43 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from cli.terminal import PROGRAM, Terminal, environment
 from ctiscraper import __version__
-from ctiscraper.cli.app import PLACES
+from ctiscraper.cli.app import app
+from ctiscraper.cli.commands import COMMANDS
 
 
 def test_the_help_names_every_command(terminal: Terminal) -> None:
     said = terminal.run("--help").out
-    assert [name for name in PLACES if f" {name} " not in said] == []
+    assert [name for name in COMMANDS if f" {name} " not in said] == []
 
 
-@pytest.mark.parametrize("command", PLACES)
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself(terminal: Terminal, command: str) -> None:
     assert "Usage: ctiscraper" in terminal.run(command, "--help").out
+
+
+def test_a_list_of_commands_says_what_each_says_of_itself() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    with group.make_context("ctiscraper", ["web"]) as context:
+        for name, known in COMMANDS.items():
+            command = group.get_command(context, name)
+            assert command is not None
+            assert (command.help or "").partition("\n\n")[0] == known.says, name
+
+
+def test_help_loads_no_command() -> None:
+    ask = "import sys; sys.argv = ['ctiscraper', '--help']; import ctiscraper.cli as c; c.main()"
+    code = f"import atexit, sys; atexit.register(lambda: print(sorted(sys.modules))); {ask}"
+    said = subprocess.run([PROGRAM[0], "-c", code], capture_output=True, check=True, text=True)
+    assert " doctor " in said.stdout
+    assert "'ctiscraper.cli.app'" in said.stdout
+    assert "'ctiscraper.bootstrap'" not in said.stdout
+    assert "'fastapi'" not in said.stdout
 
 
 def test_it_runs_as_a_module() -> None:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from cli.terminal import Terminal
-from ctiscraper.cli.app import PLACES
+from ctiscraper.cli.commands import COMMANDS
 from ctiscraper.cli.secrets import (
     DATABASE,
     REDIS,
@@ -314,7 +314,7 @@ def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> N
         "model-worker": "model-worker",
         "beat": "beat",
     }
-    assert set(commands.values()) <= set(PLACES)
+    assert set(commands.values()) <= set(COMMANDS)
     roles = {name: services[name]["healthcheck"]["test"][-1] for name in ("web", "worker", "beat")}
     assert roles == {"web": "web", "worker": "worker", "beat": "beat"}
 

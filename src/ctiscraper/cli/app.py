@@ -5,10 +5,11 @@ import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from ctiscraper import __version__
+from ctiscraper.cli.commands import COMMANDS
 from ctiscraper.cli.exits import Exit, exit_of
 from ctiscraper.cli.output import print_error
 from ctiscraper.errors import CTIScraperError
@@ -17,74 +18,41 @@ from ctiscraper.telemetry import configure_logs
 if TYPE_CHECKING:
     from ctiscraper.config import LogSettings
 
-# Only what a command needs is imported: a worker must not carry the web pages in its memory.
-PLACES = {
-    "up": "ctiscraper.cli.up:up",
-    "demo": "ctiscraper.cli.up:demo",
-    "collect": "ctiscraper.cli.collect:collect",
-    "web": "ctiscraper.cli.web:web",
-    "worker": "ctiscraper.cli.worker:worker",
-    "model-worker": "ctiscraper.cli.model_worker:model_worker",
-    "beat": "ctiscraper.cli.beat:beat",
-    "stack": "ctiscraper.cli.stack:stack",
-    "sources": "ctiscraper.cli.sources:app",
-    "articles": "ctiscraper.cli.articles:app",
-    "search": "ctiscraper.cli.articles:search",
-    "ask": "ctiscraper.cli.ask:ask",
-    "embed": "ctiscraper.cli.embed:embed",
-    "indicators": "ctiscraper.cli.entities:indicators",
-    "indicator": "ctiscraper.cli.entities:indicator",
-    "techniques": "ctiscraper.cli.techniques:techniques",
-    "technique": "ctiscraper.cli.techniques:technique",
-    "lookup": "ctiscraper.cli.lookup:lookup",
-    "verdict": "ctiscraper.cli.verdicts:app",
-    "analysis": "ctiscraper.cli.analyses:app",
-    "enrichment": "ctiscraper.cli.enrichment:app",
-    "watchlist": "ctiscraper.cli.watchlist:app",
-    "sigma": "ctiscraper.cli.sigma:app",
-    "stories": "ctiscraper.cli.stories:app",
-    "scoreboard": "ctiscraper.cli.stories:scoreboard",
-    "dead": "ctiscraper.cli.queue:dead",
-    "quarantine": "ctiscraper.cli.queue:quarantine",
-    "reprocess": "ctiscraper.cli.queue:reprocess",
-    "observables": "ctiscraper.cli.observables:observables",
-    "eval": "ctiscraper.cli.evaluate:app",
-    "model": "ctiscraper.cli.model:app",
-    "data": "ctiscraper.cli.reference_data:app",
-    "accounting": "ctiscraper.cli.accounting:accounting",
-    "status": "ctiscraper.cli.status:status",
-    "db": "ctiscraper.cli.schema:app",
-    "migrate": "ctiscraper.cli.schema:migrate",
-    "retention": "ctiscraper.cli.retention:retention",
-    "import": "ctiscraper.cli.importing:app",
-    "backup": "ctiscraper.cli.backup:backup",
-    "restore": "ctiscraper.cli.backup:restore",
-    "doctor": "ctiscraper.cli.doctor:doctor",
-    "health": "ctiscraper.cli.health:health",
-    "user": "ctiscraper.cli.users:app",
-    "secrets": "ctiscraper.cli.secrets:app",
-    "token": "ctiscraper.cli.tokens:app",
-    "audit": "ctiscraper.cli.audit:app",
-}
 # What runs for long without a person before it says what it does.
 SERVICES = frozenset({"web", "worker", "model-worker", "beat"})
 
 
 class Commands(TyperGroup):
-    """The commands, each imported when it is asked for."""
+    """The commands, each imported when it is asked for and not when all are listed.
+
+    A worker must not carry the web pages in its memory.
+    """
+
+    _lists = False
+
+    def format_help(self, ctx, formatter):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 - the types are typer's own
+        """Write the help, where a command is its name and its first line."""
+        self._lists = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._lists = False
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer carries its own click
         """Return the names in the order of the help."""
         del ctx
-        return list(PLACES)
+        return list(COMMANDS)
 
     def get_command(self, ctx: typer.Context, cmd_name: str):  # type: ignore[no-untyped-def,override]  # noqa: ANN201 - the type is typer's own
         """Return a command by its name, None when there is none."""
         del ctx
-        if cmd_name not in PLACES:
+        known = COMMANDS.get(cmd_name)
+        if known is None:
             return None
-        module, _, name = PLACES[cmd_name].partition(":")
-        found = getattr(importlib.import_module(module), name)
+        if self._lists:
+            return TyperCommand(cmd_name, help=known.says, rich_help_panel=known.panel)
+        module, _, name = known.place.partition(":")
+        found = getattr(importlib.import_module(f"ctiscraper.cli.{module}"), name)
         if not isinstance(found, typer.Typer):
             single = typer.Typer(add_completion=False)
             single.command(cmd_name)(found)
