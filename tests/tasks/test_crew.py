@@ -1,11 +1,14 @@
 """The worker processes of one parent, with small programs in their place."""
 
 import asyncio
+import errno
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from ctiscraper.tasks import crew as crew_module
 from ctiscraper.tasks.crew import Crew
@@ -55,6 +58,34 @@ async def test_a_killed_worker_is_replaced(tmp_path: Path) -> None:
         await seen(tmp_path, 2)
         assert crew.pids != (first,)
         assert crew.restarts == 1
+
+
+@pytest.mark.parametrize("once", [False, True])
+async def test_a_place_is_filled_again_after_a_start_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, once: bool
+) -> None:
+    start, failures = Crew._start, [BlockingIOError(errno.EAGAIN, "too many processes")]
+
+    async def sometimes(crew: Crew, sink: BinaryIO | None) -> asyncio.subprocess.Process:
+        if failures:
+            raise failures.pop()
+        return await start(crew, sink)
+
+    monkeypatch.setattr(Crew, "_start", sometimes)
+    with capture_logs() as logs:
+        async with crew_of(WAITS, tmp_path, once=once) as crew:
+            await seen(tmp_path, 1)
+            assert crew.restarts == 1
+    assert [line["detail"] for line in logs if line["event"] == "worker_not_started"] == [
+        f"[Errno {errno.EAGAIN}] too many processes"
+    ]
+
+
+async def test_a_single_round_that_can_never_start_says_so(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").mkdir()
+    async with crew_of(WAITS, tmp_path, once=True) as crew, asyncio.timeout(60):
+        with pytest.raises(IsADirectoryError):
+            await crew.finished()
 
 
 async def test_a_round_is_over_when_every_worker_ended_well(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ import pytest_asyncio
 from psycopg.errors import DataError
 from structlog.testing import capture_logs
 
+from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.queue import SUSPECT_AFTER
 from ctiscraper.db.session import Database
-from ctiscraper.errors import Reason, StorageError
+from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.tasks import holding, work
 from ctiscraper.tasks.work import Worker
-from ctiscraper.types import FetchJob
+from ctiscraper.types import CheckSummary, FetchJob
 from patience import until
 from tasks.test_work import Yard, raises
 
@@ -204,8 +205,9 @@ async def test_a_host_without_suspects_waits_for_none(yard: Yard) -> None:
 async def test_suspects_of_two_hosts_are_worked_on_one_after_the_other(yard: Yard) -> None:
     at_work, most = 0, 0
 
-    async def suspect(_: FetchJob) -> None:
+    async def suspect(job: FetchJob) -> None:
         nonlocal at_work, most
+        del job
         at_work += 1
         most = max(most, at_work)
         for _ in range(20):
@@ -218,3 +220,28 @@ async def test_suspects_of_two_hosts_are_worked_on_one_after_the_other(yard: Yar
     await yard.run(f"UPDATE fetch_job SET attempts = {SUSPECT_AFTER}")
     assert (await yard.work()).items == 4
     assert most == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "rests"),
+    [
+        (FetchError(Reason.RATE_LIMITED, retry_after=600.0, url="https://one.example/feed"), True),
+        (FetchError(Reason.SERVER_ERROR, url="https://elsewhere.example/feed"), False),
+        (FetchError(Reason.NOT_FOUND, scope=Scope.ITEM, url="https://one.example/feed"), False),
+    ],
+)
+async def test_a_host_that_asks_for_a_rest_is_asked_for_no_item_either(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, error: FetchError, rests: bool
+) -> None:
+    check = yard.script.check
+
+    async def refused(lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
+        summary, _ = await check(lease)
+        return summary, error
+
+    monkeypatch.setattr(yard.script, "check", refused)
+    await yard.hold("one.example", 2)
+    await yard.run("UPDATE source_state SET next_check_at = now()")
+    await yard.work()
+    assert yard.script.checked == ["one"]
+    assert len(yard.script.done) == (0 if rests else 2)

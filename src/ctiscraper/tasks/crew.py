@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ START_SECONDS = 120.0
 # Together with the silence that a worker itself calls wedged this makes less than a minute.
 PULSE_SECONDS = 25.0
 LOG_LIMIT = 8 * 1024 * 1024
+# Of processes, memory or files there are too few for a while.
+_PASSING = frozenset({errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE})
 
 
 @dataclass(slots=True)
@@ -78,13 +81,19 @@ class Crew:
         pause = FIRST_PAUSE
         while True:
             began = loop.time()
-            code = await self._run_one()
-            if self.once and code == 0:
-                return
+            try:
+                code = await self._run_one()
+            except OSError as error:
+                if self.once and error.errno not in _PASSING:
+                    raise
+                log.warning("worker_not_started", detail=str(error), again_in=pause)
+            else:
+                if self.once and code == 0:
+                    return
+                log.warning("worker_ended", code=code, again_in=pause, log=str(self.log_file or ""))
             if loop.time() - began >= STEADY_SECONDS:
                 pause = FIRST_PAUSE
             self.restarts += 1
-            log.warning("worker_ended", code=code, again_in=pause, log=str(self.log_file or ""))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 

@@ -242,7 +242,7 @@ class Worker:
         describe(host=lease.host, worker=self.identity)
         self.holding.held.hosts.add(lease.owner)
         try:
-            if await self._check_sources(lease) or lease.items_due:
+            if await self._check_sources(lease):
                 await self._process_items(lease)
         except StorageError as error:
             log.warning("storage_failed", host=lease.host, detail=error.detail)
@@ -257,9 +257,9 @@ class Worker:
                 await self.services.hosts.release(lease)
 
     async def _check_sources(self, lease: HostLease) -> bool:
-        """Check a host's due sources; return whether that brought items."""
+        """Check a host's due sources; return whether it may be asked for items, and has some."""
         checks = self.services.checks
-        brought = False
+        has_items = lease.items_due
         for _ in range(lease.sources_due):
             due = None
             if not self._stopping.is_set():
@@ -277,10 +277,10 @@ class Worker:
                     discovered=summary.discovered,
                     reason=summary.reason,
                 )
-                brought = brought or summary.discovered + summary.changed > 0
+                has_items = has_items or summary.discovered + summary.changed > 0
             if await self._host_rests(lease, error):
                 return False
-        return brought
+        return has_items
 
     async def _process_items(self, lease: HostLease) -> None:
         """Process a host's items, at last those that may have ended workers, one at a time."""
