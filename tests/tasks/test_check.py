@@ -30,6 +30,21 @@ async def test_a_failure_of_the_host_is_given(database: str, tmp_path: Path) -> 
         error = await check_source(walk.services, "site-0")
         assert error is not None
         assert error.reason is Reason.SERVER_ERROR
+        counted = "SELECT failures, reason FROM host WHERE failures > 0"
+        assert await walk.rows(counted) == [(1, "server_error")]
+        net.sites[0].faults.clear()
+        assert await check_source(walk.services, "site-0") is None
+        assert await walk.rows(counted) == []
+
+
+async def test_a_host_that_asks_for_a_rest_has_it(database: str, tmp_path: Path) -> None:
+    async with FakeInternet(hosts=1, items=1) as net, walking(database, net, tmp_path) as walk:
+        net.sites[0].faults["feed"] = "retry_after_huge"
+        await walk.add(*net.sources())
+        error = await check_source(walk.services, "site-0")
+        assert error is not None
+        rests = "SELECT failures, open_until > now() + interval '1 minute' FROM host"
+        assert await walk.rows(rests) == [(1, True)]
 
 
 async def test_two_at_once_agree(database: str, tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from ctiscraper.bootstrap import Services
 from ctiscraper.db.sources import checked_url
-from ctiscraper.errors import ConflictError, FetchError
+from ctiscraper.errors import ConflictError, FetchError, Scope
+from ctiscraper.tasks.resting import count_fault
 from ctiscraper.types import Source, host_of
 
 PATIENCE = 120.0
@@ -42,6 +43,10 @@ async def _checked(
         lease = await services.checks.claim(host, seconds=services.settings.lease_seconds)
         if lease is not None:
             _, error = await services.pipeline.check(lease)
+            if error is None:
+                await services.hosts.succeeded(host)
+            elif error.scope is Scope.HOST:
+                await count_fault(services.hosts, error, host)
             if lease.source.id == source.id:
                 return error
         elif (await services.sources.by_id(source.id)).last_checked_at != before:

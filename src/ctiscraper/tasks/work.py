@@ -11,15 +11,15 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from ctiscraper.bootstrap import Services
-from ctiscraper.collect.schedule import breaker_delay
 from ctiscraper.collect.tiers import SHARES
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.loop import end_task
 from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.holding import Holding
+from ctiscraper.tasks.resting import count_fault
 from ctiscraper.tracing import describe, traced
-from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier, host_of
+from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier
 
 log = structlog.get_logger()
 
@@ -365,12 +365,7 @@ class Worker:
         if error.scope is Scope.OURS:
             await self._leave_alone(lease)
             return True
-        host = host_of(error.url) or lease.host
-        failures = await hosts.failed(host, error.reason, error.detail)
-        rest = max(breaker_delay(failures), error.retry_after or 0.0)
-        if rest > 0:
-            await hosts.rest(host, rest)
-        return host == lease.host
+        return await count_fault(hosts, error, lease.host) == lease.host
 
     async def _leave_alone(self, lease: HostLease) -> None:
         """Let a host be for a moment: with our own network or disk away, asking is in vain."""

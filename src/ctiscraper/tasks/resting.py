@@ -1,0 +1,19 @@
+"""What a host's own faults cost it: they are counted, and it is left alone for a while."""
+
+from ctiscraper.collect.schedule import breaker_delay
+from ctiscraper.db.hosts import Hosts
+from ctiscraper.errors import FetchError
+from ctiscraper.types import host_of
+
+
+async def count_fault(hosts: Hosts, error: FetchError, asked: str) -> str:
+    """Return the host whose fault it was, now left alone for as long as it wants or its breaker.
+
+    `asked` is the host that was asked, for an error that names no address. Raises StorageError.
+    """
+    host = host_of(error.url) or asked
+    failures = await hosts.failed(host, error.reason, error.detail)
+    rest = max(breaker_delay(failures), error.retry_after or 0.0)
+    if rest > 0:
+        await hosts.rest(host, rest)
+    return host
