@@ -1,7 +1,7 @@
 """The parsers called in this process, for tests of what is done with their answers."""
 
 from ctiscraper import parsers
-from ctiscraper.errors import ParseError
+from ctiscraper.errors import ParseError, StorageError
 from ctiscraper.messages import PARSERS
 from ctiscraper.sandbox import Sandbox
 
@@ -9,7 +9,7 @@ from ctiscraper.sandbox import Sandbox
 class InlineSandbox(Sandbox):
     """A sandbox without processes; `failure` is raised instead of an answer when it is set."""
 
-    def __init__(self, failure: ParseError | None = None) -> None:
+    def __init__(self, failure: ParseError | StorageError | None = None) -> None:
         super().__init__(PARSERS)
         self.failure = failure
         self.answer: bytes | None = None

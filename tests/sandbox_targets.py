@@ -1,6 +1,7 @@
 """Parsers that behave and misbehave, for the sandbox to call."""
 
 import ctypes
+import errno
 import os
 import resource
 import socket
@@ -105,10 +106,20 @@ def remember(payload: bytes) -> bytes:
     return _remembered[0]
 
 
+def forbid(payload: bytes) -> bytes:
+    """Let this process have no children from now on, and those that it has none either."""
+
+    def refuse() -> Never:
+        raise BlockingIOError(errno.EAGAIN, "no more processes")
+
+    os.fork = refuse
+    return payload
+
+
 def _named() -> dict[str, Callable[[bytes], bytes]]:
     parsers = (
         *(echo, grow, segfault, abort, hang, rest, hoard, refuse, fail),
-        *(recurse, leave, who, write, dial, environment, limits, warm, remember),
+        *(recurse, leave, who, write, dial, environment, limits, warm, remember, forbid),
     )
     return {parser.__name__: parser for parser in parsers}
 

@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from canned import HTML, Bench, page
 from ctiscraper.db.session import Database
-from ctiscraper.errors import ParseError, Reason
+from ctiscraper.errors import ParseError, Reason, StorageError
 
 
 @pytest_asyncio.fixture
@@ -69,3 +70,17 @@ async def test_a_text_that_ends_its_worker_each_time_is_left_with_that_reason(
     await bench.pipeline.enrich()
     assert str(await _failure(bench)).startswith("worker_lost")
     assert "enrich" not in bench.sandbox.called
+
+
+async def test_a_machine_that_has_no_process_for_parsers_costs_no_text_a_turn(
+    bench: Bench,
+) -> None:
+    await bench.process()
+    await bench.pipeline.link()
+    bench.sandbox.failure = StorageError(Reason.MEMORY, "too many processes")
+    for _ in range(7):
+        with pytest.raises(StorageError, match="too many processes"):
+            await bench.pipeline.enrich()
+    bench.sandbox.failure = None
+    assert await bench.pipeline.enrich() == 1
+    assert (await bench.pipeline.unenriched(), await _failure(bench)) == (0, "")

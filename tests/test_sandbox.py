@@ -1,18 +1,22 @@
 """The sandbox with parsers that crash, hang, hoard and lie."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
 import pytest_asyncio
 
-from ctiscraper.errors import CTIScraperError, ParseError, Reason
+from ctiscraper import sandbox as sandboxes
+from ctiscraper.errors import CTIScraperError, ParseError, Reason, StorageError
 from ctiscraper.sandbox import Sandbox
 from sandbox_targets import ENTRIES
 
@@ -143,6 +147,68 @@ async def test_a_killed_nursery_is_replaced(sandbox: Sandbox) -> None:
     for process in processes:
         await asyncio.to_thread(_wait_for_end, process)
     assert await sandbox.call("echo", b"x") == b"x"
+
+
+async def test_a_nursery_that_stands_still_is_replaced_and_its_late_words_are_not_heard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandboxes, "_ORDER_SECONDS", 0.2)
+    async with Sandbox(ENTRIES) as sandbox:
+        await sandbox.call("echo", b"x")
+        nursery, busy = sandbox.pids
+        hanging = asyncio.create_task(sandbox.call("rest", b"60"))
+        await asyncio.sleep(0)
+        os.kill(nursery, signal.SIGSTOP)
+        os.kill(busy, signal.SIGKILL)
+        with pytest.raises(ParseError) as caught:
+            await hanging
+        assert caught.value.reason is Reason.PARSER_CRASH
+        assert await sandbox.call("echo", b"y") == b"y"
+        assert nursery not in sandbox.pids
+        assert all(pid > 0 for pid in sandbox.pids)
+        served = int(await sandbox.call("who", b""))
+        assert served in sandbox.pids
+
+
+async def lacking(sandbox: Sandbox) -> StorageError:
+    with pytest.raises(StorageError) as caught:
+        await sandbox.call("echo", b"")
+    assert (caught.value.reason, caught.value.transient) == (Reason.MEMORY, True)
+    return caught.value
+
+
+async def test_that_the_nursery_has_no_more_processes_is_our_own_lack() -> None:
+    async with Sandbox(ENTRIES, warm_up=ENTRIES["forbid"]) as sandbox:
+        pids = sandbox.pids
+        assert "Resource temporarily unavailable" in (await lacking(sandbox)).detail
+        assert sandbox.pids == pids, "it lives on, with whoever works there"
+
+
+@pytest.mark.parametrize("call", ["socketpair", "create_subprocess_exec"])
+async def test_what_this_machine_lacks_is_told_and_passes(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    error = OSError(errno.EMFILE, "Too many open files")
+    async with AsyncExitStack() as stack:
+        sandbox = Sandbox(ENTRIES)
+        stack.push_async_callback(sandbox.aclose)
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                socket if call == "socketpair" else asyncio,
+                call,
+                mock.Mock(side_effect=error),
+            )
+            assert "Too many open files" in (await lacking(sandbox)).detail
+        assert await sandbox.call("echo", b"x") == b"x"
+
+
+async def test_parsers_that_take_too_long_to_load_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandboxes, "_IMPORT_SECONDS", 0.0)
+    sandbox = Sandbox(ENTRIES)
+    assert "not loaded within 0 s" in (await lacking(sandbox)).detail
+    await sandbox.aclose()
 
 
 async def test_a_cancelled_call_leaves_no_busy_worker(sandbox: Sandbox) -> None:

@@ -6,6 +6,7 @@ are fixed-size headers in native byte order, both ends being one machine and one
 
 import contextlib
 import ctypes
+import errno
 import gc
 import importlib
 import json
@@ -116,7 +117,7 @@ def _obey(control: socket.socket, parsers: list[Parser], limits: Limits) -> None
             return
         order, number = ORDER.unpack(data)
         if order == Order.FORK:
-            number = os.fork()
+            number = _forked()
             if number == 0:
                 control.close()
                 _work(socket.socket(fileno=files[0]), parsers, limits, nursery)
@@ -124,6 +125,14 @@ def _obey(control: socket.socket, parsers: list[Parser], limits: Limits) -> None
         else:
             number = _ending(number)
         control.sendall(REPLY.pack(number))
+
+
+def _forked() -> int:
+    """Return what `os.fork` does, or without a process its error's number below zero."""
+    try:
+        return os.fork()
+    except OSError as error:
+        return -(error.errno or errno.EAGAIN)
 
 
 def _ending(worker: int) -> int:

@@ -342,7 +342,11 @@ class Pipeline:
     async def enrich(self) -> int:
         """Return how many stored texts were looked through for what they name."""
         texts = await self.enrichments.claim(uuid4(), limit=ENRICH_BATCH)
-        looked = [await self._look_through(text) for text in texts]
+        try:
+            looked = [await self._look_through(text) for text in texts]
+        except StorageError:
+            await self.enrichments.give_back(texts)
+            raise
         found = [finding for finding in looked if finding is not None]
         if found:
             with span("enrich", articles=len(found)):

@@ -199,7 +199,8 @@ _WORDS: dict[str, Words] = {
         "The database of this installation did not answer.", "Work goes on once it is back."
     ),
     Reason.MEMORY: Words(
-        "This machine ran out of memory.", "Give it more memory or fewer workers; it is retried."
+        "This machine has too little memory, or too few processes or open files are allowed.",
+        "Give it more, or fewer workers; it is retried.",
     ),
 }
 

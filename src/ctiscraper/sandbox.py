@@ -6,19 +6,20 @@ that a killed one is replaced in milliseconds. Nothing but bytes crosses the bor
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import msgspec
 
-from ctiscraper.errors import CTIScraperError, ParseError, Reason
+from ctiscraper.errors import CTIScraperError, ParseError, Reason, StorageError
 from ctiscraper.nursery import HEADER, ORDER, REPLY, STATUS, Answer, Limits, Order, receive
 from ctiscraper.tracing import span
 
@@ -159,7 +160,8 @@ class Sandbox:
         """Return what the parser of this name makes of the payload.
 
         Raises the parser's own `ParseError`, or one with the reason `parser_timeout`,
-        `parser_memory`, `parser_crash`, or for any other exception `parser_error`.
+        `parser_memory`, `parser_crash`, or for any other exception `parser_error`; and
+        `StorageError` where this machine has no process for it.
         """
         with span("parse", parser=name, bytes=len(payload)):
             return await self._call(name, payload)
@@ -195,15 +197,21 @@ class Sandbox:
                 return worker
             self._drop(worker)
         for _ in range(2):
-            await self.start()
-            if self._nursery is None:
-                break
             try:
+                await self.start()
+                if self._nursery is None:
+                    break
                 return self._nursery.fork()
-            except OSError:
+            except _TooManyError as error:
+                raise _no_process(str(error)) from error
+            except ConnectionError:
                 # The nursery itself was killed: a new one takes its place.
-                await self._nursery.close()
-        raise ParseError(Reason.PARSER_CRASH, "no process could be started", transient=True)
+                await self.aclose()
+            except OSError as error:
+                await self.aclose()
+                late = f"the parsers were not loaded within {_IMPORT_SECONDS:g} s"
+                raise _no_process(str(error) or late) from error
+        raise _no_process("they end at once")
 
     async def _exchange(self, worker: _Worker, index: int, payload: bytes) -> tuple[Answer, bytes]:
         """Send a call and return its answer; raises `EOFError` when the worker ends first."""
@@ -252,9 +260,16 @@ class _Nursery:
         return (self.process.pid, *(worker.pid for worker in self._living))
 
     def fork(self) -> _Worker:
-        """Return a new worker; raises `OSError` when the nursery is gone."""
+        """Return a new worker.
+
+        Raises `ConnectionError` when the nursery is gone, and `_TooManyError` when it lives and no
+        process can be had.
+        """
         self._killed = {pid for pid in self._killed if self._order(Order.REAP, pid) < 0}
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise _TooManyError(error.errno, error.strerror) from error
         ours.settimeout(0)
         with theirs:
             try:
@@ -262,6 +277,10 @@ class _Nursery:
             except OSError:
                 ours.close()
                 raise
+        if pid <= 0:
+            ours.close()
+            code = -pid or errno.EAGAIN
+            raise _TooManyError(code, os.strerror(code))
         worker = _Worker(pid, ours)
         self._living.add(worker)
         return worker
@@ -285,6 +304,7 @@ class _Nursery:
             try:
                 status = self._order(Order.REAP, worker.pid)
             except OSError:
+                await self.close()
                 break
             if status >= 0:
                 self._killed.discard(worker.pid)
@@ -302,21 +322,33 @@ class _Nursery:
         await self.process.wait()
 
     def _order(self, order: Order, pid: int, *files: int) -> int:
-        """Return the nursery's reply, which takes it milliseconds; raises `OSError` without one."""
+        """Return the nursery's reply, which takes it milliseconds.
+
+        Raises `ConnectionError` without one: what came later would be taken for the next.
+        """
         data = ORDER.pack(order, pid)
         try:
             socket.send_fds(self._control, [data], files)
             reply: int = REPLY.unpack(receive(self._control, REPLY.size))[0]
-        except EOFError as error:
+        except (EOFError, OSError) as error:
             raise ConnectionResetError("the nursery is gone") from error
         return reply
+
+
+class _TooManyError(OSError):
+    """The nursery lives, and no process can be had of the system."""
+
+
+def _no_process(why: str) -> StorageError:
+    return StorageError(Reason.MEMORY, f"no process for a parser could be started: {why}")
 
 
 async def _open_nursery(limits: Limits) -> _Nursery:
     """Start a nursery and wait until it has imported the parsers."""
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
-    with theirs:
+    with ExitStack() as until_started, theirs:
+        until_started.callback(ours.close)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-c", _BOOT, str(theirs.fileno()), *sys.path),
             stdin=asyncio.subprocess.DEVNULL,
@@ -326,6 +358,7 @@ async def _open_nursery(limits: Limits) -> _Nursery:
             env=_ENVIRONMENT,
             start_new_session=True,
         )
+        until_started.pop_all()
     nursery = _Nursery(process, ours)
     try:
         async with asyncio.timeout(_IMPORT_SECONDS):

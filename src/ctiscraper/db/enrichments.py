@@ -86,6 +86,18 @@ class Enrichments:
             conn.carried(max((len(text.text) + len(text.html) for text in texts), default=0))
         return texts
 
+    async def give_back(self, texts: Sequence[StoredText]) -> None:
+        """Leave claimed texts for their next turn, which is not counted as one more."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                UPDATE enrichment_job SET claim = NULL, claimed_until = NULL,
+                    attempts = greatest(0, attempts - 1)
+                WHERE article_id = ANY(%s) AND claim = ANY(%s)
+                """,
+                ([text.article_id for text in texts], [text.claim for text in texts]),
+            )
+
     async def keep(self, found: Sequence[Finding], join: Join | None = None) -> int:
         """Write what was found and end its texts, in one transaction; return how many.
 

@@ -406,7 +406,8 @@ async def _again(step: Callable[[], Awaitable[bool]]) -> None:
         try:
             more = await step()
         except StorageError as error:
-            log.warning("database_unreachable", detail=error.detail)
+            lost = error.reason is Reason.DATABASE
+            log.warning("database_unreachable" if lost else "storage_failed", detail=str(error))
         except Exception:
             # The boundary of this task: what nobody foresaw is tried again, and counted there.
             log.exception("upkeep_broke", step=step.__name__.strip("_"))
