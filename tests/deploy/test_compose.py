@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,17 @@ OURS = ("secrets", "migrate", "roles", "web", "worker", "model-worker", "beat", 
 OF_MODELS = ["model-worker", "ollama"]
 # Tokens that a model costs are no credentials.
 BUDGETS = {f"CTISCRAPER_MODEL_{of}_TOKENS" for of in ("ARTICLE", "SOURCE", "DAY")}
+# What an operator may give: the path of a file, or what every tool of AWS reads.
+BROUGHT = {
+    *("CTISCRAPER_MODEL_KEY_FILE", "CTISCRAPER_OIDC_CLIENT_SECRET_FILE", "CTISCRAPER_S3_KMS_KEY"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+}
+# What the file itself sets or has no use for: the servers beside, the front door, AWS's own.
+SET_HERE = {
+    *("data_dir", "database_url", "database_password_file", "redis_url", "redis_password_file"),
+    *("redis_ca", "pg_bin", "pulse_file", "secret_key_file", "bootstrap_admin_file"),
+    *("tls_cert", "tls_key", "behind_proxy", "alb_arn", "ecs_agent_uri"),
+}
 CREDENTIAL = re.compile(r"(?i)(password|secret|token|key)")
 
 
@@ -103,16 +115,39 @@ def test_nobody_but_the_model_is_root(services: dict[str, dict[str, Any]]) -> No
 
 def test_only_the_front_door_is_published(services: dict[str, dict[str, Any]]) -> None:
     assert {name: service["ports"] for name, service in services.items() if "ports" in service} == {
-        "web": ["${CTISCRAPER_PUBLISH:-127.0.0.1:8080}:8080"]
+        "nginx": ["${CTISCRAPER_PUBLISH:-127.0.0.1:8080}:8080"]
     }
-    # The port is the front door's: it shares the network of web, which listens on loopback.
-    assert services["nginx"]["network_mode"] == "service:web"
-    assert services["nginx"]["environment"]["NGINX_UPSTREAM"] == "127.0.0.1:8000"
-    assert "--host" not in services["web"]["command"]
     tls = compose("deploy/compose.tls.yaml")["services"]
-    assert tls["web"] == {"ports": ["${CTISCRAPER_PUBLISH_TLS:-127.0.0.1:8443}:8443"]}
-    assert set(tls) == {"nginx", "web"}
+    assert set(tls) == {"nginx"}
+    assert tls["nginx"]["ports"] == ["${CTISCRAPER_PUBLISH_TLS:-127.0.0.1:8443}:8443"]
     assert "network_mode: host" not in (ROOT / "compose.yaml").read_text("utf-8")
+
+
+def test_front_door_and_web_find_each_other_whichever_was_started_again(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    """By addresses that stay, and web believes the front door's alone."""
+    web, door = services["web"], services["nginx"]
+    assert "network_mode" not in {*web, *door}
+    [subnet] = [one["subnet"] for one in compose()["networks"]["front"]["ipam"]["config"]]
+    within = ip_network(_by_default(subnet))
+    at = {
+        name: ip_address(_by_default(service["networks"]["front"]["ipv4_address"]))
+        for name, service in (("web", web), ("door", door))
+    }
+    # The first address of a network is the engine's own.
+    assert set(at.values()) <= set(within.hosts()) - {next(within.hosts())}
+    assert len(set(at.values())) == 2
+    assert _by_default(door["environment"]["NGINX_UPSTREAM"]) == f"{at['web']}:8000"
+    assert [_by_default(word) for word in web["command"]] == [
+        *("web", "--host", "0.0.0.0", "--port", "8000"),
+        *("--behind-proxy", f"{at['door']}/32"),
+    ]
+
+
+def _by_default(text: str) -> str:
+    """What compose makes of variables that nobody has set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 def test_the_networks_are_the_way(services: dict[str, dict[str, Any]]) -> None:
@@ -125,6 +160,7 @@ def test_the_networks_are_the_way(services: dict[str, dict[str, Any]]) -> None:
         for network in networks
     }
     assert members == {
+        "front": {"web", "nginx"},
         "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", *OF_MODELS},
         "egress": {"web", "worker", *OF_MODELS},
     }
@@ -143,7 +179,7 @@ def test_no_credential_stands_anywhere(services: dict[str, dict[str, Any]]) -> N
     # What an operator brings himself is a path as well, and is named by him.
     assert {value for value in named.values() if value is not None} <= made
     brought = {variable for (_, variable), value in named.items() if value is None}
-    assert brought <= {"CTISCRAPER_MODEL_KEY_FILE", *BUDGETS}
+    assert brought <= {*BROUGHT, *BUDGETS}
     assert ("db", "POSTGRES_PASSWORD_FILE") in named
     assert ("web", "REDIS_PASSWORD_FILE") in named
     for name in FILES:
@@ -275,7 +311,7 @@ def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, A
         for service in ("migrate", "roles", "web", "worker", "beat")
         for name in services[service]["environment"]
     }
-    assert given <= known
+    assert given <= known | {"AWS_CA_BUNDLE", *BROUGHT}
     # What an operator leaves unset must stay unset, not become an empty text.
     assert services["worker"]["environment"]["CTISCRAPER_CONTACT"] is None
 
@@ -288,6 +324,17 @@ def test_every_setting_of_models_is_passed_on(services: dict[str, dict[str, Any]
         assert of_models <= set(given), service
         # Taken from the shell or from .env; without a value the product's own default holds.
         assert {given[name] for name in of_models} == {None}
+
+
+def test_every_setting_can_be_given(services: dict[str, dict[str, Any]]) -> None:
+    fields = Settings.model_fields
+    assert set(fields) >= SET_HERE
+    names = {f"CTISCRAPER_{name.upper()}" for name in set(fields) - SET_HERE - {"otlp_endpoint"}}
+    names |= {"OTEL_EXPORTER_OTLP_ENDPOINT", "AWS_CA_BUNDLE", *BROUGHT}
+    for service in ("web", "worker", "model-worker", "beat"):
+        given = services[service]["environment"]
+        assert sorted(names - set(given)) == [], service
+        assert {given[name] for name in names} == {None}
 
 
 def test_the_key_of_a_model_is_mounted_as_the_page_says(
