@@ -18,8 +18,9 @@ from ctiscraper.db.contents import open_moment
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.entities import Entities, EntityQuery
 from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.session import Database
-from ctiscraper.errors import ArchiveError, ConflictError, SettingsError
+from ctiscraper.errors import ArchiveError, ConflictError, Reason, SettingsError, StorageError
 
 
 @pytest.fixture
@@ -45,6 +46,29 @@ async def test_ten_thousand_rows_come_back_into_a_database(
     assert tuple(digest.hex() for digest in raw.hashes()) == manifest.raw
     with psycopg.connect(target) as connection:
         connection.execute("INSERT INTO source_change (source_key, actor, action) VALUES (1, 1, 1)")
+
+
+class ClosedStore(FolderStore):
+    """A store that takes nothing, as a bucket whose rights are missing."""
+
+    def put(self, body: bytes) -> bytes:
+        del body
+        raise StorageError(Reason.STORAGE, "AccessDenied")
+
+
+async def test_pages_that_a_bucket_does_not_take_are_no_restored_ones(
+    archive: Path, empty_database: Callable[[], str], tmp_path: Path
+) -> None:
+    target, outbox = empty_database(), tmp_path / "outbox"
+    away = OutboxStore(ClosedStore(tmp_path / "away"), outbox, limit=1 << 30)
+    with pytest.raises(StorageError, match="AccessDenied"):
+        await restore_into_database(archive, target, away)
+    assert away.waiting().items == 0
+    there = FolderStore(tmp_path / "there")
+    manifest = await restore_into_database(
+        archive, target, OutboxStore(there, outbox, limit=1 << 30)
+    )
+    assert tuple(digest.hex() for digest in there.hashes()) == manifest.raw
 
 
 async def test_what_articles_name_comes_back_and_is_found(

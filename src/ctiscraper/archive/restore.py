@@ -13,6 +13,7 @@ from ctiscraper.db.contents import analyze, first_relations, open_moment
 from ctiscraper.db.dump import find_programs
 from ctiscraper.db.embedded import EmbeddedPostgres
 from ctiscraper.db.raw import FolderStore, RawStore
+from ctiscraper.db.raw_outbox import OutboxStore
 from ctiscraper.db.roles import renew_rights
 from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import (
@@ -78,7 +79,8 @@ async def restore_into_database(
 ) -> Manifest:
     """Return the manifest of an archive that now is in an empty database and a raw store.
 
-    Raises ConflictError when the database is not empty, else as `verify_archive`.
+    Raises ConflictError when the database is not empty, and StorageError when the store does not
+    take what it should: nothing waits here for it. Else raises as `verify_archive`.
     """
     facts = await read_server(conninfo)
     if held := await first_relations(conninfo):
@@ -92,7 +94,8 @@ async def restore_into_database(
             f"{describe_place(conninfo)} is PostgreSQL {facts.major}, older than the "
             f"{manifest.postgresql} of the archive: restore into {manifest.postgresql} or newer"
         )
-    await asyncio.to_thread(_bring_back, folder, manifest, raw)
+    store = raw.remote if isinstance(raw, OutboxStore) else raw
+    await asyncio.to_thread(_bring_back, folder, manifest, store)
     await _restore_database(folder, manifest, conninfo, pg_bin)
     return manifest
 
