@@ -74,7 +74,7 @@ async def one_round(database: Database, turn: int, worker: UUID) -> None:
             worker, Held(hosts={lease.owner for lease in leases}), pid=1, seconds=60, done=turn
         )
         for lease in leases:
-            await hosts.reserve(lease.host, 0.0)
+            await hosts.reserve(lease.host, 0.0, most=3600)
             for _ in range(lease.sources_due):
                 due = await checks.claim(lease.host, seconds=60)
                 if due is None:
@@ -87,7 +87,7 @@ async def one_round(database: Database, turn: int, worker: UUID) -> None:
                     items(turn, key, lease.host),
                 )
             while job := await queue.claim(lease.host, worker, seconds=60):
-                await hosts.reserve(lease.host, 0.0)
+                await hosts.reserve(lease.host, 0.0, most=3600)
                 await queue.finish(job, "failed", "not_found", "", None)
             async with database.connection() as conn:
                 await conn.execute(

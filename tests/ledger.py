@@ -24,9 +24,11 @@ class Ledger:
     async def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    async def reserve(self, host: str, gap: float) -> float:
-        self.gaps.append((host, gap))
+    async def reserve(self, host: str, gap: float, most: float) -> float | None:
         slot = max(self._next.get(host, self.now), self.now)
+        if (slot - self.now).total_seconds() > most:
+            return None
+        self.gaps.append((host, gap))
         self._next[host] = slot + timedelta(seconds=gap)
         self.slots.setdefault(host, []).append((slot - self.began).total_seconds())
         return (slot - self.now).total_seconds()

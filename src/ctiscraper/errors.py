@@ -49,7 +49,7 @@ class Reason(StrEnum):
     CLIENT_ERROR = "client_error"
     SERVER_ERROR = "server_error"
     UNEXPECTED_STATUS = "unexpected_status"
-    BREAKER_OPEN = "breaker_open"
+    HOST_BUSY = "host_busy"
     # what the bytes were
     NOT_A_FEED = "not_a_feed"
     FEED_EMPTY = "feed_empty"

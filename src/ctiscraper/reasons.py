@@ -126,9 +126,9 @@ _WORDS: dict[str, Words] = {
         "The site gave an answer that means nothing here.",
         "Open the address in a browser to compare.",
     ),
-    Reason.BREAKER_OPEN: Words(
-        "The host failed several times in a row and is left alone for a while.",
-        "It is asked again by itself; 'check now' asks at once.",
+    Reason.HOST_BUSY: Words(
+        "Too many requests wait for their turn at this host, to which others lead as well.",
+        "Nothing to do: it is tried again, at the pace of the host.",
     ),
     Reason.NOT_A_FEED: Words(
         "What stands at the address is not a feed.",

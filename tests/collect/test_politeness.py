@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from ctiscraper.collect.fetch import Fetcher
-from ctiscraper.collect.politeness import ROBOTS_LIMITS
+from ctiscraper.collect.politeness import MOST_WAIT, ROBOTS_LIMITS
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.types import RobotsPolicy, RobotsRecord
 from ledger import Ledger
@@ -218,6 +218,22 @@ async def test_redirect_is_subject_to_its_own_hosts_robots(
     assert error.url == "http://other.test/there"
     assert error.requests == 3
     assert origin.count("/there") == 0
+
+
+@pytest.mark.parametrize("knows_robots", [True, False])
+async def test_a_turn_that_is_too_far_away_is_not_waited_for_and_says_nothing_of_the_host(
+    origin: Origin, fetcher: Fetcher, ledger: Ledger, knows_robots: bool
+) -> None:
+    origin.answers["/robots.txt"] = reply(OPEN)
+    if knows_robots:
+        await fetcher.fetch_page(SITE, PAGE)
+    while await ledger.reserve("site.test", 60.0, MOST_WAIT) is not None:
+        pass
+    saved, asked = len(ledger.saved), len(origin.asked)
+    error = await failure(fetcher)
+    assert (error.reason, error.scope, error.transient) == (Reason.HOST_BUSY, Scope.ITEM, True)
+    assert error.retry_after == MOST_WAIT
+    assert (len(ledger.saved), len(origin.asked)) == (saved, asked)
 
 
 def test_robots_limits_are_the_standards() -> None:

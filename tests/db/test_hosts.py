@@ -104,10 +104,19 @@ async def test_workers_share_what_is_due(stage: Stage) -> None:
 
 
 async def test_slots_of_a_host_are_a_gap_apart_for_all_workers(stage: Stage) -> None:
-    waits = sorted(await asyncio.gather(*(stage.hosts.reserve(HOST, 100.0) for _ in range(6))))
+    found = await asyncio.gather(*(stage.hosts.reserve(HOST, 100.0, 1000.0) for _ in range(6)))
+    waits = sorted(wait for wait in found if wait is not None)
+    assert len(waits) == 6
     gaps = [later - earlier for earlier, later in itertools.pairwise(waits)]
     assert waits[0] == 0
     assert all(60 < gap <= 100 for gap in gaps)
+
+
+async def test_a_slot_that_is_too_far_away_is_not_taken(stage: Stage) -> None:
+    waits = [await stage.hosts.reserve(HOST, 100.0, 250.0) for _ in range(5)]
+    assert [wait is not None for wait in waits] == [True, True, True, False, False]
+    ends = "SELECT next_allowed_at < now() + interval '301 seconds', requests FROM host"
+    assert await stage.rows(ends) == [(True, 3)]
 
 
 async def test_a_resting_host_is_left_alone(stage: Stage) -> None:

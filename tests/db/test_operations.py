@@ -105,7 +105,7 @@ async def test_what_waits_at_a_resting_host_is_not_what_workers_wait_for(stage: 
 
 async def test_the_slowest_paces_come_first(stage: Stage) -> None:
     for host, gap in (("a.example", 10), ("b.example", 90), ("c.example", 0)):
-        await stage.hosts.reserve(host, gap)
+        await stage.hosts.reserve(host, gap, 3600)
     work = await work_of(stage)
     assert [host.host for host in work.hosts.paces] == ["b.example", "a.example"]
     assert 80 < work.hosts.paces[0].seconds <= 90
@@ -204,11 +204,11 @@ async def test_a_worker_folds_when_it_says_that_it_lives(stage: Stage) -> None:
 
 async def test_requests_of_the_day_are_those_since_the_mark_of_a_day_ago(stage: Stage) -> None:
     for _ in range(3):
-        await stage.hosts.reserve("acme.example", 0)
+        await stage.hosts.reserve("acme.example", 0, 3600)
     await fold_counts(stage.database)
     assert await stage.value("SELECT requests FROM request_mark") == 3
     await stage.run("UPDATE request_mark SET hour = hour - interval '25 h'")
-    await stage.hosts.reserve("acme.example", 0)
+    await stage.hosts.reserve("acme.example", 0, 3600)
     await fold_counts(stage.database)
     traffic = (await work_of(stage)).traffic
     assert (traffic.requests, traffic.requests_day) == (4, 1)

@@ -70,7 +70,7 @@ async def test_hosts_and_robots_that_nobody_asked(stage: Stage) -> None:
     past = SourcePast(stage.database)
     assert (await past.host("nobody.example")).requests == 0
     assert await past.robots("https://nobody.example") is None
-    await stage.hosts.reserve("acme.example", 1.0)
+    await stage.hosts.reserve("acme.example", 1.0, 3600)
     assert (await past.host("acme.example")).requests == 1
 
 

@@ -178,7 +178,7 @@ async def test_the_delay_that_robots_txt_asks_for_stands_beside_the_host(databas
     async with Database(database, size=2) as opened:
         hosts = Hosts(opened)
         for name in ("acme.example", "bolt.example"):
-            await hosts.reserve(name, 50)
+            await hosts.reserve(name, 50, 3600)
         body = "User-agent: *\nCrawl-delay: 3\n\nUser-agent: ctiscraper\nCrawl-delay: 7\n"
         record = RobotsRecord(origin="https://acme.example", status=200, body=body, fetched_at=NOW)
         await hosts.save_robots(record)

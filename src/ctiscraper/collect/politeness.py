@@ -20,6 +20,8 @@ Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 
 MAX_GAP = 60.0
+# Whoever leads to a host of others waits no longer for it: an item has ten minutes for all it asks.
+MOST_WAIT = 180.0
 ROBOTS_LIMITS = FetchLimits(max_bytes=MAX_BYTES, seconds=10.0, allow_downgrade=True, truncate=True)
 ROBOTS_FRESH = timedelta(hours=24)
 # An unreachable robots.txt closes the whole host, so it is asked again sooner.
@@ -34,8 +36,11 @@ _TOO_MANY = 429
 class HostLedger(Protocol):
     """What all workers share about hosts."""
 
-    async def reserve(self, host: str, gap: float) -> float:
-        """Return the seconds to wait before asking `host`; the slot is taken."""
+    async def reserve(self, host: str, gap: float, most: float) -> float | None:
+        """Return the seconds to wait before asking `host`; the slot is taken.
+
+        None when that were more than `most`: then none is.
+        """
 
     async def robots(self, origin: str) -> RobotsRecord | None:
         """Return the robots.txt last read of an origin."""
@@ -76,12 +81,23 @@ class Pace:
         self._sent: OrderedDict[str, float] = OrderedDict()
 
     async def wait(self, errand: Errand, url: str, robots_delay: float | None = None) -> None:
-        """Wait for the host's next slot and count the request."""
+        """Wait for the host's next slot and count the request.
+
+        Raises FetchError when that is too far away.
+        """
         gap = gap_in_force(errand.settings, self._default_gap, robots_delay)
         errand.requests += 1
         if gap > 0:
             host = host_of(url)
-            seconds = await self._ledger.reserve(host, gap)
+            seconds = await self._ledger.reserve(host, gap, MOST_WAIT)
+            if seconds is None:
+                raise FetchError(
+                    Reason.HOST_BUSY,
+                    f"its next turn at {host} is more than {MOST_WAIT:g} s away",
+                    scope=Scope.ITEM,
+                    retry_after=MOST_WAIT,
+                    url=url,
+                )
             if seconds > 0:
                 await self._sleep(seconds)
                 await self._make_up(host, gap)
@@ -164,7 +180,7 @@ class RobotsBook:
                 f"{origin}/robots.txt", limits=ROBOTS_LIMITS, before_hop=before_hop
             )
         except FetchError as error:
-            if error.scope is Scope.OURS:
+            if error.scope is Scope.OURS or error.reason is Reason.HOST_BUSY:
                 raise
             known = self._know(self._failed_record(origin, old, error))
             if known.rules is None and error.scope is Scope.HOST:

@@ -134,8 +134,11 @@ class Hosts:
             )
         return {}
 
-    async def reserve(self, host: str, gap: float) -> float:
-        """Return how many seconds to wait before asking `host`; the slot is taken."""
+    async def reserve(self, host: str, gap: float, most: float) -> float | None:
+        """Return how many seconds to wait before asking `host`; the slot is taken.
+
+        None when it is more than `most` seconds away: then none is taken.
+        """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
@@ -144,14 +147,14 @@ class Hosts:
                 ON CONFLICT (host) DO UPDATE SET requests = h.requests + 1, next_allowed_at =
                     greatest(h.next_allowed_at, clock_timestamp())
                         + make_interval(secs => %(gap)s)
+                WHERE h.next_allowed_at <= clock_timestamp() + make_interval(secs => %(most)s)
                 RETURNING extract(epoch FROM
                     next_allowed_at - clock_timestamp())::float8 - %(gap)s
                 """,
-                {"host": host, "gap": gap},
+                {"host": host, "gap": gap, "most": most},
             )
             row = await cursor.fetchone()
-        assert row is not None
-        return max(0.0, float(row[0]))
+        return max(0.0, float(row[0])) if row else None
 
     async def succeeded(self, host: str) -> None:
         """Close the breaker of a host that answered."""
