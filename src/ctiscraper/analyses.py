@@ -471,7 +471,8 @@ class Asking:
             fault=error.fault,
             detail=error.detail,
         )
-        if error.fault is ModelFault.MODEL_MISSING and claimed.model != self.use.model:
+        is_apart = claimed.model != self.use.model
+        if error.fault is ModelFault.MODEL_MISSING and is_apart:
             await self.queue.pay(claimed, spent_of(metered), self.use.limits)
             await self.queue.renew_model(claimed, self.use.model)
             return
@@ -480,7 +481,8 @@ class Asking:
             error.fault,
             error.detail,
             spent_of(metered),
-            transient=error.transient,
+            # What is refused of another model than the configured one says nothing of the others.
+            transient=error.transient and not (is_apart and error.fault is ModelFault.REFUSED),
             raw=error.raw,
             server=self.use.server,
             limits=self.use.limits,

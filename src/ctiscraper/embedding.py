@@ -1,6 +1,8 @@
 """Vectors of all texts: who makes them, and the work of making them, a little at a time."""
 
 import asyncio
+import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -24,6 +26,7 @@ from ctiscraper.db.vector_index import VectorModel
 from ctiscraper.embed.embedder import Embedder
 from ctiscraper.embed.weights import Floats
 from ctiscraper.errors import ModelError, ModelFault
+from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
 
@@ -44,6 +47,8 @@ LONGEST_TEXT = 400_000
 _LONGEST_TITLE = 200
 _SERVED_SECONDS = 60.0
 _SERVED_AT_ONCE = 32
+# A server may have another model by this name meanwhile.
+KNOWN_SECONDS = 300.0
 # Of the model that comes along, fitted to half of the bundled questions (bench/retrieval.py --fit):
 # what has nothing to do with a question lies below the one, what does not answer it the other.
 _BUILTIN_FLOOR = 0.25
@@ -96,23 +101,41 @@ class ServedEmbedder:
 
     def __init__(self, server: ModelServer, model: str) -> None:
         self.server, self._model = server, model
-        self._version = ""
+        self._version, self._known_until = "", 0.0
+        self._begun: tuple[bytes, list[tuple[float, ...]]] = (b"", [])
 
     async def identity(self) -> tuple[str, str]:
-        """Return name and version, the latter by the model's digest where it has one."""
-        if not self._version:
-            known = {one.name: one.digest for one in await self.server.models()}
-            digest = known.get(self._model) or known.get(f"{self._model}:latest") or "1"
-            self._version = f"{digest[:19]}/{await _cut_version()}"
+        """Return name and version, the latter by the model's digest where it has one.
+
+        The server is asked again after a while, and until it has the model. Raises ModelError.
+        """
+        now = time.monotonic()
+        if not self._version or now >= self._known_until:
+            found = among(await self.server.models(), self._model)
+            version = f"{((found and found.digest) or '1')[:19]}/{await _cut_version()}"
+            if found is None:
+                return self._model, version
+            self._version, self._known_until = version, now + KNOWN_SECONDS
         return self._model, self._version
 
     async def embed(self, texts: Sequence[str]) -> Floats:
-        """Return a row of length one for each text. Raises ModelError."""
-        rows: list[tuple[float, ...]] = []
-        for start in range(0, len(texts), _SERVED_AT_ONCE):
-            given = texts[start : start + _SERVED_AT_ONCE]
-            found = await self.server.embed(self._model, given, seconds=_SERVED_SECONDS)
-            rows += found.vectors
+        """Return a row of length one for each text. Raises ModelError.
+
+        What was broken off last goes on where it was: it has been paid for.
+        """
+        key = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).digest()
+        rows = list(self._begun[1]) if self._begun[0] == key else []
+        try:
+            for start in range(len(rows), len(texts), _SERVED_AT_ONCE):
+                given = texts[start : start + _SERVED_AT_ONCE]
+                found = await self.server.embed(self._model, given, seconds=_SERVED_SECONDS)
+                rows += _one_each(found.vectors, len(given))
+        except ModelError:
+            if rows:
+                self._begun = (key, rows)
+            raise
+        if self._begun[0] == key:
+            self._begun = (b"", [])
         return _checked(rows, len(texts))
 
 
@@ -125,6 +148,12 @@ def _is_its_own(error: ModelError) -> bool:
 async def _cut_version() -> str:
     module = await asyncio.to_thread(import_module, "ctiscraper.embed.passages")
     return str(module.VERSION)
+
+
+def _one_each(rows: Sequence[tuple[float, ...]], count: int) -> Sequence[tuple[float, ...]]:
+    if len(rows) != count:
+        raise ModelError(ModelFault.BAD_ANSWER, "the vectors are not one for each text")
+    return rows
 
 
 def _checked(rows: Sequence[Sequence[float]], count: int) -> Floats:
@@ -216,7 +245,10 @@ class Embedding:
 
     async def known(self) -> VectorModel | None:
         """Return the model as the database knows it, None where it has made nothing yet."""
-        return self._model or await self.passages.known(*await self.embedder.identity())
+        name, version = await self.embedder.identity()
+        if self._model is not None and (self._model.name, self._model.version) == (name, version):
+            return self._model
+        return await self.passages.known(name, version)
 
     async def progress(self) -> EmbeddingProgress | None:
         """Return how far it is, None where no text was ever looked at by this model."""
