@@ -7,8 +7,10 @@ from dataclasses import replace
 import yaml
 from sigma.exceptions import SigmaError
 
+from ctiscraper.analysis.mentions import Vocabulary, vocabulary
 from ctiscraper.analysis.orders import orders_in
 from ctiscraper.analysis.plain import first_sentence, plain_line
+from ctiscraper.analysis.shown import shown
 from ctiscraper.detect.checking import check
 from ctiscraper.detect.drafted import Checked, Draft, Material, Origin, Quotation
 from ctiscraper.detect.drafting import events_of, tags_of
@@ -30,6 +32,18 @@ _LONGEST_TITLE = 120
 _DESCRIPTION = "Detects what the referenced report shows, as a language model put it into a rule"
 _LEFT_OUT = "; alternatives that the report does not show were left out"
 _UNTITLED = "Rule of a Model for {}"
+_WORDS_OF_ANY_RULE = """
+a access activity an and arguments as at attempt attempts beacon behavior behaviour binary by child
+command commands communication connection connections create created creates creation credential
+delete deleted deletes deletion detect detected detection detects discovery dns domain download
+downloaded downloads dump dumping enumeration evasion event events executable executed executes
+executing execution exfiltration file files folder for from host image in into key lateral launch
+launched launches line load loaded loading loads made movement name network of on or outbound over
+parameters parent path persistence pipe possible potential process processes query registry remote
+rule run running runs scheduled script server service set staging started starts suspicious task the
+to tool traffic upload uploaded uploads url usage use used user uses using value via with within
+"""
+_OF_ANY_RULE = frozenset(_WORDS_OF_ANY_RULE.split())
 
 
 def assess_answer(
@@ -94,7 +108,7 @@ def _draft(text: str, material: Material, by: By) -> Draft:
         raise RuleError(Flaw.UNPROVED, "it looks for nothing that the article has")
     level = str(rule.level or "").lower()
     parts = Parts(
-        title=_title(str(rule.title or ""), evidence),
+        title=_title(str(rule.title or ""), evidence, material),
         description=f"{_DESCRIPTION}{_LEFT_OUT if proof.left_out else ''}",
         logsource=logsource,
         detection=detection,
@@ -122,13 +136,24 @@ def _draft(text: str, material: Material, by: By) -> Draft:
     )
 
 
-def _title(given: str, evidence: tuple[Quotation, ...]) -> str:
-    """Return a model's title where it is plain and tells of what was quoted, else one of ours."""
+def _title(given: str, evidence: tuple[Quotation, ...], material: Material) -> str:
+    """Return a model's title where it is plain and tells of what was quoted, else one of ours.
+
+    One with other words than the article's and those of any rule says what nothing proves.
+    """
     title = first_sentence(plain_line(given, _LONGEST_TITLE))
     quoted = {word for one in evidence for word in _words(one.quote)}
     if title and not orders_in(given) and quoted & _words(title):
-        return title
+        article = vocabulary(*(shown(text).text for text in (material.title, material.text)))
+        if _says_nothing_else(title.casefold(), article):
+            return title
     return _UNTITLED.format(plain_line(evidence[0].quote, _LONGEST_TITLE))
+
+
+def _says_nothing_else(title: str, article: Vocabulary) -> bool:
+    words = re.findall(r"[^\W_]+", title)
+    known = all(word in _OF_ANY_RULE or article.knows(word) for word in words)
+    return known and article.invented(title) is None
 
 
 def _words(text: str) -> set[str]:

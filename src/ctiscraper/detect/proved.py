@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from sigma.types import SigmaString
 
 from ctiscraper.analysis.orders import orders_in
+from ctiscraper.analysis.shown import shown, undrawn_in
+from ctiscraper.analysis.traced import Traced
 from ctiscraper.defang import refanged
 from ctiscraper.detect.drafted import Event, Material, Quotation
 from ctiscraper.detect.flaws import Flaw, RuleError
@@ -22,25 +24,31 @@ _LOGGED = ("category", "product", "service")
 
 @dataclass(slots=True, kw_only=True)
 class Proof:
-    """The article that the values of one rule are held against.
+    """The article that the values of one rule are held against, as a reader sees it.
 
-    What it says to a model proves nothing, nor does an event within that. `left_out` counts the
-    alternatives that it does not prove.
+    What it says to a model proves nothing, nor does an event within that or within what is hidden.
+    `left_out` counts the alternatives that it does not prove.
     """
 
     material: Material
     events: tuple[Event, ...]
     left_out: int = 0
     _found: dict[str, Quotation] = field(default_factory=dict)
+    _seen: Traced = field(init=False)
     _orders: tuple[tuple[int, int], ...] = ()
+    _useless: tuple[tuple[int, int], ...] = ()
     _lowered: str = ""
     _known: tuple[Event, ...] = ()
     _fields: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         """Look for orders once."""
-        text = self.material.text
+        whole = self.material.text
+        self._seen = shown(whole).traced
+        text = self._seen.text
         self._orders = orders_in(text)
+        ordered = (self._seen.original(*span) for span in self._orders)
+        self._useless = (*ordered, *undrawn_in(whole))
         # Places hold only where each letter stays one.
         self._lowered = "".join(
             low if len(low := letter.lower()) == 1 else letter for letter in text
@@ -79,9 +87,9 @@ class Proof:
         if len(wanted) >= TELLING:
             at = _outside(wanted, self._lowered, self._orders)
             if at >= 0:
-                return self._quoted(value, at, at + len(wanted))
+                return self._quoted(value, *self._seen.original(at, at + len(wanted)))
         for event in self.events:
-            if self._is_ordered(event) or event.start >= event.end:
+            if self._is_useless(event) or event.start >= event.end:
                 continue
             if any(_has(words.lower(), wanted) for words in event.fields.values()):
                 return self._quoted(value, event.start, event.end)
@@ -132,8 +140,8 @@ class Proof:
         words = self.material.text[start:end]
         return Quotation(item=value.strip(), quote=words, start=start, end=end)
 
-    def _is_ordered(self, event: Event) -> bool:
-        return any(start < event.end and event.start < end for start, end in self._orders)
+    def _is_useless(self, event: Event) -> bool:
+        return any(start < event.end and event.start < end for start, end in self._useless)
 
 
 def _bare(value: str) -> str:
