@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import psycopg
 import pytest
 
 from cli.terminal import Terminal
@@ -23,7 +24,10 @@ class Answering(BaseHTTPRequestHandler):
     said = json.dumps({"claims": [{"quotes": [WIPER], "text": "A wiper hit ports in Norway."}]})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if asked["model"] == "gone":
+            self._say(404, {"error": "model 'gone' not found"})
+            return
         line = {
             "model": "m",
             "message": {"role": "assistant", "content": self.said},
@@ -32,8 +36,11 @@ class Answering(BaseHTTPRequestHandler):
             "prompt_eval_count": 70,
             "eval_count": 7,
         }
+        self._say(200, line)
+
+    def _say(self, status: int, line: dict[str, object]) -> None:
         body = json.dumps(line).encode() + b"\n"
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/x-ndjson")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -83,6 +90,24 @@ def test_json_has_the_same_and_can_be_written(asking: Terminal, tmp_path: Path) 
     assert (task["faults"], task["valid"], task["f1"]) == ({"bad_answer": 1}, 0.0, 0.0)
     assert task["missed"] == 3
     assert done.err == ""
+
+
+def test_what_was_measured_before_a_fault_is_kept_and_told(
+    asking: Terminal, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "scores.json"
+    line = ("--model", "m", "--model", "gone", "--task", "summary", "--article", "wiper in ports")
+    done = asking.run("eval", "llm", *line, "--keep", "--write", str(file), code=None)
+    assert done.code != 0
+    assert "gone" in done.err
+    assert "m at Ollama" in done.out
+    [written] = json.loads(file.read_bytes())
+    assert written["model"] == "m"
+    with psycopg.connect(database) as connection:
+        kept = connection.execute("SELECT model FROM model_evaluation").fetchall()
+        spent = connection.execute("SELECT model, prompt_tokens FROM model_spent").fetchall()
+    assert kept == [("m",)]
+    assert ("m", 70) in spent
 
 
 def test_without_a_server_or_a_model_it_says_what_to_set(terminal: Terminal) -> None:

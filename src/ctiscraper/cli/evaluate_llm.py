@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.judged import JudgedTexts
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.db.model_spending import Spending, Spent
-from ctiscraper.errors import InputError, SettingsError
+from ctiscraper.errors import InputError, ModelError, SettingsError
 from ctiscraper.evaluating import Cases, Evaluation
 from ctiscraper.known_techniques import TechniquesInUse
 from ctiscraper.loop import run_async
@@ -36,6 +36,14 @@ _HEADS = [
     "task", "asked", "valid at once", "valid", "claims", "dropped", "faithful", "precision",
     "recall", "F1", "seconds", "tokens in", "tokens out",
 ]  # fmt: skip
+
+
+@dataclass(slots=True)
+class _Measured:
+    """How models did, with what each cost; and what the one cost that was broken off."""
+
+    scores: list[tuple[ModelScore, Spent]] = field(default_factory=list)
+    broken_off: list[tuple[str, Spent]] = field(default_factory=list)
 
 
 def evaluation_of_models(  # noqa: PLR0913 - one parameter for each option
@@ -91,14 +99,23 @@ def evaluation_of_models(  # noqa: PLR0913 - one parameter for each option
     else:
         cases = _chosen(bundled_set(), article or ())
     tasks = list(dict.fromkeys(task or TaskName))
-    measured = asyncio.run(_scores(settings, models, tasks, cases, within=within, quiet=json))
-    scores = [score for score, _ in measured]
+    measured = _Measured()
+    try:
+        asking = _scores(settings, models, tasks, cases, measured, within=within, quiet=json)
+        asyncio.run(asking)
+    finally:
+        # What was measured before it broke off has cost as much as any other.
+        if keep:
+            run_async(_keep(settings, measured))
+        if measured.scores:
+            _tell([score for score, _ in measured.scores], cases, write, as_json=json)
+
+
+def _tell(scores: Sequence[ModelScore], cases: Cases, write: Path | None, *, as_json: bool) -> None:
     documents = [score.document() for score in scores]
-    if keep:
-        run_async(_keep(settings, measured))
     if write is not None:
         write.write_bytes(msgspec.json.format(msgspec.json.encode(documents), indent=2) + b"\n")
-    if json:
+    if as_json:
         print_json(documents)
         return
     for score in scores:
@@ -162,18 +179,18 @@ def _print_set(cases: Cases) -> None:
     print_lines([read, f"{counted(cases.claims, 'judged claim')} in it.{left_out}"])
 
 
-async def _scores(
+async def _scores(  # noqa: PLR0913 - who is asked what, and where it goes
     settings: Settings,
     models: Sequence[str],
     tasks: Sequence[TaskName],
     cases: Cases,
+    measured: _Measured,
     *,
     within: Within,
     quiet: bool,
-) -> list[tuple[ModelScore, Spent]]:
-    """Return how each model did, and what that cost."""
+) -> None:
+    """Measure how each model does, and what that costs."""
     server = _server(settings)
-    found = []
 
     def told(task: TaskName, done: Scored) -> None:
         if not quiet:
@@ -184,21 +201,26 @@ async def _scores(
         for one in models:
             metered = Metered(server)
             evaluation = Evaluation(metered, one, seconds=settings.model_seconds, within=within)
-            score = await evaluation.score(tasks, cases, told)
-            found.append((score, spent_of(metered)))
+            try:
+                score = await evaluation.score(tasks, cases, told)
+            except (ModelError, asyncio.CancelledError):
+                measured.broken_off.append((one, spent_of(metered)))
+                raise
+            measured.scores.append((score, spent_of(metered)))
     finally:
         await server.close()
-    return found
 
 
-async def _keep(settings: Settings, measured: Sequence[tuple[ModelScore, Spent]]) -> None:
-    """Keep results, and count what they cost."""
+async def _keep(settings: Settings, measured: _Measured) -> None:
+    """Keep results, and count what they cost, and what came to none."""
     async with open_database(settings) as database:
         board, spending = ModelBoard(database), Spending(database)
-        for score, spent in measured:
+        for score, spent in measured.scores:
             actor = command_actor().name
             await board.keep_evaluation(score.model, score.document(), actor=actor)
             await spending.pay(score.model, spent, limits_of(settings))
+        for model, spent in measured.broken_off:
+            await spending.pay(model, spent, limits_of(settings))
 
 
 def _print(score: ModelScore) -> None:

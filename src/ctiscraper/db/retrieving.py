@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ctiscraper.analysis.marking import marking
 from ctiscraper.analysis.orders import orders_within
 from ctiscraper.analysis.shown import undrawn_in
 from ctiscraper.db.article_filters import FOLDED, articles_by_ids, to_wanted
@@ -15,7 +16,7 @@ from ctiscraper.db.nearest import Asked, Nearest
 from ctiscraper.db.session import Conn
 from ctiscraper.embed.passages import cut
 from ctiscraper.query.tree import And, Question, Word
-from ctiscraper.tlp import Tlp, tlp_of
+from ctiscraper.tlp import Tlp
 from ctiscraper.views import ArticleQuery, ArticleSummary
 from ctiscraper.wording import stems_of
 
@@ -205,14 +206,14 @@ async def _read(
     ids = list(dict.fromkeys(place.article for place in places))
     articles = {one.id: one for one in await articles_by_ids(conn, ids)}
     cursor = await conn.execute(
-        "SELECT a.id, a.title, a.text, coalesce(s.settings->>'tlp', '')"
+        "SELECT a.id, a.title, a.text, coalesce(s.settings->>'tlp', 'clear')"
         " FROM article a JOIN source s ON s.id = a.source_id WHERE a.id = ANY(%s)",
         (ids,),
     )
     texts = {row[0]: (row[1], row[2], row[3]) for row in await cursor.fetchall()}
     conn.carried(sum(len(row[1]) for row in texts.values()))
     marked = {
-        number: tlp_of(f"TLP:{of_source}\n{title}\n{text}")
+        number: marking(title, text, least=Tlp(of_source))
         for number, (title, text, of_source) in texts.items()
     }
     unseen = {number: undrawn_in(text) for number, (_, text, _) in texts.items()}
