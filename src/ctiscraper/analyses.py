@@ -469,7 +469,8 @@ class Asking:
             article=claimed.article_id,
             task=claimed.task,
             fault=error.fault,
-            detail=error.detail,
+            # What was answered may be of an article that is not for whoever keeps logs.
+            detail="" if error.raw else error.detail,
         )
         is_apart = claimed.model != self.use.model
         if error.fault is ModelFault.MODEL_MISSING and is_apart:

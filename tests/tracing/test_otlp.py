@@ -19,9 +19,11 @@ from celery.contrib.testing.worker import start_worker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from answering import ScriptedServer
 from ctiscraper.config import Settings
 from ctiscraper.db.session import Database
-from ctiscraper.errors import SettingsError
+from ctiscraper.errors import ModelError, ModelFault, SettingsError
+from ctiscraper.models.guarded import Guarded
 from ctiscraper.tracing import (
     Collector,
     Tracer,
@@ -37,6 +39,7 @@ from ctiscraper.tracing.otlp import CLOSE_SECONDS, EXPORT_SECONDS, OtlpTracer
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from internet.world import FakeInternet
+from models_at import said_to
 from tracing.collector import Receiver, Sent, receiving
 from walk.walker import settings_for, walking
 
@@ -390,3 +393,16 @@ def test_the_collector_is_named_by_either_variable(monkeypatch: pytest.MonkeyPat
         collector = Settings().collector("ctiscraper-web")
         assert collector is not None
         assert collector.url == f"http://{name.lower()}:4318/v1/traces"
+
+
+async def test_no_word_of_a_model_goes_to_the_collector(receiver: Receiver) -> None:
+    fault = ModelError(ModelFault.BAD_ANSWER, f"answered what is not as agreed: {CANARY}")
+    server = Guarded(ScriptedServer(fault=fault), slots=1)
+    async with exporting(to(receiver)):
+        with pytest.raises(ModelError, match=CANARY):
+            await server.chat(said_to("small", "What happened?"))
+    chat = receiver.one("chat")
+    assert chat.attributes["gen_ai.request.model"] == "small"
+    assert CANARY not in repr(receiver.spans)
+    assert chat.failed
+    assert "bad_answer" in repr(chat)

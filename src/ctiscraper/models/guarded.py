@@ -70,16 +70,24 @@ class Guarded:
 
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         """Return the answer; `said` is told each piece as it comes. Raises ModelError."""
+        failed: ModelError
         with span("chat", kind="client", **{"gen_ai.request.model": prompt.model}) as at:
-            async with self._chats.one(), self._in_time(prompt.seconds):
-                done = await self._server.chat(prompt, said)
-            at.set(
-                **{
-                    "gen_ai.usage.input_tokens": done.prompt_tokens,
-                    "gen_ai.usage.output_tokens": done.answer_tokens,
-                }
-            )
-            return done
+            try:
+                async with self._chats.one(), self._in_time(prompt.seconds):
+                    done = await self._server.chat(prompt, said)
+            except ModelError as error:
+                # Its words may be of an article that is not for whoever keeps traces.
+                at.fail(error.fault)
+                failed = error
+            else:
+                at.set(
+                    **{
+                        "gen_ai.usage.input_tokens": done.prompt_tokens,
+                        "gen_ai.usage.output_tokens": done.answer_tokens,
+                    }
+                )
+                return done
+        raise failed
 
     async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:
         """Return the vectors of some texts. Raises ModelError."""

@@ -193,7 +193,10 @@ class OpenAI:
         if choice.delta.refusal or choice.finish_reason == "content_filter":
             why = told(self._wire.masked(choice.delta.refusal or "its filter stopped the answer"))
             raise ModelError(
-                ModelFault.REFUSED, f"{self.name} will not answer: {why}", transient=False
+                ModelFault.REFUSED,
+                f"{self.name} will not answer: {why}",
+                transient=False,
+                raw=answer.text or why,
             )
         return choice.finish_reason
 
