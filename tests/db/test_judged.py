@@ -1,10 +1,13 @@
 """What readers judged, read with the articles as they are now."""
 
+import pytest
+
 import make
 from ctiscraper.analysis.analysed import Quote, TaskName
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.judged import JudgedTexts
 from ctiscraper.db.model_queue import ModelQueue
+from ctiscraper.errors import ConflictError
 from ctiscraper.types import Tlp
 from db import modelled
 from db.stage import Stage
@@ -45,3 +48,13 @@ async def test_how_guarded_its_source_is_comes_along(stage: Stage) -> None:
     await Analyses(stage.database).judge(await answered(stage, guarded), 1, good=False, actor="a")
     [text] = await JudgedTexts(stage.database).latest(5)
     assert text.least is Tlp.AMBER
+
+
+async def test_who_read_another_claim_judges_none(stage: Stage) -> None:
+    analyses = Analyses(stage.database)
+    number = await answered(stage, await modelled.article(stage, "one", TEXT))
+    with pytest.raises(ConflictError, match="answered anew"):
+        await analyses.judge(number, 1, good=True, actor="ann", seen="It was a text.")
+    assert await JudgedTexts(stage.database).latest(5) == ()
+    await analyses.judge(number, 1, good=True, actor="ann", seen="It is a text.")
+    assert len(await JudgedTexts(stage.database).latest(5)) == 1

@@ -139,12 +139,20 @@ class Analyses:
         return cursor.rowcount
 
     async def judge(
-        self, analysis_id: int, number: int, *, good: bool | None, actor: str, note: str = ""
+        self,
+        analysis_id: int,
+        number: int,
+        *,
+        good: bool | None,
+        actor: str,
+        note: str = "",
+        seen: str = "",
     ) -> Mapping[str, object]:
         """Keep what somebody thinks of a claim, None to take it back; return the claim.
 
-        An answer that is asked for again is judged for as long as it is shown.
-        Raises NotFoundError.
+        An answer that is asked for again is judged for as long as it is shown; `seen` are the words
+        of the claim that was read, where they are known. Raises NotFoundError, and ConflictError
+        where another answer has taken its place.
         """
         async with self._database.transaction() as conn:
             cursor = await conn.execute(
@@ -155,6 +163,11 @@ class Analyses:
             claim = row[0] if row else None
             if claim is None or number < 1:
                 raise NotFoundError(f"analysis {analysis_id} has no claim {number}")
+            if seen not in {"", claim["text"]}:
+                raise ConflictError(
+                    f"analysis {analysis_id} was answered anew meanwhile, and its claim {number} is"
+                    " another: look at it and judge that"
+                )
             values = {
                 "analysis": analysis_id,
                 "key": claim_key(claim),

@@ -105,6 +105,7 @@ class JudgementForm(BaseModel):
 
     claim: ClaimNumber
     thumb: Annotated[bool | None, BeforeValidator(_thumb)]
+    seen: Annotated[str, Field(max_length=4_000)] = ""
 
 
 class RetryForm(BaseModel):

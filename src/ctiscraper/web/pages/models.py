@@ -79,7 +79,7 @@ async def judge_claim(
 ) -> Response:
     """Keep what somebody thinks of a claim."""
     form = await read_form(request, JudgementForm)
-    await desk.analyses.judge(analysis_id, form.claim, good=form.thumb, actor=actor)
+    await desk.analyses.judge(analysis_id, form.claim, good=form.thumb, actor=actor, seen=form.seen)
     tell(request, object_id=analysis_id, claim=form.claim, good=form.thumb)
     return _to(article_id, f"analysis-{analysis_id}")
 
