@@ -2,7 +2,7 @@
 
 import pytest
 
-from ctiscraper.db.story_pages import StoryPages
+from ctiscraper.db.story_pages import MOST_SOURCES, StoryPages
 from ctiscraper.errors import CursorError, NotFoundError
 from newsroom import Newsroom
 
@@ -30,6 +30,17 @@ async def test_a_timeline_says_who_was_first_and_what_each_added(newsroom: Newsr
     assert story.entities[0].value == "ab" * 32
     assert {one.value for one in story.entities} == {"ab" * 32, "CVE-2026-1"}
     assert story.timeline[1].reasons or story.timeline[0].reasons
+
+
+async def test_who_was_first_is_so_among_however_many_sources(newsroom: Newsroom) -> None:
+    for number in range(MOST_SOURCES + 3):
+        newsroom.tell(HASH, source=f"s{number:02}", hours=40 - number)
+    await newsroom.assign()
+    [summary] = (await StoryPages(newsroom.database).page()).stories
+    assert summary.articles == MOST_SOURCES + 3
+    keys = [one.key for one in summary.sources]
+    assert keys == [f"s{number:02}" for number in range(MOST_SOURCES + 2, 2, -1)]
+    assert summary.next_hours == 1.0
 
 
 async def test_stories_are_listed_to_their_end(newsroom: Newsroom) -> None:

@@ -107,6 +107,8 @@ WRONG: tuple[tuple[str, int, int, str], ...] = (
     ("after:soon", 6, 4, "a day such as"),
     ("after:2026-13-01", 6, 10, "a day such as"),
     ("before:99999-01-01", 7, 11, "a day such as"),
+    ("after:9999y", 6, 5, "a day such as"),
+    ("before:1901y", 7, 5, "a day such as"),
     ("cve:foo", 4, 3, "CVE-2026-12345"),
     ("lang:english", 5, 7, "such as en"),
 )  # fmt: skip

@@ -124,11 +124,14 @@ async def test_who_comes_and_goes_is_noted_and_whoever_is_not_let_in(
     assert (await log_in(stranger, password=OTHER)).status_code == 401
     assert (await log_in(stranger)).status_code == 303
     assert (await post(stranger, "/sudo", password=OTHER)).status_code == 403
+    given = {"current": OTHER, "password": "x" * 20, "again": "x" * 20}
+    assert (await post(stranger, "/account/password", **given)).status_code == 422
     assert (await post(stranger, "/logout")).status_code == 303
     found = await entries(opened)
     assert [(one.action, one.actor_kind, one.actor_id) for one in reversed(found)] == [
         ("user.login_refused", "nobody", None),
         ("user.login", "user", jane),
+        ("user.sudo_refused", "user", jane),
         ("user.sudo_refused", "user", jane),
         ("user.logout", "user", jane),
     ]

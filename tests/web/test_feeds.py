@@ -14,9 +14,11 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from ctiscraper.access.feeds import new_feed_token
+from ctiscraper.access.tokens import new_token
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.session import Database
-from ctiscraper.identity import Role
+from ctiscraper.db.tokens import Tokens
+from ctiscraper.identity import Permission, Role
 from ctiscraper.web.allowance import Allowance
 from ctiscraper.web.pages import feeds
 from people import person, token_of
@@ -255,6 +257,36 @@ async def test_a_feed_gives_no_more_than_its_reader_may_see(
         assert (await stranger.get(path)).status_code == 200, statement
     shelf.run("DELETE FROM app_user WHERE role = 'viewer'")
     assert (await stranger.get(path)).status_code == 404
+
+
+async def test_a_feed_gives_no_more_than_the_token_that_made_it_may_read(
+    app: FastAPI, opened: Database, stranger: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    token, key = new_token()
+    both = (Permission.SELF_WRITE, Permission.ARTICLE_READ)
+    owner = await person(opened, Role.ANALYST)
+    await Tokens(opened).add(key, name="of a script", scopes=both, user_id=owner)
+    async with asking(app, token) as script:
+        made = await saved(script, "loader")
+        path = (await script.post(f"{API}/{made['id']}/feed")).json()["atom"]
+        path = path.removeprefix("http://127.0.0.1")
+        assert (await stranger.get(path)).status_code == 200
+        shelf.run("UPDATE api_token SET scopes = '{self:write}' WHERE name = 'of a script'")
+        assert (await stranger.get(path)).status_code == 404
+    narrow, key = new_token()
+    await Tokens(opened).add(key, name="less", scopes=both[:1], user_id=owner)
+    async with asking(app, narrow) as script:
+        assert (await script.get("/api/v1/articles")).status_code == 403
+        made = await saved(script, "wiper")
+        assert (await script.post(f"{API}/{made['id']}/feed")).status_code == 403
+
+
+async def test_a_date_beyond_all_is_none(client: httpx2.AsyncClient) -> None:
+    made = await saved(client, "loader")
+    path = (await client.post(f"{API}/{made['id']}/feed")).json()["atom"]
+    absurd = {"if-modified-since": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"}
+    answer = await client.get(path.removeprefix("http://127.0.0.1"), headers=absurd)
+    assert answer.status_code == 200
 
 
 async def test_a_feed_is_asked_for_so_often_and_guesses_too(

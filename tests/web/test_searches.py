@@ -249,6 +249,10 @@ async def test_a_reader_without_the_right_sees_no_form(
         ({"q": "a"}, "a"),
         ({"q": "a", "order": "relevance", "cursor": "x"}, "a"),
         ({"q": "a OR b", "source": "acme", "tier": "premium"}, "(a OR b) source:acme tier:premium"),
+        ({"q": "(a)OR(b)", "source": "acme"}, "((a)OR(b)) source:acme"),
+        ({"q": '"a"OR"b"', "source": "acme"}, '("a"OR"b") source:acme'),
+        ({"q": "(a OR b) c", "source": "acme"}, "(a OR b) c source:acme"),
+        ({"q": "a OR (", "source": "acme"}, "(a OR () source:acme"),
         ({"q": "a", "tag": "two words", "language": "de"}, 'a lang:de tag:"two words"'),
         (
             {"q": "a", "since": "2026-11-01", "until": "2026-11-30", "min_score": "70"},
@@ -262,3 +266,19 @@ async def test_a_reader_without_the_right_sees_no_form(
 )
 def test_filters_become_words_of_the_search(chosen: dict[str, str], expected: str | None) -> None:
     assert as_search(PageFilters.model_validate(chosen)) == expected
+
+
+async def test_a_kept_search_that_the_database_refuses_takes_no_list_with_it(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    await saved(client, "loader")
+    made = await saved(client, "after:1y", shared=True)
+    assert (await client.get(API)).status_code == 200
+    # As it was kept before such a one was refused.
+    shelf.run("UPDATE saved_search SET query = 'after:9999y' WHERE id = %s", (made["id"],))
+    answer = await client.get(API)
+    assert answer.status_code == 200
+    assert [bool(one["mistake"]) for one in answer.json()] == [False, True]
+    assert (await client.get("/searches")).status_code == 200
+    asked = await client.get("/api/v1/articles", params={"q": "after:9999y"})
+    assert asked.status_code == 422

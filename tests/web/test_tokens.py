@@ -45,7 +45,7 @@ def test_every_permission_has_words() -> None:
 
 
 async def test_a_token_is_made_used_and_revoked(
-    client: httpx2.AsyncClient, stranger: httpx2.AsyncClient
+    client: httpx2.AsyncClient, stranger: httpx2.AsyncClient, opened: Database
 ) -> None:
     made = await client.post(API, json=GIVEN)
     assert made.status_code == 201
@@ -65,6 +65,8 @@ async def test_a_token_is_made_used_and_revoked(
     # At once, though it was known a moment ago.
     assert (await stranger.get("/api/v1/articles", headers=bearer(secret))).status_code == 401
     assert (await client.delete(f"{API}/{token['id']}")).status_code == 200
+    noted = await Audit(opened).page(AuditQuery(object_id=token["id"], action="token.revoke"))
+    assert len(noted.entries) == 1, "the second changed nothing"
     assert (await client.delete(f"{API}/nothing")).status_code == 404
 
 

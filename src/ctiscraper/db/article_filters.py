@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from psycopg import sql
-from psycopg.errors import QueryCanceled
+from psycopg.errors import DataError, QueryCanceled
 
 from ctiscraper.db.article_rows import SUMMARY, to_summary
 from ctiscraper.db.reals import real
@@ -88,6 +88,9 @@ async def bounded(database: Database) -> AsyncIterator[Conn]:
                 f"this question took longer than {SEARCH_SECONDS:g} seconds; "
                 "narrow it by source, tier or time, or use rarer words"
             ) from error
+        except DataError as error:
+            said = error.diag.message_primary or "a value in it is none"
+            raise QueryError(f"this question cannot be answered: {said}") from error
 
 
 async def articles_by_ids(conn: Conn, ids: list[int]) -> list[ArticleSummary]:

@@ -13,10 +13,10 @@ from ctiscraper.views import SavedSearch
 
 MOST = 200
 
-# One that a program made ends with the program's token.
+# One that a program made ends with the program's token, and gives what that may read.
 _FEED_HOLDS = """
-    NOT EXISTS (SELECT FROM api_token t WHERE t.id = f.made_by
-        AND (t.revoked_at IS NOT NULL OR t.expires_at <= now()))
+    NOT EXISTS (SELECT FROM api_token t WHERE t.id = f.made_by AND (t.revoked_at IS NOT NULL
+        OR t.expires_at <= now() OR NOT 'article:read' = ANY(t.scopes)))
 """
 # What somebody sees: his own in the order that he gave them, then those that others share.
 _SEEN_BY = f"""

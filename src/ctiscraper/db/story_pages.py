@@ -37,9 +37,10 @@ FROM {{}} s JOIN article a ON a.id = s.first_article CROSS JOIN LATERAL (
         array_agg(o.name ORDER BY t.at, t.id) AS names,
         extract(epoch FROM (array_agg(t.at ORDER BY t.at, t.id))[2] - min(t.at))::float8 / 3600
             AS next_hours
-    FROM (SELECT DISTINCT ON (i.source_id) i.source_id, i.id, i.sort_at AS at
-        FROM story_article x JOIN article i ON i.id = x.article_id
-        WHERE x.story_id = s.id ORDER BY i.source_id, i.sort_at, i.id LIMIT {MOST_SOURCES}) t
+    FROM (SELECT * FROM (SELECT DISTINCT ON (i.source_id) i.source_id, i.id, i.sort_at AS at
+            FROM story_article x JOIN article i ON i.id = x.article_id
+            WHERE x.story_id = s.id ORDER BY i.source_id, i.sort_at, i.id) first
+        ORDER BY at, id LIMIT {MOST_SOURCES}) t
     JOIN source o ON o.id = t.source_id) told
 """  # noqa: S608 - a constant of this module
 _PAGE = """

@@ -17,6 +17,8 @@ _AGO = re.compile(r"([0-9]{1,4})([hdwmy])", re.IGNORECASE)
 _MONTH = re.compile(r"[0-9]{4}(?:-[0-9]{2})?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8}){0,3}", re.IGNORECASE)
 _LAST_YEAR = 2200
+# No further back than years are counted.
+_MOST_YEARS_AGO = 1900
 YES, NO = "yes", "no"
 ME, NOBODY = "me", "nobody"
 """Whom `assignee:` means beside logins."""
@@ -145,6 +147,8 @@ def _moment(value: str) -> str:
     if lowered in {"today", "yesterday"}:
         return lowered
     if ago := _AGO.fullmatch(lowered):
+        if ago[2] == "y" and int(ago[1]) > _MOST_YEARS_AGO:
+            raise ValueRefusedError(f"expected {_DATE_EXAMPLES}")
         return f"{int(ago[1])}{ago[2]}"
     try:
         if _MONTH.fullmatch(value):

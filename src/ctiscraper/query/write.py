@@ -2,6 +2,8 @@
 
 import re
 
+from ctiscraper.errors import SearchSyntaxError
+from ctiscraper.query.parse import parse
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Phrase, Word
 
 _BARE = re.compile(r"[\w.,@/+-]+")
@@ -32,7 +34,15 @@ def narrowed(text: str, term: str) -> str:
     """Return a search narrowed by one more field; one with OR stands in parentheses then."""
     if not text.strip():
         return term
-    return f"({text}) {term}" if " OR " in text else f"{text} {term}"
+    return f"({text}) {term}" if _has_or(text) else f"{text} {term}"
+
+
+def _has_or(text: str) -> bool:
+    """Whether a search is one thing or another as a whole, or may be when it is not valid yet."""
+    try:
+        return isinstance(parse(text), Or)
+    except SearchSyntaxError:
+        return "OR" in text
 
 
 def _inside(node: Node) -> str:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ctiscraper.identity import Access, Role
 
 _Secret = Annotated[str, Field(max_length=200)]
-_Login = Annotated[str, Field(max_length=200)]
+_Login = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 _Name = Annotated[str, Field(max_length=400)]
 # More than a password may have, so that it is told which are too long.
 _Password = Annotated[str, Field(max_length=8192)]

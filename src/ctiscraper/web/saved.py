@@ -13,13 +13,14 @@ from ctiscraper.db.saved_news import News, news_of
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.session import Database
 from ctiscraper.errors import QueryError, SearchSyntaxError
-from ctiscraper.identity import Principal
+from ctiscraper.identity import Permission, Principal
 from ctiscraper.query.tree import FieldName, Question
 from ctiscraper.query.write import narrowed, written_term
 from ctiscraper.views import SavedSearch
 from ctiscraper.web.auditing import tell
 from ctiscraper.web.saved_schemas import FeedAddresses
 from ctiscraper.web.schemas import PageFilters
+from ctiscraper.web.who import require
 
 
 def person_of(request: Request) -> int:
@@ -69,7 +70,11 @@ def _told(search: SavedSearch, news: News, mistake: str) -> SavedSearch:
 async def new_feed(
     request: Request, saved: SavedSearches, user_id: int, search_id: int
 ) -> FeedAddresses:
-    """Return the addresses of a new feed; those from before lead nowhere. Raises NotFoundError."""
+    """Return the addresses of a new feed; those from before lead nowhere.
+
+    It gives whole articles, so who makes it may read them. Raises NotFoundError, HTTPException.
+    """
+    require(request.state.principal, Permission.ARTICLE_READ)
     token = new_feed_token()
     key = feed_key(token)
     assert key is not None, "a token has a token's form"

@@ -10,7 +10,7 @@ from ctiscraper.access.tokens import new_token
 from ctiscraper.db.tokens import ApiToken, Tokens
 from ctiscraper.errors import NotFoundError
 from ctiscraper.identity import Permission, Principal, Role
-from ctiscraper.web.auditing import tell
+from ctiscraper.web.auditing import pass_over, tell
 from ctiscraper.web.guarded import doorman
 
 DAYS_MOST = 365
@@ -85,7 +85,10 @@ async def revoke_token(request: Request, tokens: Tokens, token_id: str) -> ApiTo
         raise NotFoundError(f"there is no token '{token_id}'")
     revoked = await tokens.revoke(token_id)
     doorman(request).forget()
-    tell(request, object_id=token_id, before=_state(token))
+    if token.revoked_at is None:
+        tell(request, object_id=token_id, before=_state(token))
+    else:
+        pass_over(request)
     return revoked
 
 

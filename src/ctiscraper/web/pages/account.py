@@ -81,6 +81,8 @@ async def change_password(
         return await account_page(request, given, myself, problem=_UNLIKE)
     cookie = await admission.password_again(myself.user_id, myself.session, form.current)
     if cookie is None:
+        # A guess here is one like any other.
+        tell(request, action="user.sudo_refused", object_id=myself.user_id, anyway=True)
         return await account_page(request, given, myself, problem=_WRONG_PASSWORD)
     myself = replace(myself, session=session_key(cookie))
     request.state.csrf = csrf_token(cookie)

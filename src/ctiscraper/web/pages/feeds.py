@@ -128,7 +128,7 @@ def _is_held(request: Request, tag: str, changed_at: datetime) -> bool:
         return matches(held, tag)
     try:
         since = parsedate_to_datetime(request.headers.get("if-modified-since", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return False
     return changed_at <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
