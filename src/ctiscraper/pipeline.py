@@ -17,6 +17,7 @@ from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import Finder, Found
 from ctiscraper.collect.gates import held_back
 from ctiscraper.collect.standing import (
+    GONE_AFTER,
     MOVED_AFTER,
     Chance,
     after_answer,
@@ -116,7 +117,10 @@ class Pipeline:
                 detail=error.detail,
                 requests=error.requests if isinstance(error, FetchError) else 1,
             )
-            standing = after_failure(source, error, self._chance())
+            in_a_row = 0
+            if error.reason in GONE_AFTER:
+                in_a_row = await self.checks.in_a_row(source.id, error.reason)
+            standing = after_failure(source, error, self._chance(), in_a_row=in_a_row)
             kept = await self.checks.record(lease, summary, standing)
             return kept, error if isinstance(error, FetchError) else None
         kept = await self._announce(lease, found)

@@ -2,6 +2,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -178,6 +179,22 @@ def test_huge_file_is_judged_quickly() -> None:
     for n in range(10):
         rules.allows("ExampleBot", f"{SITE}/page{n}")
     assert time.process_time() - began < 2
+
+
+def test_many_agents_with_many_rules_cost_no_more_than_their_lines() -> None:
+    half = MAX_BYTES // 2
+    same = "User-agent: a\n" * (half // 14) + "Allow: /\n" * (half // 9)
+    each = "".join(f"User-agent: a{n}\n" for n in range(15_000)) + "Disallow: /x\n" * 15_000
+    tracemalloc.start()
+    began = time.process_time()
+    for body in (same, each):
+        rules = RobotsRules.parse(body)
+        assert not rules.allows("a7", "/x") or body is same
+        assert rules.allows("a7", "/y")
+    spent, (_, peak) = time.process_time() - began, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert spent < 4
+    assert peak < 100_000_000
 
 
 @given(st.one_of(st.text(), st.binary()), st.text())

@@ -106,18 +106,26 @@ def test_a_source_that_is_gone_is_told_after_its_number_of_equal_answers(reason:
     error = FetchError(reason, scope=Scope.ITEM, transient=False)
     source = SOURCE
     for count in range(1, GONE_AFTER[reason] + 1):
-        standing = after_failure(source, error, EVEN)
+        standing = after_failure(source, error, EVEN, in_a_row=count - 1)
         gone = count == GONE_AFTER[reason]
         assert (standing.health is Health.GONE) is gone
-        source = replace(source, failures=standing.failures, reason=standing.reason)
+        source = replace(
+            source, failures=standing.failures, reason=standing.reason, health=standing.health
+        )
     assert standing.next_check_seconds == GONE_DELAY
     assert standing.enabled, "it is asked again, seldom: it may come back"
+    # What it answered before may be past its time by then.
+    assert after_failure(source, error, EVEN, in_a_row=1).health is Health.GONE
+    other = FetchError(Reason.TIMEOUT)
+    assert after_failure(source, other, EVEN).health is Health.FAILING
 
 
 def test_failures_of_another_cause_do_not_make_a_source_gone() -> None:
     down = replace(SOURCE, failures=50, reason=Reason.TIMEOUT)
     error = FetchError(Reason.GONE, scope=Scope.ITEM, transient=False)
     assert after_failure(down, error, EVEN).health is Health.FAILING
+    again = replace(down, failures=51, reason=Reason.GONE)
+    assert after_failure(again, error, EVEN, in_a_row=1).health is Health.FAILING
 
 
 @pytest.mark.parametrize(

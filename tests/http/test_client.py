@@ -7,6 +7,7 @@ import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -146,6 +147,20 @@ async def test_secrets_and_cookies_stay_at_their_origin(origin: Origin, client: 
     assert "cookie" not in third
     assert third["if-none-match"] == '"1"'
     assert "cookie" not in fourth
+
+
+async def test_a_redirect_in_letters_of_its_own_leads_where_it_means(
+    origin: Origin, client: Client
+) -> None:
+    """Servers write UTF-8 into headers, and browsers read it."""
+    there = "/\u0431\u043b\u043e\u0433/caf\u00e9"
+    head = f"HTTP/1.1 302 Found\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n".encode()
+    origin.answers |= {"/x": head, quote(there): reply(b"there")}
+    page = await client.get("http://site.test/x", limits=LIMITS)
+    assert (page.body, page.redirects[0].location) == (b"there", there)
+    latin = b"HTTP/1.1 302 Found\r\nLocation: /caf\xe9\r\nContent-Length: 0\r\n\r\n"
+    origin.answers |= {"/x": latin, "/caf%C3%A9": reply(b"latin")}
+    assert (await client.get("http://site.test/x", limits=LIMITS)).body == b"latin"
 
 
 async def test_five_redirects_pass_and_six_do_not(origin: Origin, client: Client) -> None:

@@ -78,12 +78,20 @@ class Decision:
 
 
 @dataclass(slots=True)
-class _Group:
-    """What one product token is told."""
+class _Block:
+    """The rules below some User-agent lines, once for however many of them."""
 
     rules: list[_Rule] = field(default_factory=list)
     delay: float | None = None
-    agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What one product token is told by all blocks that name it, the rule that wins first."""
+
+    rules: tuple[_Rule, ...]
+    delay: float | None
+    agent: str
 
 
 class RobotsRules:
@@ -91,33 +99,32 @@ class RobotsRules:
 
     def __init__(self) -> None:
         self.sitemaps: tuple[str, ...] = ()
-        self._groups: dict[str, _Group] = {}
+        self._blocks: dict[str, list[_Block]] = {}
+        self._told: dict[str, _Group | None] = {}
 
     @classmethod
     def parse(cls, body: str | bytes) -> "RobotsRules":
         """Return the rules of the first 500 KiB; total: any input gives rules."""
         rules = cls()
         sitemaps: list[str] = []
-        groups: list[_Group] = []
+        block: _Block | None = None
         in_rules = True
         for number, key, value in _records(body):
             if key == "user-agent":
                 # A User-agent line after a rule begins another group.
-                groups = [] if in_rules else groups
+                if in_rules or block is None:
+                    block = _Block()
                 in_rules = False
-                groups.append(rules._group(value))
+                rules._name(value, block)
             elif key == "sitemap":
                 sitemaps.append(value)
             elif key == "crawl-delay":
                 # It says something of the crawlers named, so it ends their list as well.
                 in_rules = True
-                _set_delay(groups, value)
+                _set_delay(block, value)
             else:
                 in_rules = True
-                _add_rule(groups, value, allow=key == "allow", line=number)
-        for group in rules._groups.values():
-            # The longest match wins, and of two equal ones the allowing.
-            group.rules.sort(key=lambda rule: (-rule.length, not rule.allow))
+                _add_rule(block, value, allow=key == "allow", line=number)
         rules.sitemaps = tuple(dict.fromkeys(sitemaps))
         return rules
 
@@ -142,18 +149,30 @@ class RobotsRules:
         group = self._of(agent_token)
         return group.delay if group else None
 
-    def _group(self, agent: str) -> _Group:
-        product = _product(agent)
-        return self._groups.setdefault(product, _Group(agent=product))
+    def _name(self, agent: str, block: _Block) -> None:
+        """Keep that a block is for an agent, which may be named in it more than once."""
+        blocks = self._blocks.setdefault(_product(agent), [])
+        if not blocks or blocks[-1] is not block:
+            blocks.append(block)
 
     def _of(self, agent_token: str) -> _Group | None:
         asked = agent_token.partition("/")[0].strip().lower()
-        found = self._groups.get(asked)
-        if found is None:
-            found = next(
-                (group for name, group in self._groups.items() if _token(name) == asked), None
-            )
-        return found or self._groups.get("*")
+        if asked not in self._told:
+            self._told[asked] = self._group(asked)
+        return self._told[asked]
+
+    def _group(self, asked: str) -> _Group | None:
+        agent = asked
+        if agent not in self._blocks:
+            agent = next((name for name in self._blocks if _token(name) == asked), "*")
+        blocks = self._blocks.get(agent)
+        if blocks is None:
+            return None
+        rules = [rule for block in blocks for rule in block.rules]
+        # The longest match wins, and of two equal ones the allowing.
+        rules.sort(key=lambda rule: (-rule.length, not rule.allow))
+        delays = [block.delay for block in blocks if block.delay is not None]
+        return _Group(tuple(rules), delays[-1] if delays else None, agent)
 
 
 def may_fetch(robots: str | bytes, agent: str, url: str) -> bool:
@@ -197,9 +216,9 @@ def _token(product: str) -> str:
     return found.group() if found else ""
 
 
-def _add_rule(groups: list[_Group], pattern: str, *, allow: bool, line: int) -> None:
+def _add_rule(block: _Block | None, pattern: str, *, allow: bool, line: int) -> None:
     # An empty pattern matches nothing: "Disallow:" allows all.
-    if not pattern or not groups:
+    if not pattern or block is None:
         return
     anchored = pattern.endswith("$")
     text = _normal(pattern[:-1] if anchored else pattern).replace("$", "%24")
@@ -211,16 +230,13 @@ def _add_rule(groups: list[_Group], pattern: str, *, allow: bool, line: int) -> 
         anchored = False
     kept = (parts[0], *(part for part in parts[1:] if part))
     words = f"{'Allow' if allow else 'Disallow'}: {pattern}"
-    rule = _Rule(kept, anchored, len(text) + anchored, allow, line, words)
-    for group in groups:
-        group.rules.append(rule)
+    block.rules.append(_Rule(kept, anchored, len(text) + anchored, allow, line, words))
 
 
-def _set_delay(groups: list[_Group], value: str) -> None:
+def _set_delay(block: _Block | None, value: str) -> None:
     found = _DELAY.match(value)
-    if found:
-        for group in groups:
-            group.delay = min(float(found.group()), MAX_CRAWL_DELAY)
+    if found and block is not None:
+        block.delay = min(float(found.group()), MAX_CRAWL_DELAY)
 
 
 def _path_of(url: str) -> str:

@@ -68,8 +68,10 @@ def after_answer(
     )
 
 
-def after_failure(source: Source, error: FetchError | ParseError, chance: Chance) -> SourceStanding:
-    """Return where a source stands after a check that failed.
+def after_failure(
+    source: Source, error: FetchError | ParseError, chance: Chance, *, in_a_row: int = 0
+) -> SourceStanding:
+    """Return where a source stands after a check that failed, as `in_a_row` before it did.
 
     Our own outages count nothing; all else backs off and never gives up. Where its reader was ended
     it is soon tried again, once: a machine with too much to do ends readers as well.
@@ -83,7 +85,7 @@ def after_failure(source: Source, error: FetchError | ParseError, chance: Chance
             delay=OFFLINE_DELAY * (1 + chance.jitter),
         )
     failures = source.failures + 1
-    if failures >= GONE_AFTER.get(error.reason, failures + 1) and _same_cause(source, error):
+    if _is_gone(source, error, in_a_row + 1):
         return _failed(source, error, health=Health.GONE, failures=failures, delay=GONE_DELAY)
     if isinstance(error, ParseError) and error.transient and source.failures == 0:
         delay = PARSER_DELAY * (1 + chance.jitter)
@@ -121,8 +123,12 @@ def _permanent_target(page: Page) -> str | None:
     return page.final_url
 
 
-def _same_cause(source: Source, error: FetchError | ParseError) -> bool:
-    return source.reason == error.reason
+def _is_gone(source: Source, error: FetchError | ParseError, equal: int) -> bool:
+    """Whether so many equal answers say that it is gone, or one more does where it was."""
+    if error.reason not in GONE_AFTER:
+        return False
+    was_gone = source.health is Health.GONE and source.reason == error.reason
+    return was_gone or equal >= GONE_AFTER[error.reason]
 
 
 def _validators(source: Source, page: Page) -> Validators:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import takewhile
 from uuid import UUID
 
 import msgspec
@@ -67,6 +68,16 @@ class Checks:
             )
             row = await cursor.fetchone()
         return SourceLease(to_source(row), row[15]) if row else None
+
+    async def in_a_row(self, source_id: int, reason: str, *, most: int = 10) -> int:
+        """Return how many of a source's last checks ended for this reason, one after the other."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                "SELECT reason FROM source_check WHERE source_id = %s ORDER BY id DESC LIMIT %s",
+                (source_id, most),
+            )
+            reasons = [row[0] for row in await cursor.fetchall()]
+        return len(list(takewhile(lambda one: one == reason, reasons)))
 
     async def record(
         self,

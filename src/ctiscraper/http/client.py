@@ -202,6 +202,7 @@ class Client:
             walk.seconds_left -= time.monotonic() - began
 
     def _onward(self, walk: "_Walk", target: Target, status: int, location: str) -> Target:
+        location = _as_meant(location)
         walk.hops.append(Redirect(url=target.href, status=status, location=location))
         onward = check_url(location, self._policy, base=target.href)
         walk.check(target, onward)
@@ -254,6 +255,14 @@ class Client:
             if name.lower() not in _OWN_HEADERS
         ]
         return own + extra
+
+
+def _as_meant(location: str) -> str:
+    """Return where a header leads, which was read as Latin-1: letters beyond ASCII are UTF-8."""
+    try:
+        return location.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return location
 
 
 class _Walk:
