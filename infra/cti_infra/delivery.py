@@ -282,14 +282,20 @@ class Delivery(Layer):
 
 def _image_commands() -> list[str]:
     """Return what builds the two images once and pushes them under their commit."""
-    push = [
-        (
-            f"for name in web worker scheduler; do docker tag product {ECR}/{PROJECT}/$name:$TAG "
-            f"&& docker push {ECR}/{PROJECT}/$name:$TAG; done"
-        ),
-        f"docker tag proxy {ECR}/{PROJECT}/web:proxy-$TAG",
-        f"docker push {ECR}/{PROJECT}/web:proxy-$TAG",
+    # One command each: a loop ends as its last turn does, whatever failed before.
+    images = [
+        *(("product", name, "$TAG") for name in ("web", "worker", "scheduler")),
+        ("proxy", "web", "proxy-$TAG"),
     ]
+    # A commit that was pushed in part can be delivered again: its tags are never changed.
+    push = []
+    for image, name, tag in images:
+        there = f"{ECR}/{PROJECT}/{name}:{tag}"
+        push.append(f"docker tag {image} {there}")
+        push.append(
+            f"aws ecr describe-images --repository-name {PROJECT}/{name}"
+            f" --image-ids imageTag={tag} >/dev/null 2>&1 || docker push {there}"
+        )
     return [
         TAG,
         f"aws ecr get-login-password | docker login --username AWS --password-stdin {ECR}",

@@ -80,7 +80,8 @@ def make_firewall(stack: Layer, load_balancer: str) -> waf.CfnWebACL:
         scope="REGIONAL",
         default_action=waf.CfnWebACL.DefaultActionProperty(allow={}),
         rules=rules,
-        visibility_config=_seen("Firewall"),
+        # What its alarm asks for is this name, not that of the list itself.
+        visibility_config=_seen(stack.named("firewall")),
     )
     waf.CfnWebACLAssociation(
         stack, "FirewallAssociation", resource_arn=load_balancer, web_acl_arn=acl.attr_arn

@@ -143,11 +143,21 @@ def settings(system: System) -> Iterator[str]:
         yield f"the front door knows no {door}"
 
 
+def _without_way_in(command: list[str]) -> list[str]:
+    left = list(command)
+    for option in ("--host", "--behind-proxy"):
+        if option in left:
+            at = left.index(option)
+            del left[at : at + 2]
+    return left
+
+
 def commands(system: System) -> Iterator[str]:
     for name, task in _programs(system).items():
         wanted = product.compose()[product.SERVICES[name]]
         made = system.container(task, name)
-        if made["Command"] != wanted["command"]:
+        # Who stands before the pages, and where, is what each place has of its own.
+        if _without_way_in(made["Command"]) != _without_way_in(wanted["command"]):
             yield f"{task}: {made['Command']} is not the command of compose.yaml"
         if made.get("HealthCheck", {}).get("Command") != wanted["healthcheck"]["test"]:
             yield f"{task}: its health check is not that of compose.yaml"

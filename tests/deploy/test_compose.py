@@ -162,7 +162,7 @@ def test_the_networks_are_the_way(services: dict[str, dict[str, Any]]) -> None:
     assert members == {
         "front": {"web", "nginx"},
         "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", *OF_MODELS},
-        "egress": {"web", "worker", *OF_MODELS},
+        "egress": {"web", "worker", "beat", *OF_MODELS},
     }
     assert services["secrets"]["network_mode"] == "none"
 

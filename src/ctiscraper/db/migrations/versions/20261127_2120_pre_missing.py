@@ -11,11 +11,14 @@ _INDEX = "model_analysis_turns"
 
 
 def upgrade() -> None:
-    """Create the table, then the index by which turns go by source and model."""
+    """Create the table, then the index by which turns go by source and model.
+
+    The table is committed before the index is made, and is there when that has to be made again.
+    """
     op.execute("SET LOCAL lock_timeout = '400ms'")
     op.execute(
         """
-        CREATE TABLE model_missing (
+        CREATE TABLE IF NOT EXISTS model_missing (
             server text NOT NULL,
             model text NOT NULL,
             tries integer NOT NULL DEFAULT 1,
@@ -36,6 +39,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop both."""
     op.execute("SET LOCAL lock_timeout = '400ms'")
-    op.execute("DROP TABLE model_missing")
+    op.execute("DROP TABLE IF EXISTS model_missing")
     with op.get_context().autocommit_block():
         op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {_INDEX}")
