@@ -28,6 +28,15 @@ CHUNK = 500
 REVISIT_AFTER = "10 minutes"
 
 
+# What one source refuses by its own rules another may want.
+RULES_OF_A_SOURCE = (
+    Reason.URL_NOT_ALLOWED,
+    Reason.WORD_EXCLUDED,
+    Reason.WORD_NOT_INCLUDED,
+    Reason.TOO_SHORT,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class SourceLease:
     """A source whose check is this worker's to make."""
@@ -220,13 +229,17 @@ async def _announce_all(
     jobs = {item.url_hash: item for item in items}
     new = await _insert_jobs(conn, source_id, rank, list(jobs.values()))
     once = list({(item.url_hash, item.guid_hash): item for item in items}.values())
+    taken = await _take_over(conn, source_id, rank, list(jobs.values()))
     changed, held = await _changed(conn, source_id, once)
     await _sight(conn, source_id, once, new)
+    if taken:
+        await _account_for(conn, source_id, list(taken.values()))
     again = await _revisit(conn, source_id, changed)
-    hosts = {jobs[key].host for key in new if jobs[key].state == "pending"} | again
+    hosts = {jobs[key].host for key in new if jobs[key].state == "pending"}
+    hosts |= {jobs[key].host for key in taken} | again
     if hosts:
         await wake(conn, hosts, rank)
-    return _Counts(len(new), len(changed), held)
+    return _Counts(len(new) + len(taken), len(changed), held)
 
 
 async def _insert_jobs(
@@ -257,6 +270,58 @@ async def _insert_jobs(
         ),
     )
     return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
+
+
+async def _take_over(
+    conn: Conn, source_id: int, rank: int, jobs: Sequence[Announced]
+) -> dict[bytes, int]:
+    """Make a source's own what the rules of another refused, or ended with it; return the jobs.
+
+    Once for each source that announces it, so that two whose rules refuse it do not ask for it in
+    turn.
+    """
+    wanted = [item for item in jobs if item.state == "pending"]
+    cursor = await conn.execute(
+        """
+        UPDATE fetch_job j SET source_id = %(source)s, rank = %(rank)s, trace = %(trace)s,
+            state = 'pending', reason = NULL, detail = '', finished_at = NULL, run_after = now(),
+            attempts = 0, host_tries = 0, from_snapshot = false, entry = item.entry::jsonb
+        FROM unnest(%(hashes)s::bytea[], %(entries)s::text[]) AS item (url_hash, entry)
+        WHERE j.url_hash = item.url_hash AND j.source_id <> %(source)s AND j.article_id IS NULL
+            AND j.url <> '' AND j.state = 'filtered' AND (j.reason = %(removed)s
+                OR j.reason = ANY(%(rules)s) AND NOT EXISTS (SELECT FROM sighting g
+                    WHERE g.job_id = j.id AND g.source_id = %(source)s))
+        RETURNING j.url_hash, j.id
+        """,
+        {
+            "source": source_id,
+            "rank": rank,
+            "trace": here(),
+            "hashes": [item.url_hash for item in wanted],
+            "entries": [msgspec.json.encode(item.entry).decode() for item in wanted],
+            "removed": Reason.SOURCE_REMOVED.value,
+            "rules": [reason.value for reason in RULES_OF_A_SOURCE],
+        },
+    )
+    return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
+
+
+async def _account_for(conn: Conn, source_id: int, jobs: Sequence[int]) -> None:
+    """Count jobs as discovered by the source that took them over, and by no other."""
+    values = {"source": source_id, "jobs": list(jobs)}
+    await conn.execute(
+        "UPDATE sighting SET first = false WHERE job_id = ANY(%(jobs)s) AND first", values
+    )
+    await conn.execute(
+        """
+        UPDATE sighting g SET first = true
+        FROM (SELECT DISTINCT ON (job_id) job_id, guid_hash FROM sighting
+            WHERE source_id = %(source)s AND job_id = ANY(%(jobs)s)
+            ORDER BY job_id, guid_hash) one
+        WHERE g.source_id = %(source)s AND g.job_id = one.job_id AND g.guid_hash = one.guid_hash
+        """,
+        values,
+    )
 
 
 async def _changed(
