@@ -151,6 +151,76 @@ async def test_a_sitemap_index_is_read_in_full_each_time(origin: Origin, finder:
     assert not {"etag", "last-modified"} & set(found.page.headers)
 
 
+def index_of(*names: str) -> bytes:
+    rows = "".join(f"<sitemap><loc>{SITE}{name}</loc></sitemap>" for name in names)
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}'
+    return reply(f"{index}</sitemapindex>".encode())
+
+
+def in_sitemaps() -> Source:
+    return source(discovery=Discovery.SITEMAP, feed_url=None)
+
+
+async def test_sitemaps_without_dates_are_read_from_both_ends(
+    origin: Origin, finder: Finder
+) -> None:
+    names = [f"post-sitemap{n}.xml" for n in range(1, 10)]
+    origin.answers["/sitemap.xml"] = index_of(*names)
+    origin.answers |= {f"/{name}": sitemap(f"a/{name}") for name in names}
+    found = await finder.find(in_sitemaps())
+    read = [url.removeprefix(f"{SITE}a/post-sitemap") for url in urls(found)]
+    assert read == ["9.xml", "1.xml", "8.xml", "2.xml", "7.xml"]
+
+
+async def test_an_index_within_an_index_is_followed(origin: Origin, finder: Finder) -> None:
+    origin.answers |= {
+        "/sitemap.xml": index_of("inner.xml", "sitemap.xml"),
+        "/inner.xml": index_of("deep.xml", "inner.xml"),
+        "/deep.xml": sitemap("a/1"),
+    }
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert origin.asked[-1].path in {"/deep.xml", "/sitemap.xml"}
+    assert len(origin.asked) <= MOST_SITEMAPS + 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason", "accounted"),
+    [
+        (reply(status=404), Reason.NOT_FOUND, True),
+        (reply(b"<html><body>Not here.</body></html>"), Reason.NOT_A_FEED, True),
+        (reply(status=503), Reason.SERVER_ERROR, False),
+    ],
+)
+async def test_one_sitemap_that_cannot_be_had_costs_itself_alone(
+    origin: Origin, finder: Finder, answer: bytes, reason: Reason, accounted: bool
+) -> None:
+    origin.answers |= {"/sitemap.xml": index_of("old.xml", "new.xml"), "/new.xml": sitemap("a/1")}
+    origin.answers["/old.xml"] = answer
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.feed is not None
+    refused = [(f"{SITE}old.xml", reason)] if accounted else []
+    assert [(one.guid, one.reason) for one in found.feed.bad] == refused
+    assert found.feed.truncated is not accounted
+    origin.answers["/new.xml"] = answer
+    with pytest.raises((FetchError, ParseError), match=reason.value):
+        await finder.find(in_sitemaps())
+
+
+async def test_a_host_that_asks_for_a_rest_amidst_sitemaps_has_it(
+    origin: Origin, finder: Finder
+) -> None:
+    origin.answers |= {
+        "/sitemap.xml": index_of("old.xml", "new.xml"),
+        "/new.xml": sitemap("a/1"),
+        "/old.xml": reply(b"", {"Retry-After": "600"}, status=429),
+    }
+    with pytest.raises(FetchError) as caught:
+        await finder.find(in_sitemaps())
+    assert caught.value.retry_after == 600
+
+
 async def test_a_listing_gives_the_links_of_its_selector(origin: Origin, finder: Finder) -> None:
     origin.answers["/"] = reply(LISTING, {"Content-Type": "text/html"})
     listed = source(discovery=Discovery.LISTING, selectors=Selectors(listing="h2 a"))

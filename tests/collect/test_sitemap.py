@@ -131,3 +131,14 @@ def test_any_bytes_give_a_sitemap_or_a_typed_error(body: bytes) -> None:
         return
     for address in (*sitemap.children, *(e.url for e in sitemap.entries)):
         assert address.startswith(("http://", "https://"))
+
+
+def test_a_gzip_of_several_parts_is_read_to_its_end_and_one_cut_short_is_told() -> None:
+    pages = "".join(f"<url><loc>https://site.test/{n}</loc></url>" for n in range(200))
+    whole = f"<urlset>{pages}</urlset>".encode()
+    parts = gzip.compress(whole[:3000]) + gzip.compress(whole[3000:])
+    assert len(parse_sitemap(parts, url="https://site.test/").entries) == 200
+    for cut in (parts[:-20], gzip.compress(whole)[:-9]):
+        with pytest.raises(ParseError) as caught:
+            parse_sitemap(cut, url="https://site.test/")
+        assert caught.value.reason is Reason.ENCODING_BROKEN

@@ -8,10 +8,11 @@ from urllib.parse import urljoin
 from ctiscraper.collect.candidates import FeedCandidate
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.sitemap_types import Sitemap
-from ctiscraper.errors import FetchError, ParseError, Reason
+from ctiscraper.errors import FetchError, ParseError, Reason, Scope
 from ctiscraper.messages import FeedMessage, ListingMessage, SitemapMessage
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.types import (
+    BadEntry,
     Discovery,
     FeedEntry,
     Page,
@@ -142,26 +143,43 @@ class Finder:
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
         sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
-        entries, bad = list(sitemap.entries), list(sitemap.bad)
-        requests = page.requests
-        children = sitemap.children[:MOST_SITEMAPS]
-        for child in children:
-            answer = await self._fetcher.fetch_site(settings, child, Validators())
-            requests += answer.requests
-            part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
-            entries.extend(part.entries)
-            bad.extend(part.bad)
+        read = _ReadSitemaps(sitemap, requests=page.requests)
+        while read.left and read.asked < MOST_SITEMAPS:
+            await self._read_part(settings, read)
+        if read.faults and not read.entries:
+            raise read.faults[0]
         feed = ParsedFeed(
             kind="sitemap",
-            entries=tuple(entries),
-            bad=tuple(bad),
-            truncated=sitemap.truncated or len(sitemap.children) > MOST_SITEMAPS,
+            entries=tuple(read.entries),
+            bad=tuple(read.bad),
+            truncated=read.truncated or bool(read.left),
         )
-        if not children:
-            return Found(page=page, feed=feed, sha=_sha(page), requests=requests)
+        if not read.asked:
+            return Found(page=page, feed=feed, sha=_sha(page), requests=read.requests)
         # An index may stand still while what it names changes: it is read in full each time.
         page = replace(page, headers=_without_validators(page))
-        return Found(page=page, feed=feed, sha=None, requests=requests)
+        return Found(page=page, feed=feed, sha=None, requests=read.requests)
+
+    async def _read_part(self, settings: SourceSettings, read: "_ReadSitemaps") -> None:
+        """Read the next sitemap that an index names; one that cannot be had costs itself alone.
+
+        Raises FetchError where the host asks for a rest, and where we ourselves are away.
+        """
+        url = read.next()
+        try:
+            answer = await self._fetcher.fetch_site(settings, url, Validators())
+            read.requests += answer.requests
+            part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
+        except FetchError as error:
+            if error.scope is Scope.OURS or error.retry_after:
+                raise
+            read.miss(url, error)
+            if error.scope is Scope.HOST:
+                read.left.clear()
+        except ParseError as error:
+            read.miss(url, error)
+        else:
+            read.take(part)
 
     async def _listing(self, source: Source) -> Found:
         settings = source.settings
@@ -192,6 +210,41 @@ class Finder:
 
 def _sitemap_message(page: Page) -> SitemapMessage:
     return SitemapMessage(body=page.body, url=page.final_url, now=page.fetched_at)
+
+
+class _ReadSitemaps:
+    """What was read of an index so far, and which of the sitemaps that it names are left."""
+
+    def __init__(self, first: Sitemap, *, requests: int) -> None:
+        self.entries, self.bad = list(first.entries), list(first.bad)
+        self.left = list(first.children)
+        self.truncated = first.truncated
+        self.requests, self.asked = requests, 0
+        self.faults: list[FetchError | ParseError] = []
+        self._known = set(first.children)
+
+    def next(self) -> str:
+        """Return the address of the sitemap that comes next."""
+        self.asked += 1
+        return self.left.pop(0)
+
+    def take(self, part: Sitemap) -> None:
+        """Add a sitemap; those that it names itself come next."""
+        self.entries.extend(part.entries)
+        self.bad.extend(part.bad)
+        self.truncated = self.truncated or part.truncated
+        more = [url for url in part.children if url not in self._known]
+        self._known.update(more)
+        self.left[:0] = more
+
+    def miss(self, url: str, error: FetchError | ParseError) -> None:
+        """Account for a sitemap that could not be read."""
+        self.faults.append(error)
+        if error.transient:
+            # The next look may have it: that is no fault of what is announced.
+            self.truncated = True
+            return
+        self.bad.append(BadEntry(guid=url, reason=error.reason, detail=error.detail[:200]))
 
 
 def _unchanged(page: Page, held: Validators) -> Found | None:

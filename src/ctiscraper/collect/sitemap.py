@@ -103,13 +103,19 @@ def _unpacked(body: bytes) -> bytes:
     """The body out of its gzip, if it is in one; raises ParseError past the cap."""
     if not body.startswith(_GZIP):
         return body
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        plain = unpacker.decompress(body, MAX_BYTES + 1)
-    except zlib.error as error:
-        raise ParseError(Reason.ENCODING_BROKEN, str(error)) from None
-    if len(plain) > MAX_BYTES:
-        raise ParseError(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1048576} MiB unpacked")
+    plain = b""
+    # A file may be of several such parts, one behind the other (RFC 1952 section 2.2).
+    while body.startswith(_GZIP):
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            plain += unpacker.decompress(body, MAX_BYTES + 1 - len(plain))
+        except zlib.error as error:
+            raise ParseError(Reason.ENCODING_BROKEN, str(error)) from None
+        if len(plain) > MAX_BYTES:
+            raise ParseError(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1048576} MiB unpacked")
+        if not unpacker.eof:
+            raise ParseError(Reason.ENCODING_BROKEN, "the gzip ends before its end")
+        body = unpacker.unused_data
     return plain
 
 
@@ -167,14 +173,24 @@ def _listed(text: str, *, url: str, limit: int, now: datetime) -> Sitemap:
 
 
 def _children(rows: Iterable[_Row], *, url: str, now: datetime) -> tuple[str, ...]:
-    """The sitemaps an index names, newest first, those without a date in their order after."""
+    """The sitemaps an index names, newest first, and those without a date after them.
+
+    Of these the last and the first in turn: most grow at their end, some at their head.
+    """
     dated: list[tuple[datetime, str]] = []
+    undated: list[str] = []
     for row in rows:
         location, fault = judge_url(row.location, url)
-        if fault is None:
-            dated.append((parse_date(row.changed, now=now) or EARLIEST, location))
+        if fault is not None:
+            continue
+        if (changed := parse_date(row.changed, now=now)) is not None:
+            dated.append((changed, location))
+        else:
+            undated.append(location)
     dated.sort(key=lambda pair: pair[0], reverse=True)
-    return tuple(dict.fromkeys(location for _, location in dated))[:MAX_CHILDREN]
+    in_turn = chain.from_iterable(zip(reversed(undated), undated, strict=True))
+    names = chain((location for _, location in dated), in_turn)
+    return tuple(dict.fromkeys(names))[:MAX_CHILDREN]
 
 
 def _judged(rows: list[_Row], *, url: str, limit: int, now: datetime) -> Sitemap:
