@@ -60,15 +60,29 @@ def test_started_twice_the_second_waits_and_finds_it_done(database: str, tmp_pat
     assert f"schema {newest()}" in terminal.run("db", "check").out
 
 
-def test_a_newer_schema_is_worked_on_but_not_migrated(database: str, tmp_path: Path) -> None:
-    """After an upgrade that is taken back the older program must start again."""
+def test_a_newer_schema_is_worked_on_and_left_as_it_is(database: str, tmp_path: Path) -> None:
+    """After an upgrade that is taken back the older program is deployed and starts again."""
+    stem = str(conninfo_to_dict(database)["dbname"])
+    secret = tmp_path / "password"
+    secret.write_text("a password")
+    line = ["db", "roles", f"--web={stem}_w", f"--worker={stem}_k"]
+    line += [f"--web-password-file={secret}", f"--worker-password-file={secret}"]
+    terminal = Terminal(environment(database, tmp_path))
+    terminal.run(*line)
     with psycopg.connect(database) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '29990101_0000'")
-    terminal = Terminal(environment(database, tmp_path))
-    refused = terminal.run("migrate", code=3).err
-    assert "29990101_0000, newer than this program" in refused
-    assert str(newest()) in refused
-    assert "DATABASE_URL" in refused
+        connection.execute("CREATE TABLE private_of_tomorrow (secret text)")
+    left = terminal.run("migrate")
+    assert "29990101_0000, of a newer version of this program: left as it is" in left.err
+    assert "29990101_0000: nothing to do" in left.out
+    assert "its rights stay" in terminal.run(*line).err
+    with psycopg.connect(database) as connection:
+        may = "SELECT has_table_privilege(%s, 'private_of_tomorrow', 'SELECT')"
+        assert connection.execute(may, (f"{stem}_k",)).fetchone() == (False,)
+        held = "SELECT has_table_privilege(%s, 'fetch_job', 'UPDATE')"
+        assert connection.execute(held, (f"{stem}_k",)).fetchone() == (True,)
+    unknown = terminal.run(*line[:2], f"--web={stem}_x", *line[3:], code=3).err
+    assert "run its 'db roles'" in unknown
     assert "newer than" in terminal.run("db", "check").out
     assert terminal.run("sources", "list", "--json").json == []
 

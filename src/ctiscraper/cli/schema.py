@@ -28,6 +28,8 @@ from ctiscraper.loop import run_async
 app = typer.Typer(no_args_is_help=True, help="The schema of the database.")
 
 
+_NEWER = "of a newer version of this program"
+
 Seed = Annotated[
     bool,
     typer.Option("--seed", help="Then add the new sources of the catalogue that comes along."),
@@ -37,13 +39,17 @@ Seed = Annotated[
 def migrate(seed: Seed = False, data: Data = None, json: Json = False) -> None:
     """Bring the database up to this version of the program; safe when started twice.
 
-    Tables are locked for less than a second at a time, and only tried for when others hold them.
+    A schema of a newer version is left as it is: this one works on it. Tables are locked for less
+    than a second at a time, and only tried for when others hold them.
     """
 
     async def act() -> tuple[str | None, str | None, int, bool]:
         settings = settings_for(data)
         async with open_engine(settings) as engine:
-            await asyncio.to_thread(apply, engine.conninfo, patience=Patience(told=print_note))
+            if is_newer(engine.facts.revision):
+                print_note(f"the schema is {engine.facts.revision}, {_NEWER}: left as it is")
+            else:
+                await asyncio.to_thread(apply, engine.conninfo, patience=Patience(told=print_note))
             added = await _seed(engine.conninfo) if seed else 0
             made = await _bootstrap(engine.conninfo, settings.bootstrap_admin_file)
             after = (await read_server(engine.conninfo)).revision
@@ -149,7 +155,10 @@ def roles(
 
     async def act() -> None:
         async with open_ready_engine(settings_for(data)) as engine:
-            await asyncio.to_thread(give_roles, engine.conninfo, wanted)
+            is_ours = not is_newer(engine.facts.revision)
+            if not is_ours:
+                print_note(f"the schema is {engine.facts.revision}, {_NEWER}: its rights stay")
+            await asyncio.to_thread(give_roles, engine.conninfo, wanted, rights=is_ours)
 
     run_async(act())
     if json:

@@ -106,21 +106,33 @@ class DatabaseRole:
     password: str | None = field(default=None, repr=False)
 
 
-def give_roles(conninfo: str, roles: Iterable[DatabaseRole]) -> None:
+def give_roles(conninfo: str, roles: Iterable[DatabaseRole], *, rights: bool = True) -> None:
     """Make these roles where they are not there, with the rights of their parts and no others.
 
-    As the owner of the schema, who may make roles unless they are there. Raises InputError,
-    SettingsError and StorageError; then nothing was changed.
+    Without `rights` they keep those that they have, as on a schema of which this program does not
+    know what should be kept from whom. As the owner of the schema, who may make roles unless they
+    are there. Raises InputError, SettingsError and StorageError; then nothing was changed.
     """
     with _transaction(conninfo) as conn:
         for role in roles:
+            if not rights and not _is_noted(conn, role.name):
+                raise SettingsError(
+                    f"{role.name} has no rights yet, and which it should have the newer program "
+                    "knows that made this schema: run its 'db roles'"
+                )
             _make(conn, role)
             conn.execute(
                 "INSERT INTO database_role (name, part) VALUES (%s, %s) "
                 "ON CONFLICT (name) DO UPDATE SET part = excluded.part",
                 (role.name, role.part),
             )
-        _renew(conn)
+        if rights:
+            _renew(conn)
+
+
+def _is_noted(conn: _Conn, name: str) -> bool:
+    found = conn.execute("SELECT 1 FROM database_role WHERE name = %s", (name,)).fetchone()
+    return found is not None
 
 
 def renew_rights(conninfo: str) -> None:
