@@ -454,3 +454,32 @@ def test_a_folder_of_macos_may_have_a_space_in_its_name() -> None:
         assert found.value == path
     [plain] = find_observables("In /Library/Application the path ends.")
     assert plain.value == "/Library/Application"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("C2\u5730\u5740\u4e3a185.1.2.3\uff0c\u7aef\u53e3443", ("ipv4", "185.1.2.3")),
+        ("185.1.2.3\uc5d0\uc11c \ub2e4\uc6b4\ub85c\ub4dc", ("ipv4", "185.1.2.3")),
+        ("\u901a\u4fe1\u5148\u306f185[.]1[.]2[.]3\u3067\u3059", ("ipv4", "185.1.2.3")),
+        ("\u0430\u0434\u0440\u0435\u0441185.1.2.3", ("ipv4", "185.1.2.3")),
+        ("2606:4700::1111\uc5d0", ("ipv6", "2606:4700::1111")),
+        ("user@evil.com\uc73c\ub85c", ("email", "user@evil.com")),
+        ("hxxp://evil[.]com/a.php\uc5d0 \uc811\uc18d", ("url", "http://evil.com/a.php")),
+        ("\u8bbf\u95eehxxp://evil[.]com/a.php\u4e0b\u8f7d", ("url", "http://evil.com/a.php")),
+        ("185.1.2[.]0/24\uc5d0\uc11c", ("cidr", "185.1.2.0/24")),
+        ("\u8bbf\u95eeevil.com\u4e0b\u8f7d", ("domain", "evil.com")),
+        # An address of its own letters is one, and a path in them belongs to it.
+        (
+            "https://zh.wikipedia.org/wiki/\u4e2d\u56fd",
+            ("url", "https://zh.wikipedia.org/wiki/\u4e2d\u56fd"),
+        ),
+        ("\u4f8b\u5b50.com", ("domain", "xn--fsqu00a.com")),
+        ("\u7248\u672c1.2.3.4", None),
+    ],
+)
+def test_an_address_ends_where_letters_without_spaces_go_on(
+    text: str, expected: tuple[str, str] | None
+) -> None:
+    found = [(one.kind.value, one.value) for one in find_observables(text)]
+    assert found == ([expected] if expected else [])

@@ -87,8 +87,13 @@ _NUMBERS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _IPV4 = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
 _VERSION = re.compile(
-    r"(?:\bv|\bver\.?|versions?|build|release|firmware|update)\s*[:=]?\s*$", re.IGNORECASE
+    r"(?:\bv|\bver\.?|versions?|build|release|firmware|update"
+    r"|\u7248\u672c|\u7248|\u30d0\u30fc\u30b8\u30e7\u30f3|\ubc84\uc804)\s*[:=]?\s*$",
+    re.IGNORECASE,
 )
+_WORDLY = re.compile(r"[A-Za-z0-9_]")
+# Letters of scripts that put no space behind an address: of a sentence that goes on.
+_TAIL = re.compile(r"(?<=[A-Za-z0-9])[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+$")
 _VERSION_WINDOW = 16
 # Behind one of these a dotted word is a part of something else.
 _INSIDE = frozenset("/\\@%$&-_.")
@@ -146,6 +151,8 @@ def _read(text: str, start: int, end: int) -> Iterable[Observable]:
         return _listed(text, start, text[start:end])
     start, end = trimmed(text, start, end)
     raw = text[start:end]
+    if (tail := _TAIL.search(raw)) is not None and raw[: tail.start()].isascii():
+        raw, end = raw[: tail.start()], start + tail.start()
     place = _place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
     if split is None:
@@ -265,7 +272,7 @@ def _bare(place: _Place) -> Iterator[Observable]:
     host = where.partition(":")[0]
     path = "" if path.lower() in _PROTOCOLS else path
     where = where.removesuffix(":")
-    if host[-1:].isdigit():
+    if host[-1:].isdigit() and place.raw.isascii():
         if _is_ipv4(host) and _is_address(place):
             yield _ipv4(place, host, where, path)
         return
@@ -287,12 +294,16 @@ def _is_wildcard(place: _Place) -> bool:
 
 
 def _within(place: _Place) -> Iterator[Observable]:
-    """Return the names in ASCII within a run of letters of a script that has no spaces."""
+    """Return the names and numbers in ASCII within letters of a script that has no spaces."""
     if place.raw.isascii():
         return
     for found in _ASCII_NAME.finditer(place.raw):
         start, end = place.start + found.start(), place.start + found.end()
         plain = refang(found[0])
+        if _is_ipv4(plain):
+            if not _VERSION.search(place.text, max(0, start - _VERSION_WINDOW), start):
+                yield Observable(Kind.IPV4, plain, start, end, len(plain) != len(found[0]))
+            continue
         name = ascii_host(plain)
         if name is not None and is_domain(name) and is_written_as_domain(plain):
             yield Observable(Kind.DOMAIN, name, start, end, len(plain) != len(found[0]))
@@ -348,7 +359,7 @@ def _ipv6(text: str, start: int, end: int) -> Iterator[Observable]:
     host, slash, bits = raw.partition("/")
     around = place.before + text[end : end + 1]
     address = _address6(host) if is_defanged or _looks_meant(host) else None
-    if address is None or any(char.isalnum() or char == "_" for char in around):
+    if address is None or _WORDLY.search(around):
         return
     if slash and _BITS.fullmatch(bits) and int(bits) <= _MOST_BITS6:
         yield place.find(Kind.CIDR, f"{address}/{int(bits)}")
