@@ -63,6 +63,22 @@ def test_a_write_is_sent_again_under_the_same_key() -> None:
     assert len(keys) == 1
 
 
+def test_what_is_kept_for_no_repeat_is_sent_once() -> None:
+    for answers, raised in (([HUNG_UP, EMPTY], UnreachableError), ([BUSY, EMPTY], ApiError)):
+        with (
+            answering(answers) as (url, asked),
+            Client(url, "t", wait=lambda _: None) as client,
+            pytest.raises(raised) as caught,
+        ):
+            client.call("POST", "/api/v1/tokens", bytes, body={"name": "x"})
+        assert len(asked) == 1
+        assert raised is ApiError or "nobody can say" in str(caught.value)
+    too_many = BUSY.replace(b"503 Busy", b"429 Too Many")
+    with answering([too_many, EMPTY]) as (url, asked), Client(url, "t", wait=lambda _: None) as one:
+        one.call("POST", "/api/v1/questions", bytes, body={"question": "x"})
+    assert len(asked) == 2
+
+
 def test_a_write_under_way_is_waited_for_and_one_that_is_not_known_is_told() -> None:
     under_way = BUSY.replace(b"503 Busy", b"409 Conflict").replace(b"7", b"1")
     unknown = NO_RETRY.replace(b"422 No", b"409 Conflict")

@@ -1,6 +1,7 @@
 """One exchange with an installation: encoded, sent again where that is safe, and read strictly."""
 
 import random
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,11 @@ _TOO_MANY = 429
 _CONFLICT = 409
 _JSON = "application/json"
 
+# What makes a secret or asks a model is not kept for a repeat (the API's Idempotency-Key): where it
+# may have been made nobody sends it again.
+_MADE_ONCE = re.compile(r"/(?:tokens|users|questions)$|/users/[^/]+/links$|/searches/[^/]+/feed$")
+_NOT_SENT = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
+_NOT_DONE = frozenset({429})
 _LOST = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 
 One = str | int | float | bool | datetime | None
@@ -134,6 +140,7 @@ class Transport:
     def _answer(
         self, method: str, address: str, headers: dict[str, str], content: bytes
     ) -> httpcore2.Response:
+        is_made_once = method == "POST" and _MADE_ONCE.search(urlsplit(address).path) is not None
         wait = _FIRST_WAIT_SECONDS
         for left in reversed(range(TRIES)):
             try:
@@ -145,11 +152,17 @@ class Transport:
                     extensions={"timeout": self._timeout},
                 )
             except _LOST as error:
+                why = str(error) or type(error).__name__
+                if is_made_once and not isinstance(error, _NOT_SENT):
+                    raise UnreachableError(
+                        f"{address} was asked and did not answer: {why}; whether it was done nobody"
+                        " can say, so it is not asked again"
+                    ) from error
                 if not left:
-                    why = str(error) or type(error).__name__
                     raise UnreachableError(f"{address} does not answer: {why}") from error
             else:
-                if not left or not _again(answer):
+                may = answer.status in _NOT_DONE if is_made_once else _again(answer)
+                if not left or not may:
                     return answer
                 wait = max(wait, _retry_after(answer))
             self._wait(min(wait, LONGEST_WAIT_SECONDS) * random.uniform(0.9, 1.1))  # noqa: S311
