@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from fastapi.routing import APIRoute
 
 from ctiscraper.client import ApiError, Client
+from ctiscraper.client.transport import _MADE_ONCE
 from ctiscraper.db.session import Database
 from ctiscraper.identity import Role
 from ctiscraper.web.app import create_app
 from ctiscraper.web.client_code import write
 from ctiscraper.web.deps import WebServices
+from ctiscraper.web.once import OnceRoute
 from ctiscraper.web.serve import listen, serve
 from people import person, token_of
 from web.shelf import Shelf
@@ -43,6 +47,27 @@ async def url(database: str) -> AsyncIterator[str]:
 async def client_of(database: str, url: str, role: Role = Role.ADMIN) -> Client:
     async with Database(database, size=1) as opened:
         return Client(url, await token_of(opened, await person(opened, role)))
+
+
+# What these do twice is the same: they read, or try something out.
+REPEATABLE = {
+    "/lookup",
+}
+
+
+async def test_what_the_program_keeps_for_no_repeat_is_known_to_the_client(database: str) -> None:
+    async with Database(database, size=1) as opened:
+        app = create_app(WebServices(database=opened))
+    posts = {
+        route.path.removeprefix("/api/v1"): isinstance(route, OnceRoute)
+        for route in app.routes
+        if isinstance(route, APIRoute)
+        and "POST" in (route.methods or ())
+        and "/api/v1/" in route.path
+    }
+    assert len(posts) > 30
+    asked_once = {path for path, is_kept in posts.items() if not is_kept} - REPEATABLE
+    assert {path for path in posts if _MADE_ONCE.search(re.sub(r"[{}]", "", path))} == asked_once
 
 
 def test_it_is_written_from_the_description(tmp_path: Path) -> None:

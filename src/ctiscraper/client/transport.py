@@ -28,9 +28,10 @@ _JSON = "application/json"
 
 # What makes a secret or asks a model is not kept for a repeat (the API's Idempotency-Key): where it
 # may have been made nobody sends it again.
-_MADE_ONCE = re.compile(r"/(?:tokens|users|questions)$|/users/[^/]+/links$|/searches/[^/]+/feed$")
+_MADE_ONCE = re.compile(
+    r"/(?:tokens|users|questions)$|/users/[^/]+/password$|/questions/stream$|/searches/[^/]+/feed$"
+)
 _NOT_SENT = (httpcore2.ConnectError, httpcore2.ConnectTimeout)
-_NOT_DONE = frozenset({429})
 _LOST = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
 
 One = str | int | float | bool | datetime | None
@@ -161,7 +162,7 @@ class Transport:
                 if not left:
                     raise UnreachableError(f"{address} does not answer: {why}") from error
             else:
-                may = answer.status in _NOT_DONE if is_made_once else _again(answer)
+                may = answer.status == _TOO_MANY if is_made_once else _again(answer)
                 if not left or not may:
                     return answer
                 wait = max(wait, _retry_after(answer))
