@@ -136,7 +136,7 @@ class ServedEmbedder:
             raise
         if self._begun[0] == key:
             self._begun = (b"", [])
-        return _checked(rows, len(texts))
+        return _checked(rows)
 
 
 def _is_its_own(error: ModelError) -> bool:
@@ -156,9 +156,9 @@ def _one_each(rows: Sequence[tuple[float, ...]], count: int) -> Sequence[tuple[f
     return rows
 
 
-def _checked(rows: Sequence[Sequence[float]], count: int) -> Floats:
+def _checked(rows: Sequence[Sequence[float]]) -> Floats:
     """Return the vectors of a server with length one. Raises ModelError for what are none."""
-    if len(rows) != count or len({len(row) for row in rows}) > 1 or not all(rows):
+    if len({len(row) for row in rows}) > 1 or not all(rows):
         raise ModelError(ModelFault.BAD_ANSWER, "the vectors are not one for each text")
     matrix = np.array(rows, np.float32)
     lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
@@ -187,13 +187,12 @@ class Embedding:
     async def model(self) -> VectorModel:
         """Return the model as the database knows it. Raises ModelError and SettingsError."""
         name, version = await self.embedder.identity()
-        if self._model is None or (self._model.name, self._model.version) != (name, version):
-            found = await self.passages.known(name, version)
-            if found is None:
-                probe = await self.embedder.embed([_PROBE])
-                found = await self.passages.model(name, version, probe.shape[1])
-            self._model = found
-        return self._model
+        found = await self._known(name, version)
+        if found is None:
+            probe = await self.embedder.embed([_PROBE])
+            found = await self.passages.model(name, version, probe.shape[1])
+        self._model = found
+        return found
 
     async def embed_some(self, *, limit: int = BATCH) -> int:
         """Return how many texts were given their passages; 0 where a look found none.
@@ -245,9 +244,12 @@ class Embedding:
 
     async def known(self) -> VectorModel | None:
         """Return the model as the database knows it, None where it has made nothing yet."""
-        name, version = await self.embedder.identity()
-        if self._model is not None and (self._model.name, self._model.version) == (name, version):
-            return self._model
+        return await self._known(*await self.embedder.identity())
+
+    async def _known(self, name: str, version: str) -> VectorModel | None:
+        held = self._model
+        if held is not None and (held.name, held.version) == (name, version):
+            return held
         return await self.passages.known(name, version)
 
     async def progress(self) -> EmbeddingProgress | None:

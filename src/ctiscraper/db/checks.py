@@ -229,14 +229,15 @@ async def _announce_all(
     jobs = {item.url_hash: item for item in items}
     new = await _insert_jobs(conn, source_id, rank, list(jobs.values()))
     once = list({(item.url_hash, item.guid_hash): item for item in items}.values())
-    taken = await _take_over(conn, source_id, rank, list(jobs.values()))
+    known = [item for key, item in jobs.items() if key not in new]
+    taken = await _take_over(conn, source_id, rank, known)
     changed, held = await _changed(conn, source_id, once)
     await _sight(conn, source_id, once, new)
     if taken:
         await _account_for(conn, source_id, list(taken.values()))
     again = await _revisit(conn, source_id, changed)
-    hosts = {jobs[key].host for key in new if jobs[key].state == "pending"}
-    hosts |= {jobs[key].host for key in taken} | again
+    pending = (key for key in (*new, *taken) if jobs[key].state == "pending")
+    hosts = {jobs[key].host for key in pending} | again
     if hosts:
         await wake(conn, hosts, rank)
     return _Counts(len(new) + len(taken), len(changed), held)
@@ -281,6 +282,8 @@ async def _take_over(
     turn.
     """
     wanted = [item for item in jobs if item.state == "pending"]
+    if not wanted:
+        return {}
     cursor = await conn.execute(
         """
         UPDATE fetch_job j SET source_id = %(source)s, rank = %(rank)s, trace = %(trace)s,

@@ -12,7 +12,7 @@ from ctiscraper.analysis.orders import orders_in
 from ctiscraper.analysis.plain import first_sentence, plain_line
 from ctiscraper.analysis.shown import shown
 from ctiscraper.detect.checking import check
-from ctiscraper.detect.drafted import Checked, Draft, Material, Origin, Quotation
+from ctiscraper.detect.drafted import Checked, Draft, Material, Origin
 from ctiscraper.detect.drafting import events_of, tags_of
 from ctiscraper.detect.flaws import Answered, Flaw, RefusedRule, RuleError, flaw_of
 from ctiscraper.detect.naming import renamed
@@ -108,7 +108,7 @@ def _draft(text: str, material: Material, by: By) -> Draft:
         raise RuleError(Flaw.UNPROVED, "it looks for nothing that the article has")
     level = str(rule.level or "").lower()
     parts = Parts(
-        title=_title(str(rule.title or ""), evidence, material),
+        title=_title(str(rule.title or ""), proof, material.title),
         description=f"{_DESCRIPTION}{_LEFT_OUT if proof.left_out else ''}",
         logsource=logsource,
         detection=detection,
@@ -136,15 +136,16 @@ def _draft(text: str, material: Material, by: By) -> Draft:
     )
 
 
-def _title(given: str, evidence: tuple[Quotation, ...], material: Material) -> str:
+def _title(given: str, proof: Proof, title_of_article: str) -> str:
     """Return a model's title where it is plain and tells of what was quoted, else one of ours.
 
     One with other words than the article's and those of any rule says what nothing proves.
     """
+    evidence = proof.evidence
     title = first_sentence(plain_line(given, _LONGEST_TITLE))
     quoted = {word for one in evidence for word in _words(one.quote)}
     if title and not orders_in(given) and quoted & _words(title):
-        article = vocabulary(*(shown(text).text for text in (material.title, material.text)))
+        article = vocabulary(shown(title_of_article).text, proof.seen)
         if _says_nothing_else(title.casefold(), article):
             return title
     return _UNTITLED.format(plain_line(evidence[0].quote, _LONGEST_TITLE))

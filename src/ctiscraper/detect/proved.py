@@ -57,6 +57,11 @@ class Proof:
         self._fields = frozenset(name for event in self._known for name in event.fields)
 
     @property
+    def seen(self) -> str:
+        """The article without what no reader sees."""
+        return self._seen.text
+
+    @property
     def evidence(self) -> tuple[Quotation, ...]:
         """The words that the values rest on, by their order in the rule."""
         return tuple(self._found.values())

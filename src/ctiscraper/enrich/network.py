@@ -301,7 +301,7 @@ def _within(place: _Place) -> Iterator[Observable]:
         start, end = place.start + found.start(), place.start + found.end()
         plain = refang(found[0])
         if _is_ipv4(plain):
-            if not _VERSION.search(place.text, max(0, start - _VERSION_WINDOW), start):
+            if not _follows_version(place.text, start):
                 yield Observable(Kind.IPV4, plain, start, end, len(plain) != len(found[0]))
             continue
         name = ascii_host(plain)
@@ -329,9 +329,11 @@ def _is_address(place: _Place) -> bool:
     """Whether four numbers are an address and no version of something."""
     if place.before.isalnum():
         return False
-    return place.defanged or not _VERSION.search(
-        place.text, max(0, place.start - _VERSION_WINDOW), place.start
-    )
+    return place.defanged or not _follows_version(place.text, place.start)
+
+
+def _follows_version(text: str, start: int) -> bool:
+    return _VERSION.search(text, max(0, start - _VERSION_WINDOW), start) is not None
 
 
 def _ipv4(place: _Place, host: str, where: str, path: str) -> Observable:
