@@ -1,4 +1,4 @@
-"""Questions asked together."""
+"""Tasks that end, calls in threads, and questions asked together."""
 
 import asyncio
 import gc
@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from ctiscraper.loop import Threads, Together, end_task
+from ctiscraper import loop
+from ctiscraper.loop import Threads, Together, alongside, end_task, to_its_end
 
 
 class Oracle:
@@ -119,3 +120,93 @@ async def test_what_a_call_raises_its_caller_gets() -> None:
     with pytest.raises(ZeroDivisionError):
         await threads.call(lambda: 1 // 0)
     assert threads.longest == 0.0
+
+
+async def linger(told: list[str], times: int) -> None:
+    """Hear no cancellation but the last of so many."""
+    for _ in range(times - 1):
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("not yet")
+    try:
+        await asyncio.Event().wait()
+    finally:
+        told.append("ended")
+
+
+async def test_what_runs_alongside_ends_with_the_block_however_often_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "AGAIN_SECONDS", 0.01)
+    told: list[str] = []
+    async with alongside(linger(told, 3)):
+        await asyncio.sleep(0)
+    assert told == ["not yet", "not yet", "ended"]
+
+
+async def test_nothing_is_left_running_by_who_is_cancelled_while_he_ends_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "AGAIN_SECONDS", 0.01)
+    told: list[str] = []
+    left: list[asyncio.Task[None]] = []
+    begun = asyncio.Event()
+
+    async def outer() -> None:
+        async with alongside(linger(told, 5)) as inner:
+            left.append(inner)
+            await asyncio.sleep(0)
+            begun.set()
+            await asyncio.Event().wait()
+
+    async with alongside(outer()) as ending:
+        await begun.wait()
+    assert ending.cancelled()
+    assert left[0].cancelled()
+    assert told[-1] == "ended"
+
+
+async def test_what_must_come_to_its_end_does_and_the_cancellation_is_told_then() -> None:
+    begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def close() -> int:
+        begun.set()
+        await go_on.wait()
+        ended.set()
+        return 7
+
+    closing = asyncio.create_task(to_its_end(close()))
+    await begun.wait()
+    for _ in range(3):
+        closing.cancel()
+        await asyncio.sleep(0)
+    assert not closing.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert ended.is_set()
+    assert await to_its_end(close()) == 7
+
+
+async def test_what_it_raises_is_raised_or_was_looked_at_by_who_was_cancelled() -> None:
+    surprises: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: surprises.append(told))
+    go_on = asyncio.Event()
+
+    async def fail() -> None:
+        await go_on.wait()
+        raise ValueError("no way")
+
+    failing = asyncio.create_task(to_its_end(fail()))
+    await asyncio.sleep(0)
+    failing.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await failing
+    with pytest.raises(ValueError, match="no way"):
+        await to_its_end(fail())
+    del failing
+    gc.collect()
+    assert surprises == []

@@ -33,12 +33,34 @@ AGAIN_SECONDS = 0.5
 async def end_task(task: asyncio.Task[Value]) -> None:
     """Return once a task has ended, however often it must be told.
 
-    A cancellation may be lost in `asyncio.wait_for` before Python 3.12, where what it waits for
+    Who is cancelled himself meanwhile is so only then, or the task would go on with nobody to end
+    it. A cancellation may be lost in `asyncio.wait_for` before Python 3.12, where what it waits for
     is done at the same moment (python/cpython#86296).
     """
+    told: asyncio.CancelledError | None = None
     while not task.done():
         task.cancel()
-        await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+        try:
+            await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+        except asyncio.CancelledError as error:
+            told = error
+    if told is not None:
+        raise told
+
+
+async def to_its_end(work: Coroutine[object, object, Value]) -> Value:
+    """Return what a coroutine gives; who is cancelled meanwhile is so once it has ended."""
+    task = asyncio.create_task(work)
+    told: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            told = error
+    if told is not None:
+        _has_failed(task)
+        raise told
+    return task.result()
 
 
 @asynccontextmanager
@@ -120,9 +142,9 @@ class Together(Generic[Key, Value]):
             return await self._ask(list(question.keys))
 
 
-def _has_failed(answer: asyncio.Task[Mapping[Key, Value]]) -> bool:
-    """Whether an answer failed: looked at, since nobody is left to whom it could be told."""
-    return not answer.cancelled() and answer.exception() is not None
+def _has_failed(task: asyncio.Task[Value]) -> bool:
+    """Whether a task failed: looked at, since nobody is left to whom it could be told."""
+    return not task.cancelled() and task.exception() is not None
 
 
 class _Question(Generic[Key, Value]):

@@ -115,6 +115,7 @@ async def test_rounds_that_break_are_told_and_end_no_other(
             assert not going.done()
     told = {entry["round"] for entry in logs if entry["event"] == "round_broke"}
     assert len(told) == len(broken)
+    assert not [task for task in asyncio.all_tasks() if "/rounds.py" in str(task)]
 
 
 async def _all_were_tried_twice(parts: Sequence[Broken]) -> bool:

@@ -23,6 +23,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from ctiscraper.db.clock import ServerClock
 from ctiscraper.db.server import describe_place, read_server
 from ctiscraper.errors import Reason, StorageError
+from ctiscraper.loop import to_its_end
 from ctiscraper.setting_texts import password_in
 
 # libpq keeps buffers as large as the largest message that a connection has carried.
@@ -159,10 +160,10 @@ class Database:
             await self._pool.open(wait=True, timeout=30.0)
         except asyncio.CancelledError:
             # It would go on trying to connect, and nobody could close it any more.
-            await self._pool.close()
+            await self.close()
             raise
         except PoolTimeout as error:
-            await self._pool.close()
+            await self.close()
             # The pool does not say why; who asks by himself is told.
             by_file = self._password_file is not None
             await read_server(self._conninfo_now(), password_in_file=by_file)
@@ -182,8 +183,8 @@ class Database:
         self.clock.set(row[0])
 
     async def close(self) -> None:
-        """Give every connection back to the server."""
-        await self._pool.close()
+        """Give every connection back to the server, whoever is cancelled meanwhile."""
+        await to_its_end(self._pool.close())
 
     async def __aenter__(self) -> Self:
         return await self.open()
