@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pytest
 
 from ctiscraper.db import raw_outbox
-from ctiscraper.db.raw import FolderStore, name_of
+from ctiscraper.db.raw import PART_SECONDS, FolderStore, name_of
 from ctiscraper.db.raw_outbox import OutboxStore, Waiting
 from ctiscraper.db.raw_s3 import S3Store
 from ctiscraper.errors import Reason, StorageError
@@ -271,15 +271,18 @@ def test_what_a_killed_write_left_is_removed_in_time(
     outbox: OutboxStore, proxy: HarmfulProxy, tmp_path: Path
 ) -> None:
     fill(outbox, proxy, 1)
-    old, fresh = tmp_path / "outbox" / ".old", tmp_path / "outbox" / ".fresh"
+    old, fresh = (tmp_path / "outbox" / f".{digit * 32}" for digit in "ab")
     for part in (old, fresh):
         part.write_bytes(b"half")
-    os.utime(old, (0, time.time() - raw_outbox.PART_SECONDS - 60))
+    os.utime(old, (0, time.time() - PART_SECONDS - 60))
     assert outbox.waiting().items == 1
     outbox.flush()
     with outbox.flushing():
         pass
-    assert files(tmp_path) == [".fresh"]
+    assert files(tmp_path) == [fresh.name]
+    os.utime(fresh, (0, time.time() - PART_SECONDS - 60))
+    assert outbox.remove_parts() == 1
+    assert files(tmp_path) == []
 
 
 @contextmanager

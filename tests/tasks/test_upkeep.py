@@ -2,17 +2,19 @@
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 import make
 from ctiscraper.bootstrap import open_services
 from ctiscraper.config import load_settings
 from ctiscraper.db import retention
-from ctiscraper.db.raw import FolderStore
+from ctiscraper.db.raw import PART_SECONDS, FolderStore
 from ctiscraper.db.session import Database
 from ctiscraper.db.store import SnapshotRecord
 from ctiscraper.errors import StorageError
@@ -85,6 +87,23 @@ async def test_bodies_that_were_never_written_down_go_after_a_day(
     rest(tmp_path)
     assert (await remove_outlived(stage.database, raw, KEEP)).bodies == 1
     assert list(raw.hashes()) == [mine]
+
+
+async def test_what_killed_writes_left_half_written_goes_once_nobody_can_write_it(
+    stage: Stage, raw: FolderStore, tmp_path: Path
+) -> None:
+    mine = await kept(stage, raw, 1)
+    [body] = bodies(tmp_path)
+    old, fresh = (body.with_name(f".{digit * 32}") for digit in "ab")
+    for part in (old, fresh):
+        part.write_bytes(b"half")
+    moment = time.time() - PART_SECONDS - 60
+    os.utime(old, (moment, moment))
+    with capture_logs() as logs:
+        await remove_outlived(stage.database, raw, KEEP)
+    assert {path.name for path in body.parent.iterdir()} == {body.name, fresh.name}
+    assert list(raw.hashes()) == [mine]
+    assert [entry["parts"] for entry in logs if entry["event"] == "parts_removed"] == [1]
 
 
 async def test_a_body_that_is_put_again_just_then_stays_for_its_new_page(

@@ -1,5 +1,6 @@
 """Saved searches through API and pages: kept, shared, changed, and what is new to each."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -66,6 +67,20 @@ async def test_a_search_is_kept_changed_and_forgotten(client: httpx2.AsyncClient
     assert (await client.get(API)).json() == []
     for method in ("GET", "DELETE"):
         assert (await client.request(method, place)).status_code == 404
+
+
+async def test_changes_that_come_together_all_stay(client: httpx2.AsyncClient) -> None:
+    place = f"{API}/{(await saved(client))['id']}"
+    for number in range(5):
+        changes: list[dict[str, object]] = [
+            {"name": f"name {number}"},
+            {"query": f"word{number}"},
+            {"shared": number % 2 == 0},
+        ]
+        await asyncio.gather(*(client.patch(place, json=one) for one in changes))
+        now = (await client.get(place)).json()
+        for one in changes:
+            assert one.items() <= now.items()
 
 
 async def test_what_cannot_be_kept_is_refused_with_its_reason(

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,10 @@ LEVEL = 3
 # down yet that it did. It takes minutes at most; docs/adr/0012-retention.md has the reasoning.
 UNTOUCHED_SECONDS = 86_400.0
 
+# No write takes so long: a part that is older was left by a process that was killed.
+PART_SECONDS = 3600.0
+
+_PART = re.compile(r"\.[0-9a-f]{32}")
 _NAME = re.compile(r"([0-9a-f]{2})/([0-9a-f]{62})\.zst")
 # It keeps as much memory as its largest body took, up to 4 MB: one for all threads, in turn.
 _compressor = zstandard.ZstdCompressor(level=LEVEL)
@@ -46,6 +51,13 @@ class RawStore(Protocol):
 
     def hashes(self, after: bytes = b"") -> Iterator[bytes]:
         """Return the hashes that are kept, in order, from the first past `after` on.
+
+        Raises StorageError.
+        """
+        ...
+
+    def remove_parts(self) -> int:
+        """Return how many half-written files of killed processes were removed.
 
         Raises StorageError.
         """
@@ -119,6 +131,13 @@ class FolderStore:
             raise StorageError(
                 Reason.STORAGE, f"cannot list the raw store {self._folder}: {error.strerror}"
             ) from error
+
+    def remove_parts(self) -> int:
+        """Return how many half-written files of killed processes were removed.
+
+        Raises StorageError.
+        """
+        return remove_parts(self._folder, "*/.*")
 
     def _freshened(self, path: Path) -> bool:
         """Whether the file is there, and not to be deleted for half a day at least."""
@@ -196,6 +215,22 @@ def write_whole(path: Path, data: bytes) -> None:
         _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, pattern: str) -> int:
+    """Return how many parts that killed processes left there were removed. Raises StorageError."""
+    removed = 0
+    try:
+        for part in folder.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                if _PART.fullmatch(part.name) and time.time() - part.stat().st_mtime > PART_SECONDS:
+                    part.unlink()
+                    removed += 1
+    except OSError as error:
+        raise StorageError(
+            Reason.STORAGE, f"what was left in {folder} cannot be removed: {error.strerror}"
+        ) from error
+    return removed
 
 
 def _sync_folder(folder: Path) -> None:

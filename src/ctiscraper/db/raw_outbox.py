@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar
 
 import structlog
 
-from ctiscraper.db.raw import UNTOUCHED_SECONDS, RawStore, pack, unpack, write_whole
+from ctiscraper.db.raw import UNTOUCHED_SECONDS, RawStore, pack, remove_parts, unpack, write_whole
 from ctiscraper.errors import Reason, StorageError
 
 FLUSH_SECONDS = 5.0
@@ -27,8 +27,6 @@ LONG_REST_SECONDS = 60.0
 STOP_SECONDS = 3.0
 # How old a count of the folder may be that lets one more in: other processes write there too.
 COUNT_SECONDS = 1.0
-# No write takes so long: a part that is older was left by a process that was killed.
-PART_SECONDS = 3600.0
 
 _NAME = re.compile(r"[0-9a-f]{64}\.zst")
 
@@ -113,6 +111,16 @@ class OutboxStore:
                 yield digest
             last = digest
 
+    def remove_parts(self) -> int:
+        """Return how many half-written files of killed processes were removed.
+
+        Raises StorageError.
+        """
+        return self._remove_own_parts() + self._ask(self.remote.remove_parts)
+
+    def _remove_own_parts(self) -> int:
+        return remove_parts(self._folder, ".*")
+
     def waiting(self) -> Waiting:
         """Return what waits here. Raises StorageError."""
         sizes = [entry.st_size for _, entry in self._entries()]
@@ -161,7 +169,7 @@ class OutboxStore:
         if self._standing.rests:
             return
         try:
-            self._remove_parts()
+            self._remove_own_parts()
             if next(self._entries(), None) and self._standing.admits():
                 self.flush(abandoned)
         except StorageError as error:
@@ -242,14 +250,6 @@ class OutboxStore:
                     # Another process may have sent it by now.
                     with suppress(FileNotFoundError):
                         yield path, path.stat()
-
-    def _remove_parts(self) -> None:
-        """Remove what killed processes left half-written."""
-        with self._disk():
-            for part in self._folder.glob(".*"):
-                with suppress(FileNotFoundError):
-                    if time.time() - part.stat().st_mtime > PART_SECONDS:
-                        part.unlink()
 
     @contextmanager
     def _disk(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """The searches that people keep, share and follow."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -98,11 +99,17 @@ class SavedSearches:
             await conn.execute(_SEE, {"id": row[0], "user": user_id})
             return await _get(conn, user_id, row[0])
 
-    async def change(self, user_id: int, search_id: int, given: Given) -> SavedSearch:
-        """Return one of his own as it is from now on. Raises NotFoundError and ConflictError."""
+    async def change(
+        self, user_id: int, search_id: int, wanted: Callable[[SavedSearch], Given]
+    ) -> SavedSearch:
+        """Return one of his own as it is from now on: what is wanted of it as it is then.
+
+        Nobody changes it in between. Raises NotFoundError and ConflictError.
+        """
         async with self._database.transaction() as conn:
             if search_id not in await _own(conn, user_id):
                 raise _none(search_id)
+            given = wanted(await _get(conn, user_id, search_id))
             try:
                 await conn.execute(
                     """

@@ -108,7 +108,10 @@ async def _drop_snapshots(rows: Retention, raw: RawStore, keep: Keep, bodies: _B
 
 
 async def _sweep(rows: Retention, raw: RawStore, bodies: _Bodies) -> Batch:
-    """Delete bodies that were put but never written down: of unchanged pages, of lost leases."""
+    """Delete bodies that were put but never written down: of unchanged pages, of lost leases.
+
+    At the end of the store go the parts of bodies that killed processes left.
+    """
     after = bytes.fromhex(await rows.position("bodies"))
     hashes = await asyncio.to_thread(_next_hashes, raw, after)
     alone = await rows.unreferenced(hashes)
@@ -116,6 +119,8 @@ async def _sweep(rows: Retention, raw: RawStore, bodies: _Bodies) -> Batch:
     bodies.removed += gone
     over = len(hashes) < BATCH
     await rows.move("bodies", "" if over else hashes[-1].hex())
+    if over and (parts := await asyncio.to_thread(raw.remove_parts)):
+        log.info("parts_removed", parts=parts)
     return Batch(removed=gone, over=over)
 
 

@@ -68,8 +68,7 @@ async def change_search(
     user_id = person_of(request)
     if given.query is not None:
         understand(given.query)
-    present = await saved.get(user_id, search_id)
-    changed = await saved.change(user_id, search_id, given.given(present))
+    changed = await saved.change(user_id, search_id, given.given)
     if given.place is not None:
         await saved.move(user_id, search_id, given.place)
     return JsonAnswer(encoded(changed))

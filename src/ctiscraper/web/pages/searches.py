@@ -90,7 +90,7 @@ async def change(
     form = await read_form(request, SavedSearchIn)
     try:
         understand(form.query)
-        await saved.change(user_id, search_id, form.given())
+        await saved.change(user_id, search_id, lambda _: form.given())
     except _REFUSED as error:
         shown = {"changing": search_id, "form": form}
         return await _refused(request, given, overview, error, shown)
