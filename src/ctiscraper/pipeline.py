@@ -147,7 +147,6 @@ class Pipeline:
             unchanged=feed is None,
             requests=found.requests,
             wire_bytes=found.page.wire_bytes,
-            warnings=feed.warnings if feed else (),
         )
         kept = await self.checks.record(lease, summary, standing, items)
         if kept is not None:

@@ -1,7 +1,7 @@
 """The nouns: what every stage takes and gives, as frozen values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
@@ -386,7 +386,6 @@ class CheckSummary:
     requests: int = 0
     wire_bytes: int = 0
     discovery: Discovery = Discovery.FEED
-    warnings: tuple[str, ...] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -336,6 +336,7 @@ class WatchImport:
 class SourceOverview:
     """A source with where its checks stand.
 
+    `detail` tells more of `reason`, and without one what the last reading mended or passed over;
     `paused_until` is how long its host is left alone after repeated failures.
     """
 
@@ -358,7 +359,10 @@ class SourceOverview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckRow:
-    """One check of a source; `reason` is None when it went well."""
+    """One check of a source; `reason` is None when it went well.
+
+    `detail` then tells what had to be mended or passed over.
+    """
 
     id: int
     checked_at: datetime

@@ -146,6 +146,7 @@ async def test_a_sitemap_index_is_read_in_full_each_time(origin: Origin, finder:
     assert len(urls(found)) == MOST_SITEMAPS
     assert found.feed is not None
     assert found.feed.truncated
+    assert found.feed.warnings == ("5 sitemaps are read at a time, 2 were left out",)
     assert found.requests == len(origin.asked) == MOST_SITEMAPS + 2
     assert found.sha is None
     assert not {"etag", "last-modified"} & set(found.page.headers)
@@ -203,6 +204,8 @@ async def test_one_sitemap_that_cannot_be_had_costs_itself_alone(
     refused = [(f"{SITE}old.xml", reason)] if accounted else []
     assert [(one.guid, one.reason) for one in found.feed.bad] == refused
     assert found.feed.truncated is not accounted
+    told = [f"{SITE}old.xml could not be read this time: HTTP 503"]
+    assert list(found.feed.warnings) == ([] if accounted else told)
     origin.answers["/new.xml"] = answer
     with pytest.raises((FetchError, ParseError), match=reason.value):
         await finder.find(in_sitemaps())

@@ -56,6 +56,16 @@ def test_validators_survive_an_answer_that_nothing_changed() -> None:
     assert renewed.validators == replace(HELD, etag='"2"')
 
 
+def test_what_a_reading_passed_over_is_told_until_the_next_reading() -> None:
+    noted = after_answer(SOURCE, page(), replace(FEED, warnings=("mended", "cut")), None, EVEN)
+    assert (noted.detail, noted.reason, noted.health) == ("mended; cut", None, Health.OK)
+    held = replace(SOURCE, detail=noted.detail)
+    assert after_answer(held, page(304), None, None, EVEN).detail == "mended; cut"
+    assert after_answer(held, page(), FEED, None, EVEN).detail == ""
+    failed = replace(SOURCE, reason=Reason.TIMEOUT, detail="no answer in 30 s")
+    assert after_answer(failed, page(304), None, None, EVEN).detail == ""
+
+
 def test_the_rhythm_is_kept_while_nothing_new_is_known() -> None:
     steady = replace(SOURCE, items_per_day=24.0)
     quiet = after_answer(steady, page(304), None, None, EVEN)

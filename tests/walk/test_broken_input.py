@@ -88,6 +88,15 @@ FEEDS = WIRE | {
     "html_as_feed": "not_a_feed",
     "deep_xml": "parser_error",
 }
+# What is told of a feed that could be read all the same.
+NOTES = {
+    "broken_xml": "the XML is not well formed (Entity 'nbsp' not defined, line 1, column 94)",
+    "duplicate_items": "2 entries stand in the feed more than once",
+    "empty_feed": "the feed announces nothing",
+    "many_items": "only the newest 5000 entries are read",
+    "truncated_xml": "the XML is not well formed (Premature end of data in tag description line 1,"
+    " line 1, column 611)",
+}
 # What became of two announced items where it is not that both were stored.
 ITEMS = {
     "broken_xml": ["no_url"],
@@ -235,6 +244,18 @@ async def test_every_fault_of_a_feed_ends_in_its_reason(database: str, tmp_path:
         for name, reason in FEEDS.items():
             expected = [] if reason else ITEMS.get(name, ["stored", "stored"])
             assert await outcomes(walk, name) == expected, name
+        assert await notes(walk) == NOTES
+
+
+async def notes(walk: Walk) -> dict[str, str]:
+    """Return what is told of the feeds that could be read, but not as they are."""
+    rows = await walk.rows(
+        """
+        SELECT s.key, t.detail FROM source s JOIN source_state t ON t.source_id = s.id
+        WHERE t.reason IS NULL AND t.detail <> ''
+        """
+    )
+    return {str(key): str(detail) for key, detail in rows}
 
 
 async def test_every_fault_of_a_page_ends_in_its_reason(database: str, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def print_source(detail: SourceDetail) -> None:
             ("State", health_words(source.health)),
             ("Cause", words.cause if words else ""),
             ("What to do", words.advice if words else ""),
-            ("Detail", source.detail),
+            ("Detail" if words else "Note", source.detail),
             ("Last good answer", moment(source.last_success_at)),
             ("Next check", f"{moment(source.next_check_at)} ({due(source.next_check_at)})"),
             ("Host rests until", moment(source.paused_until)),
@@ -97,7 +97,8 @@ def print_check(detail: SourceDetail) -> None:
         lines = [f"{detail.overview.key}: nothing new since the last look"]
     else:
         counts = f"{check.announced} announced, {check.discovered} new, {check.changed} changed"
-        lines = [f"{detail.overview.key}: {counts}"]
+        notes = [f"  {check.detail}"] if check.detail else []
+        lines = [f"{detail.overview.key}: {counts}", *notes]
     print_lines(lines)
 
 

@@ -1,7 +1,7 @@
 """What is new at a source: its feed, its sitemap or its listing page, asked once."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
@@ -24,6 +24,7 @@ from ctiscraper.types import (
 
 # Newest first: an index of a large site may name hundreds of sitemaps.
 MOST_SITEMAPS = 5
+MOST_NOTES = 5
 # How many places a feed is looked for before a site is said to have none.
 MOST_CANDIDATES = 8
 # What a site says of itself; all else is a guess.
@@ -152,7 +153,8 @@ class Finder:
             kind="sitemap",
             entries=tuple(read.entries),
             bad=tuple(read.bad),
-            truncated=read.truncated or bool(read.left),
+            truncated=read.truncated,
+            warnings=tuple(read.notes()),
         )
         if not read.asked:
             return Found(page=page, feed=feed, sha=_sha(page), requests=read.requests)
@@ -218,7 +220,8 @@ class _ReadSitemaps:
     def __init__(self, first: Sitemap, *, requests: int) -> None:
         self.entries, self.bad = list(first.entries), list(first.bad)
         self.left = list(first.children)
-        self.truncated = first.truncated
+        self.shortened = first.truncated
+        self._passed: list[str] = []
         self.requests, self.asked = requests, 0
         self.faults: list[FetchError | ParseError] = []
         self._known = set(first.children)
@@ -232,17 +235,32 @@ class _ReadSitemaps:
         """Add a sitemap; those that it names itself come next."""
         self.entries.extend(part.entries)
         self.bad.extend(part.bad)
-        self.truncated = self.truncated or part.truncated
+        self.shortened = self.shortened or part.truncated
         more = [url for url in part.children if url not in self._known]
         self._known.update(more)
         self.left[:0] = more
+
+    @property
+    def truncated(self) -> bool:
+        """Whether more is named than was read."""
+        return bool(self.shortened or self.left or self._passed)
+
+    def notes(self) -> Iterator[str]:
+        """Yield what was passed over, in words."""
+        if not self.entries:
+            yield "the sitemap names nothing"
+        if self.shortened:
+            yield f"only the newest pages of a sitemap are read, {len(self.entries)} in all"
+        if self.left:
+            yield f"{MOST_SITEMAPS} sitemaps are read at a time, {len(self.left)} were left out"
+        yield from self._passed[:MOST_NOTES]
 
     def miss(self, url: str, error: FetchError | ParseError) -> None:
         """Account for a sitemap that could not be read."""
         self.faults.append(error)
         if error.transient:
             # The next look may have it: that is no fault of what is announced.
-            self.truncated = True
+            self._passed.append(f"{url} could not be read this time: {error.detail[:200]}")
             return
         self.bad.append(BadEntry(guid=url, reason=error.reason, detail=error.detail[:200]))
 

@@ -62,10 +62,18 @@ def after_answer(
         validators=_validators(source, page),
         failures=0,
         succeeded=True,
+        detail=_note(source, feed),
         items_per_day=items_per_day,
         moved_to=moved_to,
         moved_count=count,
     )
+
+
+def _note(source: Source, feed: ParsedFeed | None) -> str:
+    """Return what the last reading had to mend or pass over, empty when there was nothing."""
+    if feed is not None:
+        return "; ".join(feed.warnings)
+    return source.detail if source.reason is None else ""
 
 
 def after_failure(

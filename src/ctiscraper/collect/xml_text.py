@@ -254,7 +254,7 @@ def parse_xml(text: str, *, recover: bool = False) -> etree._Element:
     try:
         root = etree.fromstring(text.encode("utf-8", "replace"), parser)
     except etree.XMLSyntaxError as error:
-        raise ParseError(Reason.PARSER_ERROR, str(error)[:200]) from None
+        raise ParseError(Reason.PARSER_ERROR, str(error.msg)[:200]) from None
     if root is None:
         raise ParseError(Reason.PARSER_ERROR, "nothing that could be read as XML")
     return root
