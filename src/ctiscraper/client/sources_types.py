@@ -48,7 +48,10 @@ class ChangePage(Struct, frozen=True, kw_only=True):
 
 
 class CheckRow(Struct, frozen=True, kw_only=True):
-    """One check of a source; `reason` is None when it went well."""
+    """One check of a source; `reason` is None when it went well.
+
+    `detail` then tells what had to be mended or passed over.
+    """
 
     id: int
     checked_at: datetime
@@ -402,7 +405,8 @@ class SourceChange(Struct, frozen=True, kw_only=True):
 class SourceOverview(Struct, frozen=True, kw_only=True):
     """A source with where its checks stand.
 
-    `paused_until` is how long its host is left alone after repeated failures.
+    `detail` tells more of `reason`, and without one what the last reading mended or passed
+    over; `paused_until` is how long its host is left alone after repeated failures.
     """
 
     key: str
