@@ -475,6 +475,16 @@ def test_a_folder_of_macos_may_have_a_space_in_its_name() -> None:
             ("url", "https://zh.wikipedia.org/wiki/\u4e2d\u56fd"),
         ),
         ("\u4f8b\u5b50.com", ("domain", "xn--fsqu00a.com")),
+        (
+            "https://evil.com/load/Windows\u66f4\u65b0 x",
+            ("url", "https://evil.com/load/Windows\u66f4\u65b0"),
+        ),
+        ("https://evil.com/p/2024\u5e74", ("url", "https://evil.com/p/2024\u5e74")),
+        ("https://evil.com/cafe2\ud638 x", ("url", "https://evil.com/cafe2\ud638")),
+        ("<https://evil.com/p/v2.0\u7248>", ("url", "https://evil.com/p/v2.0\u7248")),
+        ("hxxps://evil[.]com/dl\u304b\u3089", ("url", "https://evil.com/dl")),
+        ("hxxps://evil[.]com/dl\uc5d0\uc11c x", ("url", "https://evil.com/dl")),
+        ("hxxps://evil[.]com:8080\u4e0b\u8f7d", ("url", "https://evil.com:8080")),
         ("\u7248\u672c1.2.3.4", None),
     ],
 )

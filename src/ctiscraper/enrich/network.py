@@ -94,6 +94,12 @@ _VERSION = re.compile(
 _WORDLY = re.compile(r"[A-Za-z0-9_]")
 # Letters of scripts that put no space behind an address: of a sentence that goes on.
 _TAIL = re.compile(r"(?<=[A-Za-z0-9])[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+$")
+# Such a sentence goes on with hiragana, or with a particle of Korean and nothing behind it.
+_GOES_ON = re.compile(
+    r"[\u3040-\u309f]"
+    r"|(?:\uc5d0(?:\uc11c|\ub294)?|\uc73c?\ub85c|[\uc744\ub97c\uc774\uac00\uc740\ub294\uc640\uacfc\uc758\ub3c4])$"
+)
+_HAS_PATH = re.compile(r"[^/\\:][/\\?#][^/\\]")
 _VERSION_WINDOW = 16
 # Behind one of these a dotted word is a part of something else.
 _INSIDE = frozenset("/\\@%$&-_.")
@@ -151,7 +157,8 @@ def _read(text: str, start: int, end: int) -> Iterable[Observable]:
         return _listed(text, start, text[start:end])
     start, end = trimmed(text, start, end)
     raw = text[start:end]
-    if (tail := _TAIL.search(raw)) is not None and raw[: tail.start()].isascii():
+    tail = _TAIL.search(raw)
+    if tail is not None and _is_foreign(raw[: tail.start()], tail[0], text[end : end + 1]):
         raw, end = raw[: tail.start()], start + tail.start()
     place = _place(text, start, end, raw, _plain(raw))
     split = _SPLIT.fullmatch(place.plain)
@@ -159,6 +166,21 @@ def _read(text: str, start: int, end: int) -> Iterable[Observable]:
         return _named(place)
     path = split[4].replace("\\", "/") if split[3] else split[4]
     return _url(place, scheme_of(split[1] + (split[2] or "")), path)
+
+
+def _is_foreign(address: str, tail: str, behind: str) -> bool:
+    """Whether letters at the end of an address are of the sentence around it.
+
+    A name in a path may end in them; not where they stand behind the ending of a file.
+    """
+    if not address.isascii():
+        return False
+    if _HAS_PATH.search(address) is None:
+        return True
+    if behind == ">":
+        return False
+    name = re.split(r"[/\\?#]", address)[-1]
+    return "." in name or _GOES_ON.match(tail) is not None
 
 
 def _plain(raw: str) -> str:
