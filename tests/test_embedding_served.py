@@ -24,11 +24,14 @@ class Server:
     may: int = 1_000
     asked: list[str] = field(default_factory=list)
     looks: int = 0
+    away: bool = False
     name: str = "a server"
     is_remote: bool = False
 
     async def models(self) -> tuple[Model, ...]:
         self.looks += 1
+        if self.away:
+            raise ModelError(ModelFault.AWAY, "nobody answers")
         return tuple(Model(name=name, digest=self.digest) for name in self.has)
 
     async def embed(self, model: str, texts: Sequence[str], *, seconds: float) -> Embedded:
@@ -88,3 +91,38 @@ async def test_a_text_that_a_budget_breaks_off_goes_on_where_it_was() -> None:
     assert np.array_equal(found, whole)
     await embedder.embed(texts)
     assert len(server.asked) == 201, "what was given is not kept"
+
+
+async def test_what_a_server_made_is_known_while_it_is_away(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "KNOWN_SECONDS", 0.0)
+    server = Server()
+    work = Embedding(Passages(stage.database), embedder_of(server))
+    made = await work.model()
+    server.away = True
+    looks = server.looks
+    for _ in range(3):
+        assert await work.known() == made
+    assert server.looks == looks + 1, "it is let be for a while"
+    monkeypatch.setattr(embedding, "ASK_AGAIN_SECONDS", 0.0)
+    work.embedder = embedder_of(server)
+    with pytest.raises(ModelError, match="nobody answers"):
+        await work.known()
+
+
+async def test_vectors_of_two_models_are_never_put_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(embedding, "KNOWN_SECONDS", 0.0)
+    server = Server(may=40)
+    embedder = embedder_of(server)
+    texts = [f"text {at}" for at in range(40)]
+    server.may = 32
+    await embedder.identity()
+    with pytest.raises(ModelError, match="the day is spent"):
+        await embedder.embed(texts)
+    server.may, server.digest = 1_000, "sha256:fedcba9876543210"
+    await embedder.identity()
+    await embedder.embed(texts)
+    assert server.asked == [*texts[:32], *texts]

@@ -49,6 +49,8 @@ _SERVED_SECONDS = 60.0
 _SERVED_AT_ONCE = 32
 # A server may have another model by this name meanwhile.
 KNOWN_SECONDS = 300.0
+# Nobody waits for a server that is away at each page of similar articles.
+ASK_AGAIN_SECONDS = 30.0
 # Of the model that comes along, fitted to half of the bundled questions (bench/retrieval.py --fit):
 # what has nothing to do with a question lies below the one, what does not answer it the other.
 _BUILTIN_FLOOR = 0.25
@@ -107,11 +109,18 @@ class ServedEmbedder:
     async def identity(self) -> tuple[str, str]:
         """Return name and version, the latter by the model's digest where it has one.
 
-        The server is asked again after a while, and until it has the model. Raises ModelError.
+        The server is asked again after a while, and until it has the model; where it does not
+        answer then, what it had is what was made by it. Raises ModelError.
         """
         now = time.monotonic()
         if not self._version or now >= self._known_until:
-            found = among(await self.server.models(), self._model)
+            try:
+                found = among(await self.server.models(), self._model)
+            except ModelError:
+                if not self._version:
+                    raise
+                self._known_until = now + ASK_AGAIN_SECONDS
+                return self._model, self._version
             version = f"{((found and found.digest) or '1')[:19]}/{await _cut_version()}"
             if found is None:
                 return self._model, version
@@ -123,7 +132,8 @@ class ServedEmbedder:
 
         What was broken off last goes on where it was: it has been paid for.
         """
-        key = hashlib.sha256("\0".join(texts).encode("utf-8", "replace")).digest()
+        of_one_model = "\0".join((self._version, *texts))
+        key = hashlib.sha256(of_one_model.encode("utf-8", "replace")).digest()
         rows = list(self._begun[1]) if self._begun[0] == key else []
         try:
             for start in range(len(rows), len(texts), _SERVED_AT_ONCE):

@@ -203,7 +203,7 @@ def test_claims_are_judged_and_it_is_taken_back(terminal: Terminal, database: st
     shelf = Shelf(database)
     number = str(say(shelf, shelf.article("one", text=TEXT), claim("So.", TEXT, "loader")))
     said = terminal.run("analysis", "judge", number, "1", "wrong", "--note", "It did not.").out
-    assert said == f"Claim 1 of analysis {number} is held to be wrong.\n"
+    assert said == f"Claim 1 of analysis {number} is held to be wrong:\n  So.\n"
     assert "Held to be right by 0, wrong by 1; you: wrong." in _shown(terminal, int(number))
     [line] = terminal.run("analysis", "judged").lines
     assert (line["good"], line["bad"]) == (0, 1)
@@ -211,7 +211,7 @@ def test_claims_are_judged_and_it_is_taken_back(terminal: Terminal, database: st
     [one] = found["analysis"]["claims"]
     assert (one["good"], one["bad"], one["mine"]) == (1, 0, True)
     back = terminal.run("analysis", "judge", number, "1", "none").out
-    assert back == f"Claim 1 of analysis {number} is judged by you no more.\n"
+    assert back == f"Claim 1 of analysis {number} is judged by you no more:\n  So.\n"
     assert terminal.run("analysis", "judged").out == ""
     assert terminal.run("analysis", "judge", number, "2", "right", code=Exit.NOT_FOUND).err
     assert terminal.run("analysis", "judge", number, "1", "so", code=Exit.USAGE).err

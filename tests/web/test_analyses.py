@@ -150,6 +150,19 @@ async def test_thumbs_are_counted_by_person_and_taken_back(
     assert (await client.post(address, json={"claim": 2, "good": True})).status_code == 404
 
 
+async def test_a_program_that_says_what_it_read_judges_nothing_else(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = say(shelf, shelf.article("one", text=TEXT), claim("It ran.", TEXT, "loader"))
+    address = f"/api/v1/analyses/{number}/feedback"
+    read = {"claim": 1, "good": True, "seen": "It ran."}
+    assert (await client.post(address, json=read)).status_code == 200
+    refused = await client.post(address, json={**read, "good": False, "seen": "It walked."})
+    assert refused.status_code == 409
+    assert "answered anew meanwhile" in refused.json()["detail"]
+    assert shelf.run("SELECT good FROM model_feedback") == (True,)
+
+
 @pytest.mark.parametrize("state", ["pending", "running", "failed", "cancelled"])
 async def test_what_is_shown_while_it_is_asked_again_can_be_judged(
     client: httpx2.AsyncClient, shelf: Shelf, state: str

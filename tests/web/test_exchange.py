@@ -10,6 +10,7 @@ from structlog.contextvars import get_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from ctiscraper.errors import Reason, StorageError
 from web.shelf import Shelf
 
 
@@ -56,6 +57,27 @@ async def test_probes_that_go_well_are_told_to_who_looks_closely(
 ) -> None:
     [line] = requests_of(await lines_for(client, "/health/live"))
     assert (line["log_level"], line["route"]) == ("debug", "/health/live")
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Reason.DATABASE, "The database does not answer"),
+        (Reason.MEMORY, "This machine has too little memory"),
+        (Reason.STORAGE, "raw store"),
+    ],
+)
+async def test_what_is_away_is_told_by_its_name_and_no_place_of_the_machine(
+    app: FastAPI, client: httpx2.AsyncClient, reason: Reason, said: str
+) -> None:
+    @app.get("/api/v1/away")
+    async def away() -> None:
+        raise StorageError(reason, "at /srv/secret/place")
+
+    answer = await client.get("/api/v1/away")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert said.lower() in answer.json()["detail"].lower()
+    assert "secret" not in answer.text
 
 
 async def test_a_fault_and_its_request_share_their_id(

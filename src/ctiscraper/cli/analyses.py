@@ -219,7 +219,8 @@ def judge(
         print_json(row)
         return
     told = f"held to be {thumb}" if good is not None else "judged by you no more"
-    print_lines([f"Claim {claim} of analysis {number} is {told}."])
+    words = next((one.text for one in row.analysis.claims if one.number == claim), "")
+    print_lines([f"Claim {claim} of analysis {number} is {told}:", f"  {words}"])
 
 
 @app.command()

@@ -158,6 +158,7 @@ class ModelsCalls(Transport):
         claim: int,
         good: bool | None,
         note: str | UnsetType = UNSET,
+        seen: str | UnsetType = UNSET,
     ) -> AnalysisRow:
         """Say what you think of a claim.
 
@@ -169,7 +170,7 @@ class ModelsCalls(Transport):
             "POST",
             f"/analyses/{path_part(analysis_id)}/feedback",
             AnalysisRow,
-            body=JudgementIn(claim=claim, good=good, note=note),
+            body=JudgementIn(claim=claim, good=good, note=note, seen=seen),
         )
 
     def get_models(

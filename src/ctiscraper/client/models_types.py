@@ -71,6 +71,7 @@ class JudgementIn(Struct, frozen=True, kw_only=True):
     claim: int
     good: bool | None
     note: str | UnsetType = UNSET
+    seen: str | UnsetType = UNSET
 
 
 class ModelBudgets(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ ModelName = Annotated[
     str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["llama3.2:3b"])
 ]
 ClaimNumber = Annotated[int, Field(ge=1, le=1000)]
+Seen = Annotated[str, Field(max_length=4_000)]
 Note = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
@@ -45,6 +46,10 @@ class JudgementIn(BaseModel):
     claim: ClaimNumber
     good: bool | None
     note: Note = ""
+    seen: Seen = Field(
+        default="",
+        description="the words of the claim as you read them: refused where it has others by now",
+    )
 
 
 class AnalysisParameters(BaseModel):
@@ -105,7 +110,7 @@ class JudgementForm(BaseModel):
 
     claim: ClaimNumber
     thumb: Annotated[bool | None, BeforeValidator(_thumb)]
-    seen: Annotated[str, Field(max_length=4_000)] = ""
+    seen: Seen = ""
 
 
 class RetryForm(BaseModel):

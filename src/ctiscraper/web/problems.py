@@ -25,6 +25,7 @@ from ctiscraper.errors import (
     NotFoundError,
     ParseError,
     QueryError,
+    Reason,
     SearchSyntaxError,
     SignOnError,
     StaleError,
@@ -139,7 +140,9 @@ def install(app: FastAPI) -> None:
         status = _STATUS.get(type(error), 500)
         if isinstance(error, StorageError):
             _log.warning("web.storage", detail=str(error), request_id=request.state.request_id)
-            return problem_answer(request.scope, status, _UNAVAILABLE, headers={"retry-after": "5"})
+            return problem_answer(
+                request.scope, status, _storage_words(error), headers={"retry-after": "5"}
+            )
         if status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return fault_answer(request.scope, error)
         return _told_answer(request.scope, status, error)
@@ -205,6 +208,14 @@ def fault_answer(scope: Scope, error: Exception) -> Response:
         exc_info=error,
     )
     return problem_answer(scope, 500, _FAULT)
+
+
+def _storage_words(error: StorageError) -> str:
+    """Return what is away; what it said may name places of the machine, and is in the log."""
+    words = words_of(error.reason)
+    if error.reason == Reason.DATABASE or words is None:
+        return _UNAVAILABLE
+    return " ".join(sentence(part) for part in (words.cause, words.advice) if part)
 
 
 def told(error: FetchError | ParseError) -> str:

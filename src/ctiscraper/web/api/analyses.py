@@ -177,7 +177,12 @@ async def judge_claim(
 ) -> Response:
     """It feeds the sets that models are evaluated by; said again it replaces the last."""
     await desk.analyses.judge(
-        analysis_id, given.claim, good=given.good, actor=actor, note=given.note
+        analysis_id,
+        given.claim,
+        good=given.good,
+        actor=actor,
+        note=given.note,
+        seen=given.seen,
     )
     tell(request, claim=given.claim, good=given.good)
     return JsonAnswer(await desk.analyses.get(analysis_id, actor=actor))
