@@ -30,6 +30,11 @@ from ctiscraper.tlp import Tlp, tlp_of
         ("TLP\u2014[AMBER]", Tlp.AMBER),
         ("TLP | AMBER & STRICT", Tlp.AMBER_STRICT),
         ("T\u200bLP\u2066:RED", Tlp.RED),
+        ("TLP.RED", Tlp.RED),
+        ("TLP:<RED>", Tlp.RED),
+        ("TLP level: RED", Tlp.RED),
+        ("TLP classification \u2013 AMBER", Tlp.AMBER),
+        ("| TLP |\n| ------- |\n| RED |", Tlp.RED),
     ],
 )
 def test_a_marking_is_read(text: str, marking: Tlp) -> None:

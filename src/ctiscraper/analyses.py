@@ -58,7 +58,6 @@ log = structlog.get_logger()
 
 # What is done beside waiting for the model has this long.
 GRACE_SECONDS = 5.0
-MOST_WATCHED = 200
 # What a newer version of this program asks is left to it for so long, and looked at so often.
 NEWER_SECONDS = 3600.0
 NEWER_PAUSE = 60.0
@@ -394,7 +393,8 @@ class Asking:
         watched: tuple[str, ...] = ()
         if claimed.task == TaskName.RELEVANCE:
             entries = await self._watchlist.entries()
-            watched = tuple(one.term for one in entries[:MOST_WATCHED])
+            heaviest = sorted(entries, key=lambda one: -one.weight)
+            watched = tuple(one.term for one in heaviest)
         text = AnalysedText(
             title=claimed.title, text=claimed.text, language=claimed.language, watched=watched
         )

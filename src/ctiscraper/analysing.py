@@ -117,7 +117,11 @@ class _Reading:
 def _read(task: Task, text: AnalysedText, techniques: frozenset[str]) -> _Reading:
     article, title = shown(text.text), shown(text.title)
     is_title = task.name is TaskName.TITLE
-    watched = watched_terms(text.watched) if task.name is TaskName.RELEVANCE else ()
+    watched = (
+        watched_terms(text.watched, f"{text.title}\n{text.text}")
+        if task.name is TaskName.RELEVANCE
+        else ()
+    )
     found = proofs(
         task.name,
         text.title if is_title else text.text,

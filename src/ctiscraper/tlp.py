@@ -19,9 +19,11 @@ _UNSEEN = dict.fromkeys(
     (0xAD, 0x34F, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x2060, 0x2065))
 )
 _FORMAT = "Cf"
+# Spaces, brackets and stops, and the rule of a table.
+_BETWEEN = r"[\s:=_/|.<>\u2013\u2014\[(\"'*-]{0,24}"
 _MARKING = re.compile(
     r"(?<![a-z0-9])(?:tlp(?:\s?v?\s?[12]\.0)?|traffic[\s-]light[\s-]protocol(?:\s?\(tlp\))?)"
-    r"[\s:=_/|\u2013\u2014\[(\"'*-]{0,11}"
+    rf"{_BETWEEN}(?:(?:level|classification|designation|marking|label|colou?r){_BETWEEN})?"
     r"(white|clear|green|amber|red)(?![a-z0-9])"
     r"([\s+&_-]{0,7}strict(?![a-z0-9]))?"
 )

@@ -22,7 +22,10 @@ def test_the_article_stands_between_its_marks() -> None:
 def test_a_title_and_what_is_watched_stay_on_their_lines() -> None:
     assert title_line("a\nb\t c" + "d" * 500) == "a b c" + "d" * 295
     assert watched_terms(["a\nb", "a b", "", "\u200b", "[x](y)"]) == ("a b", "x")
-    assert len(watched_terms([str(n) for n in range(500)])) == 50
+    many = [f"thing-{n:03}" for n in range(500)]
+    assert watched_terms(many) == tuple(many[:50])
+    chosen = watched_terms(many, "Of Thing-499 and thing-070, not of thing-5.")
+    assert chosen == ("thing-070", "thing-499", *many[:48])
 
 
 def test_a_second_question_lists_what_was_wrong() -> None:

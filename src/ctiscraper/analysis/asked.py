@@ -59,10 +59,16 @@ def repair_of(problems: Sequence[str]) -> str:
     )
 
 
-def watched_terms(terms: Sequence[str]) -> tuple[str, ...]:
-    """Return what is watched, each on one line and once."""
-    lines = (plain_line(term, 100) for term in terms)
-    return tuple(dict.fromkeys(line for line in lines if line))[:_MOST_WATCHED]
+def watched_terms(terms: Sequence[str], text: str = "") -> tuple[str, ...]:
+    """Return what is watched, each on one line and once.
+
+    Where there is more than fits, what the text names comes first, and else the order given.
+    """
+    lines = tuple(dict.fromkeys(filter(None, (plain_line(term, 100) for term in terms))))
+    if len(lines) > _MOST_WATCHED:
+        named = text.casefold()
+        lines = tuple(sorted(lines, key=lambda line: line.casefold() not in named))
+    return lines[:_MOST_WATCHED]
 
 
 def _fence_lines(fence: str) -> tuple[str, str]:
