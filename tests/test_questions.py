@@ -1,5 +1,6 @@
 """Questions over the collection: proved sentences, refusals, hostile passages, guarded texts."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -39,8 +40,9 @@ class Model:
         remote: bool = False,
         ending: Ending = Ending.WHOLE,
         breaks: ModelError | None = None,
+        hangs: bool = False,
     ) -> None:
-        self.answer, self.is_remote = answer, remote
+        self.answer, self.is_remote, self.hangs = answer, remote, hangs
         self.ending, self.breaks = ending, breaks
         self.shown: list[Prompt] = []
 
@@ -54,6 +56,8 @@ class Model:
                 said(text[start : start + 7])
         if self.breaks is not None:
             raise self.breaks
+        if self.hangs:
+            await asyncio.Event().wait()
         return Completion(
             text=text, ending=self.ending, model="m", prompt_tokens=1, answer_tokens=1, seconds=0.1
         )

@@ -4,6 +4,7 @@ Nothing that a model says is handed on unless a passage bears it out, and it has
 than to say it. No question is stored.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -98,9 +99,11 @@ class Questions:
         *,
         passages_only: bool = False,
         listener: Listener | None = None,
+        within: float | None = None,
     ) -> Answer:
         """Return an answer; `query` narrows the articles that may give it.
 
+        After `within` seconds a model is let go, and what it proved until then is the answer.
         Raises InputError for what is no question, and QueryError.
         """
         told = listener or Listener()
@@ -117,9 +120,11 @@ class Questions:
             return answer
         if passages_only or self.server is None or not self.model:
             return replace(answer, state=AnswerState.PASSAGES)
-        return await self._by_model(self.server, answer, told)
+        return await self._by_model(self.server, answer, told, within)
 
-    async def _by_model(self, server: ModelServer, answer: Answer, told: Listener) -> Answer:
+    async def _by_model(
+        self, server: ModelServer, answer: Answer, told: Listener, within: float | None
+    ) -> Answer:
         free = [
             (number, one)
             for number, one in enumerate(answer.passages, 1)
@@ -144,10 +149,13 @@ class Questions:
         fault, unasked = "", False
         try:
             prompt = self._prompt(answer.question, list(shown.values()))
-            completion = await server.chat(prompt, reading.hear)
+            async with asyncio.timeout(within):
+                completion = await server.chat(prompt, reading.hear)
             reading.end(completion.text)
             if completion.ending is Ending.CUT_OFF:
                 fault = f"{ModelFault.CUT_OFF}: it reached its bound of {_ANSWER_TOKENS} tokens"
+        except TimeoutError:
+            fault = f"{ModelFault.TIMEOUT}: an answer in one piece may take {within:.0f} s"
         except ModelError as error:
             fault, unasked = str(error), error.fault is ModelFault.OVER_BUDGET
         return replace(

@@ -16,6 +16,7 @@ from ctiscraper.errors import ModelError, ModelFault
 from ctiscraper.meaning import Meaning
 from ctiscraper.patience import Patience
 from ctiscraper.questions import Questions
+from ctiscraper.web import asked
 from test_meaning import AwayEmbedder
 from test_questions import PLUM, QUESTION, QUOTE, Model, sentences
 from web.shelf import Shelf
@@ -59,6 +60,23 @@ async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> N
         "/ask", content=urlencode({"question": "Best lasagne recipe?"}), headers=FORM
     )
     assert "Nothing in the collection answers this." in nothing.text
+
+
+@pytest.mark.usefixtures("served")
+async def test_a_model_that_does_not_end_is_let_go_before_who_stands_in_front_gives_up(
+    app: FastAPI, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "WHOLE_SECONDS", 0.2)
+    given = app.state.services
+    hanging = Model(sentences(("Plum steals session cookies.", QUOTE, 1)), hangs=True)
+    app.state.services = replace(given, questions=replace(given.questions, server=hanging))
+    told = (await client.post("/api/v1/questions", json={"question": QUESTION})).json()
+    assert (told["state"], len(told["sentences"])) == ("answered", 1)
+    assert told["fault"].startswith("timeout: an answer in one piece may take")
+    page = await client.post("/ask", content=urlencode({"question": QUESTION}), headers=FORM)
+    assert page.status_code == 200
+    assert "Plum steals session cookies." in page.text
+    assert "The answer broke off" in page.text
 
 
 class Nameless(AwayEmbedder):

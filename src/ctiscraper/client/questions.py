@@ -28,8 +28,9 @@ class QuestionsCalls(Transport):
 
         `state` is `answered`; `refused` where nothing in the collection answers; `passages`
         where no model is asked; or `failed`, and `fault` says why. An answer that broke off is
-        `answered`, with the sentences that came until then, and `fault` says why. No question
-        is stored.
+        `answered`, with the sentences that came until then, and `fault` says why: one in one
+        piece may take 45 s, and a slow model is better asked by the stream. No question is
+        stored.
 
         Needs `article:read`.
         """

@@ -68,7 +68,7 @@ class Transport:
         url: str,
         token: str,
         *,
-        seconds: float = 30.0,
+        seconds: float = 60.0,
         tls: ssl.SSLContext | None = None,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:

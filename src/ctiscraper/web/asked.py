@@ -29,6 +29,8 @@ from ctiscraper.web.schemas import Key, Moment
 
 QUESTIONS_A_MINUTE = 12
 HEARTBEAT_SECONDS = 10.0
+# What stands in front gives up on who says nothing for a minute: a balancer of AWS does.
+WHOLE_SECONDS = 45.0
 _HEADERS = {
     "cache-control": "no-store",
     # Nginx passes on at once what it would gather otherwise.
@@ -107,6 +109,19 @@ async def asking_allowed(request: Request) -> None:
             f"{allowance.most} questions a minute are answered at most; ask again in {wait:.0f} s",
             {"retry-after": f"{wait:.0f}"},
         )
+
+
+async def whole_answer(questions: Questions, asked: QuestionAsked) -> Answer:
+    """Return an answer in one piece, or as far as it is in the time that there is for that.
+
+    Raises InputError and QueryError.
+    """
+    return await questions.ask(
+        asked.question,
+        asked.query(),
+        passages_only=asked.passages_only,
+        within=WHOLE_SECONDS,
+    )
 
 
 def streamed_answer(questions: Questions, asked: QuestionAsked) -> StreamingResponse:

@@ -7,7 +7,13 @@ from starlette.responses import Response, StreamingResponse
 
 from ctiscraper.questions import Answer
 from ctiscraper.web.answers import JsonAnswer
-from ctiscraper.web.asked import QuestionAsked, QuestionsDep, asking_allowed, streamed_answer
+from ctiscraper.web.asked import (
+    QuestionAsked,
+    QuestionsDep,
+    asking_allowed,
+    streamed_answer,
+    whole_answer,
+)
 from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 
@@ -29,9 +35,10 @@ async def ask_question(questions: QuestionsDep, asked: QuestionAsked) -> Respons
 
     `state` is `answered`; `refused` where nothing in the collection answers; `passages` where no
     model is asked; or `failed`, and `fault` says why. An answer that broke off is `answered`, with
-    the sentences that came until then, and `fault` says why. No question is stored.
+    the sentences that came until then, and `fault` says why: one in one piece may take 45 s, and a
+    slow model is better asked by the stream. No question is stored.
     """
-    answer = await questions.ask(asked.question, asked.query(), passages_only=asked.passages_only)
+    answer = await whole_answer(questions, asked)
     return JsonAnswer(answer, headers={"cache-control": "no-store"})
 
 

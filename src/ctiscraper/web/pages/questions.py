@@ -17,6 +17,7 @@ from ctiscraper.web.asked import (
     asking_allowed,
     shown,
     streamed_answer,
+    whole_answer,
 )
 from ctiscraper.web.deps import OverviewDep
 from ctiscraper.web.flat import Routes
@@ -53,7 +54,7 @@ async def answer_page(
 ) -> Response:
     """The page with its answer, for browsers without scripts."""
     asked = await read_form(request, QuestionAsked)
-    answer = await questions.ask(asked.question, asked.query(), passages_only=asked.passages_only)
+    answer = await whole_answer(questions, asked)
     return await _page(request, questions, meaning, overview, asked, answer)
 
 
