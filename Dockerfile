@@ -1,5 +1,6 @@
-# Two images of one build: the product (web, worker, beat, migrate: one image, the command says
-# which) and the front door (--target proxy).
+# Three images of one build: the product (web, worker, beat, migrate: one image, the command says
+# which), the front door (--target proxy), and the product with what makes archives of a database
+# (--target backup).
 # Tags move. To pin an image for good, write its digest after the tag, as in
 #   python:3.11-slim-bookworm@sha256:…   (docker buildx imagetools inspect TAG shows it)
 
@@ -56,7 +57,7 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
     CMD ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health/live"]
 CMD ["nginx", "-c", "/tmp/nginx.conf", "-g", "daemon off;"]
 
-FROM python:3.11-slim-bookworm AS product
+FROM python:3.11-slim-bookworm AS program
 LABEL org.opencontainers.image.title="CTIScraper" \
     org.opencontainers.image.description="Collects what security researchers publish, keeps it faithfully and lets analysts read it" \
     org.opencontainers.image.licenses="MIT"
@@ -83,3 +84,16 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 \
     CMD ["ctiscraper", "health", "web"]
 ENTRYPOINT ["ctiscraper"]
 CMD ["web", "--host", "0.0.0.0", "--port", "8000"]
+
+# PostgreSQL's own programs to dump and restore, which nothing that serves has a use for.
+FROM program AS backup
+USER 0:0
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends postgresql-client-15 \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o 10001 -g 10001 -m 0750 /backups
+USER 10001:10001
+HEALTHCHECK NONE
+CMD ["backup", "/backups"]
+
+FROM program AS product

@@ -84,14 +84,18 @@ def instructions(text: str) -> Iterator[Instruction]:
 
 
 def stages(text: str) -> dict[str, Stage]:
-    """The stages by their names, in order. Raises ValueError for one without a name."""
+    """The stages by their names, in order, each with what it is made from.
+
+    Raises ValueError for one without a name.
+    """
     found: dict[str, Stage] = {}
     for each in instructions(text):
         if each.word == "FROM":
             match = re.fullmatch(r"(\S+) AS (\w+)", each.value)
             if match is None:
                 raise ValueError(f"a stage without a name: {each.value}")
-            found[match[2]] = Stage(match[2], match[1], ())
+            below = found.get(match[1], Stage("", match[1], ()))
+            found[match[2]] = Stage(match[2], below.base, below.instructions)
         else:
             name, last = next(reversed(found.items()))
             found[name] = Stage(name, last.base, (*last.instructions, each))

@@ -25,7 +25,7 @@ from ctiscraper.models.settings import ModelSettings
 from deploy.dockerfile import ROOT, product_stages
 
 FILES = ("compose.yaml", "deploy/compose.tls.yaml")
-OURS = ("secrets", "migrate", "roles", "web", "worker", "model-worker", "beat", "nginx")
+OURS = ("secrets", "migrate", "roles", "web", "worker", "model-worker", "beat", "nginx", "backup")
 OF_MODELS = ["model-worker", "ollama"]
 # Tokens that a model costs are no credentials.
 BUDGETS = {f"CTISCRAPER_MODEL_{of}_TOKENS" for of in ("ARTICLE", "SOURCE", "DAY")}
@@ -84,7 +84,9 @@ def test_what_is_started(services: dict[str, dict[str, Any]]) -> None:
     assert services["db"]["image"] == "pgvector/pgvector:pg15"
     assert services["redis"]["image"] == "redis:7-alpine"
     assert [services[name]["profiles"] for name in OF_MODELS] == [["llm"], ["llm"]]
-    assert sorted(name for name in services if "profiles" in services[name]) == OF_MODELS
+    assert services["backup"]["profiles"] == ["backup"], "only when it is run"
+    asked_for = sorted(name for name in services if "profiles" in services[name])
+    assert asked_for == ["backup", *OF_MODELS]
     assert [name for name in services if "container_name" in services[name]] == []
 
 
@@ -161,8 +163,8 @@ def test_the_networks_are_the_way(services: dict[str, dict[str, Any]]) -> None:
     }
     assert members == {
         "front": {"web", "nginx"},
-        "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", *OF_MODELS},
-        "egress": {"web", "worker", "beat", *OF_MODELS},
+        "back": {"db", "redis", "migrate", "roles", "web", "worker", "beat", "backup", *OF_MODELS},
+        "egress": {"web", "worker", "beat", "backup", *OF_MODELS},
     }
     assert services["secrets"]["network_mode"] == "none"
 
@@ -202,6 +204,7 @@ def test_secrets_are_read_by_those_who_need_them(services: dict[str, dict[str, A
         "db": ["secrets:/secrets:ro"],
         "migrate": ["secrets:/secrets:ro"],
         "roles": ["secrets:/secrets:ro"],
+        "backup": ["secrets:/secrets:ro"],
         "web": ["secrets-web:/secrets:ro"],
         "worker": ["secrets-worker:/secrets:ro"],
         "model-worker": ["secrets-worker:/secrets:ro"],
@@ -234,6 +237,7 @@ def test_each_part_has_a_role_of_its_own_in_the_database(
     assert users == {
         "migrate": owner,
         "roles": owner,
+        "backup": owner,
         "web": web,
         "worker": worker,
         "model-worker": worker,
@@ -291,11 +295,12 @@ def test_each_waits_for_what_it_needs(services: dict[str, dict[str, Any]]) -> No
         "model-worker": ready,
         "beat": ready,
         "nginx": {"web": healthy},
+        "backup": {"db": healthy},
     }
     for name, service in services.items():
         if healthy in {how for other in waits.values() for at, how in other.items() if at == name}:
             assert "test" in service["healthcheck"]
-        assert (service["restart"] == "no") is (name in {"secrets", "migrate", "roles"})
+        assert (service["restart"] == "no") is (name in {"secrets", "migrate", "roles", "backup"})
 
 
 def test_the_product_gets_settings_that_it_knows(services: dict[str, dict[str, Any]]) -> None:
@@ -360,6 +365,7 @@ def test_the_commands_are_the_products(services: dict[str, dict[str, Any]]) -> N
         "worker": "worker",
         "model-worker": "model-worker",
         "beat": "beat",
+        "backup": "backup",
     }
     assert set(commands.values()) <= set(COMMANDS)
     roles = {name: services[name]["healthcheck"]["test"][-1] for name in ("web", "worker", "beat")}
@@ -372,3 +378,18 @@ def test_the_front_door_knows_its_settings(services: dict[str, dict[str, Any]]) 
     for given in (services["nginx"], tls):
         assert set(given["environment"]) <= set(known)
     assert tls["volumes"][0].endswith(":/tls:ro")
+
+
+def test_archives_are_made_where_the_programs_for_them_and_a_place_are(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    backup, made = services["backup"], product_stages()
+    [install] = [one.value for one in made["backup"].all("RUN") if "apt-get" in one.value]
+    major = services["db"]["image"].rpartition("pg")[2]
+    assert f"postgresql-client-{major} " in install
+    place = backup["command"][1]
+    assert f"-o 10001 -g 10001 -m 0750 {place}" in install
+    assert f"${{CTISCRAPER_BACKUPS:-backups}}:{place}" in backup["volumes"]
+    assert "backups" in compose()["volumes"]
+    assert made["backup"].all("USER")[-1].value == backup["user"]
+    assert "postgresql" not in str(made["product"].instructions), "who serves has no use for it"
