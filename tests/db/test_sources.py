@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+import make
 from ctiscraper.errors import ConflictError, NotFoundError, StaleError
-from ctiscraper.types import Tier
+from ctiscraper.types import Selectors, Tier, Validators
 from db.stage import Stage
 from make import settings
 
@@ -50,3 +51,16 @@ async def test_the_last_edit_is_undone_and_brought_back(stage: Stage) -> None:
         await stage.sources.undo("acme", actor="d", expected=seen - 1)
     with pytest.raises(NotFoundError):
         await stage.sources.undo("other", actor="d")
+
+
+async def test_what_is_read_by_other_settings_is_read_whole(stage: Stage) -> None:
+    """A host that calls its page unchanged would keep another selector from being heard."""
+    await stage.announce([make.announced("https://acme.example/a")])
+    assert (await stage.sources.get("acme")).validators.etag == '"1"'
+    there = settings(feed_url="https://acme.example/new.xml")
+    await stage.sources.update("acme", there, actor="discovery", same_feed=True)
+    assert (await stage.sources.get("acme")).validators.etag == '"1"', "it was read just now"
+    await stage.sources.update(
+        "acme", replace(there, selectors=Selectors(listing=".post a")), actor="ann"
+    )
+    assert (await stage.sources.get("acme")).validators == Validators()

@@ -68,9 +68,10 @@ class Sources:
     ) -> Source:
         """Return the source with new settings, due at once; what it collected stays.
 
-        With `same_feed` a new address is that of the feed just read: its validators and its
-        next check stand. With `expected` nothing is written over another's change.
-        Raises NotFoundError, and StaleError when the source has another version by now.
+        What it announces is read whole then, however little of it changed: by other settings it
+        may say something else. With `same_feed` a new address is that of the feed just read: its
+        validators and its next check stand. With `expected` nothing is written over another's
+        change. Raises NotFoundError, and StaleError when the source has another version by now.
         """
         async with self._database.transaction() as conn:
             before = await _held(conn, key, expected)
@@ -87,9 +88,9 @@ class Sources:
                         ELSE health END,
                     next_check_at = CASE WHEN %(same_feed)s THEN next_check_at ELSE now() END,
                     failures = 0, lease_owner = NULL,
-                    etag = CASE WHEN %(moved)s THEN NULL ELSE etag END,
-                    last_modified = CASE WHEN %(moved)s THEN NULL ELSE last_modified END,
-                    body_sha256 = CASE WHEN %(moved)s THEN NULL ELSE body_sha256 END,
+                    etag = CASE WHEN %(same_feed)s THEN etag END,
+                    last_modified = CASE WHEN %(same_feed)s THEN last_modified END,
+                    body_sha256 = CASE WHEN %(same_feed)s THEN body_sha256 END,
                     moved_to = NULL, moved_count = 0
                 FROM source s WHERE s.id = t.source_id AND s.key = %(key)s
                 """,
