@@ -48,9 +48,11 @@ async def test_a_check_queues_what_was_announced_beside_its_validators(bench: Be
     assert (source.validators.etag, source.validators.body_sha256) == ('"new"', b"sha")
     assert source.health is Health.OK
     assert source.items_per_day is not None
-    rows = await bench.rows("SELECT announced, discovered, requests FROM source_check")
-    assert rows == [(3, 2, 2)]
-    assert getattr(summary, "warnings", None) == ("odd",)
+    assert (source.reason, source.detail) == (None, "odd")
+    rows = await bench.rows("SELECT announced, discovered, requests, detail FROM source_check")
+    assert rows == [(3, 2, 2, "odd")]
+    assert summary is not None
+    assert summary.discovered == 2
 
 
 async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
