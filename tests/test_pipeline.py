@@ -18,6 +18,7 @@ from ctiscraper.extract.urls import url_key
 from ctiscraper.pipeline import Result
 from ctiscraper.types import (
     BadEntry,
+    CheckSummary,
     Health,
     Outcome,
     Page,
@@ -51,7 +52,7 @@ async def test_a_check_queues_what_was_announced_beside_its_validators(bench: Be
     assert (source.reason, source.detail) == (None, "odd")
     rows = await bench.rows("SELECT announced, discovered, requests, detail FROM source_check")
     assert rows == [(3, 2, 2, "odd")]
-    assert summary is not None
+    assert isinstance(summary, CheckSummary)
     assert summary.discovered == 2
 
 
