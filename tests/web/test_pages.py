@@ -116,13 +116,11 @@ async def test_a_source_that_was_read_with_a_note_shows_it(
     shelf.source("big", health="ok", detail=note)
     shelf.check("big", status=200, detail=note, announced=500)
     tree = await page(client, "/sources/big")
-    [told] = [row for row in words(tree, ".rows > div") if row.startswith("Note")]
-    assert told == "NoteOnly the newest 500 entries are read."
+    [told] = [row for row in words(tree, ".rows > div") if row.startswith("Last reading")]
+    assert told == "Last readingOnly the newest 500 entries are read."
     assert any(row.endswith(f"read{note}") for row in words(tree, "td"))
     shelf.source("ill", health="failing", reason="timeout", detail=note)
-    assert not [
-        row for row in words(await page(client, "/sources/ill"), "dt") if row.startswith("Note")
-    ]
+    assert "Last reading" not in words(await page(client, "/sources/ill"), "dt")
 
 
 async def test_sources_in_trouble_come_first_with_cause(

@@ -44,7 +44,7 @@ def print_source(detail: SourceDetail) -> None:
             ("State", health_words(source.health)),
             ("Cause", words.cause if words else ""),
             ("What to do", words.advice if words else ""),
-            ("Detail" if words else "Note", source.detail),
+            ("Detail" if words else "Last reading", source.detail),
             ("Last good answer", moment(source.last_success_at)),
             ("Next check", f"{moment(source.next_check_at)} ({due(source.next_check_at)})"),
             ("Host rests until", moment(source.paused_until)),
