@@ -274,7 +274,7 @@ class Pipeline:
         held = None if job.released or job.article_id else held_back(settings, content)
         if held is not None:
             number = await self.store.keep_snapshot(job, snapshot) if snapshot else None
-            ended = await self.queue.finish(job, "filtered", *held, number)
+            ended = await self.queue.refuse(job, settings, *held, number)
             return Outcome.FILTERED if ended else None
         kept = await self.store.keep(job, settings, content, url_key(content.url), snapshot)
         if kept is None:
