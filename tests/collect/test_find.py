@@ -6,9 +6,11 @@ import pytest
 import make
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import MOST_SITEMAPS, Finder, Found
+from ctiscraper.collect.politeness import MOST_WAIT
 from ctiscraper.errors import FetchError, ParseError, Reason
 from ctiscraper.types import Discovery, Selectors, Source, Validators
 from inline import InlineSandbox
+from ledger import Ledger
 from loopback import Origin, reply
 
 SITE = "http://site.test/"
@@ -209,6 +211,44 @@ async def test_one_sitemap_that_cannot_be_had_costs_itself_alone(
     origin.answers["/new.xml"] = answer
     with pytest.raises((FetchError, ParseError), match=reason.value):
         await finder.find(in_sitemaps())
+
+
+async def fill(ledger: Ledger, host: str) -> None:
+    """Let the next turn at a host be too far away."""
+    while await ledger.reserve(host, 60.0, MOST_WAIT) is not None:
+        pass
+
+
+async def test_a_sitemap_on_a_host_without_a_turn_is_passed_over_this_time(
+    origin: Origin, finder: Finder, ledger: Ledger
+) -> None:
+    away = "http://other.test/far.xml"
+    rows = f"<sitemap><loc>{SITE}near.xml</loc></sitemap><sitemap><loc>{away}</loc></sitemap>"
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}'
+    origin.answers |= {
+        "/sitemap.xml": reply(f"{index}</sitemapindex>".encode()),
+        "/near.xml": sitemap("a/1"),
+    }
+    await fill(ledger, "other.test")
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.feed is not None
+    assert (found.feed.bad, found.feed.truncated) == ((), True)
+    assert found.feed.warnings[0].startswith(f"{away} could not be read this time")
+    assert found.requests == len(origin.asked)
+
+
+async def test_a_feed_on_a_host_without_a_turn_is_not_said_to_be_none(
+    origin: Origin, finder: Finder, ledger: Ledger
+) -> None:
+    link = b'<link rel="alternate" type="application/rss+xml" href="http://other.test/feed.xml">'
+    page = b"<html><head>" + link + b"</head></html>"
+    origin.answers["/"] = reply(page, {"Content-Type": "text/html"})
+    await fill(ledger, "other.test")
+    with pytest.raises(FetchError) as caught:
+        await finder.find(source(feed_url=None))
+    assert caught.value.reason is Reason.HOST_BUSY
+    assert caught.value.requests == len(origin.asked)
 
 
 async def test_a_host_that_asks_for_a_rest_amidst_sitemaps_has_it(

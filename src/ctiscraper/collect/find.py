@@ -90,7 +90,7 @@ class Finder:
     async def _first_that_works(
         self, settings: SourceSettings, page: Page, candidates: Sequence[FeedCandidate]
     ) -> Found:
-        tried = []
+        tried, busy = [], None
         requests = page.requests
         for candidate in candidates:
             try:
@@ -98,6 +98,7 @@ class Finder:
             except (FetchError, ParseError) as error:
                 requests += error.requests if isinstance(error, FetchError) else 1
                 tried.append(f"{candidate.url} ({error.reason})")
+                busy = error if error.reason is Reason.HOST_BUSY else busy
                 continue
             others = tuple(
                 other
@@ -105,6 +106,10 @@ class Finder:
                 if other.found in _NAMED and other.url not in {candidate.url, found.feed_url}
             )
             return replace(found, requests=requests + found.requests, others=others)
+        if isinstance(busy, FetchError):
+            # What was not asked is not known to be no feed.
+            busy.requests = requests
+            raise busy
         raise ParseError(
             Reason.NOT_A_FEED,
             f"{page.final_url} is a page and names no feed that works; tried "
@@ -173,7 +178,8 @@ class Finder:
             read.requests += answer.requests
             part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
         except FetchError as error:
-            if error.scope is Scope.OURS or error.retry_after:
+            asks_for_rest = error.retry_after and error.scope is Scope.HOST
+            if error.scope is Scope.OURS or asks_for_rest:
                 raise
             read.miss(url, error)
             if error.scope is Scope.HOST:
