@@ -12,6 +12,7 @@ import make
 from canned import HTML, PROSE, REFUSED, SITE, URL, Bench, page
 from ctiscraper.collect.announce import announce
 from ctiscraper.collect.find import Found
+from ctiscraper.collect.standing import GONE_AFTER
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.extract.urls import url_key
@@ -60,6 +61,18 @@ async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
     await bench.check()
     rows = await bench.rows("SELECT state, reason FROM fetch_job ORDER BY state")
     assert rows == [("failed", Reason.SCHEME_REFUSED), ("pending", None)]
+
+
+async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench: Bench) -> None:
+    bench.finder.found = FetchError(Reason.NOT_FOUND, "HTTP 404", scope=Scope.ITEM, transient=False)
+    for _ in range(GONE_AFTER[Reason.NOT_FOUND]):
+        await bench.check()
+    assert (await bench.sources.get("acme")).health is Health.GONE
+    moved = make.settings(feed_url="https://acme.example/new.xml")
+    await bench.sources.update("acme", moved, actor="test")
+    await bench.check()
+    source = await bench.sources.get("acme")
+    assert (source.health, source.failures) == (Health.FAILING, 1)
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,8 @@ class Pipeline:
             )
             in_a_row = 0
             if error.reason in GONE_AFTER:
-                in_a_row = await self.checks.in_a_row(source.id, error.reason)
+                # What an address answered that the source no longer has is no failure of this one.
+                in_a_row = min(source.failures, await self.checks.in_a_row(source.id, error.reason))
             standing = after_failure(source, error, self._chance(), in_a_row=in_a_row)
             kept = await self.checks.record(lease, summary, standing)
             return kept, error if isinstance(error, FetchError) else None
