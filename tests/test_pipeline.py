@@ -1,6 +1,7 @@
 """The life of an article step by step: a real database and real parsers, the network canned."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,21 @@ async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
     await bench.check()
     rows = await bench.rows("SELECT state, reason FROM fetch_job ORDER BY state")
     assert rows == [("failed", Reason.SCHEME_REFUSED), ("pending", None)]
+
+
+async def test_a_host_that_fails_midway_is_told_beside_what_was_found(bench: Bench) -> None:
+    fault = FetchError(Reason.RATE_LIMITED, "HTTP 429", retry_after=50_000.0)
+    bench.finder.found = replace(found(URL), fault=fault)
+    summary, told = await bench.check()
+    assert summary is not None
+    assert told is fault
+    source = await bench.sources.get("acme")
+    assert (source.health, source.failures) == (Health.OK, 0)
+    rows = await bench.rows(
+        "SELECT announced, c.reason, next_check_at > now() + interval '49000 seconds'"
+        " FROM source_check c, source_state"
+    )
+    assert rows == [(1, None, True)]
 
 
 async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench: Bench) -> None:

@@ -94,7 +94,7 @@ class Pipeline:
     # 1. A source is due: ask it what is new.
 
     async def check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
-        """Return what a check found, and the error when its host failed.
+        """Return what a check found, and the error when its host failed, be it midway.
 
         The summary is None when another worker took the check over meanwhile.
         """
@@ -125,7 +125,7 @@ class Pipeline:
             kept = await self.checks.record(lease, summary, standing)
             return kept, error if isinstance(error, FetchError) else None
         kept = await self._announce(lease, found)
-        return kept, None
+        return kept, found.fault
 
     # 2. What it announced becomes rows that any worker may claim.
 
@@ -137,7 +137,12 @@ class Pipeline:
             dates = [entry.published for entry in feed.entries if entry.published]
             rhythm = items_per_day(dates, found.page.fetched_at)
         standing = after_answer(source, found.page, feed, rhythm, self._chance())
-        standing = replace(standing, validators=replace(standing.validators, body_sha256=found.sha))
+        rest = found.fault.retry_after if found.fault else None
+        standing = replace(
+            standing,
+            validators=replace(standing.validators, body_sha256=found.sha),
+            next_check_seconds=max(standing.next_check_seconds, rest or 0.0),
+        )
         items = (
             announce(source.settings, feed.entries, feed.bad, url_key) if feed is not None else ()
         )

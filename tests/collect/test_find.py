@@ -251,17 +251,35 @@ async def test_a_feed_on_a_host_without_a_turn_is_not_said_to_be_none(
     assert caught.value.requests == len(origin.asked)
 
 
-async def test_a_host_that_asks_for_a_rest_amidst_sitemaps_has_it(
-    origin: Origin, finder: Finder
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reply(b"", {"Retry-After": "600"}, status=429), Reason.RATE_LIMITED),
+        (reply(status=429), Reason.RATE_LIMITED),
+        (reply(status=503), Reason.SERVER_ERROR),
+        (b"no HTTP\r\n\r\n", Reason.PROTOCOL),
+    ],
+)
+async def test_a_host_that_fails_amidst_sitemaps_is_told_beside_what_was_read(
+    origin: Origin, finder: Finder, answer: bytes, reason: Reason
 ) -> None:
     origin.answers |= {
-        "/sitemap.xml": index_of("old.xml", "new.xml"),
-        "/new.xml": sitemap("a/1"),
-        "/old.xml": reply(b"", {"Retry-After": "600"}, status=429),
+        "/sitemap.xml": index_of("2.xml", "3.xml", "1.xml"),
+        "/1.xml": sitemap("a/1"),
+        "/2.xml": answer,
+        "/3.xml": sitemap("a/3"),
     }
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.fault is not None
+    assert (found.fault.reason, found.fault.url) == (reason, f"{SITE}2.xml")
+    assert found.fault.retry_after == (600 if b"Retry-After" in answer else None)
+    assert found.requests == len(origin.asked) == 4
+    assert "/3.xml" not in origin.paths
+    origin.answers["/1.xml"] = reply(status=404)
     with pytest.raises(FetchError) as caught:
         await finder.find(in_sitemaps())
-    assert caught.value.retry_after == 600
+    assert (caught.value.reason, caught.value.requests) == (reason, 3)
 
 
 async def test_a_listing_gives_the_links_of_its_selector(origin: Origin, finder: Finder) -> None:

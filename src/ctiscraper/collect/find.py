@@ -36,7 +36,8 @@ class Found:
     """What a source said: `feed` is None when nothing changed since the last look.
 
     `sha` is the hash of the body that was judged; `feed_url` the feed or sitemap that a site's
-    page named, `discovery` which of the two it is, `others` the further ones that it named.
+    page named, `discovery` which of the two it is, `others` the further ones that it named. `fault`
+    is what a host failed with after all this was read.
     """
 
     page: Page
@@ -46,6 +47,7 @@ class Found:
     feed_url: str | None = None
     discovery: Discovery = Discovery.FEED
     others: tuple[FeedCandidate, ...] = ()
+    fault: FetchError | None = None
 
 
 class Finder:
@@ -153,7 +155,7 @@ class Finder:
         while read.left and read.asked < MOST_SITEMAPS:
             await self._read_part(settings, read)
         if read.faults and not read.entries:
-            raise read.faults[0]
+            raise read.worst()
         feed = ParsedFeed(
             kind="sitemap",
             entries=tuple(read.entries),
@@ -165,12 +167,13 @@ class Finder:
             return Found(page=page, feed=feed, sha=_sha(page), requests=read.requests)
         # An index may stand still while what it names changes: it is read in full each time.
         page = replace(page, headers=_without_validators(page))
-        return Found(page=page, feed=feed, sha=None, requests=read.requests)
+        return Found(page=page, feed=feed, sha=None, requests=read.requests, fault=read.host_fault)
 
     async def _read_part(self, settings: SourceSettings, read: "_ReadSitemaps") -> None:
         """Read the next sitemap that an index names; one that cannot be had costs itself alone.
 
-        Raises FetchError where the host asks for a rest, and where we ourselves are away.
+        A host that fails is asked for no further one. Raises FetchError where we ourselves are
+        away.
         """
         url = read.next()
         try:
@@ -178,12 +181,11 @@ class Finder:
             read.requests += answer.requests
             part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
         except FetchError as error:
-            asks_for_rest = error.retry_after and error.scope is Scope.HOST
-            if error.scope is Scope.OURS or asks_for_rest:
+            read.requests += error.requests
+            error.requests = read.requests
+            if error.scope is Scope.OURS:
                 raise
             read.miss(url, error)
-            if error.scope is Scope.HOST:
-                read.left.clear()
         except ParseError as error:
             read.miss(url, error)
         else:
@@ -230,6 +232,7 @@ class _ReadSitemaps:
         self._passed: list[str] = []
         self.requests, self.asked = requests, 0
         self.faults: list[FetchError | ParseError] = []
+        self.host_fault: FetchError | None = None
         self._known = set(first.children)
 
     def next(self) -> str:
@@ -261,9 +264,17 @@ class _ReadSitemaps:
             yield f"{MOST_SITEMAPS} sitemaps are read at a time, {len(self.left)} were left out"
         yield from self._passed[:MOST_NOTES]
 
+    def worst(self) -> FetchError | ParseError:
+        """Return what says most of why nothing could be read: a host, then what may pass."""
+        passing = (fault for fault in self.faults if fault.transient)
+        return self.host_fault or next(passing, self.faults[0])
+
     def miss(self, url: str, error: FetchError | ParseError) -> None:
         """Account for a sitemap that could not be read."""
         self.faults.append(error)
+        if isinstance(error, FetchError) and error.scope is Scope.HOST:
+            self.host_fault = error
+            self.left.clear()
         if error.transient:
             # The next look may have it: that is no fault of what is announced.
             self._passed.append(f"{url} could not be read this time: {error.detail[:200]}")
