@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 from dataclasses import replace
 
@@ -211,6 +212,20 @@ async def test_one_sitemap_that_cannot_be_had_costs_itself_alone(
     origin.answers["/new.xml"] = answer
     with pytest.raises((FetchError, ParseError), match=reason.value):
         await finder.find(in_sitemaps())
+
+
+async def test_a_sitemap_that_breaks_off_is_read_and_told(origin: Origin, finder: Finder) -> None:
+    packed = gzip.compress(SITEMAP.format(f"<url><loc>{SITE}a/1</loc></url>").encode())
+    origin.answers |= {"/sitemap.xml": index_of("1.xml.gz"), "/1.xml.gz": reply(packed[:-8])}
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.feed is not None
+    assert found.feed.truncated
+    told = f"{SITE}1.xml.gz breaks off: what it names after that is not known"
+    assert found.feed.warnings == (told,)
+    origin.answers["/sitemap.xml"] = reply(packed[:-8], {"ETag": '"1"'})
+    found = await finder.find(in_sitemaps())
+    assert (urls(found), found.sha, "etag" in found.page.headers) == ([f"{SITE}a/1"], None, False)
 
 
 async def fill(ledger: Ledger, host: str) -> None:

@@ -151,7 +151,7 @@ class Finder:
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
         sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
-        read = _ReadSitemaps(sitemap, requests=page.requests)
+        read = _ReadSitemaps(page.final_url, sitemap, requests=page.requests)
         while read.left and read.asked < MOST_SITEMAPS:
             await self._read_part(settings, read)
         if read.faults and not read.entries:
@@ -163,9 +163,10 @@ class Finder:
             truncated=read.truncated,
             warnings=tuple(read.notes()),
         )
-        if not read.asked:
+        if not read.asked and not sitemap.broken_off:
             return Found(page=page, feed=feed, sha=_sha(page), requests=read.requests)
-        # An index may stand still while what it names changes: it is read in full each time.
+        # An index may stand still while what it names changes, and what broke off may be whole the
+        # next time: both are read in full each time.
         page = replace(page, headers=_without_validators(page))
         return Found(page=page, feed=feed, sha=None, requests=read.requests, fault=read.host_fault)
 
@@ -189,7 +190,7 @@ class Finder:
         except ParseError as error:
             read.miss(url, error)
         else:
-            read.take(part)
+            read.take(url, part)
 
     async def _listing(self, source: Source) -> Found:
         settings = source.settings
@@ -225,7 +226,7 @@ def _sitemap_message(page: Page) -> SitemapMessage:
 class _ReadSitemaps:
     """What was read of an index so far, and which of the sitemaps that it names are left."""
 
-    def __init__(self, first: Sitemap, *, requests: int) -> None:
+    def __init__(self, url: str, first: Sitemap, *, requests: int) -> None:
         self.entries, self.bad = list(first.entries), list(first.bad)
         self.left = list(first.children)
         self.shortened = first.truncated
@@ -234,20 +235,26 @@ class _ReadSitemaps:
         self.faults: list[FetchError | ParseError] = []
         self.host_fault: FetchError | None = None
         self._known = set(first.children)
+        self._note_end(url, first)
 
     def next(self) -> str:
         """Return the address of the sitemap that comes next."""
         self.asked += 1
         return self.left.pop(0)
 
-    def take(self, part: Sitemap) -> None:
+    def take(self, url: str, part: Sitemap) -> None:
         """Add a sitemap; those that it names itself come next."""
         self.entries.extend(part.entries)
         self.bad.extend(part.bad)
         self.shortened = self.shortened or part.truncated
+        self._note_end(url, part)
         more = [url for url in part.children if url not in self._known]
         self._known.update(more)
         self.left[:0] = more
+
+    def _note_end(self, url: str, part: Sitemap) -> None:
+        if part.broken_off:
+            self._passed.append(f"{url} breaks off: what it names after that is not known")
 
     @property
     def truncated(self) -> bool:
