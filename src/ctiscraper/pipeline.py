@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -61,6 +61,13 @@ log = structlog.get_logger()
 
 ENRICH_BATCH = 10
 """How many texts are looked through before what was found in them is written."""
+
+ENRICH_SECONDS = 30.0
+"""After so long what was found is written, and the texts not begun yet are left to the next turn.
+
+Where a machine has too much to do each text may take many times as long, and a claim is not for
+ever: a text whose claim ended while others had their turn would pay for having ended its worker.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +359,9 @@ class Pipeline:
         """Return how many stored texts were looked through for what they name."""
         texts = await self.enrichments.claim(uuid4(), limit=ENRICH_BATCH)
         try:
-            looked = [await self._look_through(text) for text in texts]
+            looked = await self._look_through_all(texts)
+            if len(looked) < len(texts):
+                await self.enrichments.give_back(texts[len(looked) :])
         except StorageError:
             await self.enrichments.give_back(texts)
             raise
@@ -360,7 +369,17 @@ class Pipeline:
         if found:
             with span("enrich", articles=len(found)):
                 await self.enrichments.keep(found, self._score)
-        return len(texts)
+        return len(looked)
+
+    async def _look_through_all(self, texts: Sequence[StoredText]) -> list[Finding | None]:
+        """Return what these texts name, or the first of them when that takes long."""
+        until = self.clock() + timedelta(seconds=ENRICH_SECONDS)
+        looked = list[Finding | None]()
+        for text in texts:
+            if looked and self.clock() >= until:
+                break
+            looked.append(await self._look_through(text))
+        return looked
 
     async def _score(self, conn: Conn, found: Sequence[Finding]) -> None:
         """Score texts by what was found in them, with what else is known."""
@@ -398,7 +417,9 @@ class Pipeline:
             return Finding(text=text, enrichment=enrichment)
         except ParseError as error:
             log.warning("enrichment_failed", article=text.article_id, reason=error.reason)
-            return None if error.transient else Finding(text=text, failure=str(error))
+            if error.transient and text.attempts < MOST_ATTEMPTS:
+                return None
+            return Finding(text=text, failure=str(error))
 
     async def unenriched(self) -> int:
         """Return how many new texts are still to be looked through."""
