@@ -152,6 +152,34 @@ async def test_what_a_gate_holds_back_is_quarantined_and_can_be_released(bench: 
     assert len(bench.fetcher.asked) == 1
 
 
+async def test_what_the_gates_of_one_source_hold_back_another_has(bench: Bench) -> None:
+    strict, other = make.settings(exclude_words=("loader",)), make.settings("other", "b.example")
+    item = make.announced(URL)
+    for source in (strict, other):
+        await bench.announce([item], source)
+    held = await bench.pipeline.process(await bench.claim(), strict)
+    assert held == Result(Outcome.FILTERED)
+    assert await bench.announce([item], other) == (1, 0)
+    assert await bench.announce([item], strict) == (0, 0)
+    assert await bench.pipeline.process(await bench.claim(), other) == Result(Outcome.STORED)
+    kept = "SELECT s.key FROM article a JOIN source s ON s.id = a.source_id"
+    assert await bench.rows(kept) == [("other",)]
+
+
+async def test_sources_whose_gates_hold_an_item_back_do_not_ask_for_it_in_turn(
+    bench: Bench,
+) -> None:
+    strict = make.settings(exclude_words=("loader",))
+    both = (strict, replace(strict, key="other", feed_url="https://b.example/feed.xml"))
+    for source in both:
+        await bench.announce([make.announced(URL)], source)
+        held = await bench.pipeline.process(await bench.claim(), source)
+        assert held == Result(Outcome.FILTERED)
+    for source in both * 2:
+        assert await bench.announce([make.announced(URL)], source) == (0, 0)
+    assert len(bench.fetcher.asked) == len(both)
+
+
 async def test_a_refused_page_leaves_the_feeds_text_and_the_article_says_so(
     bench: Bench,
 ) -> None:

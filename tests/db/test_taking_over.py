@@ -1,8 +1,10 @@
 """What one source refuses, or leaves, another that announces it has; and every account holds."""
 
+from dataclasses import replace
+
 import make
 from ctiscraper.errors import Reason
-from ctiscraper.types import SourceSettings
+from ctiscraper.types import SourceSettings, Validators
 from db.stage import Stage
 
 URL = "https://acme.example/a/"
@@ -55,6 +57,40 @@ async def test_a_source_that_announced_an_item_before_it_was_refused_has_it(stag
     assert (await _announce(stage, OTHER), await _announce(stage, ACME)) == (0, 0)
     await stage.keep(await stage.claim(), make.content(URL), settings=OTHER)
     assert await _standing(stage) == [("other", "stored", None)]
+
+
+async def _held(stage: Stage, *sources: SourceSettings) -> list[bool]:
+    """Which sources hold validators, so that their next answer may be that nothing changed."""
+    found = [await stage.sources.get(settings.key) for settings in sources]
+    return [source.validators != Validators() for source in found]
+
+
+async def test_who_wants_what_another_refused_is_asked_in_full_at_its_next_look(
+    stage: Stage,
+) -> None:
+    await _announce(stage, ACME)
+    await _announce(stage, OTHER)
+    await stage.announce([make.announced(URL, **REFUSED)], THIRD)
+    assert await _held(stage, ACME, OTHER, THIRD) == [True, True, True]
+    await _refuse(stage, ACME)
+    assert await _held(stage, ACME, OTHER, THIRD) == [True, False, True]
+    assert await _announce(stage, OTHER) == 1
+    await _refuse(stage, OTHER)
+    assert await _held(stage, ACME, OTHER, THIRD) == [True, True, True], "it refused that itself"
+
+
+async def test_a_look_that_finds_nothing_changed_meanwhile_does_not_end_that(stage: Stage) -> None:
+    await _announce(stage, ACME)
+    await _announce(stage, OTHER)
+    await stage.run("UPDATE source_state SET next_check_at = now()")
+    lease = await stage.checks.claim("other.example", seconds=60)
+    assert lease is not None
+    await _refuse(stage, ACME)
+    unchanged = replace(make.summary("other"), status=304, unchanged=True)
+    assert await stage.checks.record(lease, unchanged, make.standing()) is not None
+    assert await _held(stage, OTHER) == [False]
+    assert await _announce(stage, OTHER) == 1
+    assert await _held(stage, OTHER) == [True]
 
 
 async def test_sources_that_all_refuse_an_item_ask_for_it_once_each(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from psycopg import DataError
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
-from ctiscraper.db.taking_over import account_for, rules_key, take_over
+from ctiscraper.db.taking_over import BY_ADDRESS, account_for, rules_key, take_over
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
 from ctiscraper.types import (
@@ -27,6 +27,8 @@ from ctiscraper.types import (
 CHUNK = 500
 # What a second fruitless look waits; some feeds count readers or rotate advertisements.
 REVISIT_AFTER = "10 minutes"
+# Who read nothing brings no validators back that were dropped meanwhile.
+_MAY_HOLD = "%(read)s OR num_nonnulls(etag, last_modified, body_sha256) > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +125,15 @@ async def _stand(
 ) -> bool:
     """Write where the source stands and the record of its check, in one statement."""
     cursor = await conn.execute(
-        """
+        f"""
         WITH stood AS (
             UPDATE source_state SET lease_owner = NULL,
                 next_check_at = now() + make_interval(secs => %(next)s),
                 health = %(health)s, reason = %(reason)s, detail = %(detail)s,
-                failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
-                body_sha256 = %(body)s, items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
+                failures = %(failures)s, etag = CASE WHEN {_MAY_HOLD} THEN %(etag)s END,
+                last_modified = CASE WHEN {_MAY_HOLD} THEN %(last_modified)s END,
+                body_sha256 = CASE WHEN {_MAY_HOLD} THEN %(body)s::bytea END,
+                items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
                 moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
                 last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END,
                 full_bytes = CASE WHEN %(full)s THEN %(wire_bytes)s ELSE full_bytes END
@@ -142,8 +146,9 @@ async def _stand(
             CASE WHEN %(saved)s THEN greatest(0, coalesce(full_bytes, 0) - %(wire_bytes)s)
                 ELSE 0 END
         FROM stood
-        """,
+        """,  # noqa: S608 - a constant of this module
         {
+            "read": not summary.unchanged and summary.reason is None,
             "id": lease.source.id,
             "owner": lease.owner,
             "next": standing.next_check_seconds,
@@ -313,19 +318,22 @@ async def _sight(
         firsts.add(item.url_hash)
     await conn.execute(
         """
-        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first)
-        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first
-        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])
-            AS item (url_hash, guid_hash, entry_hash, first)
+        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first, refused_by)
+        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first,
+            CASE WHEN NOT item.wanted THEN %s::bytea END
+        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[], %s::boolean[])
+            AS item (url_hash, guid_hash, entry_hash, first, wanted)
         JOIN fetch_job j ON j.url_hash = item.url_hash
         ON CONFLICT (source_id, guid_hash, job_id) DO NOTHING
         """,
         (
             source_id,
+            BY_ADDRESS,
             [item.url_hash for item in items],
             [item.guid_hash for item in items],
             [item.entry_hash for item in items],
             flags,
+            [item.state == "pending" for item in items],
         ),
     )
 

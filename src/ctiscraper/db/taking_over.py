@@ -8,7 +8,7 @@ import msgspec
 from ctiscraper.db.session import Conn
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
-from ctiscraper.types import Announced, SourceSettings
+from ctiscraper.types import Announced, FetchJob, SourceSettings
 
 # What one source refuses by its own rules another may want.
 RULES_OF_A_SOURCE = (
@@ -18,6 +18,8 @@ RULES_OF_A_SOURCE = (
     Reason.TOO_SHORT,
 )
 _KEY_BYTES = 8
+# What a source refuses by the address alone it refuses by no rule that has a key.
+BY_ADDRESS = b""
 
 
 def rules_key(settings: SourceSettings) -> bytes:
@@ -89,4 +91,23 @@ async def account_for(conn: Conn, source_id: int, jobs: Sequence[int]) -> None:
         WHERE g.source_id = %(source)s AND g.job_id = one.job_id AND g.guid_hash = one.guid_hash
         """,
         values,
+    )
+
+
+async def ask_anew(conn: Conn, job: FetchJob) -> None:
+    """Have the sources that want what another refused asked in full at their next look.
+
+    They take it over when they announce it, which an answer that nothing changed does not.
+    """
+    await conn.execute(
+        """
+        UPDATE source_state SET etag = NULL, last_modified = NULL, body_sha256 = NULL
+        WHERE source_id IN (SELECT t.source_id FROM source_state t
+            WHERE t.source_id <> %(source)s AND t.enabled
+                AND num_nonnulls(t.etag, t.last_modified, t.body_sha256) > 0
+                AND t.source_id IN (SELECT source_id FROM sighting
+                    WHERE job_id = %(job)s AND refused_by IS NULL)
+            ORDER BY t.source_id FOR UPDATE)
+        """,
+        {"job": job.id, "source": job.source_id},
     )
