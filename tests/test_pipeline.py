@@ -1,6 +1,7 @@
 """The life of an article step by step: a real database and real parsers, the network canned."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import make
 from canned import HTML, PROSE, REFUSED, SITE, URL, Bench, page
 from ctiscraper.collect.announce import announce
 from ctiscraper.collect.find import Found
+from ctiscraper.collect.standing import GONE_AFTER
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.extract.urls import url_key
@@ -63,6 +65,33 @@ async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
     await bench.check()
     rows = await bench.rows("SELECT state, reason FROM fetch_job ORDER BY state")
     assert rows == [("failed", Reason.SCHEME_REFUSED), ("pending", None)]
+
+
+async def test_a_host_that_fails_midway_is_told_beside_what_was_found(bench: Bench) -> None:
+    fault = FetchError(Reason.RATE_LIMITED, "HTTP 429", retry_after=50_000.0)
+    bench.finder.found = replace(found(URL), fault=fault)
+    summary, told = await bench.check()
+    assert summary is not None
+    assert told is fault
+    source = await bench.sources.get("acme")
+    assert (source.health, source.failures) == (Health.OK, 0)
+    rows = await bench.rows(
+        "SELECT announced, c.reason, next_check_at > now() + interval '49000 seconds'"
+        " FROM source_check c, source_state"
+    )
+    assert rows == [(1, None, True)]
+
+
+async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench: Bench) -> None:
+    bench.finder.found = FetchError(Reason.NOT_FOUND, "HTTP 404", scope=Scope.ITEM, transient=False)
+    for _ in range(GONE_AFTER[Reason.NOT_FOUND]):
+        await bench.check()
+    assert (await bench.sources.get("acme")).health is Health.GONE
+    moved = make.settings(feed_url="https://acme.example/new.xml")
+    await bench.sources.update("acme", moved, actor="test")
+    await bench.check()
+    source = await bench.sources.get("acme")
+    assert (source.health, source.failures) == (Health.FAILING, 1)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +153,34 @@ async def test_what_a_gate_holds_back_is_quarantined_and_can_be_released(bench: 
     released = await bench.claim()
     assert await bench.pipeline.process(released, strict) == Result(Outcome.STORED)
     assert len(bench.fetcher.asked) == 1
+
+
+async def test_what_the_gates_of_one_source_hold_back_another_has(bench: Bench) -> None:
+    strict, other = make.settings(exclude_words=("loader",)), make.settings("other", "b.example")
+    item = make.announced(URL)
+    for source in (strict, other):
+        await bench.announce([item], source)
+    held = await bench.pipeline.process(await bench.claim(), strict)
+    assert held == Result(Outcome.FILTERED)
+    assert await bench.announce([item], other) == (1, 0)
+    assert await bench.announce([item], strict) == (0, 0)
+    assert await bench.pipeline.process(await bench.claim(), other) == Result(Outcome.STORED)
+    kept = "SELECT s.key FROM article a JOIN source s ON s.id = a.source_id"
+    assert await bench.rows(kept) == [("other",)]
+
+
+async def test_sources_whose_gates_hold_an_item_back_do_not_ask_for_it_in_turn(
+    bench: Bench,
+) -> None:
+    strict = make.settings(exclude_words=("loader",))
+    both = (strict, replace(strict, key="other", feed_url="https://b.example/feed.xml"))
+    for source in both:
+        await bench.announce([make.announced(URL)], source)
+        held = await bench.pipeline.process(await bench.claim(), source)
+        assert held == Result(Outcome.FILTERED)
+    for source in both * 2:
+        assert await bench.announce([make.announced(URL)], source) == (0, 0)
+    assert len(bench.fetcher.asked) == len(both)
 
 
 async def test_a_refused_page_leaves_the_feeds_text_and_the_article_says_so(

@@ -1,14 +1,19 @@
 """What stored texts name, found through the pipeline, and what becomes of texts that fail."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+import make
 from canned import HTML, Bench, page
+from ctiscraper.db.enrichments import MOST_ATTEMPTS
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ParseError, Reason, StorageError
+from ctiscraper.pipeline import ENRICH_SECONDS
 
 
 @pytest_asyncio.fixture
@@ -70,6 +75,44 @@ async def test_a_text_that_ends_its_worker_each_time_is_left_with_that_reason(
     await bench.pipeline.enrich()
     assert str(await _failure(bench)).startswith("worker_lost")
     assert "enrich" not in bench.sandbox.called
+
+
+async def test_texts_that_take_long_are_kept_in_between_and_the_others_pay_nothing(
+    bench: Bench,
+) -> None:
+    urls = [f"https://acme.example/a/{n}" for n in range(3)]
+    await bench.announce([make.announced(url) for url in urls])
+    for n, url in enumerate(urls):
+        mark = make.mark(url, bands=(n,))
+        await bench.keep(await bench.claim(), make.content(url, f"Text {n}.", fingerprint=mark))
+    await bench.pipeline.link()
+    now = make.NOW
+
+    def slow() -> datetime:
+        nonlocal now
+        now += timedelta(seconds=ENRICH_SECONDS)
+        return now
+
+    pipeline = replace(bench.pipeline, clock=slow)
+    waits = "SELECT attempts, claimed_until FROM enrichment_job"
+    for left in (2, 1, 0):
+        assert await pipeline.enrich() == 1
+        assert await bench.rows(waits) == [(0, None)] * left
+    assert await pipeline.enrich() == 0
+
+
+async def test_a_text_whose_parser_was_ended_too_often_is_left_with_what_ended_it(
+    bench: Bench,
+) -> None:
+    await bench.process()
+    await bench.pipeline.link()
+    bench.sandbox.failure = ParseError(Reason.PARSER_TIMEOUT, "longer than 20 s", transient=True)
+    for _ in range(MOST_ATTEMPTS):
+        assert await bench.pipeline.unenriched() == 1
+        await bench.run("UPDATE enrichment_job SET claimed_until = NULL")
+        await bench.pipeline.enrich()
+    assert await bench.pipeline.unenriched() == 0
+    assert await _failure(bench) == "parser_timeout: longer than 20 s"
 
 
 async def test_a_machine_that_has_no_process_for_parsers_costs_no_text_a_turn(

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -62,6 +62,13 @@ log = structlog.get_logger()
 ENRICH_BATCH = 10
 """How many texts are looked through before what was found in them is written."""
 
+ENRICH_SECONDS = 30.0
+"""After so long what was found is written, and the texts not begun yet are left to the next turn.
+
+Where a machine has too much to do each text may take many times as long, and a claim is not for
+ever: a text whose claim ended while others had their turn would pay for having ended its worker.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -94,7 +101,7 @@ class Pipeline:
     # 1. A source is due: ask it what is new.
 
     async def check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
-        """Return what a check found, and the error when its host failed.
+        """Return what a check found, and the error when its host failed, be it midway.
 
         The summary is None when another worker took the check over meanwhile.
         """
@@ -119,12 +126,13 @@ class Pipeline:
             )
             in_a_row = 0
             if error.reason in GONE_AFTER:
-                in_a_row = await self.checks.in_a_row(source.id, error.reason)
+                # What an address answered that the source no longer has is no failure of this one.
+                in_a_row = min(source.failures, await self.checks.in_a_row(source.id, error.reason))
             standing = after_failure(source, error, self._chance(), in_a_row=in_a_row)
             kept = await self.checks.record(lease, summary, standing)
             return kept, error if isinstance(error, FetchError) else None
         kept = await self._announce(lease, found)
-        return kept, None
+        return kept, found.fault
 
     # 2. What it announced becomes rows that any worker may claim.
 
@@ -136,7 +144,12 @@ class Pipeline:
             dates = [entry.published for entry in feed.entries if entry.published]
             rhythm = items_per_day(dates, found.page.fetched_at)
         standing = after_answer(source, found.page, feed, rhythm, self._chance())
-        standing = replace(standing, validators=replace(standing.validators, body_sha256=found.sha))
+        rest = found.fault.retry_after if found.fault else None
+        standing = replace(
+            standing,
+            validators=replace(standing.validators, body_sha256=found.sha),
+            next_check_seconds=max(standing.next_check_seconds, rest or 0.0),
+        )
         items = (
             announce(source.settings, feed.entries, feed.bad, url_key) if feed is not None else ()
         )
@@ -274,7 +287,7 @@ class Pipeline:
         held = None if job.released or job.article_id else held_back(settings, content)
         if held is not None:
             number = await self.store.keep_snapshot(job, snapshot) if snapshot else None
-            ended = await self.queue.finish(job, "filtered", *held, number)
+            ended = await self.queue.refuse(job, settings, *held, number)
             return Outcome.FILTERED if ended else None
         kept = await self.store.keep(job, settings, content, url_key(content.url), snapshot)
         if kept is None:
@@ -346,7 +359,9 @@ class Pipeline:
         """Return how many stored texts were looked through for what they name."""
         texts = await self.enrichments.claim(uuid4(), limit=ENRICH_BATCH)
         try:
-            looked = [await self._look_through(text) for text in texts]
+            looked = await self._look_through_all(texts)
+            if len(looked) < len(texts):
+                await self.enrichments.give_back(texts[len(looked) :])
         except StorageError:
             await self.enrichments.give_back(texts)
             raise
@@ -354,7 +369,17 @@ class Pipeline:
         if found:
             with span("enrich", articles=len(found)):
                 await self.enrichments.keep(found, self._score)
-        return len(texts)
+        return len(looked)
+
+    async def _look_through_all(self, texts: Sequence[StoredText]) -> list[Finding | None]:
+        """Return what these texts name, or the first of them when that takes long."""
+        until = self.clock() + timedelta(seconds=ENRICH_SECONDS)
+        looked = list[Finding | None]()
+        for text in texts:
+            if looked and self.clock() >= until:
+                break
+            looked.append(await self._look_through(text))
+        return looked
 
     async def _score(self, conn: Conn, found: Sequence[Finding]) -> None:
         """Score texts by what was found in them, with what else is known."""
@@ -392,7 +417,9 @@ class Pipeline:
             return Finding(text=text, enrichment=enrichment)
         except ParseError as error:
             log.warning("enrichment_failed", article=text.article_id, reason=error.reason)
-            return None if error.transient else Finding(text=text, failure=str(error))
+            if error.transient and text.attempts < MOST_ATTEMPTS:
+                return None
+            return Finding(text=text, failure=str(error))
 
     async def unenriched(self) -> int:
         """Return how many new texts are still to be looked through."""

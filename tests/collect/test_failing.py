@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 import make
 from ctiscraper.collect.failing import HOST_TRIES, MOST_DELAY, retry_of
+from ctiscraper.collect.politeness import MOST_WAIT
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.types import MAX_ATTEMPTS, FetchJob
 
@@ -33,6 +34,15 @@ def test_our_own_faults_burn_nothing_ever(error: StorageError | FetchError, atte
     retry = retry_of(job(attempts, host_tries=HOST_TRIES), error, 0.5)
     assert retry is not None
     assert (retry.refund, retry.host_try, retry.reason) == (True, False, error.reason)
+
+
+@pytest.mark.parametrize("jitter", [0.0, 1.0])
+def test_a_turn_that_is_too_far_away_costs_an_item_nothing_however_often(jitter: float) -> None:
+    busy = FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=MOST_WAIT)
+    retry = retry_of(job(MAX_ATTEMPTS, host_tries=HOST_TRIES), busy, jitter)
+    assert retry is not None
+    assert (retry.refund, retry.host_try, retry.reason) == (True, False, Reason.HOST_BUSY)
+    assert retry.delay == MOST_WAIT * (0.5 + jitter)
 
 
 def test_a_hosts_fault_burns_no_attempt_but_not_for_ever() -> None:

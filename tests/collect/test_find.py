@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 from dataclasses import replace
 
@@ -6,9 +7,11 @@ import pytest
 import make
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.find import MOST_SITEMAPS, Finder, Found
+from ctiscraper.collect.politeness import MOST_WAIT
 from ctiscraper.errors import FetchError, ParseError, Reason
 from ctiscraper.types import Discovery, Selectors, Source, Validators
 from inline import InlineSandbox
+from ledger import Ledger
 from loopback import Origin, reply
 
 SITE = "http://site.test/"
@@ -211,17 +214,87 @@ async def test_one_sitemap_that_cannot_be_had_costs_itself_alone(
         await finder.find(in_sitemaps())
 
 
-async def test_a_host_that_asks_for_a_rest_amidst_sitemaps_has_it(
-    origin: Origin, finder: Finder
+async def test_a_sitemap_that_breaks_off_is_read_and_told(origin: Origin, finder: Finder) -> None:
+    packed = gzip.compress(SITEMAP.format(f"<url><loc>{SITE}a/1</loc></url>").encode())
+    origin.answers |= {"/sitemap.xml": index_of("1.xml.gz"), "/1.xml.gz": reply(packed[:-8])}
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.feed is not None
+    assert found.feed.truncated
+    told = f"{SITE}1.xml.gz breaks off: what it names after that is not known"
+    assert found.feed.warnings == (told,)
+    origin.answers["/sitemap.xml"] = reply(packed[:-8], {"ETag": '"1"'})
+    found = await finder.find(in_sitemaps())
+    assert (urls(found), found.sha, "etag" in found.page.headers) == ([f"{SITE}a/1"], None, False)
+
+
+async def fill(ledger: Ledger, host: str) -> None:
+    """Let the next turn at a host be too far away."""
+    while await ledger.reserve(host, 60.0, MOST_WAIT) is not None:
+        pass
+
+
+async def test_a_sitemap_on_a_host_without_a_turn_is_passed_over_this_time(
+    origin: Origin, finder: Finder, ledger: Ledger
+) -> None:
+    away = "http://other.test/far.xml"
+    rows = f"<sitemap><loc>{SITE}near.xml</loc></sitemap><sitemap><loc>{away}</loc></sitemap>"
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}'
+    origin.answers |= {
+        "/sitemap.xml": reply(f"{index}</sitemapindex>".encode()),
+        "/near.xml": sitemap("a/1"),
+    }
+    await fill(ledger, "other.test")
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.feed is not None
+    assert (found.feed.bad, found.feed.truncated) == ((), True)
+    assert found.feed.warnings[0].startswith(f"{away} could not be read this time")
+    assert found.requests == len(origin.asked)
+
+
+async def test_a_feed_on_a_host_without_a_turn_is_not_said_to_be_none(
+    origin: Origin, finder: Finder, ledger: Ledger
+) -> None:
+    link = b'<link rel="alternate" type="application/rss+xml" href="http://other.test/feed.xml">'
+    page = b"<html><head>" + link + b"</head></html>"
+    origin.answers["/"] = reply(page, {"Content-Type": "text/html"})
+    await fill(ledger, "other.test")
+    with pytest.raises(FetchError) as caught:
+        await finder.find(source(feed_url=None))
+    assert caught.value.reason is Reason.HOST_BUSY
+    assert caught.value.requests == len(origin.asked)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reply(b"", {"Retry-After": "600"}, status=429), Reason.RATE_LIMITED),
+        (reply(status=429), Reason.RATE_LIMITED),
+        (reply(status=503), Reason.SERVER_ERROR),
+        (b"no HTTP\r\n\r\n", Reason.PROTOCOL),
+    ],
+)
+async def test_a_host_that_fails_amidst_sitemaps_is_told_beside_what_was_read(
+    origin: Origin, finder: Finder, answer: bytes, reason: Reason
 ) -> None:
     origin.answers |= {
-        "/sitemap.xml": index_of("old.xml", "new.xml"),
-        "/new.xml": sitemap("a/1"),
-        "/old.xml": reply(b"", {"Retry-After": "600"}, status=429),
+        "/sitemap.xml": index_of("2.xml", "3.xml", "1.xml"),
+        "/1.xml": sitemap("a/1"),
+        "/2.xml": answer,
+        "/3.xml": sitemap("a/3"),
     }
+    found = await finder.find(in_sitemaps())
+    assert urls(found) == [f"{SITE}a/1"]
+    assert found.fault is not None
+    assert (found.fault.reason, found.fault.url) == (reason, f"{SITE}2.xml")
+    assert found.fault.retry_after == (600 if b"Retry-After" in answer else None)
+    assert found.requests == len(origin.asked) == 4
+    assert "/3.xml" not in origin.paths
+    origin.answers["/1.xml"] = reply(status=404)
     with pytest.raises(FetchError) as caught:
         await finder.find(in_sitemaps())
-    assert caught.value.retry_after == 600
+    assert (caught.value.reason, caught.value.requests) == (reason, 3)
 
 
 async def test_a_listing_gives_the_links_of_its_selector(origin: Origin, finder: Finder) -> None:

@@ -232,7 +232,7 @@ async def test_a_turn_that_is_too_far_away_is_not_waited_for_and_says_nothing_of
     saved, asked = len(ledger.saved), len(origin.asked)
     error = await failure(fetcher)
     assert (error.reason, error.scope, error.transient) == (Reason.HOST_BUSY, Scope.ITEM, True)
-    assert error.retry_after == MOST_WAIT
+    assert (error.retry_after, error.requests) == (MOST_WAIT, 0)
     assert (len(ledger.saved), len(origin.asked)) == (saved, asked)
 
 

@@ -1,5 +1,6 @@
 import gzip
 from datetime import UTC, datetime, timedelta
+from time import process_time
 
 import msgspec
 import pytest
@@ -133,12 +134,50 @@ def test_any_bytes_give_a_sitemap_or_a_typed_error(body: bytes) -> None:
         assert address.startswith(("http://", "https://"))
 
 
-def test_a_gzip_of_several_parts_is_read_to_its_end_and_one_cut_short_is_told() -> None:
-    pages = "".join(f"<url><loc>https://site.test/{n}</loc></url>" for n in range(200))
-    whole = f"<urlset>{pages}</urlset>".encode()
-    parts = gzip.compress(whole[:3000]) + gzip.compress(whole[3000:])
-    assert len(parse_sitemap(parts, url="https://site.test/").entries) == 200
-    for cut in (parts[:-20], gzip.compress(whole)[:-9]):
-        with pytest.raises(ParseError) as caught:
-            parse_sitemap(cut, url="https://site.test/")
-        assert caught.value.reason is Reason.ENCODING_BROKEN
+PAGES = "".join(f"<url><loc>https://site.test/{n}</loc></url>" for n in range(200))
+WHOLE = f"<urlset>{PAGES}</urlset>".encode()
+
+
+def test_a_gzip_of_several_parts_is_read_to_its_end() -> None:
+    parts = gzip.compress(WHOLE[:3000]) + gzip.compress(WHOLE[3000:])
+    sitemap = parse(parts)
+    assert (len(sitemap.entries), sitemap.broken_off) == (200, False)
+
+
+@pytest.mark.parametrize("missing", [1, 8, 9, 20, 200])
+def test_of_a_gzip_without_its_end_what_came_whole_is_read(missing: int) -> None:
+    for packed in (
+        gzip.compress(WHOLE),
+        gzip.compress(WHOLE[:3000]) + gzip.compress(WHOLE[3000:]),
+    ):
+        sitemap = parse(packed[:-missing])
+        assert sitemap.broken_off
+        assert sitemap.bad == ()
+        urls = [entry.url for entry in sitemap.entries]
+        assert urls == [f"https://site.test/{n}" for n in range(len(urls))]
+        assert len(urls) > 50
+
+
+@pytest.mark.parametrize("mark", ["utf-8", "utf-8-sig", "utf-16"])
+def test_of_a_list_without_its_end_the_last_address_is_not_taken_for_a_whole_one(mark: str) -> None:
+    lines = "".join(f"https://site.test/{n}\n" for n in range(1000, 1200))
+    whole = lines.encode(mark)
+    parts = gzip.compress(whole[:-12]) + gzip.compress(whole[-12:])[:5]
+    sitemap = parse(parts)
+    assert sitemap.broken_off
+    assert {len(entry.url) for entry in sitemap.entries} == {len("https://site.test/1000")}
+
+
+@pytest.mark.parametrize("body", [b"", b"<urlset><url><loc>https://site.test/", b"https://site."])
+def test_a_gzip_of_which_nothing_whole_came_is_refused(body: bytes) -> None:
+    with pytest.raises(ParseError, match="before its end") as caught:
+        parse(gzip.compress(body)[:-8])
+    assert caught.value.reason is Reason.ENCODING_BROKEN
+
+
+def test_a_gzip_of_very_many_parts_costs_no_more_than_its_size() -> None:
+    parts = gzip.compress(WHOLE) + gzip.compress(b"") * 100_000
+    began = process_time()
+    sitemap = parse(parts)
+    assert process_time() - began < 2
+    assert (len(sitemap.entries), sitemap.broken_off) == (200, True)

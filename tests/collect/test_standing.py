@@ -5,6 +5,7 @@ import pytest
 
 import make
 from ctiscraper.collect.standing import (
+    BUSY_DELAY,
     GONE_AFTER,
     GONE_DELAY,
     MOVED_AFTER,
@@ -109,6 +110,17 @@ def test_being_offline_counts_nothing_against_a_source() -> None:
     )
     assert standing.next_check_seconds <= 120
     assert standing.enabled
+
+
+@pytest.mark.parametrize("health", [Health.NEW, Health.OK, Health.FAILING, Health.GONE])
+def test_a_turn_that_is_too_far_away_leaves_a_source_as_it_stood(health: Health) -> None:
+    source = replace(SOURCE, health=health, failures=3, reason=Reason.NOT_FOUND, detail="HTTP 404")
+    busy = FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=180.0)
+    standing = after_failure(source, busy, EVEN, in_a_row=20)
+    assert (standing.health, standing.failures) == (health, 3)
+    assert (standing.reason, standing.detail) == (Reason.NOT_FOUND, "HTTP 404")
+    assert (standing.validators, standing.succeeded) == (HELD, False)
+    assert standing.next_check_seconds == BUSY_DELAY * 1.5
 
 
 @pytest.mark.parametrize("reason", [Reason.GONE, Reason.NOT_FOUND])

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import make
-from ctiscraper.errors import Reason
 from ctiscraper.types import FeedEntry, Health, Validators
 from db.stage import Stage
 
@@ -23,63 +22,6 @@ async def test_one_address_in_two_feeds_is_one_item_with_two_sightings(stage: St
     assert await stage.announce([make.announced(URL)], other) == (0, 0)
     assert await stage.value("SELECT count(*) FROM fetch_job") == 1
     assert await stage.value("SELECT count(*) FROM sighting") == 2
-
-
-REFUSED = {"state": "filtered", "reason": Reason.URL_NOT_ALLOWED, "detail": "no pattern"}
-
-
-async def _standing(stage: Stage) -> list[tuple[object, ...]]:
-    """Each item with its source; and every account holds."""
-    assert (await stage.accounting()).balanced
-    per_source = "SELECT discovered, stored + duplicate + filtered + failed + dead + pending"
-    assert all(row[0] == row[1] for row in await stage.rows(f"{per_source} FROM accounting"))
-    return await stage.rows(
-        "SELECT s.key, j.state, j.reason FROM fetch_job j JOIN source s ON s.id = j.source_id"
-        " ORDER BY j.id"
-    )
-
-
-async def test_what_the_rules_of_one_source_refuse_another_may_have(stage: Stage) -> None:
-    await stage.announce([make.announced(URL, **REFUSED)])
-    assert await _standing(stage) == [("acme", "filtered", "url_not_allowed")]
-    other = make.settings("other", "other.example")
-    assert await stage.announce([make.announced(URL, **REFUSED)], other) == (0, 0)
-    third = make.settings("third", "third.example")
-    assert await stage.announce([make.announced(URL), make.announced(f"{URL}1")], third) == (2, 0)
-    assert await _standing(stage) == [("third", "pending", None), ("third", "pending", None)]
-    assert (
-        await stage.value("SELECT work_at <= now() FROM host WHERE host = 'acme.example'") is True
-    )
-    # Its own rules refuse it as well: nobody asks again and again.
-    await stage.run("UPDATE fetch_job SET state = 'filtered', reason = 'too_short'")
-    for settings in (third, other, make.settings()):
-        refused = REFUSED if settings.key == "acme" else {}
-        await stage.announce([make.announced(URL, **refused)], settings)
-    assert (await _standing(stage))[0] == ("third", "filtered", "too_short")
-    fourth = make.settings("fourth", "fourth.example")
-    assert await stage.announce([make.announced(URL)], fourth) == (1, 0)
-    assert (await _standing(stage))[0] == ("fourth", "pending", None)
-
-
-async def test_what_a_removed_source_left_another_that_announces_it_has(stage: Stage) -> None:
-    other = make.settings("other", "other.example")
-    await stage.announce([make.announced(URL)])
-    await stage.announce([make.announced(URL)], other)
-    await stage.sources.remove("acme", actor="test")
-    assert await _standing(stage) == [("acme", "filtered", "source_removed")]
-    assert await stage.announce([make.announced(URL)], other) == (1, 0)
-    assert await _standing(stage) == [("other", "pending", None)]
-    assert await stage.announce([make.announced(URL)], other) == (0, 0)
-    await stage.keep(await stage.claim(), make.content(URL), settings=other)
-    assert await _standing(stage) == [("other", "stored", None)]
-
-
-async def test_what_somebody_discarded_no_other_source_brings_back(stage: Stage) -> None:
-    await stage.announce([make.announced(URL)])
-    await stage.run("UPDATE fetch_job SET state = 'filtered', reason = 'discarded'")
-    other = make.settings("other", "other.example")
-    assert await stage.announce([make.announced(URL)], other) == (0, 0)
-    assert await _standing(stage) == [("acme", "filtered", "discarded")]
 
 
 async def test_twins_in_one_feed_are_one_item(stage: Stage) -> None:

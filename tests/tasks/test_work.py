@@ -292,15 +292,32 @@ async def test_one_probe_is_made_when_the_rest_is_over_and_an_answer_closes_the_
     assert await yard.rows("SELECT failures, open_until FROM host") == [(0, None)]
 
 
-async def test_a_host_that_asks_us_to_wait_is_not_asked_meanwhile(yard: Yard) -> None:
+async def test_waiting_for_a_turn_elsewhere_says_nothing_for_or_against_a_host(yard: Yard) -> None:
+    async def busy(_: FetchJob) -> FetchError:
+        away = "https://two.example/x"
+        return FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=180.0, url=away)
+
+    yard.script.acts["one.example"] = busy
+    await yard.hold("one.example", 2)
+    await yard.run("UPDATE host SET failures = 3")
+    await yard.work()
+    assert await yard.rows("SELECT failures FROM host") == [(3,)]
+    rows = await yard.rows("SELECT state, attempts, host_tries FROM fetch_job")
+    assert rows == [("pending", 0, 0)] * 2
+
+
+@pytest.mark.parametrize(("retry_after", "rest"), [(600.0, 600), (None, 60), (0.0, 60)])
+async def test_a_host_that_asks_us_to_wait_is_not_asked_meanwhile(
+    yard: Yard, retry_after: float | None, rest: int
+) -> None:
     async def wait(job: FetchJob) -> FetchError:
-        return FetchError(Reason.RATE_LIMITED, retry_after=600.0, url=job.url)
+        return FetchError(Reason.RATE_LIMITED, retry_after=retry_after, url=job.url)
 
     yard.script.acts["one.example"] = wait
     await yard.hold("one.example", 3)
     await yard.work()
     assert len(yard.script.done) == 1
-    rests = "SELECT open_until > now() + interval '9 minutes' FROM host"
+    rests = f"SELECT open_until > now() + interval '{rest - 30} seconds' FROM host"
     assert await yard.value(rests) is True
 
 

@@ -1,6 +1,6 @@
 """What becomes of an item whose page could not be had: pure decisions."""
 
-from ctiscraper.errors import FetchError, ParseError, Scope, StorageError
+from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.types import MAX_ATTEMPTS, FetchJob, Retry
 
 # How often a host's own faults may put one item back before its feed text must do.
@@ -16,17 +16,17 @@ Failure = FetchError | ParseError | StorageError
 def retry_of(job: FetchJob, error: Failure, jitter: float) -> Retry | None:
     """Return how an item goes back to the queue, None when trying again is no use.
 
-    Our own faults burn nothing. A host's faults burn no attempt, but not for ever. An item
-    that kills its parser pays with an attempt each time.
+    Our own faults burn nothing, nor does a turn at a host that is too far away. A host's faults
+    burn no attempt, but not for ever. An item that kills its parser pays with an attempt each time.
     """
-    if isinstance(error, StorageError):
-        return _ours(error, jitter)
     if isinstance(error, ParseError):
         if not error.transient or job.attempts >= MAX_ATTEMPTS:
             return None
         return Retry(reason=error.reason, detail=error.detail, delay=PARSER_DELAY * job.attempts)
-    if error.scope is Scope.OURS:
-        return _ours(error, jitter)
+    if isinstance(error, StorageError) or error.scope is Scope.OURS:
+        return _free(error, OURS_DELAY * (0.5 + jitter))
+    if error.reason is Reason.HOST_BUSY:
+        return _free(error, (error.retry_after or HOST_DELAY) * (0.5 + jitter))
     if not error.transient or job.host_tries + 1 >= HOST_TRIES:
         return None
     backoff = min(MOST_DELAY, HOST_DELAY * 2.0**job.host_tries) * (0.5 + jitter)
@@ -39,10 +39,5 @@ def retry_of(job: FetchJob, error: Failure, jitter: float) -> Retry | None:
     )
 
 
-def _ours(error: FetchError | StorageError, jitter: float) -> Retry:
-    return Retry(
-        reason=error.reason,
-        detail=error.detail,
-        delay=OURS_DELAY * (0.5 + jitter),
-        refund=True,
-    )
+def _free(error: FetchError | StorageError, delay: float) -> Retry:
+    return Retry(reason=error.reason, detail=error.detail, delay=delay, refund=True)

@@ -36,7 +36,8 @@ class Found:
     """What a source said: `feed` is None when nothing changed since the last look.
 
     `sha` is the hash of the body that was judged; `feed_url` the feed or sitemap that a site's
-    page named, `discovery` which of the two it is, `others` the further ones that it named.
+    page named, `discovery` which of the two it is, `others` the further ones that it named. `fault`
+    is what a host failed with after all this was read.
     """
 
     page: Page
@@ -46,6 +47,7 @@ class Found:
     feed_url: str | None = None
     discovery: Discovery = Discovery.FEED
     others: tuple[FeedCandidate, ...] = ()
+    fault: FetchError | None = None
 
 
 class Finder:
@@ -90,7 +92,7 @@ class Finder:
     async def _first_that_works(
         self, settings: SourceSettings, page: Page, candidates: Sequence[FeedCandidate]
     ) -> Found:
-        tried = []
+        tried, busy = [], None
         requests = page.requests
         for candidate in candidates:
             try:
@@ -98,6 +100,7 @@ class Finder:
             except (FetchError, ParseError) as error:
                 requests += error.requests if isinstance(error, FetchError) else 1
                 tried.append(f"{candidate.url} ({error.reason})")
+                busy = error if error.reason is Reason.HOST_BUSY else busy
                 continue
             others = tuple(
                 other
@@ -105,6 +108,10 @@ class Finder:
                 if other.found in _NAMED and other.url not in {candidate.url, found.feed_url}
             )
             return replace(found, requests=requests + found.requests, others=others)
+        if isinstance(busy, FetchError):
+            # What was not asked is not known to be no feed.
+            busy.requests = requests
+            raise busy
         raise ParseError(
             Reason.NOT_A_FEED,
             f"{page.final_url} is a page and names no feed that works; tried "
@@ -144,11 +151,11 @@ class Finder:
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
         sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
-        read = _ReadSitemaps(sitemap, requests=page.requests)
+        read = _ReadSitemaps(page.final_url, sitemap, requests=page.requests)
         while read.left and read.asked < MOST_SITEMAPS:
             await self._read_part(settings, read)
         if read.faults and not read.entries:
-            raise read.faults[0]
+            raise read.worst()
         feed = ParsedFeed(
             kind="sitemap",
             entries=tuple(read.entries),
@@ -156,16 +163,18 @@ class Finder:
             truncated=read.truncated,
             warnings=tuple(read.notes()),
         )
-        if not read.asked:
+        if not read.asked and not sitemap.broken_off:
             return Found(page=page, feed=feed, sha=_sha(page), requests=read.requests)
-        # An index may stand still while what it names changes: it is read in full each time.
+        # An index may stand still while what it names changes, and what broke off may be whole the
+        # next time: both are read in full each time.
         page = replace(page, headers=_without_validators(page))
-        return Found(page=page, feed=feed, sha=None, requests=read.requests)
+        return Found(page=page, feed=feed, sha=None, requests=read.requests, fault=read.host_fault)
 
     async def _read_part(self, settings: SourceSettings, read: "_ReadSitemaps") -> None:
         """Read the next sitemap that an index names; one that cannot be had costs itself alone.
 
-        Raises FetchError where the host asks for a rest, and where we ourselves are away.
+        A host that fails is asked for no further one. Raises FetchError where we ourselves are
+        away.
         """
         url = read.next()
         try:
@@ -173,15 +182,15 @@ class Finder:
             read.requests += answer.requests
             part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
         except FetchError as error:
-            if error.scope is Scope.OURS or error.retry_after:
+            read.requests += error.requests
+            error.requests = read.requests
+            if error.scope is Scope.OURS:
                 raise
             read.miss(url, error)
-            if error.scope is Scope.HOST:
-                read.left.clear()
         except ParseError as error:
             read.miss(url, error)
         else:
-            read.take(part)
+            read.take(url, part)
 
     async def _listing(self, source: Source) -> Found:
         settings = source.settings
@@ -217,28 +226,35 @@ def _sitemap_message(page: Page) -> SitemapMessage:
 class _ReadSitemaps:
     """What was read of an index so far, and which of the sitemaps that it names are left."""
 
-    def __init__(self, first: Sitemap, *, requests: int) -> None:
+    def __init__(self, url: str, first: Sitemap, *, requests: int) -> None:
         self.entries, self.bad = list(first.entries), list(first.bad)
         self.left = list(first.children)
         self.shortened = first.truncated
         self._passed: list[str] = []
         self.requests, self.asked = requests, 0
         self.faults: list[FetchError | ParseError] = []
+        self.host_fault: FetchError | None = None
         self._known = set(first.children)
+        self._note_end(url, first)
 
     def next(self) -> str:
         """Return the address of the sitemap that comes next."""
         self.asked += 1
         return self.left.pop(0)
 
-    def take(self, part: Sitemap) -> None:
+    def take(self, url: str, part: Sitemap) -> None:
         """Add a sitemap; those that it names itself come next."""
         self.entries.extend(part.entries)
         self.bad.extend(part.bad)
         self.shortened = self.shortened or part.truncated
+        self._note_end(url, part)
         more = [url for url in part.children if url not in self._known]
         self._known.update(more)
         self.left[:0] = more
+
+    def _note_end(self, url: str, part: Sitemap) -> None:
+        if part.broken_off:
+            self._passed.append(f"{url} breaks off: what it names after that is not known")
 
     @property
     def truncated(self) -> bool:
@@ -255,9 +271,17 @@ class _ReadSitemaps:
             yield f"{MOST_SITEMAPS} sitemaps are read at a time, {len(self.left)} were left out"
         yield from self._passed[:MOST_NOTES]
 
+    def worst(self) -> FetchError | ParseError:
+        """Return what says most of why nothing could be read: a host, then what may pass."""
+        passing = (fault for fault in self.faults if fault.transient)
+        return self.host_fault or next(passing, self.faults[0])
+
     def miss(self, url: str, error: FetchError | ParseError) -> None:
         """Account for a sitemap that could not be read."""
         self.faults.append(error)
+        if isinstance(error, FetchError) and error.scope is Scope.HOST:
+            self.host_fault = error
+            self.left.clear()
         if error.transient:
             # The next look may have it: that is no fault of what is announced.
             self._passed.append(f"{url} could not be read this time: {error.detail[:200]}")

@@ -86,7 +86,6 @@ class Pace:
         Raises FetchError when that is too far away.
         """
         gap = gap_in_force(errand.settings, self._default_gap, robots_delay)
-        errand.requests += 1
         if gap > 0:
             host = host_of(url)
             seconds = await self._ledger.reserve(host, gap, MOST_WAIT)
@@ -105,6 +104,7 @@ class Pace:
             self._sent.move_to_end(host)
             while len(self._sent) > _MAX_ORIGINS:
                 self._sent.popitem(last=False)
+        errand.requests += 1
 
     async def _make_up(self, host: str, gap: float) -> None:
         """Wait on when the last request went out late, so that requests too are a gap apart."""

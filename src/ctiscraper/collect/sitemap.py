@@ -36,6 +36,9 @@ _GZIP = b"\x1f\x8b"
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?[\0-\x20\x7f]*<")
 _FEED_START = re.compile(rb"<(?:rss|rdf:rdf|feed)[\s>]", re.IGNORECASE)
 _START = 4096
+_BLOCK = 64 * 1024
+_MOST_MEMBERS = 10_000
+_ROW_END = re.compile(rb"</(?:[\w.\-]{1,30}:)?(?:url|sitemap|item|entry)\s*>", re.IGNORECASE)
 _LINE = re.compile(r"\S[^\n\r]*")
 _CUTTER = Cutter("url|sitemap", "publication_date|lastmod")
 _ROWS = {"urlset": "url", "sitemapindex": "sitemap"}
@@ -67,8 +70,16 @@ def parse_sitemap(
     PARSER_ERROR.
     """
     now = now or datetime.now(UTC)
-    body = ascii_based(_unpacked(body))
+    body, broken_off = _unpacked(body)
+    body = ascii_based(body)
     check_size(body)
+    if broken_off:
+        body = _whole_rows(body)
+    sitemap = _named(body, url=url, max_entries=max_entries, now=now)
+    return replace(sitemap, broken_off=broken_off)
+
+
+def _named(body: bytes, *, url: str, max_entries: int, now: datetime) -> Sitemap:
     if _MARKUP.match(body) is None:
         return _listed(decode_text(body), url=url, limit=max_entries, now=now)
     pieces = Pieces([body])
@@ -99,24 +110,48 @@ def _read(documents: Iterable[bytes]) -> tuple[str, list[_Row]]:
     return name, rows
 
 
-def _unpacked(body: bytes) -> bytes:
-    """The body out of its gzip, if it is in one; raises ParseError past the cap."""
+def _unpacked(body: bytes) -> tuple[bytes, bool]:
+    """The body out of its gzip, if it is in one, and whether that ends before its end.
+
+    Raises ParseError past the cap.
+    """
     if not body.startswith(_GZIP):
-        return body
-    plain = b""
+        return body, False
+    plain = bytearray()
+    at = members = 0
     # A file may be of several such parts, one behind the other (RFC 1952 section 2.2).
-    while body.startswith(_GZIP):
+    while body.startswith(_GZIP, at) and members < _MOST_MEMBERS:
+        members += 1
         unpacker = zlib.decompressobj(wbits=31)
-        try:
-            plain += unpacker.decompress(body, MAX_BYTES + 1 - len(plain))
-        except zlib.error as error:
-            raise ParseError(Reason.ENCODING_BROKEN, str(error)) from None
-        if len(plain) > MAX_BYTES:
-            raise ParseError(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1048576} MiB unpacked")
+        while at < len(body) and not unpacker.eof:
+            # What stands behind a part is copied: of a block alone that is little.
+            block = body[at : at + _BLOCK]
+            plain += _more(unpacker, block, MAX_BYTES + 1 - len(plain))
+            at += len(block) - len(unpacker.unused_data)
         if not unpacker.eof:
-            raise ParseError(Reason.ENCODING_BROKEN, "the gzip ends before its end")
-        body = unpacker.unused_data
+            return bytes(plain), True
+    return bytes(plain), body.startswith(_GZIP, at)
+
+
+def _more(unpacker: "zlib._Decompress", block: bytes, most: int) -> bytes:
+    try:
+        plain = unpacker.decompress(block, most)
+    except zlib.error as error:
+        raise ParseError(Reason.ENCODING_BROKEN, str(error)) from None
+    if len(plain) == most:
+        raise ParseError(Reason.TOO_LARGE, f"more than {MAX_BYTES // 1048576} MiB unpacked")
     return plain
+
+
+def _whole_rows(body: bytes) -> bytes:
+    """The body up to its last whole row; raises ParseError when it has none."""
+    if _MARKUP.match(body) is None:
+        end = max(body.rfind(b"\n"), body.rfind(b"\r")) + 1
+    else:
+        end = max((row.end() for row in _ROW_END.finditer(body)), default=0)
+    if end == 0:
+        raise ParseError(Reason.ENCODING_BROKEN, "the gzip ends before its end")
+    return body[:end]
 
 
 def _root(document: bytes) -> etree._Element:

@@ -17,6 +17,8 @@ GONE_AFTER = {Reason.GONE: 3, Reason.NOT_FOUND: 10}
 GONE_DELAY = timedelta(days=7).total_seconds()
 OFFLINE_DELAY = 60.0
 PARSER_DELAY = 60.0
+# Its host had no turn for it within minutes.
+BUSY_DELAY = 180.0
 BLOCKED = {
     Reason.ROBOTS_DISALLOWED,
     Reason.ROBOTS_UNREACHABLE,
@@ -81,8 +83,9 @@ def after_failure(
 ) -> SourceStanding:
     """Return where a source stands after a check that failed, as `in_a_row` before it did.
 
-    Our own outages count nothing; all else backs off and never gives up. Where its reader was ended
-    it is soon tried again, once: a machine with too much to do ends readers as well.
+    Our own outages count nothing, and a turn that was too far away says nothing of it; all else
+    backs off and never gives up. Where its reader was ended it is soon tried again, once: a machine
+    with too much to do ends readers as well.
     """
     if isinstance(error, FetchError) and error.scope is Scope.OURS:
         return _failed(
@@ -92,6 +95,8 @@ def after_failure(
             failures=source.failures,
             delay=OFFLINE_DELAY * (1 + chance.jitter),
         )
+    if error.reason is Reason.HOST_BUSY:
+        return _as_it_stood(source, BUSY_DELAY * (1 + chance.jitter))
     failures = source.failures + 1
     if _is_gone(source, error, in_a_row + 1):
         return _failed(source, error, health=Health.GONE, failures=failures, delay=GONE_DELAY)
@@ -147,6 +152,21 @@ def _validators(source: Source, page: Page) -> Validators:
         etag=page.headers.get("etag") or (None if fresh else held.etag),
         last_modified=page.headers.get("last-modified") or (None if fresh else held.last_modified),
         body_sha256=held.body_sha256,
+    )
+
+
+def _as_it_stood(source: Source, delay: float) -> SourceStanding:
+    return SourceStanding(
+        health=source.health,
+        next_check_seconds=delay,
+        validators=source.validators,
+        failures=source.failures,
+        succeeded=False,
+        reason=source.reason,
+        detail=source.detail,
+        items_per_day=source.items_per_day,
+        moved_to=source.moved_to,
+        moved_count=source.moved_count,
     )
 
 

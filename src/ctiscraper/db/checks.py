@@ -12,6 +12,7 @@ from psycopg import DataError
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
+from ctiscraper.db.taking_over import BY_ADDRESS, account_for, rules_key, take_over
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
 from ctiscraper.types import (
@@ -26,15 +27,8 @@ from ctiscraper.types import (
 CHUNK = 500
 # What a second fruitless look waits; some feeds count readers or rotate advertisements.
 REVISIT_AFTER = "10 minutes"
-
-
-# What one source refuses by its own rules another may want.
-RULES_OF_A_SOURCE = (
-    Reason.URL_NOT_ALLOWED,
-    Reason.WORD_EXCLUDED,
-    Reason.WORD_NOT_INCLUDED,
-    Reason.TOO_SHORT,
-)
+# Who read nothing brings no validators back that were dropped meanwhile.
+_MAY_HOLD = "%(read)s OR num_nonnulls(etag, last_modified, body_sha256) > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +96,13 @@ class Checks:
         if not announced:
             async with self._database.connection() as conn:
                 return summary if await _stand(conn, lease, standing, summary) else None
-        rank = RANK[lease.source.settings.tier]
         async with self._database.transaction() as conn:
             if not await fenced(conn, lease):
                 return None
-            counts = _Counts()
+            counts, announcer = _Counts(), _announcer(lease.source)
             for start in range(0, len(announced), CHUNK):
                 chunk = announced[start : start + CHUNK]
-                counts += await _announce(conn, lease.source.id, rank, chunk)
+                counts += await _announce(conn, announcer, chunk)
             summary = replace(summary, discovered=counts.new, changed=counts.changed)
             if counts.held:
                 # The next look must see those items again, whatever the host calls unchanged.
@@ -132,13 +125,15 @@ async def _stand(
 ) -> bool:
     """Write where the source stands and the record of its check, in one statement."""
     cursor = await conn.execute(
-        """
+        f"""
         WITH stood AS (
             UPDATE source_state SET lease_owner = NULL,
                 next_check_at = now() + make_interval(secs => %(next)s),
                 health = %(health)s, reason = %(reason)s, detail = %(detail)s,
-                failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
-                body_sha256 = %(body)s, items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
+                failures = %(failures)s, etag = CASE WHEN {_MAY_HOLD} THEN %(etag)s END,
+                last_modified = CASE WHEN {_MAY_HOLD} THEN %(last_modified)s END,
+                body_sha256 = CASE WHEN {_MAY_HOLD} THEN %(body)s::bytea END,
+                items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
                 moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
                 last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END,
                 full_bytes = CASE WHEN %(full)s THEN %(wire_bytes)s ELSE full_bytes END
@@ -151,8 +146,9 @@ async def _stand(
             CASE WHEN %(saved)s THEN greatest(0, coalesce(full_bytes, 0) - %(wire_bytes)s)
                 ELSE 0 END
         FROM stood
-        """,
+        """,  # noqa: S608 - a constant of this module
         {
+            "read": not summary.unchanged and summary.reason is None,
             "id": lease.source.id,
             "owner": lease.owner,
             "next": standing.next_check_seconds,
@@ -182,17 +178,30 @@ async def _stand(
     return cursor.rowcount == 1
 
 
-async def _announce(conn: Conn, source_id: int, rank: int, items: Sequence[Announced]) -> "_Counts":
+@dataclass(frozen=True, slots=True)
+class _Announcer:
+    """Who announces: its number, its rank and the key of its rules."""
+
+    id: int
+    rank: int
+    rules: bytes
+
+
+def _announcer(source: Source) -> _Announcer:
+    return _Announcer(source.id, RANK[source.settings.tier], rules_key(source.settings))
+
+
+async def _announce(conn: Conn, by: _Announcer, items: Sequence[Announced]) -> "_Counts":
     """Queue what is new and what changed; one item the database refuses costs only itself."""
     try:
         async with conn.transaction():
-            return await _announce_all(conn, source_id, rank, items)
+            return await _announce_all(conn, by, items)
     except DataError as error:
         if len(items) == 1:
-            return await _announce_all(conn, source_id, rank, [_refused(items[0], error)])
+            return await _announce_all(conn, by, [_refused(items[0], error)])
     counts = _Counts()
     for item in items:
-        counts += await _announce(conn, source_id, rank, [item])
+        counts += await _announce(conn, by, [item])
     return counts
 
 
@@ -223,23 +232,21 @@ def _refused(item: Announced, error: DataError) -> Announced:
     )
 
 
-async def _announce_all(
-    conn: Conn, source_id: int, rank: int, items: Sequence[Announced]
-) -> _Counts:
+async def _announce_all(conn: Conn, by: _Announcer, items: Sequence[Announced]) -> _Counts:
     jobs = {item.url_hash: item for item in items}
-    new = await _insert_jobs(conn, source_id, rank, list(jobs.values()))
+    new = await _insert_jobs(conn, by.id, by.rank, list(jobs.values()))
     once = list({(item.url_hash, item.guid_hash): item for item in items}.values())
     known = [item for key, item in jobs.items() if key not in new]
-    taken = await _take_over(conn, source_id, rank, known)
-    changed, held = await _changed(conn, source_id, once)
-    await _sight(conn, source_id, once, new)
+    taken = await take_over(conn, by.id, by.rules, by.rank, known)
+    changed, held = await _changed(conn, by.id, once)
+    await _sight(conn, by.id, once, new)
     if taken:
-        await _account_for(conn, source_id, list(taken.values()))
-    again = await _revisit(conn, source_id, changed)
+        await account_for(conn, by.id, list(taken.values()))
+    again = await _revisit(conn, by.id, changed)
     pending = (key for key in (*new, *taken) if jobs[key].state == "pending")
     hosts = {jobs[key].host for key in pending} | again
     if hosts:
-        await wake(conn, hosts, rank)
+        await wake(conn, hosts, by.rank)
     return _Counts(len(new) + len(taken), len(changed), held)
 
 
@@ -271,60 +278,6 @@ async def _insert_jobs(
         ),
     )
     return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
-
-
-async def _take_over(
-    conn: Conn, source_id: int, rank: int, jobs: Sequence[Announced]
-) -> dict[bytes, int]:
-    """Make a source's own what the rules of another refused, or ended with it; return the jobs.
-
-    Once for each source that announces it, so that two whose rules refuse it do not ask for it in
-    turn.
-    """
-    wanted = [item for item in jobs if item.state == "pending"]
-    if not wanted:
-        return {}
-    cursor = await conn.execute(
-        """
-        UPDATE fetch_job j SET source_id = %(source)s, rank = %(rank)s, trace = %(trace)s,
-            state = 'pending', reason = NULL, detail = '', finished_at = NULL, run_after = now(),
-            attempts = 0, host_tries = 0, from_snapshot = false, entry = item.entry::jsonb
-        FROM unnest(%(hashes)s::bytea[], %(entries)s::text[]) AS item (url_hash, entry)
-        WHERE j.url_hash = item.url_hash AND j.source_id <> %(source)s AND j.article_id IS NULL
-            AND j.url <> '' AND j.state = 'filtered' AND (j.reason = %(removed)s
-                OR j.reason = ANY(%(rules)s) AND NOT EXISTS (SELECT FROM sighting g
-                    WHERE g.job_id = j.id AND g.source_id = %(source)s))
-        RETURNING j.url_hash, j.id
-        """,
-        {
-            "source": source_id,
-            "rank": rank,
-            "trace": here(),
-            "hashes": [item.url_hash for item in wanted],
-            "entries": [msgspec.json.encode(item.entry).decode() for item in wanted],
-            "removed": Reason.SOURCE_REMOVED.value,
-            "rules": [reason.value for reason in RULES_OF_A_SOURCE],
-        },
-    )
-    return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
-
-
-async def _account_for(conn: Conn, source_id: int, jobs: Sequence[int]) -> None:
-    """Count jobs as discovered by the source that took them over, and by no other."""
-    values = {"source": source_id, "jobs": list(jobs)}
-    await conn.execute(
-        "UPDATE sighting SET first = false WHERE job_id = ANY(%(jobs)s) AND first", values
-    )
-    await conn.execute(
-        """
-        UPDATE sighting g SET first = true
-        FROM (SELECT DISTINCT ON (job_id) job_id, guid_hash FROM sighting
-            WHERE source_id = %(source)s AND job_id = ANY(%(jobs)s)
-            ORDER BY job_id, guid_hash) one
-        WHERE g.source_id = %(source)s AND g.job_id = one.job_id AND g.guid_hash = one.guid_hash
-        """,
-        values,
-    )
 
 
 async def _changed(
@@ -365,19 +318,22 @@ async def _sight(
         firsts.add(item.url_hash)
     await conn.execute(
         """
-        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first)
-        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first
-        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])
-            AS item (url_hash, guid_hash, entry_hash, first)
+        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first, refused_by)
+        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first,
+            CASE WHEN NOT item.wanted THEN %s::bytea END
+        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[], %s::boolean[])
+            AS item (url_hash, guid_hash, entry_hash, first, wanted)
         JOIN fetch_job j ON j.url_hash = item.url_hash
         ON CONFLICT (source_id, guid_hash, job_id) DO NOTHING
         """,
         (
             source_id,
+            BY_ADDRESS,
             [item.url_hash for item in items],
             [item.guid_hash for item in items],
             [item.entry_hash for item in items],
             flags,
+            [item.state == "pending" for item in items],
         ),
     )
 

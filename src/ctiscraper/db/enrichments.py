@@ -19,7 +19,8 @@ STORY_TOPIC = "story"
 MOST_ATTEMPTS = 5
 # The form of what is recorded in `analysis`.
 _VERSION = 1
-_CLAIM_SECONDS = 120
+# A batch takes half a minute, and its last text may wait long for its turn at the parsers.
+_CLAIM_SECONDS = 300
 _MOST_LISTED = 1000
 # Among so many of the newest articles those are looked for that were missed.
 _RECENT = 100_000
@@ -63,7 +64,7 @@ class Enrichments:
         self._database = database
 
     async def claim(self, owner: UUID, *, limit: int) -> list[StoredText]:
-        """Return up to `limit` texts for this owner alone, new ones first, for two minutes."""
+        """Return up to `limit` texts for this owner alone, new ones first, for five minutes."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(_CLAIM, {"owner": owner, "limit": limit})
             texts = [

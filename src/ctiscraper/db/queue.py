@@ -10,8 +10,9 @@ import msgspec
 from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, wake
 from ctiscraper.db.operations import fold_counts
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.taking_over import ask_anew, rules_key
 from ctiscraper.errors import Reason
-from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry
+from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry, SourceSettings
 
 # After so many attempts an item is worked on by itself: whoever was leased beside an item that
 # ends its worker pays an attempt with it, and must not be beside it again.
@@ -23,6 +24,13 @@ USED_UP = "CASE WHEN article_id IS NULL THEN 'dead' WHEN alias THEN 'duplicate' 
 _GIVE_BACK = """
     UPDATE fetch_job SET state = 'pending', attempts = greatest(0, attempts - 1),
         lease_owner = NULL, worker = NULL, lease_until = NULL
+"""
+
+_FINISH = """
+    UPDATE fetch_job SET state = %s, reason = %s, detail = %s, finished_at = now(),
+        snapshot_id = coalesce(%s, snapshot_id), from_snapshot = false,
+        lease_owner = NULL, worker = NULL, lease_until = NULL
+    WHERE id = %s AND lease_owner = %s AND state = 'leased'
 """
 
 _entry = msgspec.json.Decoder(FeedEntry)
@@ -264,15 +272,48 @@ class Queue:
         """End an item without an article (filtered or failed); False when the lease was lost."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                """
-                UPDATE fetch_job SET state = %s, reason = %s, detail = %s, finished_at = now(),
-                    snapshot_id = coalesce(%s, snapshot_id), from_snapshot = false,
-                    lease_owner = NULL, worker = NULL, lease_until = NULL
-                WHERE id = %s AND lease_owner = %s AND state = 'leased'
-                """,
+                _FINISH,
                 (state, reason, detail[:2000], snapshot_id, job.id, job.lease_owner),
             )
         return cursor.rowcount == 1
+
+    async def refuse(
+        self,
+        job: FetchJob,
+        settings: SourceSettings,
+        reason: str,
+        detail: str,
+        snapshot_id: int | None,
+    ) -> bool:
+        """End an item that the rules of its source hold back; False when the lease was lost.
+
+        By which rules is kept, so that another source may have it, and this one by others.
+        """
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                f"""
+                WITH ended AS ({_FINISH} RETURNING id, source_id),
+                refused AS (
+                    UPDATE sighting g SET refused_by = %s FROM ended
+                    WHERE g.job_id = ended.id AND g.source_id = ended.source_id)
+                SELECT FROM ended
+                """,  # noqa: S608 - a constant of this module
+                (
+                    "filtered",
+                    reason,
+                    detail[:2000],
+                    snapshot_id,
+                    job.id,
+                    job.lease_owner,
+                    rules_key(settings),
+                ),
+            )
+        if cursor.rowcount != 1:
+            return False
+        # By itself: who announces holds his source first, and items after it.
+        async with self._database.connection() as conn:
+            await ask_anew(conn, job)
+        return True
 
     async def retry(self, ids: Sequence[int]) -> int:
         """Put failed and dead items back in the queue; return how many."""

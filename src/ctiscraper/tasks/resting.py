@@ -2,8 +2,11 @@
 
 from ctiscraper.collect.schedule import breaker_delay
 from ctiscraper.db.hosts import Hosts
-from ctiscraper.errors import FetchError
+from ctiscraper.errors import FetchError, Reason
 from ctiscraper.types import host_of
+
+# How long a host is let be that says we ask too often, and not when we may again.
+TOO_OFTEN_SECONDS = 60.0
 
 
 async def count_fault(hosts: Hosts, error: FetchError, asked: str) -> str:
@@ -13,7 +16,10 @@ async def count_fault(hosts: Hosts, error: FetchError, asked: str) -> str:
     """
     host = host_of(error.url) or asked
     failures = await hosts.failed(host, error.reason, error.detail)
-    rest = max(breaker_delay(failures), error.retry_after or 0.0)
+    asked_for = error.retry_after or 0.0
+    if error.reason is Reason.RATE_LIMITED:
+        asked_for = asked_for or TOO_OFTEN_SECONDS
+    rest = max(breaker_delay(failures), asked_for)
     if rest > 0:
         await hosts.rest(host, rest)
     return host

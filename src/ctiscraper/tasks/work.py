@@ -358,7 +358,8 @@ class Worker:
         """Count for or against the host that answered; return whether it is to be left alone."""
         hosts = self.services.hosts
         if error is None or error.scope is Scope.ITEM:
-            if lease.failures:
+            # Who waits for a turn was told nothing by anybody.
+            if lease.failures and not (error and error.reason is Reason.HOST_BUSY):
                 await hosts.succeeded(lease.host)
             return False
         self.tally.failures += 1
