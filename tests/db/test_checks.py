@@ -123,6 +123,20 @@ async def test_a_check_records_where_the_source_stands(stage: Stage) -> None:
     ]
 
 
+async def test_a_check_tells_what_came_of_it_however_the_source_stands(stage: Stage) -> None:
+    """A host that had no turn for it says nothing of the source, and was not read either."""
+    await stage.sources.add(make.settings(), actor="test")
+    lease = await stage.checks.claim("acme.example", seconds=60)
+    assert lease is not None
+    busy = make.summary(reason=Reason.HOST_BUSY, detail="its turn is in 200 s")
+    await stage.checks.record(lease, busy, make.standing(detail="2 entries stand twice"))
+    assert await stage.rows("SELECT reason, detail FROM source_check") == [
+        ("host_busy", "its turn is in 200 s")
+    ]
+    source = await stage.sources.get("acme")
+    assert (source.reason, source.detail) == (None, "2 entries stand twice")
+
+
 async def test_a_source_is_checked_by_one_worker_and_falls_due_again_when_it_is_lost(
     stage: Stage,
 ) -> None:

@@ -141,7 +141,7 @@ async def _stand(
             RETURNING source_id, full_bytes)
         INSERT INTO source_check (source_id, status, reason, detail, announced, discovered,
             changed, unchanged, requests, wire_bytes, saved_bytes)
-        SELECT source_id, %(status)s, %(reason)s, %(detail)s, %(announced)s, %(discovered)s,
+        SELECT source_id, %(status)s, %(why)s, %(told)s, %(announced)s, %(discovered)s,
             %(changed)s, %(unchanged)s, %(requests)s, %(wire_bytes)s,
             CASE WHEN %(saved)s THEN greatest(0, coalesce(full_bytes, 0) - %(wire_bytes)s)
                 ELSE 0 END
@@ -164,6 +164,8 @@ async def _stand(
             "moved_count": standing.moved_count,
             "succeeded": standing.succeeded,
             "enabled": standing.enabled,
+            "why": summary.reason,
+            "told": (summary.detail if summary.reason else standing.detail)[:2000],
             "status": summary.status,
             "announced": summary.announced,
             "discovered": summary.discovered,

@@ -6,7 +6,6 @@ import hashlib
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -137,7 +136,13 @@ class FolderStore:
 
         Raises StorageError.
         """
-        return remove_parts(self._folder, "*/.*")
+        if not self._folder.is_dir():
+            return 0
+        try:
+            with self._locked(fcntl.LOCK_SH) as now:
+                return remove_parts(self._folder, "*/.*", now)
+        except OSError as error:
+            raise self._refused(error) from error
 
     def _freshened(self, path: Path) -> bool:
         """Whether the file is there, and not to be deleted for half a day at least."""
@@ -217,19 +222,14 @@ def write_whole(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
 
 
-def remove_parts(folder: Path, pattern: str) -> int:
-    """Return how many parts that killed processes left there were removed. Raises StorageError."""
+def remove_parts(folder: Path, pattern: str, now: float) -> int:
+    """Return how many parts that killed processes left there were removed. Raises OSError."""
     removed = 0
-    try:
-        for part in folder.glob(pattern):
-            with contextlib.suppress(FileNotFoundError):
-                if _PART.fullmatch(part.name) and time.time() - part.stat().st_mtime > PART_SECONDS:
-                    part.unlink()
-                    removed += 1
-    except OSError as error:
-        raise StorageError(
-            Reason.STORAGE, f"what was left in {folder} cannot be removed: {error.strerror}"
-        ) from error
+    for part in folder.glob(pattern):
+        with contextlib.suppress(FileNotFoundError):
+            if _PART.fullmatch(part.name) and now - part.stat().st_mtime > PART_SECONDS:
+                part.unlink()
+                removed += 1
     return removed
 
 

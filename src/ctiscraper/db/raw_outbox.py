@@ -119,7 +119,8 @@ class OutboxStore:
         return self._remove_own_parts() + self._ask(self.remote.remove_parts)
 
     def _remove_own_parts(self) -> int:
-        return remove_parts(self._folder, ".*")
+        with self._disk():
+            return remove_parts(self._folder, ".*", time.time())
 
     def waiting(self) -> Waiting:
         """Return what waits here. Raises StorageError."""
