@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import make
+from ctiscraper.errors import Reason
 from ctiscraper.types import FeedEntry, Health, Validators
 from db.stage import Stage
 
@@ -128,7 +129,7 @@ async def test_a_check_tells_what_came_of_it_however_the_source_stands(stage: St
     await stage.sources.add(make.settings(), actor="test")
     lease = await stage.checks.claim("acme.example", seconds=60)
     assert lease is not None
-    busy = make.summary(reason=Reason.HOST_BUSY, detail="its turn is in 200 s")
+    busy = replace(make.summary(), reason=Reason.HOST_BUSY, detail="its turn is in 200 s")
     await stage.checks.record(lease, busy, make.standing(detail="2 entries stand twice"))
     assert await stage.rows("SELECT reason, detail FROM source_check") == [
         ("host_busy", "its turn is in 200 s")
