@@ -167,6 +167,35 @@ async def test_nothing_is_left_running_by_who_is_cancelled_while_he_ends_it(
     assert told[-1] == "ended"
 
 
+async def test_a_task_that_tidies_up_is_not_told_each_time_its_owner_is() -> None:
+    told: list[str] = []
+    begun = asyncio.Event()
+
+    async def tidy_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    told.append("again")
+
+    async def outer() -> None:
+        async with alongside(tidy_up()):
+            await asyncio.sleep(0)
+            begun.set()
+            await asyncio.Event().wait()
+
+    owner = asyncio.create_task(outer())
+    await begun.wait()
+    while not owner.done():
+        owner.cancel()
+        await asyncio.sleep(0)
+    assert told == []
+    assert owner.cancelled()
+
+
 async def test_what_must_come_to_its_end_does_and_the_cancellation_is_told_then() -> None:
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 

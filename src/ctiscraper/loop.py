@@ -38,19 +38,24 @@ async def end_task(task: asyncio.Task[Value]) -> None:
     is done at the same moment (python/cpython#86296).
     """
     told: asyncio.CancelledError | None = None
+    again_at = time.monotonic()
     while not task.done():
-        task.cancel()
+        now = time.monotonic()
+        # A cancel scope tells its owner at each turn of the loop, and the task has to clean up.
+        if now >= again_at:
+            task.cancel()
+            again_at = now + AGAIN_SECONDS
         try:
-            await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+            await asyncio.wait({task}, timeout=again_at - now)
         except asyncio.CancelledError as error:
             told = error
     if told is not None:
         raise told
 
 
-async def to_its_end(work: Coroutine[object, object, Value]) -> Value:
-    """Return what a coroutine gives; who is cancelled meanwhile is so once it has ended."""
-    task = asyncio.create_task(work)
+async def to_its_end(work: Coroutine[object, object, Value] | asyncio.Task[Value]) -> Value:
+    """Return what is given; who is cancelled meanwhile is so once the work has ended."""
+    task = work if isinstance(work, asyncio.Task) else asyncio.create_task(work)
     told: asyncio.CancelledError | None = None
     while not task.done():
         try:
