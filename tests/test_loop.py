@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from ctiscraper import loop
-from ctiscraper.loop import Threads, Together, alongside, end_task, to_its_end
+from ctiscraper.loop import Threads, Together, alongside, end_task, in_thread, to_its_end
 
 
 class Oracle:
@@ -239,3 +239,33 @@ async def test_what_it_raises_is_raised_or_was_looked_at_by_who_was_cancelled() 
     del failing
     gc.collect()
     assert surprises == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_is_cancelled_while_a_thread_works_is_so_once_that_has_ended(fails: bool) -> None:
+    surprises: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: surprises.append(told))
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(over: threading.Event) -> int:
+        begun.set()
+        over.wait()
+        ended.set()
+        return 1 // 0 if fails else 7
+
+    working = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(begun.wait)
+    while not working.done():
+        working.cancel()
+        await asyncio.sleep(0)
+    assert ended.is_set()
+    assert working.cancelled()
+    del working
+    gc.collect()
+    assert surprises == []
+
+
+async def test_a_thread_that_nobody_ends_gives_what_it_has() -> None:
+    assert await in_thread(threading.Event.is_set) is False
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda _: 1 // 0)
