@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import pytest
 
 from ctiscraper import loop
-from ctiscraper.loop import Threads, Together, alongside, end_task, to_its_end
+from ctiscraper.loop import Threads, Together, alongside, end_task, in_thread, to_its_end
 
 
 class Oracle:
@@ -167,6 +167,35 @@ async def test_nothing_is_left_running_by_who_is_cancelled_while_he_ends_it(
     assert told[-1] == "ended"
 
 
+async def test_a_task_that_tidies_up_is_not_told_each_time_its_owner_is() -> None:
+    told: list[str] = []
+    begun = asyncio.Event()
+
+    async def tidy_up() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(20):
+                try:
+                    await asyncio.sleep(0)
+                except asyncio.CancelledError:
+                    told.append("again")
+
+    async def outer() -> None:
+        async with alongside(tidy_up()):
+            await asyncio.sleep(0)
+            begun.set()
+            await asyncio.Event().wait()
+
+    owner = asyncio.create_task(outer())
+    await begun.wait()
+    while not owner.done():
+        owner.cancel()
+        await asyncio.sleep(0)
+    assert told == []
+    assert owner.cancelled()
+
+
 async def test_what_must_come_to_its_end_does_and_the_cancellation_is_told_then() -> None:
     begun, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -210,3 +239,33 @@ async def test_what_it_raises_is_raised_or_was_looked_at_by_who_was_cancelled() 
     del failing
     gc.collect()
     assert surprises == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_is_cancelled_while_a_thread_works_is_so_once_that_has_ended(fails: bool) -> None:
+    surprises: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: surprises.append(told))
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(over: threading.Event) -> int:
+        begun.set()
+        over.wait()
+        ended.set()
+        return 1 // 0 if fails else 7
+
+    working = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(begun.wait)
+    while not working.done():
+        working.cancel()
+        await asyncio.sleep(0)
+    assert ended.is_set()
+    assert working.cancelled()
+    del working
+    gc.collect()
+    assert surprises == []
+
+
+async def test_a_thread_that_nobody_ends_gives_what_it_has() -> None:
+    assert await in_thread(threading.Event.is_set) is False
+    with pytest.raises(ZeroDivisionError):
+        await in_thread(lambda _: 1 // 0)

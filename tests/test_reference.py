@@ -1,6 +1,8 @@
 """The life of reference data: defaults, updates from files and from the network, copies."""
 
 import asyncio
+import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -290,6 +292,38 @@ async def test_an_answer_that_is_too_large_is_refused(
     origin.answers["/zoo"] = reply(make.zoo("1", "a"))
     with pytest.raises(FetchError, match="more than 100 bytes"):
         await reference.update_from_url(client, "http://site.test/zoo")
+
+
+async def test_an_update_that_is_stopped_leaves_no_files(
+    reference: Reference,
+    origin: Origin,
+    client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun, gate, write = threading.Event(), threading.Event(), Path.write_bytes
+
+    def slowly(path: Path, data: bytes) -> int:
+        begun.set()
+        gate.wait()
+        return write(path, data)
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(Path, "write_bytes", slowly)
+    origin.answers["/zoo"] = reply(make.zoo("1", "a"))
+    updating = asyncio.create_task(reference.update_from_url(client, "http://site.test/zoo"))
+    await asyncio.to_thread(begun.wait)
+    try:
+        for _ in range(20):
+            updating.cancel()
+            await asyncio.sleep(0)
+        assert not updating.done()
+    finally:
+        gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await updating
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 async def test_a_pack_that_comes_with_a_package_says_so(

@@ -376,7 +376,7 @@ class Asking:
 
     async def pay(self, claimed: Claimed, metered: Metered) -> None:
         """Count what a question cost that was broken off, and put it back."""
-        await self.queue.pay(claimed, spent_of(metered), self.use.limits)
+        await self.queue.pay(claimed, spent_of(metered), self.use.limits, counted=metered.counted)
         await self.queue.give_back(claimed)
 
     async def _found(self, claimed: Claimed, metered: Metered) -> Analysis:
@@ -449,6 +449,7 @@ class Asking:
             why=json.dumps(dict(found.why)),
             seconds=found.seconds,
         )
+        metered.counted = True
         held = await self.queue.finish(
             claimed, kept, spent_of(metered), server=self.use.server, limits=self.use.limits
         )
@@ -477,6 +478,7 @@ class Asking:
             await self.queue.pay(claimed, spent_of(metered), self.use.limits)
             await self.queue.renew_model(claimed, self.use.model)
             return
+        metered.counted = True
         await self.queue.fail(
             claimed,
             error.fault,

@@ -1,6 +1,7 @@
 """The event loop that every process of the program runs in."""
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -38,29 +39,44 @@ async def end_task(task: asyncio.Task[Value]) -> None:
     is done at the same moment (python/cpython#86296).
     """
     told: asyncio.CancelledError | None = None
+    again_at = time.monotonic()
     while not task.done():
-        task.cancel()
+        now = time.monotonic()
+        # A cancel scope tells its owner at each turn of the loop, and the task has to clean up.
+        if now >= again_at:
+            task.cancel()
+            again_at = now + AGAIN_SECONDS
         try:
-            await asyncio.wait({task}, timeout=AGAIN_SECONDS)
+            await asyncio.wait({task}, timeout=again_at - now)
         except asyncio.CancelledError as error:
             told = error
     if told is not None:
         raise told
 
 
-async def to_its_end(work: Coroutine[object, object, Value]) -> Value:
-    """Return what a coroutine gives; who is cancelled meanwhile is so once it has ended."""
-    task = asyncio.create_task(work)
-    told: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError as error:
-            told = error
-    if told is not None:
+async def to_its_end(work: Coroutine[object, object, Value] | asyncio.Task[Value]) -> Value:
+    """Return what is given; who is cancelled meanwhile is so once the work has ended."""
+    task = work if isinstance(work, asyncio.Task) else asyncio.create_task(work)
+    if (told := await _end_of(task)) is not None:
         _has_failed(task)
         raise told
     return task.result()
+
+
+async def in_thread(work: Callable[[threading.Event], Value]) -> Value:
+    """Return what a function gives, called in a thread; who is cancelled is so once it has ended.
+
+    The event that it is given is set then: it looks at it again and again, and returns early.
+    """
+    over = threading.Event()
+    thread = asyncio.create_task(asyncio.to_thread(work, over))
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        over.set()
+        await _end_of(thread)
+        _has_failed(thread)
+        raise
 
 
 @asynccontextmanager
@@ -140,6 +156,17 @@ class Together(Generic[Key, Value]):
             if self._next is question:
                 self._next = None
             return await self._ask(list(question.keys))
+
+
+async def _end_of(task: asyncio.Task[Value]) -> asyncio.CancelledError | None:
+    """Return once a task has ended by itself, with the cancellation that was told meanwhile."""
+    told: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            told = error
+    return told
 
 
 def _has_failed(task: asyncio.Task[Value]) -> bool:

@@ -24,6 +24,7 @@ from ctiscraper.errors import (
     StorageError,
 )
 from ctiscraper.http import Client, FetchLimits
+from ctiscraper.loop import to_its_end
 from ctiscraper.packs import cve
 from ctiscraper.packs.changes import PackChange, compare
 from ctiscraper.packs.pack import write_pack
@@ -374,7 +375,8 @@ async def _fetched(client: Client, url: str, folder: Path, told: Told) -> Path:
         raise _not_fetched(url, Reason.UNEXPECTED_STATUS, f"answered {page.status}")
     # What is wrong with it will be said of its name.
     path = folder / (_UNSAFE.sub("_", url.rpartition("/")[2])[-80:] or "answer")
-    await asyncio.to_thread(path.write_bytes, page.body)
+    # Who is cancelled removes the folder, and it would be written into after that.
+    await to_its_end(asyncio.to_thread(path.write_bytes, page.body))
     return path
 
 

@@ -1,7 +1,9 @@
 """An installation to back up, with ten thousand items, and places to restore it to."""
 
+import asyncio
+import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,45 @@ from ctiscraper.db.raw import FolderStore
 from ctiscraper.db.server import read_server
 
 ROWS = 10_000
+
+
+class SlowStore(FolderStore):
+    """A store whose bodies take until the gate is open; it keeps how many were asked of it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked = 0
+        self.begun, self.gate = threading.Event(), threading.Event()
+
+    def get(self, sha256: bytes) -> bytes | None:
+        self._wait()
+        return super().get(sha256)
+
+    def put(self, body: bytes) -> bytes:
+        self._wait()
+        return super().put(body)
+
+    def _wait(self) -> None:
+        self.asked += 1
+        self.begun.set()
+        self.gate.wait()
+
+
+async def is_cut_off(work: Coroutine[object, object, object], store: SlowStore) -> None:
+    """Cancel what is at its first body; it goes on until that is there, and no further."""
+    task = asyncio.create_task(work)
+    await asyncio.to_thread(store.begun.wait)
+    try:
+        for _ in range(20):
+            task.cancel()
+            await asyncio.sleep(0)
+        assert not task.done()
+    finally:
+        store.gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert store.asked == 1
+
 
 FILL = """
 INSERT INTO source (key, settings)

@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from archive.conftest import ROWS, Installation
+from archive.conftest import ROWS, Installation, SlowStore, is_cut_off
 from ctiscraper.archive.make import Original, make_archive
 from ctiscraper.archive.manifest import read_manifest
 from ctiscraper.archive.restore import verify_archive
@@ -109,6 +109,14 @@ async def test_a_backup_that_fails_leaves_nothing_that_looks_whole(
         made.cancel()
         with pytest.raises(asyncio.CancelledError):
             await made
+    assert list((tmp_path / "archives").iterdir()) == []
+
+
+async def test_a_backup_that_is_stopped_writes_nothing_more(
+    installation: Installation, tmp_path: Path
+) -> None:
+    installation.raw = slow = SlowStore(tmp_path / "raw")
+    await is_cut_off(installation.archive(tmp_path / "archives" / "one"), slow)
     assert list((tmp_path / "archives").iterdir()) == []
 
 

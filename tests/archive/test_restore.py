@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from archive.conftest import ROWS, Installation
+from archive.conftest import ROWS, Installation, SlowStore, is_cut_off
 from ctiscraper.archive.manifest import Manifest, read_manifest
 from ctiscraper.archive.restore import (
     restore_into_database,
@@ -46,6 +46,14 @@ async def test_ten_thousand_rows_come_back_into_a_database(
     assert tuple(digest.hex() for digest in raw.hashes()) == manifest.raw
     with psycopg.connect(target) as connection:
         connection.execute("INSERT INTO source_change (source_key, actor, action) VALUES (1, 1, 1)")
+
+
+async def test_a_restore_that_is_stopped_brings_nothing_more(
+    archive: Path, empty_database: Callable[[], str], tmp_path: Path
+) -> None:
+    slow = SlowStore(tmp_path / "elsewhere")
+    await is_cut_off(restore_into_database(archive, empty_database(), slow), slow)
+    assert len(list(slow.hashes())) == 1
 
 
 class ClosedStore(FolderStore):

@@ -4,9 +4,15 @@ import signal
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from cli.conftest import Collected
 from cli.terminal import Terminal, environment
+
+DUMPING = (
+    "SELECT 1 FROM pg_stat_activity"
+    " WHERE application_name = 'pg_dump' AND datname = current_database()"
+)
 
 
 def test_a_collected_installation_goes_into_an_archive_and_back(
@@ -50,25 +56,42 @@ def test_a_killed_backup_leaves_nothing_that_looks_whole_and_its_dump_ends_too(
     collected: Collected, tmp_path: Path
 ) -> None:
     database = collected.terminal.environment["DATABASE_URL"]
-    dumping = (
-        "SELECT 1 FROM pg_stat_activity"
-        " WHERE application_name = 'pg_dump' AND datname = current_database()"
-    )
     with (
         psycopg.connect(database) as holder,
         psycopg.connect(database, autocommit=True) as watcher,
         collected.terminal.running("backup", str(tmp_path / "all" / "one")) as running,
     ):
         holder.execute("LOCK TABLE article")
-        while not watcher.execute(dumping).fetchone():
+        while not watcher.execute(DUMPING).fetchone():
             assert running.process.poll() is None
         running.stop(signal.SIGKILL)
         assert [path.name for path in (tmp_path / "all").iterdir()] == [".one.part"]
         holder.rollback()
-        while watcher.execute(dumping).fetchone():
+        while watcher.execute(DUMPING).fetchone():
             pass
     collected.terminal.run("backup", str(tmp_path / "all" / "one"))
     assert [path.name for path in (tmp_path / "all").iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_backup_that_is_told_to_stop_leaves_nothing_at_all(
+    collected: Collected, tmp_path: Path, number: signal.Signals
+) -> None:
+    database = collected.terminal.environment["DATABASE_URL"]
+    (tmp_path / "temporary").mkdir()
+    terminal = Terminal({**collected.terminal.environment, "TMPDIR": str(tmp_path / "temporary")})
+    with (
+        psycopg.connect(database) as holder,
+        psycopg.connect(database, autocommit=True) as watcher,
+        terminal.running("backup", str(tmp_path / "all" / "one")) as running,
+    ):
+        holder.execute("LOCK TABLE article")
+        while not watcher.execute(DUMPING).fetchone():
+            assert running.process.poll() is None
+        ended = running.stop(number)
+        assert (ended.code, ended.out, ended.err) == (130, "", "")
+        assert list((tmp_path / "all").iterdir()) == []
+        assert list((tmp_path / "temporary").iterdir()) == []
 
 
 def test_a_folder_that_is_no_archive_is_said(database: str, tmp_path: Path) -> None:

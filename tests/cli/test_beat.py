@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from ctiscraper.cli.beat import _beat
 from ctiscraper.cli.exits import Exit, exit_of
 from ctiscraper.config import load_settings
-from ctiscraper.errors import UnavailableError
+from ctiscraper.errors import SettingsError, UnavailableError
 from ctiscraper.tasks import pulse
 from ctiscraper.tasks.pulse import Pulse
 from ctiscraper.tasks.valkey import EmbeddedValkey
@@ -40,6 +40,19 @@ async def test_a_beat_whose_thread_has_ended_ends_for_its_supervisor_to_start_it
         await asyncio.wait_for(running, PATIENCE)
     assert exit_of(end.value) is Exit.FAILED
     assert all(thread.name != "beat" for thread in threading.enumerate())
+
+
+async def test_a_beat_whose_pulse_cannot_be_written_says_so(
+    database: str, tmp_path: Path, valkey: EmbeddedValkey
+) -> None:
+    settings = load_settings(
+        data_dir=tmp_path,
+        database_url=database,
+        redis_url=valkey.url,
+        pulse_file=tmp_path / "none" / "pulse",
+    )
+    with pytest.raises(SettingsError, match="CTISCRAPER_PULSE_FILE cannot be written"):
+        await asyncio.wait_for(_beat(settings), PATIENCE)
 
 
 async def _age_below(file: Path, seconds: float) -> bool:

@@ -1,8 +1,10 @@
 """Production's commands: each by itself, and all of them together on one machine."""
 
+import asyncio
 import json
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -11,7 +13,11 @@ import pytest
 
 from cli.terminal import PATIENCE, Background, Terminal, catalogue_of, environment
 from cli.visitor import PASSWORD, SAME_SITE
+from ctiscraper import loop
 from ctiscraper.access.cookies import csrf_token
+from ctiscraper.cli.display import Display
+from ctiscraper.cli.stack import Layout, _run
+from ctiscraper.config import load_settings
 from internet.world import FakeInternet
 
 
@@ -40,6 +46,28 @@ def test_all_services_together_collect_and_end_cleanly(database: str, tmp_path: 
         assert ended.code == 0
         gone, alive = psutil.wait_procs(services, timeout=30)
         assert (len(gone), alive) == (len(services), [])
+
+
+async def test_they_end_though_what_shows_them_missed_that_it_should(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "AGAIN_SECONDS", 0.01)
+    begun, show = asyncio.Event(), Display.run
+
+    async def deaf(self: Display) -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await show(self)
+
+    monkeypatch.setattr(Display, "run", deaf)
+    settings = load_settings(data_dir=tmp_path, database_url=database, workers=1)
+    running = asyncio.create_task(_run(settings, Layout(port=free_port()), as_json=True))
+    await begun.wait()
+    running.cancel()
+    done, _ = await asyncio.wait({running}, timeout=PATIENCE)
+    assert done == {running}
+    assert running.cancelled()
 
 
 def test_the_pages_work_without_redis(database: str, tmp_path: Path) -> None:

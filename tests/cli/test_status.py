@@ -1,17 +1,25 @@
 """`status`: the state in a terminal, for programs, and as an exit code."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from cli.conftest import Collected
-from cli.terminal import Terminal, environment
+from cli.terminal import PATIENCE, Terminal, environment
+from ctiscraper import loop
+from ctiscraper.cli import status
+from ctiscraper.config import load_settings
 from ctiscraper.db.migrate import downgrade
+from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
 from ctiscraper.operations import OURS_AWAY
+from ctiscraper.tasks.bell import Bell
+from ctiscraper.tasks.watch import OperationsReport, report
 from web.shelf import Shelf
 from worded_vectors import WordedEmbedder
 
@@ -96,6 +104,29 @@ def test_watching_goes_on_until_it_is_stopped(terminal: Terminal, database: str)
         while '"sources_due":1' not in running.process.stdout.readline():
             assert running.process.poll() is None
         assert running.stop().code == 0
+
+
+async def test_watching_ends_though_a_look_missed_that_it_should(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "AGAIN_SECONDS", 0.01)
+    begun = asyncio.Event()
+
+    async def deaf(board: OperationsBoard, bell: Bell) -> OperationsReport:
+        if not begun.is_set():
+            begun.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return await report(board, bell)
+
+    monkeypatch.setattr(status, "report", deaf)
+    settings = load_settings(data_dir=tmp_path, database_url=database)
+    watching = asyncio.create_task(status._watch(settings, 0.01, as_json=True))
+    await begun.wait()
+    watching.cancel()
+    done, _ = await asyncio.wait({watching}, timeout=PATIENCE)
+    assert done == {watching}
+    assert watching.cancelled()
 
 
 def test_watching_through_a_pipe_gives_a_line_a_look(terminal: Terminal, database: str) -> None:

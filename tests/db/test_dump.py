@@ -1,11 +1,15 @@
 """Which programs dump and restore, and that they are told no secret that others can see."""
 
+import tempfile
 from pathlib import Path
 
+import psycopg
 import pytest
 
-from ctiscraper.db.dump import DumpPrograms, _without_password, find_programs
+from ctiscraper.db.binaries import PgBinaries
+from ctiscraper.db.dump import DumpPrograms, find_programs
 from ctiscraper.errors import SettingsError
+from servers import own_server, reachable_folder
 
 
 def programs(folder: Path, version: str) -> Path:
@@ -53,13 +57,56 @@ def test_later_programs_do_not_write_to_servers_before_17(
     assert DumpPrograms(Path(), major).restores_into(server) is fit
 
 
-def test_a_password_is_in_no_command_line() -> None:
-    with _without_password(r"host=h user=me password=se:cr\\et dbname=d") as place:
-        assert "se" not in place.replace("user", "").replace("passfile", "")
-        [passfile] = [part[9:] for part in place.split() if part.startswith("passfile=")]
-        file = Path(passfile)
-        assert file.read_text() == "*:*:*:*:se\\:cr\\\\et\n"
-        assert file.stat().st_mode & 0o077 == 0
-    assert not file.exists()
-    with _without_password("host=h dbname=d") as place:
-        assert sorted(place.split()) == ["dbname=d", "host=h"]
+SAYS_ITS_PASSFILE = """#!/bin/sh
+for word in "$@"; do
+    case "$word" in
+        --file=*) file=${word#--file=} ;;
+        --dbname=*) place=${word#--dbname=} ;;
+    esac
+done
+passfile=${place##*passfile=}
+echo "$place" > "$file"
+stat -L -c %a "$passfile" >> "$file"
+cat "$passfile" >> "$file"
+"""
+
+
+async def test_a_password_is_in_no_command_line_and_in_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    folder = programs(tmp_path / "bin", "16.4")
+    (folder / "pg_dump").write_text(f'{SAYS_ITS_PASSFILE}ls {tmp_path}/temporary >> "$file"\n')
+    dumping, said = DumpPrograms(folder, 16), tmp_path / "said"
+
+    await dumping.dump(r"host=h user=me password=se:cr\\et dbname=d", "snapshot", said)
+    place, mode, *passwords = said.read_text().splitlines()
+    assert "se" not in place.replace("user", "").replace("passfile", "")
+    assert mode == "600"
+    assert passwords == ["*:*:*:*:se\\:cr\\\\et"]
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+RULES = """
+local all all trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+async def test_a_server_that_asks_for_a_password_is_dumped(
+    tmp_path: Path, binaries: PgBinaries
+) -> None:
+    with reachable_folder() as folder:
+        async with own_server(folder / "pg", binaries) as server:
+            rules = server.cluster.folder / "pg_hba.conf"
+            rules.write_text(RULES, "ascii")
+            server.give(rules)
+            server.run("SELECT pg_reload_conf()", "CREATE ROLE me LOGIN PASSWORD 'ri:g\\ht'")
+            owned = server.conninfo("postgres", host="127.0.0.1", user="me", password="ri:g\\ht")
+            async with await psycopg.AsyncConnection.connect(owned) as connection:
+                [snapshot] = await (
+                    await connection.execute("SELECT pg_export_snapshot()")
+                ).fetchone() or [""]
+                await find_programs(binaries.major).dump(owned, snapshot, tmp_path / "dump")
+    assert (tmp_path / "dump").read_bytes().startswith(b"PGDMP")

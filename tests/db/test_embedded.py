@@ -163,6 +163,21 @@ async def test_a_killed_supervisor_leaves_no_server_and_the_next_takes_over(data
         await asyncio.to_thread(postgres.wait, 20)
 
 
+async def test_who_is_told_again_while_he_stops_it_leaves_no_server(data: Path) -> None:
+    server = EmbeddedPostgres(data, chosen_binaries(), options=HASTE)
+    await server.start()
+    assert server.pid is not None
+    process = psutil.Process(server.pid)
+    stopping = asyncio.create_task(server.stop())
+    await asyncio.sleep(0)
+    while not stopping.done():
+        stopping.cancel()
+        await asyncio.sleep(0)
+    assert stopping.cancelled()
+    assert not process.is_running()
+    assert not server.is_owner
+
+
 async def test_many_starts_at_once_make_one_owner(data: Path) -> None:
     async with (
         supervised(data) as one,

@@ -12,6 +12,7 @@ from ctiscraper.config import Settings
 from ctiscraper.errors import SettingsError
 from ctiscraper.model_use import model_use
 from ctiscraper.tasks.model_run import ask_models, model_crew
+from ctiscraper.tasks.pulse import Pulse
 from patience import until
 from tasks import model_process
 from web.shelf import Shelf
@@ -101,6 +102,15 @@ async def test_without_a_model_the_worker_says_what_is_missing(
     settings = model_process.settings_of(database, tmp_path, "")
     with pytest.raises(SettingsError, match="CTISCRAPER_MODEL_URL and CTISCRAPER_MODEL"):
         await ask_models(settings, database, once=True)
+
+
+async def test_a_worker_whose_pulse_cannot_be_written_says_so(
+    database: str, tmp_path: Path
+) -> None:
+    settings = model_process.settings_of(database, tmp_path, "http://127.0.0.1:9")
+    pulse = Pulse(tmp_path / "none" / "pulse")
+    with pytest.raises(SettingsError, match="CTISCRAPER_PULSE_FILE cannot be written"):
+        await ask_models(settings, database, once=True, sign=pulse.beat)
 
 
 async def test_a_single_round_asks_all_there_is(database: str, tmp_path: Path) -> None:

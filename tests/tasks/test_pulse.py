@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ctiscraper.errors import SettingsError
 from ctiscraper.tasks.pulse import Pulse
@@ -42,6 +43,26 @@ def test_a_link_of_somebody_else_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="CTISCRAPER_PULSE_FILE cannot be written"):
         Pulse(tmp_path / "pulse").beat()
     assert not (tmp_path / "precious").exists()
+
+
+def test_a_file_that_cannot_be_written_for_a_while_is_told_once_and_tried_again(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "pulse"
+    pulse = Pulse(file)
+    for _ in range(2):
+        pulse.beat()
+        file.unlink()
+        file.mkdir()
+        with capture_logs() as logged:
+            pulse.beat()
+            pulse.beat()
+        [line] = logged
+        assert (line["event"], line["log_level"]) == ("pulse_not_written", "error")
+        assert "Is a directory" in line["detail"]
+        file.rmdir()
+    pulse.beat()
+    assert pulse.age() is not None
 
 
 @pytest.mark.parametrize("well", [True, False])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
@@ -75,6 +76,37 @@ async def test_a_killed_server_is_there_again_at_the_same_place(valkey: Embedded
     assert valkey.url == url
 
 
+async def test_a_server_that_cannot_be_started_for_a_while_is_there_again(
+    valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    file, first = tmp_path / "valkey" / "valkey.conf", valkey.pid
+    assert first is not None
+    file.unlink()
+    file.mkdir()
+    with structlog.testing.capture_logs() as logged:
+        os.kill(first, signal.SIGKILL)
+
+        async def is_told() -> bool:
+            return any(line["event"] == "valkey_does_not_start" for line in logged)
+
+        await until(is_told)
+    file.rmdir()
+    await answering(valkey)
+
+
+async def test_a_first_start_that_is_cut_off_leaves_no_server(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path / "valkey")
+    starting = asyncio.create_task(server.__aenter__())
+    while (number := server.pid) is None:  # noqa: ASYNC110 - it is to be met before it answers
+        await asyncio.sleep(0)
+    process = psutil.Process(number)
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled()
+    assert not process.is_running()
+    assert server.pid is None
+
+
 async def test_it_ends_with_its_parent_however_that_ends(tmp_path: Path) -> None:
     holder = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLDER, str(tmp_path / "held"), stdout=asyncio.subprocess.PIPE
@@ -90,6 +122,12 @@ async def test_a_server_that_cannot_start_is_told(tmp_path: Path) -> None:
     wrong = EmbeddedValkey(tmp_path / "valkey", options={"maxmemory-policy": "nonsense"})
     with pytest.raises(SettingsError, match="does not start"):
         await wrong.start()
+
+
+async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"does not start in .*: .*Not a directory"):
+        await EmbeddedValkey(tmp_path / "file" / "valkey").start()
 
 
 def test_a_system_without_the_wheel_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:

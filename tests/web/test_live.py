@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 import httpx2
@@ -14,6 +14,7 @@ import pytest_asyncio
 import patience
 from ctiscraper.access.cookies import session_key
 from ctiscraper.access.tokens import new_token
+from ctiscraper.db.live import LiveReader
 from ctiscraper.db.session import Database
 from ctiscraper.db.tokens import Tokens
 from ctiscraper.identity import Permission
@@ -268,6 +269,31 @@ async def test_nobody_is_looked_for_when_nobody_listens(place: Place, token: str
     await _listening(place, 0)
     with socket.create_connection(("127.0.0.1", int(place.address.rpartition(":")[2]))):
         assert not place.serving.done()
+
+
+class DeafReader(LiveReader):
+    """One that goes on when it is told to end, as waiting for a connection may before 3.12."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.begun = asyncio.Event()
+
+    async def newest(self) -> int:
+        self.begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return await super().newest()
+
+
+async def test_a_look_that_was_not_told_of_its_end_is_the_last(opened: Database) -> None:
+    live = Live(opened, look=0.0)
+    live._reader = reader = DeafReader(opened)
+    with live.listener("ann", None, sees_work=False, resumes=None):
+        await reader.begun.wait()
+        looking = live._looking
+        assert looking is not None
+    done, _ = await asyncio.wait({looking}, timeout=PATIENCE)
+    assert done == {looking}
 
 
 async def test_a_wrong_number_is_refused(place: Place, token: str) -> None:

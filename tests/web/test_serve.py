@@ -9,12 +9,17 @@ from pathlib import Path
 import httpx2
 import pytest
 import trustme
+from fastapi import FastAPI
 
+from ctiscraper import loop
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import alongside
+from ctiscraper.web import serve as serve_module
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from ctiscraper.web.serve import Entrance, listen, serve
+from patience import until
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "8.8.8.8", "example.org", ""])
@@ -109,3 +114,59 @@ def test_half_a_certificate_or_a_wrong_one_is_told(tmp_path: Path) -> None:
 def test_taken_port_is_named() -> None:
     with listen("localhost", 0) as first, pytest.raises(SettingsError, match="--port"):
         listen("127.0.0.1", first.getsockname()[1])
+
+
+async def test_what_is_being_answered_is_so_to_its_end_however_often_the_server_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "AGAIN_SECONDS", 0.01)
+    app, asked = FastAPI(), asyncio.Event()
+    serving: list[asyncio.Task[None]] = []
+    services = ["open"]
+
+    async def told_again() -> bool:
+        return serving[0].cancelling() > 2
+
+    @app.get("/slow")
+    async def slow() -> list[str]:
+        asked.set()
+        await until(told_again)
+        return services
+
+    async with httpx2.AsyncClient() as client:
+        with listen("127.0.0.1", 0) as listening:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/slow"
+            async with alongside(serve(app, listening)) as served:
+                serving.append(served)
+                answer = asyncio.create_task(client.get(url))
+                await asked.wait()
+            services.clear()
+        assert (await answer).json() == ["open"]
+
+
+async def test_an_answer_that_is_cut_off_tidies_up_before_the_server_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serve_module, "_GRACE_SECONDS", 0.01)
+    app, asked, services = FastAPI(), asyncio.Event(), ["open"]
+    tidied: list[list[str]] = []
+
+    @app.get("/endless")
+    async def endless() -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(100):
+                await asyncio.sleep(0)
+            tidied.append(services.copy())
+
+    async with httpx2.AsyncClient() as client:
+        with listen("127.0.0.1", 0) as listening:
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}/endless"
+            async with alongside(serve(app, listening)):
+                answer = asyncio.create_task(client.get(url))
+                await asked.wait()
+            services.clear()
+        await asyncio.gather(answer, return_exceptions=True)
+    assert tidied == [["open"]]

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from ctiscraper import __version__
@@ -23,6 +25,7 @@ from ctiscraper.db.dump import DumpPrograms, find_programs
 from ctiscraper.db.raw import FolderStore, RawStore
 from ctiscraper.db.server import ServerFacts
 from ctiscraper.errors import ConflictError, Reason, SettingsError, StorageError
+from ctiscraper.loop import in_thread
 
 Told = Callable[[str], None]
 
@@ -126,12 +129,21 @@ async def _fill(
 async def _copy_bodies(moment: Moment, raw: RawStore, into: RawStore) -> _Bodies:
     bodies = _Bodies([], [])
     async for hashes in moment.raw_hashes():
-        await asyncio.to_thread(_copy, hashes, raw, into, bodies)
+        await in_thread(partial(_copy, hashes, raw, into, bodies))
     return bodies
 
 
-def _copy(hashes: Sequence[bytes], raw: RawStore, into: RawStore, bodies: _Bodies) -> None:
+def _copy(
+    hashes: Sequence[bytes],
+    raw: RawStore,
+    into: RawStore,
+    bodies: _Bodies,
+    over: threading.Event,
+) -> None:
+    """Copy these bodies, for as long as it is not over."""
     for sha256 in hashes:
+        if over.is_set():
+            return
         body = raw.get(sha256)
         if body is None:
             bodies.missing.append(sha256.hex())

@@ -3,8 +3,11 @@
 import asyncio
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from ctiscraper.archive.manifest import DUMP, RAW, Manifest, hash_file, read_manifest
@@ -23,6 +26,7 @@ from ctiscraper.errors import (
     SettingsError,
     StorageError,
 )
+from ctiscraper.loop import in_thread
 
 RAW_FOLDER = "raw"
 # A scratch server's files are gone when it has answered.
@@ -53,7 +57,7 @@ async def restore_into_folder(folder: Path, target: Path, pg_bin: Path | None = 
         shutil.rmtree(draft, ignore_errors=True)
         async with _server(draft, manifest, pg_bin) as server:
             await _restore_database(folder, manifest, server.conninfo, pg_bin)
-            await asyncio.to_thread(_bring_back, folder, manifest, FolderStore(draft / RAW_FOLDER))
+            await in_thread(partial(_bring_back, folder, manifest, FolderStore(draft / RAW_FOLDER)))
         if target.exists():
             target.rmdir()
         draft.rename(target)
@@ -95,7 +99,7 @@ async def restore_into_database(
             f"{manifest.postgresql} of the archive: restore into {manifest.postgresql} or newer"
         )
     store = raw.remote if isinstance(raw, OutboxStore) else raw
-    await asyncio.to_thread(_bring_back, folder, manifest, store)
+    await in_thread(partial(_bring_back, folder, manifest, store))
     await _restore_database(folder, manifest, conninfo, pg_bin)
     return manifest
 
@@ -107,7 +111,7 @@ async def check_files(folder: Path, pg_bin: Path | None = None) -> Manifest:
     """
     manifest = read_manifest(folder)
     await _check_dump(folder / DUMP, manifest, pg_bin)
-    await asyncio.to_thread(_check_bodies, folder / RAW, manifest)
+    await in_thread(partial(_check_bodies, folder / RAW, manifest))
     return manifest
 
 
@@ -131,9 +135,10 @@ async def _check_dump(file: Path, manifest: Manifest, pg_bin: Path | None) -> No
     raise ArchiveError(f"{file} is damaged: {what}, and {lost}; take another archive")
 
 
-def _check_bodies(folder: Path, manifest: Manifest) -> None:
+def _check_bodies(folder: Path, manifest: Manifest, over: threading.Event) -> None:
     kept = FolderStore(folder)
-    wrong = [name for name in manifest.raw if kept.get(bytes.fromhex(name)) is None]
+    names = takewhile(lambda _: not over.is_set(), manifest.raw)
+    wrong = [name for name in names if kept.get(bytes.fromhex(name)) is None]
     if wrong:
         raise ArchiveError(
             f"{folder}/{wrong[0][:2]}/{wrong[0][2:]}.zst is missing or damaged, a raw page of the "
@@ -141,9 +146,12 @@ def _check_bodies(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def _bring_back(folder: Path, manifest: Manifest, into: RawStore) -> None:
+def _bring_back(folder: Path, manifest: Manifest, into: RawStore, over: threading.Event) -> None:
+    """Bring the bodies into a store, for as long as it is not over."""
     kept = FolderStore(folder / RAW)
     for name in manifest.raw:
+        if over.is_set():
+            return
         body = kept.get(bytes.fromhex(name))
         if body is None:
             raise ArchiveError(f"the raw page {name} of {folder} cannot be read any more")

@@ -12,9 +12,9 @@ from ctiscraper.bootstrap import open_raw_store
 from ctiscraper.cli.engine import open_engine, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
+from ctiscraper.cli.stopping import run_stoppable
 from ctiscraper.config import Settings
 from ctiscraper.db.server import schema_wanted
-from ctiscraper.loop import run_async
 
 Target = Annotated[
     Path,
@@ -51,10 +51,10 @@ def backup(
     """Make an archive of database and raw pages, all of one moment, while collection goes on."""
     settings = settings_for(data)
     if verify is not None:
-        manifest = run_async(verify_archive(verify.absolute(), settings.pg_bin))
+        manifest = run_stoppable(verify_archive(verify.absolute(), settings.pg_bin))
         _report(f"{verify} is whole", verify, manifest, json=json)
         return
-    place, manifest = run_async(_make(settings, target))
+    place, manifest = run_stoppable(_make(settings, target))
     _report(f"{place} was made", place, manifest, json=json)
 
 
@@ -67,9 +67,9 @@ def restore(archive: Archive, into: Into, data: Data = None, json: Json = False)
     folder = archive.absolute()
     if "=" in into or "://" in into:
         with open_raw_store(settings) as raw:
-            manifest = run_async(restore_into_database(folder, into, raw, settings.pg_bin))
+            manifest = run_stoppable(restore_into_database(folder, into, raw, settings.pg_bin))
     else:
-        manifest = run_async(restore_into_folder(folder, Path(into), settings.pg_bin))
+        manifest = run_stoppable(restore_into_folder(folder, Path(into), settings.pg_bin))
     _report(f"{archive} is restored and whole", archive, manifest, json=json)
     if manifest.schema != schema_wanted() and not json:
         print_lines([f"Its schema is {manifest.schema}: run 'ctiscraper migrate' next."])

@@ -21,7 +21,9 @@ async def _beat(settings: Settings) -> int:
         Beat(settings) as ringing,
         alongside(go_round(settings, engine.conninfo, metrics=True)) as rounds,
         alongside(ringing.watch()) as watched,
-        alongside(Pulse(settings.pulse_file).keep(lambda: ringing.well and not rounds.done())),
+        alongside(
+            Pulse(settings.pulse_file).keep(lambda: ringing.well and not rounds.done())
+        ) as told,
     ):
-        await until_one_ends(rounds, watched)
+        await until_one_ends(rounds, watched, told)
     return 0

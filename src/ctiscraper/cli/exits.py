@@ -33,7 +33,7 @@ class Exit(IntEnum):
     STORAGE = 8  # the database or the disk cannot be used
     DEGRADED = 9  # something is not as it should be; what it is and what to do was said
     MODEL = 10  # the language model gave no answer that can be used; why and what to do was said
-    INTERRUPTED = 130  # Ctrl-C before a command was done (128 + SIGINT)
+    INTERRUPTED = 130  # a signal, such as Ctrl-C, before a command was done (128 + SIGINT)
 
 
 _BY_ERROR: dict[type[CTIScraperError], Exit] = {

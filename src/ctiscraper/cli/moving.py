@@ -10,6 +10,7 @@ from ctiscraper.cli.actor import note_deed
 from ctiscraper.cli.engine import open_engine, settings_for
 from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
+from ctiscraper.cli.stopping import run_stoppable
 from ctiscraper.cli.texts import read_text
 from ctiscraper.db.server import describe_place
 from ctiscraper.db.session import Database
@@ -74,10 +75,10 @@ def move_database(  # noqa: PLR0913 - one parameter for each option
             )
 
     if to_file is None:
-        _report_undone(run_async(back()), json=json)
+        _report_undone(run_stoppable(back()), json=json)
         return
     place = _connection_string(to_file)
-    moved = run_async(act(place))
+    moved = run_stoppable(act(place))
     _report(moved, place, json=json, check=check)
     if moved.stop_seconds is not None:
         run_async(_note(place, moved, moved.stop_seconds))

@@ -20,7 +20,7 @@ from ctiscraper.config import Settings, environment_of
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
-from ctiscraper.loop import run_async
+from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.valkey import EmbeddedValkey
 
@@ -74,7 +74,9 @@ async def _run(settings: Settings, layout: Layout, *, as_json: bool) -> int:
             as_json=as_json,
             heading=f"Reading at {_url(layout)}  (Ctrl-C stops)",
         )
-        await display.run()
+        # Waiting for a connection may lose a cancellation, waiting for a task does not.
+        shown = await stack.enter_async_context(alongside(display.run()))
+        await until_one_ends(shown)
     return 0
 
 

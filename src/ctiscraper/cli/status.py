@@ -19,7 +19,7 @@ from ctiscraper.config import Settings
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
 from ctiscraper.errors import SettingsError, StorageError
-from ctiscraper.loop import run_async
+from ctiscraper.loop import alongside, run_async, until_one_ends
 from ctiscraper.operations import COUNTED_MOST, OURS_AWAY, HostsState, Vectors, Work
 from ctiscraper.tasks.bell import Bell, bell_of
 from ctiscraper.tasks.findings import Finding, Verdict
@@ -64,19 +64,28 @@ async def _once(settings: Settings) -> OperationsReport:
 
 async def _watch(settings: Settings, every: float, *, as_json: bool) -> int:
     """Show the state again and again; a database that is away is shown as such."""
-    async with _board(settings) as (board, bell):
-        if as_json or not console().is_terminal:
-            while True:
-                seen = await report(board, bell)
-                if as_json:
-                    print_json(seen)
-                else:
-                    print_lines([_one_line(seen)])
-                await asyncio.sleep(every)
-        with Live(console=console(), auto_refresh=False, screen=False) as live:
-            while True:
-                live.update(Group(*_screen(await report(board, bell))), refresh=True)
-                await asyncio.sleep(every)
+    async with (
+        _board(settings) as (board, bell),
+        # Waiting for a connection may lose a cancellation, waiting for a task does not.
+        alongside(_show(board, bell, every, as_json=as_json)) as shown,
+    ):
+        await until_one_ends(shown)
+    return 0
+
+
+async def _show(board: OperationsBoard, bell: Bell, every: float, *, as_json: bool) -> None:
+    if as_json or not console().is_terminal:
+        while True:
+            seen = await report(board, bell)
+            if as_json:
+                print_json(seen)
+            else:
+                print_lines([_one_line(seen)])
+            await asyncio.sleep(every)
+    with Live(console=console(), auto_refresh=False, screen=False) as live:
+        while True:
+            live.update(Group(*_screen(await report(board, bell))), refresh=True)
+            await asyncio.sleep(every)
 
 
 @asynccontextmanager

@@ -24,6 +24,14 @@ SETS_TRANSACTION_TIMEOUT = 17
 
 
 @dataclass(frozen=True, slots=True)
+class _Place:
+    """A connection string that anybody may see in the list of processes, and files for it."""
+
+    conninfo: str
+    files: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DumpPrograms:
     """A folder with pg_dump and pg_restore of one version."""
 
@@ -45,7 +53,8 @@ class DumpPrograms:
                 f"--snapshot={snapshot}",
                 f"--lock-wait-timeout={LOCK_WAIT}",
                 f"--file={file}",
-                f"--dbname={place}",
+                f"--dbname={place.conninfo}",
+                files=place.files,
             )
         if said is not None:
             raise StorageError(Reason.DATABASE, f"the database could not be dumped: {said}")
@@ -56,8 +65,9 @@ class DumpPrograms:
             said = await self._run(
                 "pg_restore",
                 *("--no-owner", "--no-acl", "--exit-on-error", "--single-transaction"),
-                f"--dbname={place}",
+                f"--dbname={place.conninfo}",
                 file,
+                files=place.files,
             )
         if said is not None:
             raise ArchiveError(f"{file} could not be restored, and nothing of it was: {said}")
@@ -71,14 +81,20 @@ class DumpPrograms:
             if await self._run("pg_restore", *options, f"--table={table}", file) is not None
         ]
 
-    async def _run(self, program: str, *arguments: str | Path) -> str | None:
-        """Return what a program said last when it failed; it ends when we do."""
+    async def _run(
+        self, program: str, *arguments: str | Path, files: Sequence[int] = ()
+    ) -> str | None:
+        """Return what a program said last when it failed; it ends when we do.
+
+        It has these open files under their numbers.
+        """
         ours = Account("same", os.geteuid(), os.getegid())
         process = await asyncio.create_subprocess_exec(
             *ours.command(self.folder / program, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            pass_fds=files,
         )
         try:
             _, said = await process.communicate()
@@ -139,15 +155,17 @@ def _probe(folder: Path) -> DumpPrograms | None:
 
 
 @contextmanager
-def _without_password(conninfo: str) -> Iterator[str]:
-    """Yield a connection string that anybody may see in the list of processes."""
+def _without_password(conninfo: str) -> Iterator[_Place]:
+    """Yield where a program finds the database, with the password where nobody else sees it."""
     parts = conninfo_to_dict(conninfo)
     password = parts.pop("password", None)
     if password is None:
-        yield make_conninfo("", **parts)
+        yield _Place(make_conninfo("", **parts))
         return
     secret = re.sub(r"([\\:])", r"\\\1", str(password))
-    with tempfile.NamedTemporaryFile("w", prefix="ctiscraper-", encoding="utf-8") as file:
+    # It has no name in any folder, so that nothing is left of it however this process ends.
+    with tempfile.TemporaryFile("w", encoding="utf-8") as file:
         file.write(f"*:*:*:*:{secret}\n")
-        file.flush()
-        yield make_conninfo("", **{**parts, "passfile": file.name})
+        file.seek(0)
+        number = file.fileno()
+        yield _Place(make_conninfo("", **{**parts, "passfile": f"/dev/fd/{number}"}), (number,))

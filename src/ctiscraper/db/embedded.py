@@ -20,7 +20,7 @@ from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.cluster import SUPERUSER, Cluster, last_words
 from ctiscraper.db.socket_dir import make_socket_dir, socket_dir_for
 from ctiscraper.errors import SettingsError
-from ctiscraper.loop import end_task
+from ctiscraper.loop import end_task, to_its_end
 
 DATABASE = "ctiscraper"
 _LOG_LIMIT = 8 * 1024 * 1024
@@ -109,7 +109,13 @@ class EmbeddedPostgres:
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """End the server if it is ours, keeping all that was committed."""
+        """End the server if it is ours, keeping all that was committed.
+
+        It is bounded in time, and who is told again meanwhile leaves no server behind.
+        """
+        await to_its_end(self._stop())
+
+    async def _stop(self) -> None:
         if self._keeper is not None:
             await end_task(self._keeper)
             self._keeper = None

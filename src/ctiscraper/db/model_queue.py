@@ -199,9 +199,16 @@ class ModelQueue:
                 },
             )
 
-    async def pay(self, claimed: Claimed, spent: Spent, limits: Limits) -> None:
-        """Count what a question cost that came to no end."""
+    async def pay(
+        self, claimed: Claimed, spent: Spent, limits: Limits, *, counted: bool = False
+    ) -> None:
+        """Count what a question cost that came to no end.
+
+        Where that may be `counted` already, as its end was cut off, it is looked at whether it is.
+        """
         async with self._database.transaction() as conn:
+            if counted and not await _is_unpaid(conn, claimed):
+                return
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
             await conn.execute(_PAY, _paid(claimed, spent, limits))
 
@@ -302,6 +309,12 @@ async def _ended(conn: Conn, statement: str, values: Mapping[str, object]) -> bo
     cursor = await conn.execute(statement, values)
     if cursor.rowcount == 0:
         await conn.execute(_PAY, values)
+    return cursor.rowcount == 1
+
+
+async def _is_unpaid(conn: Conn, claimed: Claimed) -> bool:
+    """Whether something is held back for a question yet, by us or of what somebody cancelled."""
+    cursor = await conn.execute(_UNPAID, {"id": claimed.id, "lease": claimed.lease})
     return cursor.rowcount == 1
 
 
@@ -432,6 +445,12 @@ UPDATE model_analysis SET prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
     reserved = CASE WHEN state = 'running' THEN reserved ELSE 0 END
 WHERE id = %(id)s
+"""
+# Whoever is about to end it is waited for.
+_UNPAID = """
+SELECT 1 FROM model_analysis
+WHERE id = %(id)s AND CASE WHEN state = 'running' THEN lease = %(lease)s ELSE reserved > 0 END
+FOR UPDATE
 """
 _FAIL = """
 UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'failed' END,

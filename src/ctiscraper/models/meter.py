@@ -28,7 +28,7 @@ class Metered(Passing):
     """A server as it is, and what asking it cost so far.
 
     `estimated` are the tokens of answers that did not come to their end. `said` counts the
-    characters of all answers, as they come.
+    characters of all answers, as they come. `counted` says that the cost may have been told.
     """
 
     prompt_tokens: int = 0
@@ -36,6 +36,7 @@ class Metered(Passing):
     calls: int = 0
     estimated: int = 0
     said: int = field(default=0)
+    counted: bool = field(default=False)
 
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         """Return the answer, counted. Raises ModelError."""

@@ -49,7 +49,7 @@ async def ask_models(
     """Ask models until a signal says stop, or with `once` until nothing may be asked.
 
     Returns how many texts that were. `sign` is called every second for as long as all is well.
-    Raises SettingsError and StorageError.
+    Raises SettingsError, also as its first call does, and StorageError.
     """
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -60,6 +60,8 @@ async def ask_models(
         worker = await _open_worker(stack, settings, conninfo, once=once)
         await stack.enter_async_context(alongside(_stop_when(stopping, worker)))
         if sign is not None:
+            # What can never be shown ends it here, where somebody hears of it.
+            sign()
             await stack.enter_async_context(alongside(_show_life(worker, sign)))
         return await worker.run()
 

@@ -139,8 +139,8 @@ class ModelWorker:
                     break
                 if not leaving.done() and await self._renewed(claimed, metered):
                     continue
-                # It may be kept at this moment, and is not to be paid for twice.
-                await asyncio.wait({answer}, timeout=0 if leaving.done() else KEPT_SECONDS)
+                # What is kept at this moment need not be asked again.
+                await asyncio.wait({answer}, timeout=KEPT_SECONDS if metered.counted else 0)
                 if not answer.done():
                     log.info("analysis_broken_off", analysis=claimed.id)
                     return

@@ -24,24 +24,29 @@ class Pulse:
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
+        self._was_written = self._is_failing = False
 
     def beat(self) -> None:
-        """Say that this process is well. Raises SettingsError when the file cannot be written."""
+        """Say that this process is well. Raises SettingsError where the file never was written.
+
+        One that was may be so again, as once a full disk has room: until then it is said in the
+        log, where whoever ends this process for its silence finds why.
+        """
         if self._file is None:
             return
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            descriptor = os.open(self._file, flags, 0o600)
-            try:
-                # One short write over the last: a reader sees either.
-                os.pwrite(descriptor, b"%020d\n" % time.monotonic_ns(), 0)
-            finally:
-                os.close(descriptor)
+            _write(self._file)
         except OSError as error:
-            raise SettingsError(
-                f"CTISCRAPER_PULSE_FILE cannot be written: {error}; name a file in a folder that "
-                "this process may write to"
-            ) from error
+            if not self._was_written:
+                raise SettingsError(
+                    f"CTISCRAPER_PULSE_FILE cannot be written: {error}; name a file in a folder "
+                    "that this process may write to"
+                ) from error
+            if not self._is_failing:
+                log.error("pulse_not_written", detail=str(error))  # noqa: TRY400 - tried again
+            self._is_failing = True
+        else:
+            self._was_written, self._is_failing = True, False
 
     def age(self) -> float | None:
         """Return how many seconds ago the process was well, None when that cannot be read."""
@@ -61,3 +66,13 @@ class Pulse:
             if is_well():
                 self.beat()
             await asyncio.sleep(BEAT_SECONDS)
+
+
+def _write(file: Path) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(file, flags, 0o600)
+    try:
+        # One short write over the last: a reader sees either.
+        os.pwrite(descriptor, b"%020d\n" % time.monotonic_ns(), 0)
+    finally:
+        os.close(descriptor)

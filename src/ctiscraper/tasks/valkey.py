@@ -63,7 +63,11 @@ class EmbeddedValkey:
     async def __aenter__(self) -> Self:
         """Start, and give the server. Raises SettingsError when it does not come up."""
         self.port = self.port or _free_port()
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         self._keeper = asyncio.create_task(self._keep())
         return self
 
@@ -75,6 +79,12 @@ class EmbeddedValkey:
 
     async def start(self) -> None:
         """Return once the server answers. Raises SettingsError."""
+        try:
+            await self._start()
+        except OSError as error:
+            raise SettingsError(f"Valkey does not start in {self._folder}: {error}") from error
+
+    async def _start(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._folder / "valkey.conf"
         file.touch(mode=0o600)
@@ -117,6 +127,7 @@ class EmbeddedValkey:
         while True:
             if self._process is not None:
                 code = await self._process.wait()
+                self._process = None
                 log.warning("valkey_died", code=code)
             try:
                 await self.start()

@@ -173,7 +173,8 @@ class Live:
             return 0
 
     async def _go_on_looking(self) -> None:
-        while True:
+        # A cancellation may be lost, and another has begun to look since.
+        while self._looking is asyncio.current_task():
             began = self._clock()
             try:
                 await self._look_once()

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import to_its_end
 from ctiscraper.web.connections import Busy, Connection, Crowd, Guest, Limits
 from ctiscraper.web.live import Live
 
@@ -23,6 +24,8 @@ from ctiscraper.web.live import Live
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _NAMES = {"localhost": "127.0.0.1"}
 _GRACE_SECONDS = 5
+# What was not answered in that time is cancelled, and may tidy up for so long.
+_TIDY_SECONDS = 1.0
 _BACKLOG = 512
 # What the process opens besides connections: the database's, sites that it reads, its own files.
 _OTHER_FILES = 500
@@ -74,6 +77,9 @@ class _Server(uvicorn.Server):
         if ending:
             await asyncio.wait(ending)
         await super().shutdown(sockets)
+        # Those cancelled there still need what is closed after the server.
+        if cut_off := set(self.server_state.tasks):
+            await asyncio.wait(cut_off, timeout=_TIDY_SECONDS)
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -187,7 +193,8 @@ async def serve(
     except asyncio.CancelledError:
         server.should_exit = True
         _end_streams(app)
-        await running
+        # Who is told again meanwhile ends it no sooner: its time is bounded.
+        await to_its_end(running)
         raise
 
 
