@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctiscraper.archive.make import Original, make_archive
 from ctiscraper.archive.manifest import Manifest
@@ -66,13 +68,30 @@ def restore(archive: Archive, into: Into, data: Data = None, json: Json = False)
     settings = settings_for(data)
     folder = archive.absolute()
     if "=" in into or "://" in into:
+        place = with_known_password(into, settings.database_url)
         with open_raw_store(settings) as raw:
-            manifest = run_stoppable(restore_into_database(folder, into, raw, settings.pg_bin))
+            manifest = run_stoppable(restore_into_database(folder, place, raw, settings.pg_bin))
     else:
         manifest = run_stoppable(restore_into_folder(folder, Path(into), settings.pg_bin))
     _report(f"{archive} is restored and whole", archive, manifest, json=json)
     if manifest.schema != schema_wanted() and not json:
         print_lines([f"Its schema is {manifest.schema}: run 'ctiscraper migrate' next."])
+
+
+def with_known_password(into: str, known: str | None) -> str:
+    """Return a connection string with the password that is known for this user of this server.
+
+    Whoever names the database of his settings need not write it where others see it.
+    """
+    try:
+        wanted, ours = conninfo_to_dict(into), conninfo_to_dict(known or "")
+    except ProgrammingError:
+        # What reads the first says what is wrong with it.
+        return into
+    same = all(wanted.get(part) == ours.get(part) for part in ("host", "port", "user"))
+    if not same or "password" in wanted or "password" not in ours:
+        return into
+    return make_conninfo(into, password=ours["password"])
 
 
 async def _make(settings: Settings, target: Path) -> tuple[Path, Manifest]:
