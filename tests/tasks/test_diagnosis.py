@@ -16,6 +16,7 @@ from ctiscraper.db.move.source import close
 from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
 from ctiscraper.db.session import Database
+from ctiscraper.db.vector_index import IndexState
 from ctiscraper.tasks.diagnosis import (
     differences,
     examine_database,
@@ -26,7 +27,7 @@ from ctiscraper.tasks.diagnosis import (
     examine_raw_store,
     examine_redis,
 )
-from ctiscraper.tasks.findings import Verdict
+from ctiscraper.tasks.findings import Finding, Verdict, said_of_index
 from ctiscraper.tasks.valkey import EmbeddedValkey
 from internet.world import FakeInternet
 from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
@@ -82,14 +83,31 @@ def test_a_full_disk_is_seen(
 def test_the_lock_is_compared_with_what_is_installed() -> None:
     lock = (
         f"typer=={version('typer')} \\\n    --hash=sha256:0\n"
-        "typer==0.1 \\\n    --hash=sha256:0\n"
+        "rich==0.1 \\\n    --hash=sha256:0\n"
         "no-such-package==1 \\\n    --hash=sha256:0\n"
         "not-for-here==1 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n"
     )
     assert list(differences(lock)) == [
-        f"typer {version('typer')} instead of 0.1",
+        f"rich {version('rich')} instead of 0.1",
         "no-such-package is missing",
     ]
+
+
+def test_a_package_that_the_lock_has_for_each_python_is_as_any_of_its_lines_says() -> None:
+    def lock(*versions: str) -> str:
+        later = "python_full_version >= '3.12'"
+        markers = zip(versions, ("python_full_version < '3.12'", later), strict=True)
+        return "".join(f"typer=={one} ; {mark} \\\n    --hash=sha256:0\n" for one, mark in markers)
+
+    here = version("typer")
+    assert list(differences(lock(here, "0.2"))) == []
+    assert list(differences(lock("0.2", here))) == []
+    assert list(differences(lock("0.1", "0.2"))) == [f"typer {here} instead of 0.1 or 0.2"]
+
+
+def test_this_checkout_is_as_its_lock_says() -> None:
+    lock = Path(__file__).parents[2] / "requirements.lock"
+    assert not [said for said in differences(lock.read_text("utf-8")) if said.startswith("numpy")]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +166,18 @@ async def test_the_network_is_tried_without_counting(tmp_path: Path) -> None:
         alone = await examine_network(settings, origins[:1])
         assert (alone.verdict, bool(alone.advice)) == (Verdict.WARN, True)
         assert (await examine_network(settings, [])).verdict is Verdict.WARN
+
+
+@pytest.mark.parametrize("variable", ["CTISCRAPER_CA_BUNDLE", "CTISCRAPER_PROXY"])
+async def test_a_way_out_that_is_set_wrong_is_a_finding_and_no_end_of_the_doctor(
+    tmp_path: Path, variable: str
+) -> None:
+    name = variable.removeprefix("CTISCRAPER_").lower()
+    settings = load_settings(data_dir=tmp_path, **{name: "nowhere"})
+    [way_out] = [one for one in examine_machine(settings, tmp_path) if one.part == "way out"]
+    for found in (way_out, await examine_network(settings, ["http://site.example"])):
+        assert found.verdict is Verdict.FAIL
+        assert found.words.startswith(f"{variable}: ")
 
 
 @pytest.fixture(scope="module")
@@ -223,21 +253,27 @@ async def test_counts_are_held_against_the_rows(tmp_path: Path, database: str) -
     facts = await read_server(database)
     async with Database(database, size=2) as opened:
 
-        async def found() -> tuple[Verdict, str]:
+        async def counts() -> Finding:
             every = await examine_database(settings, facts, opened)
             [counts] = [one for one in every if one.part == "counts"]
-            return counts.verdict, counts.words
+            return counts
 
-        assert (await found())[0] is Verdict.OK
+        assert (await counts()).verdict is Verdict.OK
         async with opened.connection() as conn:
             await conn.execute(
                 "INSERT INTO tier_week (week, tier, lane, articles, copies)"
                 " VALUES ('2026-11-16', 'basic', 0, 3, 0)"
             )
             said = "tier_week has {0,0,0,0,0,0,0,3,0} for 2026-11-16 basic, the rows say nothing"
-            assert await found() == (Verdict.FAIL, said)
+            wrong = await counts()
+            assert (wrong.verdict, wrong.words) == (Verdict.FAIL, said)
             await conn.execute("UPDATE rollup_fill SET last = 1")
-        assert (await found())[0] is Verdict.WARN
+        behind = await counts()
+        assert (behind.verdict, "'ctiscraper beat'" in behind.advice) == (Verdict.WARN, True)
+
+
+def test_who_copies_vectors_for_pgvector_is_named() -> None:
+    assert "'ctiscraper beat'" in said_of_index(IndexState.BEHIND)[1]
 
 
 async def test_a_language_model_is_looked_at_where_one_is_set(small_model: str) -> None:

@@ -18,7 +18,7 @@ from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
-from ctiscraper.http import Client, FetchLimits
+from ctiscraper.http import Client, FetchLimits, tls_context
 from ctiscraper.models.probe import among
 from ctiscraper.tasks.bell import bell_of
 from ctiscraper.tasks.findings import (
@@ -134,7 +134,10 @@ async def examine_meaning(settings: Settings, database: Database) -> Finding:
 
 async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding:
     """Return whether sites can be reached; what they answer is counted against nobody."""
-    client = Client(settings.egress_policy())
+    try:
+        client = Client(settings.egress_policy())
+    except SettingsError as error:
+        return finding("network", Verdict.FAIL, str(error), "mend the setting it names")
     said = []
     try:
         for origin in origins[:ASKED_HOSTS]:
@@ -218,17 +221,23 @@ def _packages(lock: Path) -> Finding:
 
 
 def differences(lock: str) -> Iterable[str]:
-    """Return the packages whose installed version is not the one in the lock."""
+    """Return the packages whose installed version is none that the lock has for them."""
+    versions: dict[str, list[str]] = {}
+    everywhere = set()
     for name, version, marker in _PINNED.findall(lock):
+        # With markers there is a version for each Python or system, or none for this one.
+        versions.setdefault(name, []).append(version)
+        if ";" not in marker:
+            everywhere.add(name)
+    for name, wanted in versions.items():
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            # One with a marker may be for another system.
-            if ";" not in marker:
+            if name in everywhere:
                 yield f"{name} is missing"
             continue
-        if installed != version:
-            yield f"{name} {installed} instead of {version}"
+        if installed not in wanted:
+            yield f"{name} {installed} instead of {' or '.join(wanted)}"
 
 
 def _folder(data_dir: Path) -> Finding:
@@ -280,7 +289,7 @@ def _contact(settings: Settings) -> Finding:
 
 def _egress(settings: Settings) -> Finding:
     try:
-        settings.egress_policy()
+        tls_context(settings.egress_policy())
     except SettingsError as error:
         return finding("way out", Verdict.FAIL, str(error), "mend the setting it names")
     ports = ", ".join(map(str, sorted(settings.egress_allow_ports)))
@@ -368,7 +377,7 @@ async def _counts(database: Database) -> Finding:
             "counts",
             Verdict.WARN,
             "articles that were stored before there were counts are not all counted yet",
-            "keep a worker running: it counts them",
+            "keep 'ctiscraper up' or 'ctiscraper beat' running: it counts them",
         )
     try:
         wrong = await rollups.differences()
