@@ -8,7 +8,6 @@ import pytest
 
 from cli.conftest import Collected
 from cli.terminal import Terminal, environment
-from ctiscraper.cli.backup import with_known_password
 
 DUMPING = (
     "SELECT 1 FROM pg_stat_activity"
@@ -98,26 +97,3 @@ def test_a_backup_that_is_told_to_stop_leaves_nothing_at_all(
 def test_a_folder_that_is_no_archive_is_said(database: str, tmp_path: Path) -> None:
     terminal = Terminal(environment(database, tmp_path))
     assert "is no archive" in terminal.run("backup", "--verify", str(tmp_path), code=7).err
-
-
-OURS = "postgresql://cti:s3cret@db:5432/ctiscraper"
-
-
-@pytest.mark.parametrize(
-    ("into", "known", "is_given"),
-    [
-        ("postgresql://cti@db:5432/restored", OURS, True),
-        ("postgresql://cti:other@db:5432/restored", OURS, False),
-        ("postgresql://cti@elsewhere:5432/restored", OURS, False),
-        ("postgresql://root@db:5432/restored", OURS, False),
-        ("postgresql://cti@db:5432/restored", "postgresql://cti@db:5432/ctiscraper", False),
-        ("postgresql://cti@db:5432/restored", None, False),
-        ("postgresql://[", OURS, False),
-    ],
-)
-def test_a_password_is_known_for_its_own_user_and_server_alone(
-    into: str, known: str | None, is_given: bool
-) -> None:
-    place = with_known_password(into, known)
-    assert ("s3cret" in place) is is_given
-    assert is_given or place == into

@@ -9,7 +9,12 @@ from psycopg.conninfo import make_conninfo
 
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.migrate import downgrade, newest
-from ctiscraper.db.server import describe_place, read_server, schema_wanted
+from ctiscraper.db.server import (
+    describe_place,
+    read_server,
+    schema_wanted,
+    with_known_password,
+)
 from ctiscraper.errors import SettingsError, StorageError
 from servers import own_server
 from walk.fault_proxy import fault_proxy
@@ -70,3 +75,26 @@ async def test_a_server_that_is_away_is_named_without_its_password() -> None:
 def test_an_address_that_is_none_is_a_setting() -> None:
     with pytest.raises(SettingsError, match="postgresql://user"):
         describe_place("mysql;//")
+
+
+OURS = "postgresql://cti:s3cret@db:5432/ctiscraper"
+
+
+@pytest.mark.parametrize(
+    ("into", "known", "is_given"),
+    [
+        ("postgresql://cti@db:5432/restored", OURS, True),
+        ("postgresql://cti:other@db:5432/restored", OURS, False),
+        ("postgresql://cti@elsewhere:5432/restored", OURS, False),
+        ("postgresql://root@db:5432/restored", OURS, False),
+        ("postgresql://cti@db:5432/restored", "postgresql://cti@db:5432/ctiscraper", False),
+        ("postgresql://cti@db:5432/restored", None, False),
+        ("postgresql://[", OURS, False),
+    ],
+)
+def test_a_password_is_known_for_its_own_user_and_server_alone(
+    into: str, known: str | None, is_given: bool
+) -> None:
+    place = with_known_password(into, known)
+    assert ("s3cret" in place) is is_given
+    assert is_given or place == into

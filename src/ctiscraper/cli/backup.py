@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctiscraper.archive.make import Original, make_archive
 from ctiscraper.archive.manifest import Manifest
@@ -16,7 +14,7 @@ from ctiscraper.cli.options import Data, Json
 from ctiscraper.cli.output import counted, print_json, print_lines, print_note
 from ctiscraper.cli.stopping import run_stoppable
 from ctiscraper.config import Settings
-from ctiscraper.db.server import schema_wanted
+from ctiscraper.db.server import schema_wanted, with_known_password
 
 Target = Annotated[
     Path,
@@ -76,22 +74,6 @@ def restore(archive: Archive, into: Into, data: Data = None, json: Json = False)
     _report(f"{archive} is restored and whole", archive, manifest, json=json)
     if manifest.schema != schema_wanted() and not json:
         print_lines([f"Its schema is {manifest.schema}: run 'ctiscraper migrate' next."])
-
-
-def with_known_password(into: str, known: str | None) -> str:
-    """Return a connection string with the password that is known for this user of this server.
-
-    Whoever names the database of his settings need not write it where others see it.
-    """
-    try:
-        wanted, ours = conninfo_to_dict(into), conninfo_to_dict(known or "")
-    except ProgrammingError:
-        # What reads the first says what is wrong with it.
-        return into
-    same = all(wanted.get(part) == ours.get(part) for part in ("host", "port", "user"))
-    if not same or "password" in wanted or "password" not in ours:
-        return into
-    return make_conninfo(into, password=ours["password"])
 
 
 async def _make(settings: Settings, target: Path) -> tuple[Path, Manifest]:

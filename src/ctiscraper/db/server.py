@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 
-from psycopg import AsyncConnection, Error, OperationalError
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import AsyncConnection, Error, OperationalError, ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctiscraper.db.binaries import OLDEST_MAJOR
 from ctiscraper.db.fence import words_of_move
@@ -103,6 +103,22 @@ def schema_wanted() -> str:
 def is_newer(revision: str | None) -> bool:
     """Return whether a schema was made by a later version of this program."""
     return revision is not None and revision > schema_wanted()
+
+
+def with_known_password(into: str, known: str | None) -> str:
+    """Return a connection string with the password that is known for this user of this server.
+
+    Whoever names the database of his settings need not write it where others see it.
+    """
+    try:
+        wanted, ours = conninfo_to_dict(into), conninfo_to_dict(known or "")
+    except ProgrammingError:
+        # What reads the first says what is wrong with it.
+        return into
+    same = all(wanted.get(part) == ours.get(part) for part in ("host", "port", "user"))
+    if not same or "password" in wanted or "password" not in ours:
+        return into
+    return make_conninfo(into, password=ours["password"])
 
 
 def describe_place(conninfo: str) -> str:
