@@ -16,6 +16,7 @@ from ctiscraper.db.move.source import close
 from ctiscraper.db.raw import name_of
 from ctiscraper.db.server import ServerFacts, read_server, schema_wanted
 from ctiscraper.db.session import Database
+from ctiscraper.db.vector_index import IndexState
 from ctiscraper.tasks.diagnosis import (
     differences,
     examine_database,
@@ -26,7 +27,7 @@ from ctiscraper.tasks.diagnosis import (
     examine_raw_store,
     examine_redis,
 )
-from ctiscraper.tasks.findings import Verdict
+from ctiscraper.tasks.findings import Finding, Verdict, said_of_index
 from ctiscraper.tasks.valkey import EmbeddedValkey
 from internet.world import FakeInternet
 from s3_server import REGION, Request, S3Server, harmful_proxy, s3_server
@@ -223,21 +224,27 @@ async def test_counts_are_held_against_the_rows(tmp_path: Path, database: str) -
     facts = await read_server(database)
     async with Database(database, size=2) as opened:
 
-        async def found() -> tuple[Verdict, str]:
+        async def counts() -> Finding:
             every = await examine_database(settings, facts, opened)
             [counts] = [one for one in every if one.part == "counts"]
-            return counts.verdict, counts.words
+            return counts
 
-        assert (await found())[0] is Verdict.OK
+        assert (await counts()).verdict is Verdict.OK
         async with opened.connection() as conn:
             await conn.execute(
                 "INSERT INTO tier_week (week, tier, lane, articles, copies)"
                 " VALUES ('2026-11-16', 'basic', 0, 3, 0)"
             )
             said = "tier_week has {0,0,0,0,0,0,0,3,0} for 2026-11-16 basic, the rows say nothing"
-            assert await found() == (Verdict.FAIL, said)
+            wrong = await counts()
+            assert (wrong.verdict, wrong.words) == (Verdict.FAIL, said)
             await conn.execute("UPDATE rollup_fill SET last = 1")
-        assert (await found())[0] is Verdict.WARN
+        behind = await counts()
+        assert (behind.verdict, "'ctiscraper beat'" in behind.advice) == (Verdict.WARN, True)
+
+
+def test_who_copies_vectors_for_pgvector_is_named() -> None:
+    assert "'ctiscraper beat'" in said_of_index(IndexState.BEHIND)[1]
 
 
 async def test_a_language_model_is_looked_at_where_one_is_set(small_model: str) -> None:

@@ -62,8 +62,7 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "beat": Command(
             "beat:beat",
             _SERVICES,
-            "Ring the bell on Redis every few seconds until told to stop; more than one does "
-            "no harm.",
+            "See to upkeep until told to stop and, with Redis, ring the bell; several do no harm.",
         ),
         "articles": Command("articles:app", _READ, "Reading on the terminal."),
         "search": Command(

@@ -368,7 +368,7 @@ async def _counts(database: Database) -> Finding:
             "counts",
             Verdict.WARN,
             "articles that were stored before there were counts are not all counted yet",
-            "keep a worker running: it counts them",
+            "keep 'ctiscraper up' or 'ctiscraper beat' running: it counts them",
         )
     try:
         wrong = await rollups.differences()

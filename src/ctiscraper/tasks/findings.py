@@ -79,7 +79,7 @@ _INDEX = {
     IndexState.MADE: ("by the index of pgvector", ""),
     IndexState.BEHIND: (
         f"{_EXACTLY}: some are not yet copied for pgvector",
-        "keep a worker running, or run 'ctiscraper embed'",
+        "keep 'ctiscraper up' or 'ctiscraper beat' running, or run 'ctiscraper embed'",
     ),
     IndexState.UNMADE: (
         f"{_EXACTLY}: the index of pgvector is not made yet",
