@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from ctiscraper.config import Settings, environment_of, load_settings, with_password
+from ctiscraper.config import Settings, environment_of, load_settings
 from ctiscraper.errors import SettingsError
+from ctiscraper.setting_texts import with_password
 from ctiscraper.types import Tier
 from ctiscraper.weighing import DEFAULT_WEIGHTS
 
@@ -102,6 +103,15 @@ def test_every_fault_is_named_at_once(tmp_path: Path) -> None:
 def test_a_redis_url_that_clients_would_read_differently_is_refused(url: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         load_settings(redis_url=url)
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "CTISCRAPER_REDIS_URL"])
+def test_a_fault_is_told_by_the_variable_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://redis:6379")
+    with pytest.raises(SettingsError, match=f"\n  {name}: "):
+        load_settings()
 
 
 @pytest.mark.parametrize(

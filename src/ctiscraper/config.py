@@ -5,7 +5,6 @@ import re
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -26,6 +25,8 @@ from ctiscraper.setting_texts import (
     to_redis_url,
     to_tier,
     to_weight,
+    variables_of,
+    with_password,
 )
 from ctiscraper.tracing import Collector
 from ctiscraper.types import Keep, Tier
@@ -474,20 +475,17 @@ def with_passwords(settings: Settings) -> Settings:
     return settings.model_copy(update=found)
 
 
-def with_password(url: str, password: str) -> str:
-    """Return a connection URL, or libpq's words, with this password instead of any other."""
-    scheme, sign, rest = url.partition("://")
-    if not sign:
-        escaped = password.replace("\\", "\\\\").replace("'", "\\'")
-        return f"{url} password='{escaped}'"
-    end = re.search(r"[/?#]|$", rest)
-    assert end is not None, "an end is always found"
-    login, _, place = rest[: end.start()].rpartition("@")
-    user = login.partition(":")[0]
-    return f"{scheme}://{user}:{quote(password, safe='')}@{place}{rest[end.start() :]}"
-
-
 def _wrong(error: ValidationError) -> SettingsError:
     """Return the error that names every fault and its variable."""
-    faults = [f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
+    faults = [f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors()]
     return SettingsError("these settings are wrong:\n  " + "\n  ".join(faults))
+
+
+def _variable(place: str) -> str:
+    """Return the variable that is set, or should be, of what a fault calls by any of its names."""
+    given = given_variables()
+    for name, field in Settings.model_fields.items():
+        known = variables_of(PREFIX, name, field)
+        if place == name or place.upper() in known:
+            return next((one for one in known if one in given), known[0])
+    return f"{PREFIX}{place.upper()}"

@@ -3,7 +3,10 @@
 import re
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
+
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
 
 from ctiscraper.types import Tier
 from ctiscraper.weighing import PartName
@@ -26,11 +29,37 @@ def fault_of_authority(file: Path) -> str | None:
     """Return what keeps a PEM file of certificate authorities from being used, None if nothing."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
-    except ssl.SSLError:
-        return f"{file} holds no certificate in PEM form"
     except OSError as error:
-        return f"{file} cannot be read: {error.strerror}"
+        return fault_of_pem(file, error)
     return None
+
+
+def fault_of_pem(file: Path, error: OSError) -> str:
+    """Return what an error says of a PEM file that certificates were to be read from."""
+    if isinstance(error, ssl.SSLError):
+        return f"{file} holds no certificate in PEM form"
+    return f"{file} cannot be read: {error.strerror}"
+
+
+def variables_of(prefix: str, name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Return the variables that set a field of the settings, the preferred one first."""
+    alias = field.validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(str(choice) for choice in alias.choices if str(choice).isupper())
+    return (f"{prefix}{name.upper()}",)
+
+
+def with_password(url: str, password: str) -> str:
+    """Return a connection URL, or libpq's words, with this password instead of any other."""
+    scheme, sign, rest = url.partition("://")
+    if not sign:
+        escaped = password.replace("\\", "\\\\").replace("'", "\\'")
+        return f"{url} password='{escaped}'"
+    end = re.search(r"[/?#]|$", rest)
+    assert end is not None, "an end is always found"
+    login, _, place = rest[: end.start()].rpartition("@")
+    user = login.partition(":")[0]
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}{rest[end.start() :]}"
 
 
 def to_parts(value: str) -> tuple[str, ...]:

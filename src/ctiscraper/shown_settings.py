@@ -1,15 +1,14 @@
 """Each setting of a process with where its value comes from, without the secrets among them."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
 from ctiscraper.config import PREFIX, Settings, given_variables
+from ctiscraper.setting_texts import variables_of
 
 _SECRET = re.compile(r"secret|password|token|key|^(?:database_url|redis_url|proxy)$")
 
@@ -41,7 +40,7 @@ def shown_settings(settings: Settings) -> tuple[ShownSetting, ...]:
 
 def _shown(settings: Settings, name: str, field: FieldInfo, given: frozenset[str]) -> ShownSetting:
     value = getattr(settings, name)
-    variables = list(_variables(name, field))
+    variables = list(variables_of(PREFIX, name, field))
     secret = _SECRET.search(name) is not None and not name.endswith("_file")
     return ShownSetting(
         name=name,
@@ -51,15 +50,6 @@ def _shown(settings: Settings, name: str, field: FieldInfo, given: frozenset[str
         description=field.description or "",
         secret=secret,
     )
-
-
-def _variables(name: str, field: FieldInfo) -> Iterator[str]:
-    """The variables that set it, the first one preferred."""
-    alias = field.validation_alias
-    if isinstance(alias, AliasChoices):
-        yield from (str(choice) for choice in alias.choices if str(choice).isupper())
-    else:
-        yield f"{PREFIX}{name.upper()}"
 
 
 def _origin(settings: Settings, name: str, variables: list[str], given: frozenset[str]) -> str:

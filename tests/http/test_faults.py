@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from ctiscraper.errors import FetchError, Reason, Scope
-from ctiscraper.http import FetchLimits
+from ctiscraper.errors import FetchError, Reason, Scope, SettingsError
+from ctiscraper.http import EgressPolicy, FetchLimits, tls_context
 from ctiscraper.http.faults import exchange_error
 from ctiscraper.http.network import Inbox, Stream
 from loopback import Asked, Origin, ca_file, open_client, origin_server, reply
@@ -92,6 +92,25 @@ async def test_name_with_trailing_dot_is_verified_without_it(
             page = await client.get("https://site.test./", limits=LIMITS)
 
     assert page.body == b"rooted"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        ("", "holds no certificate in PEM form"),
+        ("-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n", "holds no certif"),
+    ],
+)
+def test_a_bundle_that_cannot_be_used_is_told_with_its_setting(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_text(content, "utf-8")
+    policy = EgressPolicy(user_agent="x", ca_bundle=file)
+    with pytest.raises(SettingsError, match=f"^CTISCRAPER_CA_BUNDLE: .*ca.pem {said}"):
+        tls_context(policy)
 
 
 async def test_bundle_is_added_to_the_default_trust(ca: Path) -> None:

@@ -151,6 +151,18 @@ async def test_the_network_is_tried_without_counting(tmp_path: Path) -> None:
         assert (await examine_network(settings, [])).verdict is Verdict.WARN
 
 
+@pytest.mark.parametrize("variable", ["CTISCRAPER_CA_BUNDLE", "CTISCRAPER_PROXY"])
+async def test_a_way_out_that_is_set_wrong_is_a_finding_and_no_end_of_the_doctor(
+    tmp_path: Path, variable: str
+) -> None:
+    name = variable.removeprefix("CTISCRAPER_").lower()
+    settings = load_settings(data_dir=tmp_path, **{name: "nowhere"})
+    [way_out] = [one for one in examine_machine(settings, tmp_path) if one.part == "way out"]
+    for found in (way_out, await examine_network(settings, ["http://site.example"])):
+        assert found.verdict is Verdict.FAIL
+        assert found.words.startswith(f"{variable}: ")
+
+
 @pytest.fixture(scope="module")
 def s3() -> Iterator[S3Server]:
     with s3_server() as server:

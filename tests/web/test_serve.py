@@ -101,9 +101,14 @@ def test_half_a_certificate_or_a_wrong_one_is_told(tmp_path: Path) -> None:
         listen("0.0.0.0", 0, Entrance(cert=cert))
     with pytest.raises(SettingsError, match="--tls-cert"):
         listen("127.0.0.1", 0, Entrance(key=key))
-    for wrong in (tmp_path / "none", cert):
-        with pytest.raises(SettingsError, match="TLS cannot be spoken"):
-            listen("127.0.0.1", 0, Entrance(cert=cert, key=wrong))
+    none = tmp_path / "none"
+    for wrong, said in (
+        (Entrance(cert=none, key=key), "CTISCRAPER_TLS_CERT or --tls-cert: .*none cannot be read"),
+        (Entrance(cert=cert, key=none), "CTISCRAPER_TLS_KEY or --tls-key: .*none cannot be read"),
+        (Entrance(cert=cert, key=cert), "TLS cannot be spoken .* key to it in CTISCRAPER_TLS_KEY"),
+    ):
+        with pytest.raises(SettingsError, match=said):
+            listen("127.0.0.1", 0, wrong)
 
 
 def test_taken_port_is_named() -> None:

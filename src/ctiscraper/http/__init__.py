@@ -1,6 +1,6 @@
 """The one way out of the program: guarded addresses, bounded answers."""
 
-from ctiscraper.http.client import BeforeHop, Client
+from ctiscraper.http.client import BeforeHop, Client, tls_context
 from ctiscraper.http.guard import (
     EgressPolicy,
     OnlyServer,
@@ -25,4 +25,5 @@ __all__ = [
     "check_url",
     "is_allowed_address",
     "only_server",
+    "tls_context",
 ]

@@ -12,13 +12,14 @@ from urllib.parse import urlencode
 
 import httpcore2
 
-from ctiscraper.errors import FetchError, Reason, Scope
+from ctiscraper.errors import FetchError, Reason, Scope, SettingsError
 from ctiscraper.http.connection import Connection, Connections
 from ctiscraper.http.faults import exchange_error, offline
 from ctiscraper.http.guard import EgressPolicy, Target, check_url
 from ctiscraper.http.intake import FetchLimits, Intake, header_map
 from ctiscraper.http.network import Network, Resolver, SystemResolver
 from ctiscraper.http.streamed import Streamed
+from ctiscraper.setting_texts import fault_of_pem
 from ctiscraper.tracing import span
 from ctiscraper.types import Page, Redirect
 
@@ -44,7 +45,10 @@ class _Answer:
 
 
 class Client:
-    """HTTP to wherever the policy allows; keeps connections, never cookies."""
+    """HTTP to wherever the policy allows; keeps connections, never cookies.
+
+    Raises SettingsError for authorities that cannot be read.
+    """
 
     def __init__(
         self,
@@ -57,7 +61,7 @@ class Client:
         self._clock = clock
         self._threads = None if resolver else SystemResolver()
         self._network = Network(policy, resolver or cast("Resolver", self._threads))
-        self._connections = Connections(policy, self._network, _tls_context(policy))
+        self._connections = Connections(policy, self._network, tls_context(policy))
         self._headers = [
             (b"User-Agent", policy.user_agent.encode("ascii")),
             (b"Accept-Encoding", b"gzip"),
@@ -319,10 +323,18 @@ async def _drain(response: httpcore2.Response) -> None:
                 return
 
 
-def _tls_context(policy: EgressPolicy) -> ssl.SSLContext:
+def tls_context(policy: EgressPolicy) -> ssl.SSLContext:
+    """Return how TLS is spoken, and whom it trusts. Raises SettingsError."""
     context = httpcore2.default_ssl_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
-    if policy.ca_bundle is not None:
+    if policy.ca_bundle is None:
+        return context
+    try:
         context.load_verify_locations(policy.ca_bundle)
+    except OSError as error:
+        raise SettingsError(
+            f"CTISCRAPER_CA_BUNDLE: {fault_of_pem(policy.ca_bundle, error)}; name a PEM file of "
+            "further authorities, or unset it if the usual ones do"
+        ) from error
     return context

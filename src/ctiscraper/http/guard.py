@@ -74,6 +74,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 # Ends of names that no public name service has: RFC 6761, 6762 and 8375, and ICANN's own.
 _PRIVATE_ENDS = frozenset({"localhost", "local", "internal"})
 _HOME = ".home.arpa"
+_PROXY_FORM = "it should read http://host:port"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,11 +133,13 @@ class EgressPolicy:
             address, _ = _parse_mapping(self.host_map[name])
         except ValueError as error:
             raise SettingsError(
-                f"host map: {name}: {self.host_map[name]!r} is not an address or address:port"
+                f"CTISCRAPER_EGRESS_HOST_MAP: {name}: {self.host_map[name]!r} is not an address "
+                "or address:port"
             ) from error
         if not is_allowed_address(address, self):
             raise SettingsError(
-                f"host map: {name}: {address} is not public; add its network to the allowed ones"
+                f"CTISCRAPER_EGRESS_HOST_MAP: {name}: {address} is not public; add its network "
+                "to CTISCRAPER_EGRESS_ALLOW_CIDRS"
             )
 
 
@@ -327,8 +330,8 @@ def _refuse_metadata(network: Network) -> None:
     for never in _NEVER:
         if network.version == never.version and network.overlaps(never):
             raise SettingsError(
-                f"allowed networks: {network} contains {never}, the metadata service of clouds, "
-                "which can never be allowed; name smaller networks"
+                f"CTISCRAPER_EGRESS_ALLOW_CIDRS: {network} contains {never}, the metadata service "
+                "of clouds, which can never be allowed; name smaller networks"
             )
 
 
@@ -344,6 +347,9 @@ def _check_proxy(proxy: str) -> None:
     try:
         parsed = URL(proxy)
     except ValueError as error:
-        raise SettingsError("proxy: not a URL") from error
+        # What was given may hold a password.
+        raise SettingsError(f"CTISCRAPER_PROXY: not a URL; {_PROXY_FORM}") from error
     if parsed.protocol not in {"http:", "https:"}:
-        raise SettingsError(f"proxy: {parsed.protocol} is neither http nor https")
+        raise SettingsError(
+            f"CTISCRAPER_PROXY: {parsed.protocol} is neither http nor https; {_PROXY_FORM}"
+        )

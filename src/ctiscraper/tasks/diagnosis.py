@@ -18,7 +18,7 @@ from ctiscraper.db.rollups import Rollups
 from ctiscraper.db.server import ServerFacts, schema_wanted
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, ModelError, Scope, SettingsError, StorageError
-from ctiscraper.http import Client, FetchLimits
+from ctiscraper.http import Client, FetchLimits, tls_context
 from ctiscraper.models.probe import among
 from ctiscraper.tasks.bell import bell_of
 from ctiscraper.tasks.findings import (
@@ -134,7 +134,10 @@ async def examine_meaning(settings: Settings, database: Database) -> Finding:
 
 async def examine_network(settings: Settings, origins: Sequence[str]) -> Finding:
     """Return whether sites can be reached; what they answer is counted against nobody."""
-    client = Client(settings.egress_policy())
+    try:
+        client = Client(settings.egress_policy())
+    except SettingsError as error:
+        return finding("network", Verdict.FAIL, str(error), "mend the setting it names")
     said = []
     try:
         for origin in origins[:ASKED_HOSTS]:
@@ -280,7 +283,7 @@ def _contact(settings: Settings) -> Finding:
 
 def _egress(settings: Settings) -> Finding:
     try:
-        settings.egress_policy()
+        tls_context(settings.egress_policy())
     except SettingsError as error:
         return finding("way out", Verdict.FAIL, str(error), "mend the setting it names")
     ports = ", ".join(map(str, sorted(settings.egress_allow_ports)))

@@ -21,6 +21,7 @@ from ctiscraper.web.live import Live
 
 # Of TLS 1.2, with forward secrecy and authenticated; those of 1.3 are all so. Nginx has the same.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_CERT, _KEY = "CTISCRAPER_TLS_CERT or --tls-cert", "CTISCRAPER_TLS_KEY or --tls-key"
 _NAMES = {"localhost": "127.0.0.1"}
 _GRACE_SECONDS = 5
 _BACKLOG = 512
@@ -230,10 +231,16 @@ def _check_certificate(entrance: Entrance) -> None:
     if entrance.cert is None and entrance.key is None:
         return
     if entrance.cert is None or entrance.key is None:
-        raise SettingsError("TLS needs both a certificate (--tls-cert) and its key (--tls-key)")
+        raise SettingsError(f"TLS needs both a certificate ({_CERT}) and its key ({_KEY})")
+    for setting, file in ((_CERT, entrance.cert), (_KEY, entrance.key)):
+        try:
+            file.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"{setting}: {file} cannot be read: {error.strerror}") from error
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(entrance.cert, entrance.key)
     except OSError as error:
         raise SettingsError(
-            f"TLS cannot be spoken with {entrance.cert} and {entrance.key}: {error}"
+            f"TLS cannot be spoken with {entrance.cert} and {entrance.key}: {error}; name a "
+            f"certificate with its chain in {_CERT} and the key to it in {_KEY}, both as PEM files"
         ) from error
