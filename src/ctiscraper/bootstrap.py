@@ -30,7 +30,7 @@ from ctiscraper.db.touched import Touched
 from ctiscraper.detecting import Detections, open_sandbox
 from ctiscraper.embedding import BuiltinEmbedder, Embedding, ServedEmbedder
 from ctiscraper.errors import SettingsError
-from ctiscraper.http import Client
+from ctiscraper.http import Client, tls_context
 from ctiscraper.meaning import Meaning
 from ctiscraper.mending import Mending
 from ctiscraper.messages import PARSERS, WARM_UP
@@ -53,7 +53,7 @@ from ctiscraper.scoring import Scoring
 from ctiscraper.scouting import Scout
 from ctiscraper.sourcing import Sourcing
 from ctiscraper.tlp import Tlp
-from ctiscraper.tracing import exporting
+from ctiscraper.tracing import check_collector, exporting
 
 if TYPE_CHECKING:
     from ctiscraper.db.raw_s3 import S3Store
@@ -170,6 +170,18 @@ async def open_services(
             scoring=scoring,
             detections=Detections(database, workshop),
         )
+
+
+def check_worker_settings(settings: Settings) -> None:
+    """Open and let go of what a worker opens by its settings alone. Raises SettingsError.
+
+    For parents of workers: a worker that cannot open them would be started again for ever.
+    """
+    check_collector(settings.collector("ctiscraper"))
+    tls_context(settings.egress_policy())
+    model_use(settings)
+    with open_raw_store(settings):
+        pass
 
 
 def model_server(settings: Settings, *, breaks: bool = True) -> ModelServer | None:

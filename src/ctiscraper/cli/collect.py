@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.bootstrap import check_worker_settings
 from ctiscraper.cli.display import Display, one_line
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.exits import Exit
@@ -36,6 +37,7 @@ def collect(
 ) -> None:
     """Collect what is due, showing how it goes. Ctrl-C stops it; nothing is lost."""
     settings = settings_for(data, workers=workers)
+    check_worker_settings(settings)
     code = run_async(_collect(settings, source=source, once=once, as_json=json))
     raise typer.Exit(code)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ctiscraper import __version__
+from ctiscraper.bootstrap import check_worker_settings
 from ctiscraper.cli.display import Display
 from ctiscraper.cli.engine import Engine, open_ready_engine, settings_for
 from ctiscraper.cli.options import Data, Json, Workers
@@ -46,6 +47,7 @@ def stack(
 ) -> None:
     """Run database, Redis, web, workers and beat as production does, on this machine alone."""
     settings = settings_for(data, workers=workers)
+    check_worker_settings(settings)
     layout = Layout(port=port, beats=beats)
     done = run_async(until_signal(_run(settings, layout, as_json=json)))
     if done is None and not json:

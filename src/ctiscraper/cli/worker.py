@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ctiscraper.bootstrap import check_worker_settings
 from ctiscraper.cli.engine import open_ready_engine, settings_for
 from ctiscraper.cli.options import Data, Workers
 from ctiscraper.cli.stopping import until_signal
@@ -24,7 +25,9 @@ Tiers = Annotated[
 
 def worker(data: Data = None, workers: Workers = None, tier: Tiers = None) -> None:
     """Run workers until told to stop. With REDIS_URL the bell wakes them, else they look."""
-    run_async(_work(settings_for(data, workers=workers), tuple(tier or ())))
+    settings = settings_for(data, workers=workers)
+    check_worker_settings(settings)
+    run_async(_work(settings, tuple(tier or ())))
 
 
 async def _work(settings: Settings, tiers: tuple[Tier, ...]) -> None:

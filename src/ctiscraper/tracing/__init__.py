@@ -174,13 +174,20 @@ async def exporting(collector: Collector | None) -> AsyncIterator[None]:
         await asyncio.to_thread(tracer.close)
 
 
-def _open(collector: Collector) -> Tracer:
+def check_collector(collector: Collector | None) -> None:
+    """Raise SettingsError for a collector whose address is none; it need not answer."""
+    if collector is None:
+        return
     parts = urlsplit(collector.endpoint)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise SettingsError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is no http:// or https:// address of an OTLP receiver, "
             "such as http://localhost:4318"
         )
+
+
+def _open(collector: Collector) -> Tracer:
+    check_collector(collector)
     try:
         module = importlib.import_module(_OTLP)
     except ImportError as error:
