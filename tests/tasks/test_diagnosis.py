@@ -83,14 +83,31 @@ def test_a_full_disk_is_seen(
 def test_the_lock_is_compared_with_what_is_installed() -> None:
     lock = (
         f"typer=={version('typer')} \\\n    --hash=sha256:0\n"
-        "typer==0.1 \\\n    --hash=sha256:0\n"
+        "rich==0.1 \\\n    --hash=sha256:0\n"
         "no-such-package==1 \\\n    --hash=sha256:0\n"
         "not-for-here==1 ; sys_platform == 'win32' \\\n    --hash=sha256:0\n"
     )
     assert list(differences(lock)) == [
-        f"typer {version('typer')} instead of 0.1",
+        f"rich {version('rich')} instead of 0.1",
         "no-such-package is missing",
     ]
+
+
+def test_a_package_that_the_lock_has_for_each_python_is_as_any_of_its_lines_says() -> None:
+    def lock(*versions: str) -> str:
+        later = "python_full_version >= '3.12'"
+        markers = zip(versions, ("python_full_version < '3.12'", later), strict=True)
+        return "".join(f"typer=={one} ; {mark} \\\n    --hash=sha256:0\n" for one, mark in markers)
+
+    here = version("typer")
+    assert list(differences(lock(here, "0.2"))) == []
+    assert list(differences(lock("0.2", here))) == []
+    assert list(differences(lock("0.1", "0.2"))) == [f"typer {here} instead of 0.1 or 0.2"]
+
+
+def test_this_checkout_is_as_its_lock_says() -> None:
+    lock = Path(__file__).parents[2] / "requirements.lock"
+    assert not [said for said in differences(lock.read_text("utf-8")) if said.startswith("numpy")]
 
 
 @pytest.mark.parametrize(

@@ -221,17 +221,23 @@ def _packages(lock: Path) -> Finding:
 
 
 def differences(lock: str) -> Iterable[str]:
-    """Return the packages whose installed version is not the one in the lock."""
+    """Return the packages whose installed version is none that the lock has for them."""
+    versions: dict[str, list[str]] = {}
+    everywhere = set()
     for name, version, marker in _PINNED.findall(lock):
+        # With markers there is a version for each Python or system, or none for this one.
+        versions.setdefault(name, []).append(version)
+        if ";" not in marker:
+            everywhere.add(name)
+    for name, wanted in versions.items():
         try:
             installed = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            # One with a marker may be for another system.
-            if ";" not in marker:
+            if name in everywhere:
                 yield f"{name} is missing"
             continue
-        if installed != version:
-            yield f"{name} {installed} instead of {version}"
+        if installed not in wanted:
+            yield f"{name} {installed} instead of {' or '.join(wanted)}"
 
 
 def _folder(data_dir: Path) -> Finding:
