@@ -91,11 +91,6 @@ def test_the_pages_work_without_redis(database: str, tmp_path: Path) -> None:
         running.stop()
 
 
-def test_a_beat_without_redis_says_what_to_set(terminal: Terminal) -> None:
-    ended = terminal.run("beat", code=3)
-    assert "REDIS_URL" in ended.err
-
-
 def test_a_redis_that_is_no_redis_is_refused_at_the_start(terminal: Terminal) -> None:
     terminal = Terminal({**terminal.environment, "REDIS_URL": "http://cache.example/"})
     ended = terminal.run("worker", code=3)

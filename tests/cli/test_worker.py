@@ -13,8 +13,8 @@ from ctiscraper.cli.exits import Exit
     ("wrong", "said"),
     [
         (
-            {"CTISCRAPER_MODEL_TASKS": "summaries"},
-            "CTISCRAPER_MODEL_TASKS: 'summaries' is no task",
+            {"CTISCRAPER_MODEL_TASKS": "no-such"},
+            "CTISCRAPER_MODEL_TASKS: 'no-such' is no task",
         ),
         ({"CTISCRAPER_PROXY": "foo"}, "CTISCRAPER_PROXY: not a URL"),
         ({"CTISCRAPER_CA_BUNDLE": "/nowhere.pem"}, "CTISCRAPER_CA_BUNDLE: /nowhere.pem cannot"),

@@ -8,10 +8,10 @@ import make_operations as made
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
-from ctiscraper.operations import DatabaseState, Operations, Standing
+from ctiscraper.operations import DatabaseState, Modelling, Operations, Standing
 from ctiscraper.tasks.bell import BellState
 from ctiscraper.tasks.findings import Finding, Verdict
-from ctiscraper.tasks.watch import findings, report, report_away, size, span
+from ctiscraper.tasks.watch import MODELS_SILENT, findings, report, report_away, size, span
 from ctiscraper.types import RobotsRecord
 from make import NOW
 
@@ -27,6 +27,30 @@ def test_what_is_well_needs_no_advice() -> None:
     for seen in (made.operations(), made.operations(tiers=DUE, workers=BUSY)):
         assert amiss(seen) == []
         assert [finding.advice for finding in findings(seen)] == [""] * 8
+
+
+def test_texts_that_nobody_asks_a_model_about_are_told_with_the_command() -> None:
+    waiting = replace(
+        made.work().modelling, waiting=3, oldest_seconds=7200.0, seen_seconds=MODELS_SILENT
+    )
+
+    def told(state: Modelling) -> list[str]:
+        found = amiss(made.operations(modelling=state))
+        assert {one.part for one in found} <= {"language models"}
+        assert all("'ctiscraper model-worker'" in one.advice for one in found)
+        assert all("--profile llm" in one.advice for one in found)
+        return [one.words for one in found]
+
+    words = "3 texts wait, the oldest for 2 h, and no model worker was seen "
+    assert told(waiting) == [words + "for 15 min"]
+    assert told(replace(waiting, seen_seconds=None)) == [words + "ever"]
+    for well in (
+        replace(waiting, seen_seconds=60.0),
+        replace(waiting, oldest_seconds=60.0),
+        replace(waiting, running=1),
+        replace(waiting, waiting=0),
+    ):
+        assert told(well) == []
 
 
 def test_the_bell_is_told_where_there_is_one() -> None:

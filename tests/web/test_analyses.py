@@ -1,5 +1,7 @@
 """What models say over the API: asked, read, compared, cancelled, asked again, judged, audited."""
 
+from pathlib import Path
+
 import httpx2
 import pytest
 import pytest_asyncio
@@ -8,8 +10,14 @@ from selectolax.lexbor import LexborHTMLParser
 
 from answering import SERVER
 from ctiscraper.analysis.analysed import RULES, TaskName
+from ctiscraper.config import Settings
+from ctiscraper.db.model_servers import ModelServers
+from ctiscraper.db.operations import OperationsBoard
+from ctiscraper.db.server import read_server
 from ctiscraper.db.session import Database
 from ctiscraper.identity import Role
+from ctiscraper.tasks.diagnosis import examine_database
+from ctiscraper.tasks.watch import report
 from ctiscraper.web.app import create_app
 from ctiscraper.web.deps import WebServices
 from people import person, token_of
@@ -322,6 +330,31 @@ async def test_a_server_that_lacks_its_model_is_told_at_each_that_waits(
         if one["part"] == "language models"
     ]
     assert "1 text waits" in amiss["words"]
+
+
+async def test_a_model_worker_that_is_not_there_is_told_until_it_is_seen(
+    client: httpx2.AsyncClient, shelf: Shelf, opened: Database, database: str, tmp_path: Path
+) -> None:
+    await ask(client, shelf.article("one", text=TEXT))
+    shelf.run("UPDATE model_analysis SET asked_at = now() - interval '20 minutes'")
+    settings, facts = Settings(data_dir=tmp_path), await read_server(database)
+
+    async def told() -> list[str]:
+        seen = await report(OperationsBoard(opened))
+        found = await examine_database(settings, facts, opened)
+        both = [
+            [one.words for one in findings if one.part == "language models"]
+            for findings in (seen.findings, found)
+        ]
+        assert both[0] == both[1]
+        return both[0]
+
+    [words] = await told()
+    assert "no model worker was seen ever" in words
+    assert "no model worker was seen ever" in (await client.get("/operations")).text
+    servers = ModelServers(opened)
+    await servers.note(SERVER, version="1", models=["small"], remote=False, missing="")
+    assert await told() == []
 
 
 async def test_what_was_asked_and_judged_is_in_the_audit_log(

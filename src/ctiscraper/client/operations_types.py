@@ -141,7 +141,8 @@ class Modelling(Struct, frozen=True, kw_only=True):
     """What models are asked: texts that wait, are answered and failed, and today's cost.
 
     Each counted up to `COUNTED_MOST`; `faults` are of the latest that failed. `server_fault` is
-    why the server of models is left alone, None while it is not.
+    why the server of models is left alone, None while it is not. `seen_seconds` is how long ago
+    a model worker last found a server there, which it tries every minute; None for never.
     """
 
     waiting: int
@@ -153,6 +154,7 @@ class Modelling(Struct, frozen=True, kw_only=True):
     faults: dict[str, int]
     server_fault: ModelFault | None = None
     server_detail: str = ""
+    seen_seconds: float | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True):

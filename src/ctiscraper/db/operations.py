@@ -118,7 +118,8 @@ SELECT (SELECT count(*) FROM (SELECT 1 FROM model_analysis WHERE state = 'pendin
     (SELECT coalesce(jsonb_object_agg(fault, n), '{}') FROM (SELECT fault, count(*) AS n
         FROM (SELECT coalesce(fault, 'lost') AS fault FROM model_analysis
             WHERE state = 'failed' ORDER BY id DESC LIMIT %(looked_at)s) l GROUP BY fault) g),
-    rested.fault, coalesce(rested.detail, '')
+    rested.fault, coalesce(rested.detail, ''),
+    (SELECT extract(epoch FROM now() - max(seen_at))::float8 FROM model_server)
 FROM (SELECT) one LEFT JOIN (SELECT fault, detail FROM (
         SELECT fault, detail, rest_until, 0 AS rank FROM model_server WHERE fault IS NOT NULL
         UNION ALL SELECT 'model_missing', detail, rest_until, 1 FROM model_missing) r
@@ -459,6 +460,7 @@ def _modelling(row: tuple[Any, ...]) -> Modelling:
         faults=row[6],
         server_fault=ModelFault(row[7]) if row[7] else None,
         server_detail=row[8],
+        seen_seconds=row[9],
     )
 
 

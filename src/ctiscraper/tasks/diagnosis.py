@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ctiscraper.bootstrap import model_server, open_meaning, open_raw_store
 from ctiscraper.config import AGENT, Settings
+from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.overview import Overview
 from ctiscraper.db.progress import ProgressBoard
 from ctiscraper.db.raw_outbox import OutboxStore
@@ -30,7 +31,7 @@ from ctiscraper.tasks.findings import (
     judge_storage,
     judge_vectors,
 )
-from ctiscraper.tasks.watch import judge_bell
+from ctiscraper.tasks.watch import judge_bell, judge_models
 
 LEAST_DISK = 1 << 30
 LITTLE_DISK = 5 << 30
@@ -76,6 +77,7 @@ async def examine_database(
             await _storage(database),
             await _invariant(database),
             await _counts(database),
+            *await _asking(database),
         ]
     return findings
 
@@ -367,6 +369,12 @@ async def _invariant(database: Database) -> Finding:
         f"the sum does not hold for {', '.join(wrong[:5])}",
         "this is a fault of the program: report it with the output of 'ctiscraper accounting'",
     )
+
+
+async def _asking(database: Database) -> Iterable[Finding]:
+    """Why texts wait for a language model, where they do."""
+    work = (await OperationsBoard(database).read()).work
+    return () if work is None else judge_models(work.modelling)
 
 
 async def _counts(database: Database) -> Finding:

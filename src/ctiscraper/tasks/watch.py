@@ -31,6 +31,8 @@ MANY_REFUNDS = 20
 FAILED_LATELY = 60.0
 # The parts that work goes on without, by what is found of them, as anybody may be told them.
 DEGRADED = {"redis": "redis", "storage": "storage", "database clock": "clock"}
+# A model worker looks for its server every minute: one that is there is seen long before.
+MODELS_SILENT = 900.0
 # Of fewer hosts than this the half may well rest.
 MANY_HOSTS = 10
 
@@ -96,7 +98,7 @@ def findings(seen: Operations, bell: BellState | None = None) -> tuple[Finding, 
     found = [*_database(seen.database), *_bell(bell)]
     if seen.work is not None:
         found += [judge(seen.work) for judge in _JUDGES]
-        found += _models(seen.work.modelling)
+        found += judge_models(seen.work.modelling)
     order = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
     return tuple(sorted(found, key=lambda one: order.index(one.verdict)))
 
@@ -274,13 +276,30 @@ def _accounting(work: Work) -> Finding:
     )
 
 
-def _models(state: Modelling) -> Iterable[Finding]:
-    """Yield why texts wait for a server of models, if they do."""
+def judge_models(state: Modelling) -> Iterable[Finding]:
+    """Yield why texts wait for a server of models, or for somebody to ask it, if they do."""
     fault = state.server_fault
     if fault is not None:
         waiting = _counted(state.waiting, "text waits", "texts wait")
         words = f"{said_of(fault)} ({state.server_detail}): {waiting}"
         yield finding("language models", Verdict.WARN, words, advice_on(fault, waits=True))
+    elif _nobody_asks(state):
+        waiting = _counted(state.waiting, "text waits", "texts wait")
+        seen = "ever" if state.seen_seconds is None else f"for {span(state.seen_seconds)}"
+        yield finding(
+            "language models",
+            Verdict.WARN,
+            f"{waiting}, the oldest for {span(state.oldest_seconds)}, and no model worker was "
+            f"seen {seen}",
+            "run 'ctiscraper model-worker', or with Compose 'docker compose --profile llm up -d'",
+        )
+
+
+def _nobody_asks(state: Modelling) -> bool:
+    """Whether texts wait for long with no sign of a worker, which one gives without budget too."""
+    if not state.waiting or state.running or state.oldest_seconds < MODELS_SILENT:
+        return False
+    return state.seen_seconds is None or state.seen_seconds >= MODELS_SILENT
 
 
 _JUDGES = (_workers, _queue, _storage, _dead_letters, _refunds, _hosts, _accounting)
