@@ -1,6 +1,7 @@
 import hashlib
 import os
 import stat
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -157,3 +158,23 @@ def test_hashes_are_listed_in_order_from_anywhere(store: FolderStore, tmp_path: 
     assert list(store.hashes()) == kept
     assert list(store.hashes(kept[300])) == kept[301:]
     assert list(store.hashes(kept[-1])) == []
+
+
+def test_no_name_of_a_body_is_interned(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table of interned texts never shrinks, and a process names a body for each page."""
+    interned: list[str] = []
+    intern = sys.intern
+
+    def noted(text: str) -> str:
+        interned.append(text)
+        return intern(text)
+
+    monkeypatch.setattr(sys, "intern", noted)
+    assert Path("/a-part-of-a-path").name in interned, "this would be seen"
+    interned.clear()
+    digest = store.put(b"a page")
+    assert store.put(b"a page") == digest
+    assert store.get(digest) == b"a page"
+    assert list(store.hashes()) == [digest]
+    assert store.delete(digest, untouched=0.0)
+    assert [text for text in interned if len(text) > 30] == []

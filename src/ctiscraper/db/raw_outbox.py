@@ -202,7 +202,7 @@ class OutboxStore:
             if not path.exists():
                 packed = pack(body)
                 self._make_room(len(packed), why)
-                write_whole(path, packed)
+                write_whole(str(path), packed)
         return digest
 
     def _make_room(self, size: int, why: StorageError) -> None:
