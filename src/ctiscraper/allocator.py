@@ -3,6 +3,7 @@
 import ctypes
 import sys
 from collections.abc import Callable
+from functools import cache
 
 # mallopt(3): the numbers of glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
@@ -36,6 +37,7 @@ def give_back_free_pages() -> bool:
     return trim is not None and bool(trim(_SPARE))
 
 
+@cache
 def _function(name: str) -> Callable[..., int] | None:
     """Return a function of glibc, None where there is no glibc."""
     if not sys.platform.startswith("linux"):

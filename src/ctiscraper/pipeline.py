@@ -374,7 +374,7 @@ class Pipeline:
     async def _look_through_all(self, texts: Sequence[StoredText]) -> list[Finding | None]:
         """Return what these texts name, or the first of them when that takes long."""
         until = self.clock() + timedelta(seconds=ENRICH_SECONDS)
-        looked = list[Finding | None]()
+        looked: list[Finding | None] = []
         for text in texts:
             if looked and self.clock() >= until:
                 break
