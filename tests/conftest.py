@@ -5,6 +5,7 @@ import hashlib
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -33,6 +34,9 @@ from small_model import running_model
 # What the tests start as an operator would has the same server.
 if VARIABLE in os.environ:
     os.environ["CTISCRAPER_PG_BIN"] = os.environ[VARIABLE]
+
+# A run that `nohup` began would hand on that nobody hears the end of a terminal.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # How long an example takes tells of the machine, not of what is tested.
 settings.register_profile("timeless", deadline=None)

@@ -21,6 +21,7 @@ from db.stage import Stage
 
 OTHER = make.settings("other", "other.example")
 BEFORE = "20261126_1800"
+SINCE = "refused_by"
 
 
 def actor(name: str) -> Mention:
@@ -169,15 +170,24 @@ def older(postgres: str) -> Iterator[str]:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
         made = make_conninfo(postgres, dbname=name.as_string(connection).strip('"'))
         migrate.upgrade(made, BEFORE)
+        with psycopg.connect(made) as inside:
+            # What stores articles here is of today.
+            inside.execute(f"ALTER TABLE sighting ADD COLUMN {SINCE} bytea")
         yield made
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def bring_up_to_date(older: str) -> None:
+    with psycopg.connect(older) as inside:
+        inside.execute(f"ALTER TABLE sighting DROP COLUMN {SINCE}")
+    migrate.upgrade(older)
 
 
 async def test_what_was_stored_before_is_filled_in_steps_beside_the_work(older: str) -> None:
     async with Database(older, size=4) as opened:
         stage, rollups = Stage(opened), Rollups(opened)
         numbers = [await claimed.article(stage, f"n{n}", actor("APT1")) for n in range(6)]
-        await asyncio.to_thread(migrate.upgrade, older)
+        await asyncio.to_thread(bring_up_to_date, older)
         assert len(await rollups.differences()) == 3
         assert await rollups.fill(step=2) is True
         # Articles that are counted already and such that are not yet, changed in every way.
@@ -198,7 +208,7 @@ async def test_who_fills_waits_for_nobody(older: str) -> None:
     async with Database(older, size=4) as opened:
         stage, rollups = Stage(opened), Rollups(opened)
         await claimed.article(stage, "one", actor("APT1"))
-        await asyncio.to_thread(migrate.upgrade, older)
+        await asyncio.to_thread(bring_up_to_date, older)
         with psycopg.connect(older) as writer:
             writer.execute("UPDATE article SET tier = 'basic'")
             assert await rollups.fill() is None

@@ -65,7 +65,7 @@ async def test_a_feed_is_made_renewed_and_ended(page: Page, shelf: Shelf) -> Non
     address = await page.get_by_label("Atom").input_value()
     assert (await page.request.get(address)).status == 200
     await page.get_by_role("button", name="New feed addresses of Loaders").click()
-    assert await page.get_by_label("Atom").input_value() != address
+    await expect(page.get_by_label("Atom")).not_to_have_value(address)
     assert (await page.request.get(address)).status == 404
     await page.get_by_role("button", name="End the feed of Loaders").click()
     await expect(page.get_by_text("The feed has ended")).to_be_visible()
@@ -76,7 +76,7 @@ async def test_one_s_own_are_changed_moved_and_removed(page: Page) -> None:
     await _save(page, "Second", "printer")
     await page.get_by_role("button", name="Move Second up").click()
     names = page.locator(".searches h3 a")
-    assert await names.all_inner_texts() == ["Second", "First"]
+    await expect(names).to_have_text(["Second", "First"])
     await page.locator("summary", has_text="Change First").click()
     change = page.locator("details[open].change")
     await change.get_by_label("Search").fill("loader actr:x")
@@ -86,7 +86,7 @@ async def test_one_s_own_are_changed_moved_and_removed(page: Page) -> None:
     await change.get_by_role("button", name="Change").click()
     await expect(page.get_by_text("The search is changed.")).to_be_visible()
     await page.get_by_role("button", name="Remove Second").click()
-    assert await names.all_inner_texts() == ["First"]
+    await expect(names).to_have_text(["First"])
 
 
 async def test_hostile_names_stay_words(page: Page, site: str, shelf: Shelf) -> None:
