@@ -22,11 +22,15 @@ def find_nginx() -> str | None:
 
 @cache
 def image_settings(stage: str) -> Mapping[str, str]:
-    """Return the variables that a stage of the Dockerfile sets."""
+    """Return the variables that a stage of the Dockerfile sets, and what it is made from."""
     text = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-    found = re.search(rf"^FROM \S+ AS {stage}$(.*?)(?=^FROM |\Z)", text, re.MULTILINE | re.DOTALL)
-    lines = re.findall(r"^ENV (.+)$", found[1] if found else "", re.MULTILINE)
-    return dict(word.split("=", 1) for line in lines for word in shlex.split(line))
+    stages = rf"^FROM (\S+) AS {re.escape(stage)}$(.*?)(?=^FROM |\Z)"
+    found = re.search(stages, text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return {}
+    lines = re.findall(r"^ENV (.+)$", found[2], re.MULTILINE)
+    own = dict(word.split("=", 1) for line in lines for word in shlex.split(line))
+    return {**image_settings(found[1]), **own}
 
 
 def render(run: Path, given: Mapping[str, str]) -> list[str]:
