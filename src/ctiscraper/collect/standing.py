@@ -1,7 +1,7 @@
 """Where a source stands after a check: pure decisions from what the check saw."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
@@ -178,15 +178,10 @@ def _failed(
     failures: int,
     delay: float,
 ) -> SourceStanding:
-    return SourceStanding(
+    return replace(
+        _as_it_stood(source, delay),
         health=health,
-        next_check_seconds=delay,
-        validators=source.validators,
         failures=failures,
-        succeeded=False,
         reason=error.reason,
         detail=error.detail,
-        items_per_day=source.items_per_day,
-        moved_to=source.moved_to,
-        moved_count=source.moved_count,
     )

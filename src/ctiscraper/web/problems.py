@@ -215,11 +215,15 @@ def _storage_words(error: StorageError) -> str:
     words = words_of(error.reason)
     if error.reason == Reason.DATABASE or words is None:
         return _UNAVAILABLE
-    return " ".join(sentence(part) for part in (words.cause, words.advice) if part)
+    return _sentences(words.cause, words.advice)
 
 
 def told(error: FetchError | ParseError) -> str:
     """Return what stood in the way of a site's answer, and the way out."""
     words = words_of(error.reason)
     assert words is not None
-    return " ".join(sentence(part) for part in (words.cause, error.detail, words.advice) if part)
+    return _sentences(words.cause, error.detail, words.advice)
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(sentence(part) for part in parts if part)
