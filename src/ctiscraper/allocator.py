@@ -37,10 +37,12 @@ def give_back_free_pages() -> bool:
     return trim is not None and bool(trim(_SPARE))
 
 
-@cache
 def _function(name: str) -> Callable[..., int] | None:
     """Return a function of glibc, None where there is no glibc."""
-    if not sys.platform.startswith("linux"):
-        return None
+    return _found(name) if sys.platform.startswith("linux") else None
+
+
+@cache
+def _found(name: str) -> Callable[..., int] | None:
     found: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
     return found
