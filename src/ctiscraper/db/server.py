@@ -120,7 +120,7 @@ def with_known_password(into: str, known: str | None) -> str:
         return into
     if _login(wanted) != _login(ours) or "password" in wanted or "password" not in ours:
         return into
-    return make_conninfo(**{**ours, **wanted})
+    return make_conninfo("", **{**ours, **wanted})
 
 
 def _login(parts: Mapping[str, object]) -> tuple[object, ...]:
