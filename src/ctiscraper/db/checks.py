@@ -319,7 +319,7 @@ async def _changed(
         JOIN unnest(%s::bytea[], %s::bytea[], %s::bytea[]) WITH ORDINALITY
             AS item (url_hash, guid_hash, entry_hash, place) ON j.url_hash = item.url_hash
         JOIN sighting g ON g.source_id = %s AND g.guid_hash = item.guid_hash AND g.job_id = j.id
-        WHERE g.entry_hash <> item.entry_hash ORDER BY j.id FOR UPDATE OF j
+        WHERE g.entry_hash <> item.entry_hash ORDER BY j.id FOR NO KEY UPDATE OF j
         """,
         (
             [item.url_hash for item in items],
