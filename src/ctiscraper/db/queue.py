@@ -10,7 +10,7 @@ import msgspec
 from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, wake
 from ctiscraper.db.operations import fold_counts
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.taking_over import ask_anew, rules_key
+from ctiscraper.db.taking_over import rules_key
 from ctiscraper.errors import Reason
 from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry, SourceSettings
 
@@ -308,12 +308,7 @@ class Queue:
                     rules_key(settings),
                 ),
             )
-        if cursor.rowcount != 1:
-            return False
-        # By itself: who announces holds his source first, and items after it.
-        async with self._database.connection() as conn:
-            await ask_anew(conn, job)
-        return True
+        return cursor.rowcount == 1
 
     async def retry(self, ids: Sequence[int]) -> int:
         """Put failed and dead items back in the queue; return how many."""
