@@ -16,8 +16,6 @@ CHOSEN = {
     "cti-scraper-prod-restored",
     "cti-scraper-prod-drill",
     "cti-scraper-prod-incident",
-    # Made for one command, and gone after it.
-    "cti-scraper-prod-admin",
     "cti-scraper/prod/oidc-client",
 }
 
