@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, wake
+from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, hold, wake
 from ctiscraper.db.operations import fold_counts
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.taking_over import rules_key
@@ -213,6 +213,7 @@ class Queue:
         back with its attempt once half its lease is over: nobody began to work on it.
         """
         async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await _hold_items(conn, worker)
             await conn.execute(
                 """
                 UPDATE fetch_job SET lease_until = now() + make_interval(secs => %s)
@@ -229,7 +230,9 @@ class Queue:
                 """,
                 (worker, seconds / 2, list(held.jobs)),
             )
-            await _wake(conn, await cursor.fetchall())
+            rows = await cursor.fetchall()
+            await hold(conn, worker, [row[0] for row in rows])
+            await _wake(conn, rows)
             await conn.execute(
                 """
                 UPDATE host SET lease_until = now() + make_interval(secs => %s)
@@ -251,11 +254,13 @@ class Queue:
     async def retire(self, worker: UUID) -> None:
         """Give back all that a stopping worker still holds, its attempts refunded."""
         async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await _hold_items(conn, worker)
             await cursor.execute(
                 f"{_GIVE_BACK} WHERE state = 'leased' AND worker = %s RETURNING host, rank",
                 (worker,),
             )
             rows = await cursor.fetchall()
+            await hold(conn, worker, [row[0] for row in rows])
             await _wake(conn, rows)
             await conn.execute(
                 """
@@ -386,6 +391,16 @@ class Queue:
             row = await cursor.fetchone()
         assert row is not None, "a count is one row"
         return int(row[0])
+
+
+async def _hold_items(conn: Conn, worker: UUID) -> None:
+    """Lock the items of a worker, in the one order in which several are locked."""
+    await conn.execute(
+        """
+        SELECT FROM fetch_job WHERE state = 'leased' AND worker = %s ORDER BY id FOR UPDATE
+        """,
+        (worker,),
+    )
 
 
 async def _wake(conn: Conn, rows: Sequence[Sequence[Any]]) -> None:
