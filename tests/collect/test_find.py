@@ -288,6 +288,7 @@ async def test_a_host_that_fails_amidst_sitemaps_is_told_beside_what_was_read(
     assert urls(found) == [f"{SITE}a/1"]
     assert found.fault is not None
     assert (found.fault.reason, found.fault.url) == (reason, f"{SITE}2.xml")
+    assert found.fault.answered, "before it failed"
     assert found.fault.retry_after == (600 if b"Retry-After" in answer else None)
     assert found.requests == len(origin.asked) == 4
     assert "/3.xml" not in origin.paths
@@ -295,6 +296,35 @@ async def test_a_host_that_fails_amidst_sitemaps_is_told_beside_what_was_read(
     with pytest.raises(FetchError) as caught:
         await finder.find(in_sitemaps())
     assert (caught.value.reason, caught.value.requests) == (reason, 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "answer", "answered"),
+    [
+        (("1.xml", "2.xml"), sitemap("b/1"), True),
+        (("1.xml", "2.xml"), reply(status=404), True),
+        (("1.xml", "2.xml"), reply(b"<html>"), True),
+        (("2.xml",), b"", False),
+    ],
+)
+async def test_another_host_of_sitemaps_has_answered_before_it_fails_or_not(
+    origin: Origin, finder: Finder, names: tuple[str, ...], answer: bytes, answered: bool
+) -> None:
+    places = [f"{SITE}near.xml", *(f"http://other.test/{name}" for name in names)]
+    rows = "".join(
+        f"<sitemap><loc>{place}</loc><lastmod>2026-11-{20 - n}</lastmod></sitemap>"
+        for n, place in enumerate(places)
+    )
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}'
+    origin.answers |= {
+        "/sitemap.xml": reply(f"{index}</sitemapindex>".encode()),
+        "/near.xml": sitemap("a/1"),
+        "/1.xml": answer,
+        "/2.xml": reply(status=503),
+    }
+    found = await finder.find(in_sitemaps())
+    assert found.fault is not None
+    assert (found.fault.url, found.fault.answered) == ("http://other.test/2.xml", answered)
 
 
 async def test_a_listing_gives_the_links_of_its_selector(origin: Origin, finder: Finder) -> None:

@@ -20,6 +20,7 @@ from ctiscraper.types import (
     Source,
     SourceSettings,
     Validators,
+    host_of,
 )
 
 # Newest first: an index of a large site may name hundreds of sitemaps.
@@ -151,7 +152,7 @@ class Finder:
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
         sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
-        read = _ReadSitemaps(page.final_url, sitemap, requests=page.requests)
+        read = _ReadSitemaps(page, sitemap)
         while read.left and read.asked < MOST_SITEMAPS:
             await self._read_part(settings, read)
         if read.faults and not read.entries:
@@ -180,6 +181,7 @@ class Finder:
         try:
             answer = await self._fetcher.fetch_site(settings, url, Validators())
             read.requests += answer.requests
+            read.answered.add(host_of(answer.final_url))
             part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
         except FetchError as error:
             read.requests += error.requests
@@ -226,16 +228,18 @@ def _sitemap_message(page: Page) -> SitemapMessage:
 class _ReadSitemaps:
     """What was read of an index so far, and which of the sitemaps that it names are left."""
 
-    def __init__(self, url: str, first: Sitemap, *, requests: int) -> None:
+    def __init__(self, page: Page, first: Sitemap) -> None:
         self.entries, self.bad = list(first.entries), list(first.bad)
         self.left = list(first.children)
         self.shortened = first.truncated
         self._passed: list[str] = []
-        self.requests, self.asked = requests, 0
+        self.requests, self.asked = page.requests, 0
+        # Hosts that gave what was asked for, or said that they have it no more.
+        self.answered = {host_of(page.final_url)}
         self.faults: list[FetchError | ParseError] = []
         self.host_fault: FetchError | None = None
         self._known = set(first.children)
-        self._note_end(url, first)
+        self._note_end(page.final_url, first)
 
     def next(self) -> str:
         """Return the address of the sitemap that comes next."""
@@ -279,14 +283,22 @@ class _ReadSitemaps:
     def miss(self, url: str, error: FetchError | ParseError) -> None:
         """Account for a sitemap that could not be read."""
         self.faults.append(error)
-        if isinstance(error, FetchError) and error.scope is Scope.HOST:
-            self.host_fault = error
-            self.left.clear()
+        if isinstance(error, FetchError):
+            self._account(host_of(error.url or url), error)
         if error.transient:
             # The next look may have it: that is no fault of what is announced.
             self._passed.append(f"{url} could not be read this time: {error.detail[:200]}")
             return
         self.bad.append(BadEntry(guid=url, reason=error.reason, detail=error.detail[:200]))
+
+    def _account(self, host: str, error: FetchError) -> None:
+        """Hold what a host failed with, or that it answered, be it that it has no such sitemap."""
+        if error.scope is Scope.HOST:
+            error.answered = host in self.answered
+            self.host_fault = error
+            self.left.clear()
+        elif error.status is not None:
+            self.answered.add(host)
 
 
 def _unchanged(page: Page, held: Validators) -> Found | None:

@@ -366,7 +366,11 @@ class Worker:
         if error.scope is Scope.OURS:
             await self._leave_alone(lease)
             return True
-        return await count_fault(hosts, error, lease.host) == lease.host
+        failed = await count_fault(hosts, error, lease.host)
+        if failed != lease.host and lease.failures:
+            # It answered: that is how another one came to be asked.
+            await hosts.succeeded(lease.host)
+        return failed == lease.host
 
     async def _leave_alone(self, lease: HostLease) -> None:
         """Let a host be for a moment: with our own network or disk away, asking is in vain."""
