@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from ctiscraper.collect.schedule import BREAKER_THRESHOLD
 from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason
+from ctiscraper.types import FetchJob
 from tasks.test_work import Yard
 
 
@@ -49,3 +51,48 @@ async def test_a_host_that_names_parts_elsewhere_has_answered_when_these_fail(ya
         ("one.example", 0),
         ("two.example", 4),
     ]
+
+
+DOWN = FetchError(Reason.SERVER_ERROR, url="https://one.example/feed.xml")
+A_DAY = FetchError(Reason.RATE_LIMITED, retry_after=86_400.0, url="https://one.example/feed.xml")
+
+
+async def down(job: FetchJob) -> FetchError:
+    return FetchError(Reason.CONNECT, "refused", url=job.url)
+
+
+@pytest.mark.parametrize("fault", [DOWN, A_DAY])
+async def test_a_feed_that_always_fails_does_not_keep_items_from_their_host(
+    yard: Yard, fault: FetchError
+) -> None:
+    yard.script.fault = fault
+    await yard.hold("one.example", 0)
+    for _ in range(BREAKER_THRESHOLD + 1):
+        await yard.check_again()
+    await yard.hold("one.example", 3)
+    for _ in range(2):
+        await yard.check_again()
+    assert len(yard.script.done) == 3
+
+
+async def test_items_that_always_fail_do_not_keep_a_feed_from_its_host(yard: Yard) -> None:
+    yard.script.acts["one.example"] = down
+    await yard.hold("one.example", 20)
+    await yard.run(f"UPDATE host SET failures = {BREAKER_THRESHOLD}, open_until = now()")
+    for _ in range(2):
+        await yard.check_again()
+    assert yard.script.checked == ["one"]
+    assert len(yard.script.done) == 1 + BREAKER_THRESHOLD, "the feed answered meanwhile"
+
+
+async def test_a_host_that_gives_nothing_is_asked_once_after_each_rest_by_either_in_turn(
+    yard: Yard,
+) -> None:
+    yard.script.fault, yard.script.acts["one.example"] = DOWN, down
+    await yard.hold("one.example", 20)
+    await yard.run(f"UPDATE host SET failures = {BREAKER_THRESHOLD}, open_until = now()")
+    asked = []
+    for _ in range(4):
+        await yard.check_again()
+        asked.append((len(yard.script.checked), len(yard.script.done)))
+    assert asked == [(0, 1), (1, 1), (1, 2), (2, 2)]

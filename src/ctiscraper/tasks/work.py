@@ -242,7 +242,10 @@ class Worker:
         describe(host=lease.host, worker=self.identity)
         self.holding.held.hosts.add(lease.owner)
         try:
-            if await self._check_sources(lease):
+            # Of a host that fails in a row a check and an item ask in turn: where one of the two
+            # fails each time, it must not keep the other from the host for ever.
+            items_first = lease.items_due and lease.failures % 2 == 1
+            if items_first or await self._check_sources(lease):
                 await self._process_items(lease)
         except StorageError as error:
             log.warning("storage_failed", host=lease.host, detail=error.detail)
