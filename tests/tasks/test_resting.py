@@ -96,3 +96,23 @@ async def test_a_host_that_gives_nothing_is_asked_once_after_each_rest_by_either
         await yard.check_again()
         asked.append((len(yard.script.checked), len(yard.script.done)))
     assert asked == [(0, 1), (1, 1), (1, 2), (2, 2)]
+
+
+async def test_a_rest_is_not_lengthened_by_those_who_are_led_to_the_host_meanwhile(
+    yard: Yard,
+) -> None:
+    yard.script.fault = FetchError(Reason.SERVER_ERROR, url="https://two.example/feed.xml")
+    await yard.hold("one.example", 0)
+    await yard.hold("two.example", 0)
+    rest = "SELECT failures, open_until FROM host WHERE host = 'two.example'"
+    await yard.run("UPDATE source_state SET next_check_at = 'infinity' WHERE host = 'two.example'")
+    rests = []
+    for _ in range(BREAKER_THRESHOLD + 3):
+        await yard.run("UPDATE source_state SET next_check_at = now() WHERE host = 'one.example'")
+        await yard.run("UPDATE host SET work_at = now() WHERE host = 'one.example'")
+        await yard.work()
+        rests += await yard.rows(rest)
+    assert len(set(rests[BREAKER_THRESHOLD - 1 :])) == 1
+    assert rests[-1][0] == BREAKER_THRESHOLD
+    await yard.hosts.rest("two.example", 3600.0)
+    assert await yard.rows(rest) != rests[-1:], "but it may ask for more itself"

@@ -168,12 +168,17 @@ class Hosts:
             )
 
     async def failed(self, host: str, reason: str, detail: str) -> int:
-        """Count a failure against a host; return how many came in a row."""
+        """Count a failure against a host; return how many came in a row.
+
+        0 for one that rests already: who asks meanwhile, led there from elsewhere, is not to
+        lengthen what its own work waits for.
+        """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
                 UPDATE host SET failures = failures + 1, reason = %s, detail = %s
-                WHERE host = %s RETURNING failures
+                WHERE host = %s AND (open_until IS NULL OR open_until <= now())
+                RETURNING failures
                 """,
                 (reason, detail[:1000], host),
             )
