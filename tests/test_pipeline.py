@@ -105,14 +105,15 @@ async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench
 async def test_a_check_that_fails_is_recorded_with_its_reason(
     bench: Bench, error: FetchError | ParseError, health: Health, returned: bool
 ) -> None:
+    error.requests = 3
     bench.finder.found = error
     _, told = await bench.check()
     assert (told is error) is returned
     [source] = await bench.sources.all()
     assert (source.health, source.reason) == (health, error.reason)
     status = error.status if isinstance(error, FetchError) else None
-    rows = await bench.rows("SELECT reason, detail, status FROM source_check")
-    assert rows == [(error.reason, error.detail, status)]
+    rows = await bench.rows("SELECT reason, detail, status, requests FROM source_check")
+    assert rows == [(error.reason, error.detail, status, 3)]
 
 
 async def test_a_check_taken_over_meanwhile_writes_nothing(bench: Bench) -> None:

@@ -233,7 +233,7 @@ class ModelError(CTIScraperError):
 
 
 class ParseError(CTIScraperError):
-    """Bytes that could not be read as what they should be."""
+    """Bytes that could not be read as what they should be; `requests` counts what they took."""
 
     def __init__(self, reason: Reason, detail: str = "", *, transient: bool = False) -> None:
         """Name the reason; a transient one (a killed parser) may be tried again."""
@@ -241,6 +241,7 @@ class ParseError(CTIScraperError):
         self.reason = reason
         self.detail = detail
         self.transient = transient
+        self.requests = 0
 
 
 class StorageError(CTIScraperError):

@@ -122,7 +122,7 @@ class Pipeline:
                 status=error.status if isinstance(error, FetchError) else None,
                 reason=error.reason,
                 detail=error.detail,
-                requests=error.requests if isinstance(error, FetchError) else 1,
+                requests=error.requests,
             )
             in_a_row = 0
             if error.reason in GONE_AFTER:

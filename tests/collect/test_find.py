@@ -353,6 +353,47 @@ async def test_what_stands_in_the_way_is_raised_with_its_requests(
     assert (caught.value.reason, caught.value.requests) == (Reason.SERVER_ERROR, 2)
 
 
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (reply(status=404), Reason.NOT_FOUND),
+        (reply(b"<html>"), Reason.NOT_A_FEED),
+        (reply(b"Nothing."), Reason.NOT_A_FEED),
+    ],
+)
+async def test_an_index_of_which_nothing_can_be_read_tells_all_its_requests(
+    origin: Origin, finder: Finder, part: bytes, reason: Reason
+) -> None:
+    names = ("1.xml", "2.xml", "3.xml")
+    origin.answers["/sitemap.xml"] = index_of(*names)
+    origin.answers |= {f"/{name}": part for name in names}
+    with pytest.raises((FetchError, ParseError)) as caught:
+        await finder.find(in_sitemaps())
+    assert isinstance(caught.value, FetchError | ParseError)
+    assert (caught.value.reason, caught.value.requests) == (reason, len(origin.asked))
+    assert len(origin.asked) == 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"feed_url": SITE},
+        {"discovery": Discovery.SITEMAP, "feed_url": SITE},
+        {"discovery": Discovery.LISTING},
+        {"feed_url": None},
+    ],
+)
+async def test_what_cannot_be_read_tells_its_requests(
+    origin: Origin, finder: Finder, changes: dict[str, object]
+) -> None:
+    origin.answers["/"] = reply(PAGE, {"Content-Type": "text/html"})
+    origin.answers["/sitemap.xml"] = sitemap()
+    origin.answers["/feed/"] = reply(PAGE)
+    with pytest.raises(ParseError) as caught:
+        await finder.find(source(None, **changes))
+    assert caught.value.requests == len(origin.asked) > 1
+
+
 async def test_an_answer_of_another_shape_counts_as_a_crash(
     origin: Origin, finder: Finder, sandbox: InlineSandbox
 ) -> None:

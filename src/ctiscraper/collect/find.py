@@ -10,7 +10,7 @@ from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.sitemap_types import Sitemap
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope
 from ctiscraper.messages import FeedMessage, ListingMessage, SitemapMessage
-from ctiscraper.sandbox import Sandbox
+from ctiscraper.sandbox import Sandbox, Value
 from ctiscraper.types import (
     BadEntry,
     Discovery,
@@ -87,7 +87,7 @@ class Finder:
         message = FeedMessage(
             body=page.body, url=page.final_url, content_type=page.headers.get("content-type", "")
         )
-        candidates = await self._sandbox.ask("candidates", message, list[FeedCandidate])
+        candidates = await self._read(page, "candidates", message, list[FeedCandidate])
         return await self._first_that_works(settings, page, _likeliest(candidates))
 
     async def _first_that_works(
@@ -99,7 +99,7 @@ class Finder:
             try:
                 found = await self._read_candidate(settings, candidate)
             except (FetchError, ParseError) as error:
-                requests += error.requests if isinstance(error, FetchError) else 1
+                requests += error.requests
                 tried.append(f"{candidate.url} ({error.reason})")
                 busy = error if error.reason is Reason.HOST_BUSY else busy
                 continue
@@ -113,11 +113,12 @@ class Finder:
             # What was not asked is not known to be no feed.
             busy.requests = requests
             raise busy
-        raise ParseError(
+        raise _no_announcements(
             Reason.NOT_A_FEED,
             f"{page.final_url} is a page and names no feed that works; tried "
             + (", ".join(tried) or "nothing")
             + "; set discovery to listing and give a selector for its article links",
+            requests,
         )
 
     async def _read_candidate(self, settings: SourceSettings, candidate: FeedCandidate) -> Found:
@@ -128,7 +129,7 @@ class Finder:
         else:
             found = await self._read_sitemap(settings, page)
             if found.feed is not None and not found.feed.entries:
-                raise ParseError(Reason.FEED_EMPTY, "names no pages")
+                raise _no_announcements(Reason.FEED_EMPTY, "names no pages", found.requests)
         return replace(found, feed_url=page.final_url, discovery=candidate.discovery)
 
     async def _read_feed(self, page: Page) -> Found:
@@ -138,8 +139,16 @@ class Finder:
             content_type=page.headers.get("content-type", ""),
             now=page.fetched_at,
         )
-        feed = await self._sandbox.ask("feed", message, ParsedFeed)
+        feed = await self._read(page, "feed", message, ParsedFeed)
         return Found(page=page, feed=feed, sha=_sha(page), requests=page.requests)
+
+    async def _read(self, page: Page, step: str, message: object, kind: type[Value]) -> Value:
+        """Return what an answer holds. Raises ParseError with the requests that it took."""
+        try:
+            return await self._sandbox.ask(step, message, kind)
+        except ParseError as error:
+            error.requests = page.requests
+            raise
 
     async def _sitemap(self, source: Source) -> Found:
         settings = source.settings
@@ -151,12 +160,14 @@ class Finder:
 
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
-        sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
+        sitemap = await self._read(page, "sitemap", _sitemap_message(page), Sitemap)
         read = _ReadSitemaps(page, sitemap)
         while read.left and read.asked < MOST_SITEMAPS:
             await self._read_part(settings, read)
         if read.faults and not read.entries:
-            raise read.worst()
+            worst = read.worst()
+            worst.requests = read.requests
+            raise worst
         feed = ParsedFeed(
             kind="sitemap",
             entries=tuple(read.entries),
@@ -185,8 +196,8 @@ class Finder:
             part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
         except FetchError as error:
             read.requests += error.requests
-            error.requests = read.requests
             if error.scope is Scope.OURS:
+                error.requests = read.requests
                 raise
             read.miss(url, error)
         except ParseError as error:
@@ -206,19 +217,23 @@ class Finder:
             content_type=page.headers.get("content-type", ""),
             now=page.fetched_at,
         )
-        entries = await self._sandbox.ask("listing", message, list[FeedEntry])
+        entries = await self._read(page, "listing", message, list[FeedEntry])
         if not entries:
-            raise ParseError(
-                Reason.FEED_EMPTY,
-                f"no article links on {page.final_url}"
-                + (f" by {settings.selectors.listing!r}" if settings.selectors.listing else ""),
-            )
+            by = f" by {settings.selectors.listing!r}" if settings.selectors.listing else ""
+            told = f"no article links on {page.final_url}{by}"
+            raise _no_announcements(Reason.FEED_EMPTY, told, page.requests)
         return Found(
             page=page,
             feed=ParsedFeed(kind="listing", entries=tuple(entries)),
             sha=_sha(page),
             requests=page.requests,
         )
+
+
+def _no_announcements(reason: Reason, detail: str, requests: int) -> ParseError:
+    error = ParseError(reason, detail)
+    error.requests = requests
+    return error
 
 
 def _sitemap_message(page: Page) -> SitemapMessage:
