@@ -4,25 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-import make
 from ctiscraper.collect.fetch import Fetcher
-from ctiscraper.collect.find import MOST_SITEMAPS, Finder, Found
+from ctiscraper.collect.find import MOST_SITEMAPS, Finder
 from ctiscraper.collect.politeness import MOST_WAIT
 from ctiscraper.errors import FetchError, ParseError, Reason
 from ctiscraper.types import Discovery, Selectors, Source, Validators
 from inline import InlineSandbox
 from ledger import Ledger
 from loopback import Origin, reply
+from sites import FEED, PAGE, RSS, SITE, SITEMAP, sitemap, source, urls
 
-SITE = "http://site.test/"
-FEED = "http://site.test/feed.xml"
-ITEMS = "".join(
-    f"<item><title>Item {n}</title><link>{SITE}a/{n}</link><guid>{n}</guid></item>" for n in (1, 2)
-)
-RSS = f'<rss version="2.0"><channel><title>t</title>{ITEMS}</channel></rss>'.encode()
 LINKED = b'<html><head><link rel="alternate" type="application/rss+xml" href="/feed.xml"></head>'
-PAGE = b"<html><body><p>No feed is named here.</p></body></html>"
-SITEMAP = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{}</urlset>'
 LISTING = b'<html><body><h2><a href="/a/1">The first article</a></h2></body></html>'
 
 
@@ -34,22 +26,6 @@ def sandbox() -> InlineSandbox:
 @pytest.fixture
 def finder(fetcher: Fetcher, sandbox: InlineSandbox) -> Finder:
     return Finder(fetcher, sandbox)
-
-
-def source(validators: Validators | None = None, **changes: object) -> Source:
-    values: dict[str, object] = {"url": SITE, "feed_url": FEED}
-    settings = make.settings(**{**values, **changes})  # type: ignore[arg-type]  # a builder
-    return Source(id=1, settings=settings, validators=validators or Validators())
-
-
-def urls(found: Found) -> list[str]:
-    assert found.feed is not None
-    return [entry.url for entry in found.feed.entries]
-
-
-def sitemap(*paths: str) -> bytes:
-    rows = "".join(f"<url><loc>{SITE}{path}</loc></url>" for path in paths)
-    return reply(SITEMAP.format(rows).encode())
 
 
 async def test_a_feed_gives_its_entries_and_the_hash_of_its_body(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 from ctiscraper.collect.candidates import FeedCandidate
+from ctiscraper.collect.feed_search import FeedSearch, no_announcements
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.sitemap_types import Sitemap
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope
@@ -38,7 +39,7 @@ class Found:
 
     `sha` is the hash of the body that was judged; `feed_url` the feed or sitemap that a site's
     page named, `discovery` which of the two it is, `others` the further ones that it named. `fault`
-    is what a host failed with after all this was read.
+    is what a host failed with that gave nothing of this, or no more.
     """
 
     page: Page
@@ -93,33 +94,27 @@ class Finder:
     async def _first_that_works(
         self, settings: SourceSettings, page: Page, candidates: Sequence[FeedCandidate]
     ) -> Found:
-        tried, busy = [], None
-        requests = page.requests
+        search = FeedSearch(page)
         for candidate in candidates:
+            if search.passes_over(candidate):
+                continue
             try:
                 found = await self._read_candidate(settings, candidate)
             except (FetchError, ParseError) as error:
-                requests += error.requests
-                tried.append(f"{candidate.url} ({error.reason})")
-                busy = error if error.reason is Reason.HOST_BUSY else busy
+                search.miss(candidate, error)
                 continue
             others = tuple(
                 other
                 for other in candidates
                 if other.found in _NAMED and other.url not in {candidate.url, found.feed_url}
             )
-            return replace(found, requests=requests + found.requests, others=others)
-        if isinstance(busy, FetchError):
-            # What was not asked is not known to be no feed.
-            busy.requests = requests
-            raise busy
-        raise _no_announcements(
-            Reason.NOT_A_FEED,
-            f"{page.final_url} is a page and names no feed that works; tried "
-            + (", ".join(tried) or "nothing")
-            + "; set discovery to listing and give a selector for its article links",
-            requests,
-        )
+            return replace(
+                found,
+                requests=search.requests + found.requests,
+                others=others,
+                fault=found.fault or search.fault_beside(found.page),
+            )
+        raise search.failure()
 
     async def _read_candidate(self, settings: SourceSettings, candidate: FeedCandidate) -> Found:
         """Return what a candidate holds. Raises for one that is no feed and no list of pages."""
@@ -129,7 +124,7 @@ class Finder:
         else:
             found = await self._read_sitemap(settings, page)
             if found.feed is not None and not found.feed.entries:
-                raise _no_announcements(Reason.FEED_EMPTY, "names no pages", found.requests)
+                raise no_announcements(Reason.FEED_EMPTY, "names no pages", found.requests)
         return replace(found, feed_url=page.final_url, discovery=candidate.discovery)
 
     async def _read_feed(self, page: Page) -> Found:
@@ -221,19 +216,13 @@ class Finder:
         if not entries:
             by = f" by {settings.selectors.listing!r}" if settings.selectors.listing else ""
             told = f"no article links on {page.final_url}{by}"
-            raise _no_announcements(Reason.FEED_EMPTY, told, page.requests)
+            raise no_announcements(Reason.FEED_EMPTY, told, page.requests)
         return Found(
             page=page,
             feed=ParsedFeed(kind="listing", entries=tuple(entries)),
             sha=_sha(page),
             requests=page.requests,
         )
-
-
-def _no_announcements(reason: Reason, detail: str, requests: int) -> ParseError:
-    error = ParseError(reason, detail)
-    error.requests = requests
-    return error
 
 
 def _sitemap_message(page: Page) -> SitemapMessage:
