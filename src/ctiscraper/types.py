@@ -322,8 +322,9 @@ class FetchJob:
     """One announced item to be fetched and kept, as claimed by a worker.
 
     `snapshot_id` is set when the kept answer is to be read again instead of fetching;
-    `released` when its gates were overruled; `trace` is the `traceparent` of the check that
-    announced it, when that is traced.
+    `released` when its gates were overruled; `busy_turns` is how often in a row a host on its way
+    had no turn for it; `trace` is the `traceparent` of the check that announced it, when that is
+    traced.
     """
 
     id: int
@@ -333,6 +334,7 @@ class FetchJob:
     attempts: int
     lease_owner: str
     host_tries: int = 0
+    busy_turns: int = 0
     article_id: int | None = None
     snapshot_id: int | None = None
     released: bool = False
@@ -425,7 +427,8 @@ class Retry:
     """How an unfinished item goes back to the queue.
 
     `refund` gives the attempt back (the fault was not the item's); `host_try` counts it
-    against what the host may still cost this item; `delay` is seconds.
+    against what the host may still cost this item; `delay` is seconds; `busy_turns` are those in a
+    row that were too far away.
     """
 
     reason: str
@@ -433,3 +436,4 @@ class Retry:
     delay: float = 0.0
     refund: bool = False
     host_try: bool = False
+    busy_turns: int = 0
