@@ -95,6 +95,27 @@ async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench
 
 
 @pytest.mark.parametrize(
+    "nothing",
+    [
+        FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=180.0),
+        FetchError(Reason.OFFLINE, scope=Scope.OURS),
+    ],
+)
+async def test_a_check_that_tells_nothing_breaks_no_run_of_equal_answers(
+    bench: Bench, nothing: FetchError
+) -> None:
+    gone = FetchError(Reason.NOT_FOUND, "HTTP 404", scope=Scope.ITEM, transient=False)
+    for count in range(GONE_AFTER[Reason.NOT_FOUND]):
+        assert Health.GONE not in {source.health for source in await bench.sources.all()}
+        bench.finder.found = gone
+        await bench.check()
+        if count % 3 == 1:
+            bench.finder.found = nothing
+            await bench.check()
+    assert (await bench.sources.get("acme")).health is Health.GONE
+
+
+@pytest.mark.parametrize(
     ("error", "health", "returned"),
     [
         (FetchError(Reason.SERVER_ERROR, "HTTP 503", status=503), Health.FAILING, True),

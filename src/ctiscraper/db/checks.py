@@ -25,6 +25,8 @@ from ctiscraper.types import (
 )
 
 CHUNK = 500
+# Why a check tells nothing of its source: no turn at its host, or no way out of here.
+TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
 # What a second fruitless look waits; some feeds count readers or rotate advertisements.
 REVISIT_AFTER = "10 minutes"
 # Who read nothing brings no validators back that were dropped meanwhile.
@@ -73,11 +75,18 @@ class Checks:
         return SourceLease(to_source(row), row[15]) if row else None
 
     async def in_a_row(self, source_id: int, reason: str, *, most: int = 10) -> int:
-        """Return how many of a source's last checks ended for this reason, one after the other."""
+        """Return how many of a source's last checks ended for this reason, one after the other.
+
+        Those that tell nothing of it are passed over.
+        """
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                "SELECT reason FROM source_check WHERE source_id = %s ORDER BY id DESC LIMIT %s",
-                (source_id, most),
+                """
+                SELECT reason FROM source_check
+                WHERE source_id = %s AND (reason <> ALL(%s) OR reason IS NULL)
+                ORDER BY id DESC LIMIT %s
+                """,
+                (source_id, list(TELLS_NOTHING), most),
             )
             reasons = [row[0] for row in await cursor.fetchall()]
         return len(list(takewhile(lambda one: one == reason, reasons)))
