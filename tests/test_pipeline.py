@@ -58,6 +58,19 @@ async def test_a_check_queues_what_was_announced_beside_its_validators(bench: Be
     assert summary.discovered == 2
 
 
+async def test_what_a_reading_noted_stands_until_the_next_one_in_full(bench: Bench) -> None:
+    bench.finder.found = found(URL)
+    await bench.check()
+    bench.finder.found = FetchError(Reason.SERVER_ERROR, "HTTP 503")
+    await bench.check()
+    source = await bench.sources.get("acme")
+    assert (source.reason, source.detail, source.note) == ("server_error", "HTTP 503", "odd")
+    bench.finder.found = replace(found(), feed=None)
+    await bench.check()
+    source = await bench.sources.get("acme")
+    assert (source.reason, source.detail) == (None, "odd")
+
+
 async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
     bench: Bench,
 ) -> None:

@@ -163,7 +163,11 @@ class Validators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A source as stored: its settings and where its checks stand."""
+    """A source as stored: its settings and where its checks stand.
+
+    `detail` tells more of `reason`, and without one what the last reading mended or passed over,
+    which is in `note` while there is one.
+    """
 
     id: int
     settings: SourceSettings
@@ -178,6 +182,7 @@ class Source:
     last_success_at: datetime | None = None
     moved_to: str | None = None
     moved_count: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -407,7 +412,10 @@ class Announced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStanding:
-    """Where a source stands after a check; `next_check_seconds` counts from now."""
+    """Where a source stands after a check; `next_check_seconds` counts from now.
+
+    `note` is what the last reading in full mended or passed over.
+    """
 
     health: Health
     next_check_seconds: float
@@ -416,6 +424,7 @@ class SourceStanding:
     succeeded: bool
     reason: str | None = None
     detail: str = ""
+    note: str = ""
     items_per_day: float | None = None
     moved_to: str | None = None
     moved_count: int = 0

@@ -58,7 +58,10 @@ async def test_items_from_before_traces_stay_as_they_are(empty: str) -> None:
     before = columns(empty, "fetch_job")
     async with Database(empty) as opened:
         stage = Stage(opened)
-        await stage.sources.add(make.settings(), actor="test")
+        await stage.run(
+            "INSERT INTO source (key, settings) "
+            """VALUES ('acme', '{"name": "Acme", "tier": "basic", "active": true}')"""
+        )
         await stage.run(
             "INSERT INTO fetch_job (url_hash, url, host, source_id, entry) "
             "SELECT 'x', 'https://acme.example/1', 'acme.example', id, "

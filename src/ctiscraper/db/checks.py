@@ -67,12 +67,13 @@ class Checks:
                      ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                 RETURNING s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health,
                     t.reason, t.detail, t.failures, t.items_per_day, t.next_check_at,
-                    t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.lease_owner
+                    t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.note,
+                    t.lease_owner
                 """,  # noqa: S608 - a constant
                 {"seconds": seconds, "host": host, "under": under},
             )
             row = await cursor.fetchone()
-        return SourceLease(to_source(row), row[15]) if row else None
+        return SourceLease(to_source(row), row[16]) if row else None
 
     async def in_a_row(self, source_id: int, reason: str, *, most: int = 10) -> int:
         """Return how many of a source's last checks ended for this reason, one after the other.
@@ -138,7 +139,7 @@ async def _stand(
         WITH stood AS (
             UPDATE source_state SET lease_owner = NULL,
                 next_check_at = now() + make_interval(secs => %(next)s),
-                health = %(health)s, reason = %(reason)s, detail = %(detail)s,
+                health = %(health)s, reason = %(reason)s, detail = %(detail)s, note = %(note)s,
                 failures = %(failures)s, etag = CASE WHEN {_MAY_HOLD} THEN %(etag)s END,
                 last_modified = CASE WHEN {_MAY_HOLD} THEN %(last_modified)s END,
                 body_sha256 = CASE WHEN {_MAY_HOLD} THEN %(body)s::bytea END,
@@ -164,6 +165,7 @@ async def _stand(
             "health": standing.health,
             "reason": standing.reason,
             "detail": standing.detail[:2000],
+            "note": standing.note[:2000],
             "failures": standing.failures,
             "etag": standing.validators.etag,
             "last_modified": standing.validators.last_modified,
