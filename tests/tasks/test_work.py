@@ -82,6 +82,10 @@ class Script:
         summary = make.summary(lease.source.settings.key)
         return await self.stage.checks.record(lease, summary, make.standing()), self.fault
 
+    async def fail_check(self, lease: SourceLease, error: FetchError) -> CheckSummary | None:
+        summary = replace(make.summary(), reason=error.reason, detail=error.detail)
+        return await self.stage.checks.record(lease, summary, make.standing())
+
     async def put_back(self, job: FetchJob, error: StorageError) -> None:
         retry = retry_of(job, error, 0.5)
         assert retry is not None
