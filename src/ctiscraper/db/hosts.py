@@ -157,12 +157,13 @@ class Hosts:
         return max(0.0, float(row[0])) if row else None
 
     async def succeeded(self, host: str) -> None:
-        """Close the breaker of a host that answered."""
+        """Close the breaker of a host that answered; one that rests meanwhile keeps its rest."""
         async with self._database.connection() as conn:
             await conn.execute(
                 """
                 UPDATE host SET failures = 0, open_until = NULL, reason = NULL, detail = ''
                 WHERE host = %s AND failures > 0
+                    AND (open_until IS NULL OR open_until <= now())
                 """,
                 (host,),
             )
