@@ -129,6 +129,9 @@ ACKNOWLEDGED: Mapping[str, Mapping[str, Sequence[tuple[str, str]]]] = {
     "Release": {
         "MigrateExecutionRole": [(_ANY, _LOGIN), (_LOG % "release", _STREAMS)],
         "Migrate": [(_PLAIN, _SHOWN)],
+        "AdminExecutionRole": [(_ANY, _LOGIN), (_LOG % "release", _STREAMS)],
+        "AdminTaskRole": [(_RAW, _PAGES)],
+        "Admin": [(_PLAIN, _SHOWN)],
     },
     "App": {
         **{f"{logical(name)}Task": [(_PLAIN, _SHOWN)] for name in _SERVICES},

@@ -18,9 +18,9 @@ from cti_infra.edge import Edge
 from cti_infra.layer import Document, Layer, logical
 from cti_infra.models import NAMESPACE, OLLAMA_NAME, Models, only_where_asked, protect_own_tasks
 from cti_infra.models import WORKER as MODEL_WORKER
-from cti_infra.network import FRONT_DOOR, OLLAMA, REDIS, Network
+from cti_infra.network import FRONT_DOOR, OLLAMA, Network
 from cti_infra.registry import Registry
-from cti_infra.release import TAG, Release, product_environment
+from cti_infra.release import TAG, Release, password, product_environment, stores_environment
 from cti_infra.rollout import blue_green, refuse_balancer_login
 from cti_infra.services import (
     Placement,
@@ -32,7 +32,6 @@ from cti_infra.services import (
     service,
 )
 from cti_infra.sign_on import SignOn
-from cti_infra.storage import RAW_PREFIX
 from cti_infra.task_roles import execution_role, own_metrics, raw_pages, task_role
 from cti_infra.waf import make_firewall
 
@@ -138,32 +137,16 @@ class App(Layer):
             **self._models.values,
         }
 
-    def _told_of_stores(self) -> dict[str, str]:
-        """Return what those are told who ring the bell, and read or write raw pages."""
-        redis = self._data.redis.attr_primary_end_point_address
-        return {
-            "REDIS_URL": f"rediss://{redis}:{REDIS}/0",
-            "REDIS_PASSWORD_FILE": f"{SECRETS}/redis-password",
-            "CTISCRAPER_RAW_STORE": f"s3://{self._data.storage.data.ref}/{RAW_PREFIX}",
-            "CTISCRAPER_S3_REGION": self.region,
-        }
+    def _told_of_stores(self) -> Mapping[str, str]:
+        return stores_environment(self._data, self.region)
 
     def _database(self, part: str) -> Secret:
-        return Secret(
-            variable="DATABASE_PASSWORD",
-            arn=self._data.secrets.arn(f"{part}-database"),
-            field="password",
-            file="database-password",
-        )
+        arn = self._data.secrets.arn(f"{part}-database")
+        return password("DATABASE_PASSWORD", arn, "database-password")
 
     @property
     def _redis(self) -> Secret:
-        return Secret(
-            variable="REDIS_PASSWORD",
-            arn=self._data.secrets.arn("redis"),
-            field="password",
-            file="redis-password",
-        )
+        return password("REDIS_PASSWORD", self._data.secrets.arn("redis"), "redis-password")
 
     def _place(self, group: str) -> Placement:
         return Placement(

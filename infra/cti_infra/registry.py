@@ -9,8 +9,9 @@ from cti_infra.config import PROJECT, Environment
 from cti_infra.deployment import Deployment
 from cti_infra.layer import Layer
 
-# How many images each keeps. `web` holds the front door of each release as well; one of `ollama`
-# has a model inside and weighs as much as a hundred others.
+# How many images each keeps: those that were pushed last, deployed or not (rollback.md tells it to
+# people). `web` holds the front door of each commit as well; one of `ollama` has a model inside and
+# weighs as much as a hundred others.
 KEPT = {"web": 60, "worker": 30, "scheduler": 30, "ollama": 3}
 UNTAGGED_DAYS = 7
 

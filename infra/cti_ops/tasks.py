@@ -216,18 +216,10 @@ def _staged(value_from: str, stage: str | None) -> str:
     return f"{arn}:{field_}:{stage}:"
 
 
-def run_command(place: Place, command: Sequence[str]) -> Ended:
-    """Return how a command of the product ended, run as the owner of the schema."""
-    definition = derive(place, "admin", [{"name": "admin", "command": list(command)}])
-    try:
-        return run_task(place, definition)
-    finally:
-        forget(place, definition)
-
-
 def run_admin(place: Place, command: Sequence[str]) -> int:
     """Return the code that a command of the product ended with. Raises OpsError if it never ran."""
-    ended = run_command(place, command)
+    definition = definition_of(place, place.named("admin"))
+    ended = run_task(place, definition, [{"name": "admin", "command": list(command)}])
     code = ended.codes.get("admin")
     if code is None:
         raise OpsError(f"the command did not run: {ended.told()}")

@@ -94,6 +94,14 @@ def secret_value(place: Place, value_from: str) -> str:
     return str(json.loads(text)[fields[0]]) if fields and fields[0] else text
 
 
+def open_bucket(place: Place) -> None:
+    """Let raw pages be kept: of a bucket's policy the emulator reads no conditions.
+
+    That of this one refuses whoever comes without TLS; here it would refuse everybody.
+    """
+    place.client("s3").delete_bucket_policy(Bucket=place.bucket())
+
+
 def clone(source: Path, folder: Path) -> None:
     """Make a clone of what is checked out, so that commits of the rehearsal stay in it."""
     git(source, "clone", "--quiet", "--shared", str(source), str(folder))

@@ -197,12 +197,12 @@ def prepared(
             environ=_environ(address),
         )
         around.folder.mkdir()
-        stacks = EmulatedStacks(
-            place,
-            folder / "deployment.toml",
-            address,
-            on_data=lambda: around.addresses.extend(stores.start()),
-        )
+
+        def begin() -> None:
+            account.open_bucket(place)
+            around.addresses.extend(stores.start())
+
+        stacks = EmulatedStacks(place, folder / "deployment.toml", address, on_data=begin)
         agent = Agent(place, place.account(), around, stacks.deployer.evaluated)
         # Before the stores end.
         stack.callback(agent.close)

@@ -265,12 +265,13 @@ def make_databases(place: Place, ids: Mapping[str, str]) -> None:
 
 
 def make_release(place: Place, image: str = "worker:old") -> None:
-    """Make the cluster and the task that migrates, as the rendered template has it."""
+    """Make the cluster and the tasks of the schema's owner, as the rendered template has them."""
     ecs = place.client("ecs")
     ecs.create_cluster(clusterName=place.cluster)
     template = json.loads((RENDERED / place.environment.name / "release.json").read_text("utf-8"))
-    made = template["Resources"]["Migrate"]["Properties"]
-    ecs.register_task_definition(**_request(place, made, image))
+    for name in ("Migrate", "Admin"):
+        made = template["Resources"][name]["Properties"]
+        ecs.register_task_definition(**_request(place, made, image))
     group = "/aws/ecs/cti-scraper/release"
     place.client("logs").create_log_group(logGroupName=group)
 
@@ -309,9 +310,10 @@ def _resolved(place: Place, value: Mapping[str, Any], name: str, image: str) -> 
         )
         field_ = "" if secret == "first-administrator" else ":password::"
         return f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{place.secret(secret)}{field_}"
-    if "DatabaseEndpoint" in told:
+    if name == "value" and "Fn::Join" in value:
         parts = value["Fn::Join"][1]
-        return "".join(one if isinstance(one, str) else "database.example" for one in parts)
+        host = "database.example" if "DatabaseEndpoint" in told else "of-aws.example"
+        return "".join(one if isinstance(one, str) else host for one in parts)
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
 

@@ -274,7 +274,7 @@ def test_the_pipeline_builds_and_pushes_images() -> None:
 @line("Container Images", "Create ECS task definitions", at=RELEASE)
 def test_every_program_has_a_task_definition() -> None:
     families = {task["Family"] for task in PROD.of("ECS::TaskDefinition")}
-    names = ("web", "worker", "scheduler", "ollama", "migrate")
+    names = ("web", "worker", "scheduler", "ollama", "migrate", "admin")
     assert families == {f"cti-scraper-prod-{name}" for name in names}
 
 

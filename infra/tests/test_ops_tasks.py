@@ -10,19 +10,21 @@ from cti_ops.errors import Exit, OpsError
 from cti_ops.place import Answer
 from cti_ops.tasks import definition_of, run_admin, run_task
 from installation import Installation
+from model import load, variables
 
 
 def test_a_command_runs_with_the_releases_image_files_and_rights(installed: Installation) -> None:
     installed.agent.lines["admin", "admin"] = ["all is well"]
     assert run_admin(installed.place, ["status", "--json"]) == 0
-    definition = installed.agent.definitions[-1]
+    [ran] = installed.agent.ran
+    assert ran["family"] == "admin"
+    assert ran["overrides"] == {
+        "containerOverrides": [{"name": "admin", "command": ["status", "--json"]}]
+    }
+    definition = definition_of(installed.place, "cti-scraper-prod-admin")
     prepare, admin = definition["containerDefinitions"]
-    assert definition["family"] == "cti-scraper-prod-admin"
-    assert definition["executionRoleArn"]
-    assert definition["taskRoleArn"]
     assert (prepare["name"], admin["name"]) == ("prepare", "admin")
     assert admin["image"] == prepare["image"] == "worker:old"
-    assert admin["command"] == ["status", "--json"]
     assert admin["dependsOn"] == [{"containerName": "prepare", "condition": "SUCCESS"}]
     assert admin["essential"]
     assert admin["readonlyRootFilesystem"]
@@ -30,12 +32,30 @@ def test_a_command_runs_with_the_releases_image_files_and_rights(installed: Inst
     assert "admin: all is well" in installed.said
 
 
-def test_its_definition_is_not_left_behind(installed: Installation) -> None:
-    run_admin(installed.place, ["status"])
-    left = installed.place.client("ecs").list_task_definitions(
-        familyPrefix="cti-scraper-prod-admin", status="ACTIVE"
+def test_a_doctor_in_a_task_sees_the_stores_that_workers_see() -> None:
+    prod = load("prod")
+    names = ("REDIS_URL", "REDIS_PASSWORD_FILE", "CTISCRAPER_RAW_STORE", "CTISCRAPER_S3_REGION")
+    admin, worker = (
+        variables(prod.container(task, name))
+        for task, name in (("release.Admin", "admin"), ("app.WorkerTask", "worker"))
     )
-    assert left["taskDefinitionArns"] == []
+    assert [admin[name] for name in names] == [worker[name] for name in names]
+    assert (
+        admin["DATABASE_URL"]
+        == variables(prod.container("release.Migrate", "migrate"))["DATABASE_URL"]
+    )
+    given = {one["Name"]: one for one in prod.container("release.Admin", "prepare")["Secrets"]}
+    read = {one["Name"]: one for one in prod.container("app.WorkerTask", "prepare")["Secrets"]}
+    assert given["REDIS_PASSWORD"] == read["REDIS_PASSWORD"]
+    # What opens second factors is the pages' alone.
+    assert set(given) == {"OWNER_PASSWORD", "WEB_PASSWORD", "WORKER_PASSWORD", "REDIS_PASSWORD"}
+
+
+def test_no_definition_is_made_for_a_command(installed: Installation) -> None:
+    ecs = installed.place.client("ecs")
+    before = ecs.list_task_definitions()["taskDefinitionArns"]
+    run_admin(installed.place, ["status"])
+    assert ecs.list_task_definitions()["taskDefinitionArns"] == before
 
 
 def test_it_ends_as_the_command_ended(installed: Installation) -> None:

@@ -1,5 +1,6 @@
 """Runbooks name what is there: resources, saved queries and log groups of production."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -16,8 +17,6 @@ CHOSEN = {
     "cti-scraper-prod-restored",
     "cti-scraper-prod-drill",
     "cti-scraper-prod-incident",
-    # Made for one command, and gone after it.
-    "cti-scraper-prod-admin",
     "cti-scraper/prod/oidc-client",
 }
 
@@ -45,6 +44,19 @@ def test_what_a_runbook_names_is_there(file: object) -> None:
     known = names()
     for name in mentioned((ROOT / str(file)).read_text("utf-8")):
         assert name in known | CHOSEN, name
+
+
+def test_how_many_images_are_kept_is_told_as_it_is() -> None:
+    told = (ROOT / "docs" / "runbooks" / "rollback.md").read_text("utf-8")
+    kept = {}
+    for repository in PROD.of("ECR::Repository"):
+        rules = json.loads(repository["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+        [newest] = [one["selection"] for one in rules if one["selection"]["tagStatus"] == "any"]
+        # By the time of the push, and by nothing else.
+        assert newest["countType"] == "imageCountMoreThan"
+        kept[repository["RepositoryName"].partition("/")[2]] = newest["countNumber"]
+    assert kept == {name: int(count) for count, name in re.findall(r"(\d+) of `([a-z]+)`", told)}
+    assert f"after {kept['worker']} pushes without a deployment" in told
 
 
 def test_saved_queries_of_runbooks_are_there() -> None:

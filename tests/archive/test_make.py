@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -118,6 +119,31 @@ async def test_a_backup_that_is_stopped_writes_nothing_more(
     installation.raw = slow = SlowStore(tmp_path / "raw")
     await is_cut_off(installation.archive(tmp_path / "archives" / "one"), slow)
     assert list((tmp_path / "archives").iterdir()) == []
+
+
+async def test_what_a_living_backup_writes_is_left_alone(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """Of what is dead in the folder nothing stays, and of other folders all."""
+    archives = tmp_path / "archives"
+    dead, other = archives / ".ctiscraper-20260101-030000.part", archives / ".data.part"
+    for folder, file in ((dead, "raw/ab/page.zst"), (dead, "database.dump"), (other, "cluster/1")):
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()
+    quick, installation.raw = installation.raw, SlowStore(tmp_path / "raw")
+    made = asyncio.create_task(installation.archive(archives / "one"))
+    await asyncio.to_thread(installation.raw.begun.wait)
+    try:
+        assert not dead.exists()
+        beside = replace(installation, raw=quick)
+        second, _ = await beside.archive(archives / "two")
+        with pytest.raises(ConflictError, match="another backup makes"):
+            await beside.archive(archives / "one")
+    finally:
+        installation.raw.gate.set()
+    first, manifest = await made
+    assert await verify_archive(first) == manifest
+    assert set(archives.iterdir()) == {first, second, other}
 
 
 async def test_pages_that_the_raw_store_lost_are_named(

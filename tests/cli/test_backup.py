@@ -69,8 +69,9 @@ def test_a_killed_backup_leaves_nothing_that_looks_whole_and_its_dump_ends_too(
         holder.rollback()
         while watcher.execute(DUMPING).fetchone():
             pass
-    collected.terminal.run("backup", str(tmp_path / "all" / "one"))
-    assert [path.name for path in (tmp_path / "all").iterdir()] == ["one"]
+    again = collected.terminal.run("backup", str(tmp_path / "all" / "two"))
+    assert "removed .one.part: a backup that was killed left it" in again.err
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["two"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -101,7 +101,9 @@ def test_a_verdict_is_made_listed_and_undone(named: Terminal) -> None:
     assert named.run("indicators", "--verdict", "benign", "--json").json["entities"]
     [kept] = named.run("verdict", "list", "--standing", "--json").json["verdicts"]
     assert (kept["reason"], kept["actor"]) == ("ours", "command line")
-    assert "holds no more" in named.run("verdict", "undo", str(kept["id"])).out
+    for _ in range(2):
+        assert "holds no more" in named.run("verdict", "undo", str(kept["id"])).out
+    assert named.noted() == ["verdict.make", "verdict.undo"]
     assert "by command line" in named.run("verdict", "list").out
     assert named.run("verdict", "list", "--standing").out == "Nothing was decided yet.\n"
     assert named.run("verdict", "undo", "999", code=5).err

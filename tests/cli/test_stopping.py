@@ -11,6 +11,7 @@ import typer
 from ctiscraper import loop
 from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.stopping import run_stoppable
+from ctiscraper.errors import Reason, StorageError
 
 
 @pytest.fixture
@@ -57,3 +58,14 @@ def test_a_command_that_missed_the_signal_is_told_again(monkeypatch: pytest.Monk
     with pytest.raises(typer.Exit):
         run_stoppable(miss_one())
     assert missed == ["the first"]
+
+
+def test_what_fails_while_a_command_ends_is_told_with_its_cause() -> None:
+    async def fail_at_the_end() -> None:
+        try:
+            await told(signal.SIGTERM)
+        finally:
+            raise StorageError(Reason.STORAGE, "the folder stays")
+
+    with pytest.raises(StorageError, match="the folder stays"):
+        run_stoppable(fail_at_the_end())

@@ -1,11 +1,15 @@
 """Checks: validators stand beside the items they brought, and one bad item costs only itself."""
 
+import asyncio
 from dataclasses import replace
+
+import psycopg
 
 import make
 from ctiscraper.errors import Reason
 from ctiscraper.types import FeedEntry, Health, Validators
 from db.stage import Stage
+from patience import SECONDS
 
 URL = "https://acme.example/a/"
 
@@ -29,6 +33,17 @@ async def test_twins_in_one_feed_are_one_item(stage: Stage) -> None:
     twin = make.announced(URL, guid_hash=make.sha("another guid"))
     assert await stage.announce([make.announced(URL), twin, twin]) == (1, 0)
     assert (await stage.accounting()).discovered == 1
+
+
+async def test_an_edit_does_not_wait_for_who_announces_the_item_as_well(
+    stage: Stage, database: str
+) -> None:
+    await stage.announce([make.announced(URL)])
+    edited = make.announced(URL, entry_hash=make.sha("edited"))
+    with psycopg.connect(database) as other:
+        # What refers to an item locks it so.
+        other.execute("SELECT 1 FROM fetch_job FOR KEY SHARE")
+        assert await asyncio.wait_for(stage.announce([edited]), SECONDS) == (0, 1)
 
 
 async def test_one_guid_for_two_addresses_is_two_items(stage: Stage) -> None:

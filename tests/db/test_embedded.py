@@ -16,7 +16,9 @@ import psutil
 import psycopg
 import pytest
 
+from ctiscraper.db.account import Account
 from ctiscraper.db.binaries import PgBinaries, find_binaries
+from ctiscraper.db.cluster import Cluster
 from ctiscraper.db.embedded import EmbeddedPostgres, watch_parent
 from ctiscraper.db.socket_dir import make_socket_dir, socket_dir_for
 from ctiscraper.errors import SettingsError
@@ -223,6 +225,25 @@ async def test_a_silent_owner_is_told_of(place: Path) -> None:
     with pytest.raises(SettingsError, match="another process owns"):
         await server.start()
     os.close(lock)
+
+
+async def test_who_ends_a_program_leaves_nothing_of_what_it_started(
+    binaries: PgBinaries, tmp_path: Path
+) -> None:
+    cluster = Cluster(tmp_path, binaries, Account("same", os.geteuid(), os.getegid()))
+    started = tmp_path / "started"
+    script = f"sleep 60 & echo $! > {started}.part; mv {started}.part {started}; wait"
+    running = asyncio.create_task(cluster.run("/bin/sh", "-c", script, log=tmp_path / "log"))
+
+    async def has_started() -> bool:
+        return started.exists()
+
+    await until(has_started)
+    child = psutil.Process(int(started.read_text("ascii")))
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
 async def test_a_half_made_cluster_is_made_again(place: Path) -> None:

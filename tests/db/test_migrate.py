@@ -175,3 +175,13 @@ async def test_counters_come_to_a_database_with_work_under_way(database: str) ->
         migrate.downgrade(database, "20261122_1800")
         await stage.run("UPDATE fetch_job SET state = 'stored'")
         assert await stage.value("SELECT count(*) FROM fetch_job") == 3
+
+
+async def test_sources_are_read_whole_once_what_they_wait_for_is_kept(database: str) -> None:
+    async with Database(database) as opened:
+        stage = Stage(opened)
+        await stage.sources.add(make.settings(), actor="test")
+        migrate.downgrade(database, "20261128_1200")
+        await stage.run("UPDATE source_state SET etag = 'held', last_modified = 'held'")
+        migrate.upgrade(database)
+        assert await stage.value("SELECT coalesce(etag, last_modified) FROM source_state") is None

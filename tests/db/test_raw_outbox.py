@@ -285,6 +285,12 @@ def test_what_a_killed_write_left_is_removed_in_time(
     assert files(tmp_path) == []
 
 
+def test_removing_them_asks_nothing_of_s3(outbox: OutboxStore, proxy: HarmfulProxy) -> None:
+    fill(outbox, proxy, 1)
+    assert outbox.remove_parts() == 0
+    assert outbox.last_error is not None, "the body still waits"
+
+
 @contextmanager
 def held_upload(proxy: HarmfulProxy) -> Iterator[tuple[threading.Event, threading.Event]]:
     """Yield an event for an upload that is under way, and one that lets it end."""

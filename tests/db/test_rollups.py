@@ -21,7 +21,11 @@ from db.stage import Stage
 
 OTHER = make.settings("other", "other.example")
 BEFORE = "20261126_1800"
-SINCE = "refused_by"
+SINCE = """
+    ALTER TABLE sighting ADD COLUMN refused_by bytea;
+    CREATE TABLE awaited_item (source_id bigint, job_id bigint, PRIMARY KEY (source_id, job_id))
+"""
+BACK = "ALTER TABLE sighting DROP COLUMN refused_by; DROP TABLE awaited_item"
 
 
 def actor(name: str) -> Mention:
@@ -172,14 +176,14 @@ def older(postgres: str) -> Iterator[str]:
         migrate.upgrade(made, BEFORE)
         with psycopg.connect(made) as inside:
             # What stores articles here is of today.
-            inside.execute(f"ALTER TABLE sighting ADD COLUMN {SINCE} bytea")
+            inside.execute(SINCE)
         yield made
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def bring_up_to_date(older: str) -> None:
     with psycopg.connect(older) as inside:
-        inside.execute(f"ALTER TABLE sighting DROP COLUMN {SINCE}")
+        inside.execute(BACK)
     migrate.upgrade(older)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.db.migrate import downgrade, newest
@@ -89,6 +89,9 @@ OURS = "postgresql://cti:s3cret@db:5432/ctiscraper"
         ("postgresql://root@db:5432/restored", OURS, False),
         ("postgresql://cti@db:5432/restored", "postgresql://cti@db:5432/ctiscraper", False),
         ("postgresql://cti@db:5432/restored", None, False),
+        ("postgresql://cti@db/restored", OURS, True),
+        ("host=db user=cti dbname=restored hostaddr=192.0.2.6", OURS, False),
+        ("service=theirs user=cti", "service=ours user=cti password=s3cret", False),
         ("postgresql://[", OURS, False),
     ],
 )
@@ -98,3 +101,13 @@ def test_a_password_is_known_for_its_own_user_and_server_alone(
     place = with_known_password(into, known)
     assert ("s3cret" in place) is is_given
     assert is_given or place == into
+
+
+def test_a_known_password_goes_only_the_way_that_the_settings_have_for_it() -> None:
+    ours = f"{OURS}?sslmode=verify-full&sslrootcert=/ca.pem&channel_binding=require"
+    place = conninfo_to_dict(with_known_password("postgresql://cti@db/restored", ours))
+    assert place == {**conninfo_to_dict(ours), "dbname": "restored"}
+    chosen = conninfo_to_dict(
+        with_known_password("postgresql://cti@db/restored?sslmode=verify-ca", ours)
+    )
+    assert chosen["sslmode"] == "verify-ca"

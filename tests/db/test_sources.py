@@ -3,12 +3,14 @@
 import asyncio
 from dataclasses import replace
 
+import psycopg
 import pytest
 
 import make
 from ctiscraper.errors import ConflictError, NotFoundError, StaleError
 from ctiscraper.types import Selectors, Tier, Validators
 from db.stage import Stage
+from lock_waits import until_waiting
 from make import settings
 
 
@@ -36,6 +38,19 @@ async def test_of_two_edits_at_once_one_wins(stage: Stage) -> None:
     )
     assert sum(isinstance(one, StaleError) for one in done) == 2
     assert await stage.value("SELECT count(*) FROM source_change WHERE action = 'update'") == 1
+
+
+async def test_an_edit_that_waits_for_a_check_holds_up_nothing_of_it(
+    stage: Stage, database: str
+) -> None:
+    """A check holds where its source stands, and refers to the source by each item after that."""
+    await stage.sources.add(settings(), actor="a")
+    with psycopg.connect(database) as check:
+        check.execute("SELECT 1 FROM source_state FOR UPDATE")
+        edit = asyncio.create_task(stage.sources.update("acme", settings(min_length=5), actor="b"))
+        await asyncio.to_thread(until_waiting, database)
+        check.execute("SELECT 1 FROM source FOR KEY SHARE NOWAIT")
+    assert (await edit).settings.min_length == 5
 
 
 async def test_the_last_edit_is_undone_and_brought_back(stage: Stage) -> None:

@@ -82,10 +82,12 @@ async def test_undone_a_verdict_holds_no_more_and_stays_on_record(stage: Stage) 
     await claimed.article(stage, "one", claimed.mention("a.example"))
     verdicts = Verdicts(stage.database)
     made = await verdicts.make(decision("a.example"), actor="ann")
-    undone = await verdicts.undo(made.id, actor="bob")
+    undone, held_until_now = await verdicts.undo(made.id, actor="bob")
+    assert held_until_now
     assert (undone.undone_by, undone.actor, undone.reason) == ("bob", "ann", "ours")
     assert await held(stage) == {"a.example": "mentioned"}
-    again = await verdicts.undo(made.id, actor="eve")
+    again, held_until_now = await verdicts.undo(made.id, actor="eve")
+    assert not held_until_now
     assert (again.undone_by, again.undone_at) == ("bob", undone.undone_at)
     await claimed.article(stage, "two", claimed.mention("a.example"))
     assert await held(stage) == {"a.example": "mentioned"}

@@ -45,6 +45,18 @@ def test_what_is_shipped_has_no_fault(made: dict[str, Stage]) -> None:
     }
 
 
+def test_what_makes_archives_has_programs_of_postgresql_and_no_other_fault(
+    made: dict[str, Stage],
+) -> None:
+    # It ends with its work, so nobody asks for its health.
+    program, health = faults(made["backup"])
+    assert (health, program[:4]) == ("HEALTHCHECK", "RUN ")
+    added = program.partition("--no-install-recommends ")[2].split()
+    assert added[:2] == ["postgresql-client-15", "&&"]
+    assert program.count("install") == 3, "apt-get, its option, and the folder of archives"
+    assert made["backup"].all("HEALTHCHECK")[-1].value == "NONE"
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -15,6 +15,7 @@ import zstandard
 
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.http import Client, EgressPolicy, FetchLimits
+from ctiscraper.loop import end_task
 from ctiscraper.types import Redirect
 from loopback import (
     USER_AGENT,
@@ -428,13 +429,13 @@ async def test_old_http_is_read(origin: Origin, client: Client) -> None:
 
 async def test_one_hung_host_delays_no_other(origin: Origin, client: Client) -> None:
     origin.answers |= {"/x": silent, "/y": reply(b"quick")}
-    hung = asyncio.create_task(failure(client, FetchLimits(max_bytes=100, seconds=1)))
+    hung = asyncio.create_task(failure(client, FetchLimits(max_bytes=100, seconds=60)))
     await asyncio.gather(
         *(client.get(f"http://other.test/y?{n}", limits=LIMITS) for n in range(50))
     )
 
     assert not hung.done()
-    assert (await hung).reason is Reason.TIMEOUT
+    await end_task(hung)
 
 
 async def test_cancelled_request_leaves_nothing_open(origin: Origin, client: Client) -> None:

@@ -4,7 +4,7 @@ import string
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ctiscraper.errors import SearchSyntaxError
@@ -161,7 +161,29 @@ def _read(text: str) -> Node | SearchSyntaxError:
         return error
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(0)[.]",
+        "(a[.])b",
+        "([)(.])",
+        "(a OR [.])b",
+        "NOT  [.]",
+        "([)dot]",
+        "(a(.))b",
+        "x OR (.)]@",
+        "]  a{{@ OR b",
+        "dot  OR .]  [",
+    ],
+)
+def test_brackets_take_nothing_along_when_they_are_written(text: str) -> None:
+    tree = parse(text)
+    assert parse(write(tree)) == tree
+    assert parse(write(And((tree, Word("more"))))) == parse(f"({text}) more")
+
+
 @given(st.one_of(st.text(), TYPED))
+@example("(0)[.]")
 def test_any_text_is_a_tree_or_a_mistake_within_it(text: str) -> None:
     tree = _read(text)
     if isinstance(tree, SearchSyntaxError):

@@ -39,11 +39,13 @@ def test_texts_that_nobody_asks_a_model_about_are_told_with_the_command() -> Non
         assert {one.part for one in found} <= {"language models"}
         assert all("'ctiscraper model-worker'" in one.advice for one in found)
         assert all("--profile llm" in one.advice for one in found)
+        assert all("CTISCRAPER_MODEL_URL" in one.advice for one in found)
+        assert all("'ctiscraper analysis cancel --all'" in one.advice for one in found)
         return [one.words for one in found]
 
-    words = "3 texts wait, the oldest for 2 h, and no model worker was seen "
+    words = "3 texts wait, the oldest for 2 h, and no model worker has had an answer of a server "
     assert told(waiting) == [words + "for 15 min"]
-    assert told(replace(waiting, seen_seconds=None)) == [words + "ever"]
+    assert told(replace(waiting, seen_seconds=None)) == [words + "yet"]
     for well in (
         replace(waiting, seen_seconds=60.0),
         replace(waiting, oldest_seconds=60.0),

@@ -28,6 +28,7 @@ from ctiscraper.tracing import (
     Collector,
     Tracer,
     carrier,
+    check_collector,
     describe,
     exporting,
     here,
@@ -341,7 +342,18 @@ def test_whatever_a_stranger_sends_is_survived(
         assert len(idle.ids()["trace"]) == 35
 
 
-@pytest.mark.parametrize("endpoint", ["localhost:4318", "ftp://collector", "http://", "nowhere"])
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "localhost:4318",
+        "ftp://collector",
+        "http://",
+        "nowhere",
+        "http://[::1",
+        "http://collector:4318x",
+        "http://collector:99999",
+    ],
+)
 async def test_what_is_no_address_is_named(endpoint: str) -> None:
     with pytest.raises(SettingsError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
         async with exporting(Collector(endpoint=endpoint)):
@@ -351,6 +363,8 @@ async def test_what_is_no_address_is_named(endpoint: str) -> None:
 async def test_an_endpoint_without_the_packages_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "ctiscraper.tracing.otlp")
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(SettingsError, match=r"ctiscraper\[tracing\]"):
+        check_collector(Collector(endpoint="http://localhost:4318"))
     with pytest.raises(SettingsError, match=r"ctiscraper\[tracing\]"):
         async with exporting(Collector(endpoint="http://127.0.0.1:1")):
             raise AssertionError

@@ -350,8 +350,11 @@ async def test_a_model_worker_that_is_not_there_is_told_until_it_is_seen(
         return both[0]
 
     [words] = await told()
-    assert "no model worker was seen ever" in words
-    assert "no model worker was seen ever" in (await client.get("/operations")).text
+    assert "no model worker has had an answer of a server yet" in words
+    assert (
+        "no model worker has had an answer of a server yet"
+        in (await client.get("/operations")).text
+    )
     servers = ModelServers(opened)
     await servers.note(SERVER, version="1", models=["small"], remote=False, missing="")
     assert await told() == []

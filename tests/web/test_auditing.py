@@ -209,6 +209,19 @@ async def test_items_and_verdicts_are_named(
     assert undone.before_hash == decided.after_hash
 
 
+async def test_a_verdict_that_is_undone_again_is_noted_once(
+    client: httpx2.AsyncClient, opened: Database
+) -> None:
+    verdict = {"value": "evil.example", "kind": "domain", "verdict": "malicious", "reason": "seen"}
+    made = (await client.post("/api/v1/verdicts", json=verdict)).json()
+    for _ in range(2):
+        assert (await client.delete(f"/api/v1/verdicts/{made['id']}")).status_code == 200
+    form = {"verdict": made["id"], "entity": 1}
+    again = await client.post("/verdicts/undo", data=form, headers=SAME_SITE)
+    assert again.status_code == 303
+    assert [one.action for one in await entries(opened)] == ["verdict.undo", "verdict.make"]
+
+
 async def test_a_source_is_told_before_and_after(database: str, tmp_path: Path) -> None:
     async with FakeInternet(hosts=1, items=2) as net, reading(database, tmp_path, net) as client:
         url = net.sources()[0].url

@@ -1,9 +1,12 @@
 """Reading and triage over the API."""
 
 import httpx2
+import pytest
 
+from ctiscraper.access.tokens import new_token
 from ctiscraper.db.session import Database
-from ctiscraper.identity import Role
+from ctiscraper.db.tokens import Tokens
+from ctiscraper.identity import Permission, Role
 from people import person, token_of
 from web.shelf import Shelf
 
@@ -101,3 +104,37 @@ async def test_lists_of_one_reader_are_not_shown_to_another(
     other = await token_of(opened, await person(opened, Role.ANALYST))
     seen = await client.get(path, headers={"authorization": f"Bearer {other}"})
     assert seen.json()["articles"] == []
+
+
+@pytest.mark.parametrize("path", ["/api/v1/reading/changes", "/api/v1/triage/changes"])
+async def test_how_much_a_search_finds_is_told_to_those_who_may_read(
+    opened: Database, stranger: httpx2.AsyncClient, shelf: Shelf, path: str
+) -> None:
+    shelf.article("one", text="The loader.")
+    token, key = new_token()
+    owner = await person(opened, Role.ANALYST)
+    writing = (Permission.SELF_WRITE, Permission.ARTICLE_ANNOTATE)
+    await Tokens(opened).add(key, name="of a script", scopes=writing, user_id=owner)
+    asked = {"starred": True} if "reading" in path else {"state": "review"}
+    bearer = {"authorization": f"Bearer {token}"}
+    search = {"search": {"q": "loader"}, **asked}
+    refused = await stranger.post(path, json=search, headers=bearer)
+    assert refused.status_code == 403
+    assert "article:read" in refused.json()["detail"]
+    assert shelf.run("SELECT count(*) FROM triage_change") == (0,)
+    named = await stranger.post(path, json={"articles": [1], **asked}, headers=bearer)
+    assert (named.status_code, named.json()["articles"]) == (201, 1)
+
+
+async def test_a_form_of_a_search_is_for_those_who_may_read(
+    opened: Database, stranger: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    shelf.article("one", text="The loader.")
+    token, key = new_token()
+    owner = await person(opened, Role.ANALYST)
+    await Tokens(opened).add(key, name="x", scopes=[Permission.SELF_WRITE], user_id=owner)
+    form = {"whole": "1", "search": "q=loader", "act": "star", "here": "/"}
+    headers = {"authorization": f"Bearer {token}", "sec-fetch-site": "same-origin"}
+    answer = await stranger.post("/reading", data=form, headers=headers)
+    assert answer.status_code == 403
+    assert shelf.run("SELECT count(*) FROM triage_change") == (0,)

@@ -88,13 +88,16 @@ def add_key(file: Path) -> int:
     return len(keys)
 
 
-def keep_newest(file: Path) -> int:
+def keep_newest(file: Path) -> int | None:
     """Return how many keys were taken out of a file: all but the one in use.
 
-    Raises SettingsError.
+    None when it has older ones and its folder is only read here, as that of a container's secrets
+    is: whoever gives the file takes them out. Raises SettingsError.
     """
     keys = read_keys(file)
     if len(keys) > 1:
+        if not os.access(file.parent, os.W_OK):
+            return None
         _replace(file, keys[:1])
     return len(keys) - 1
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ctiscraper import __version__
+from ctiscraper.archive.draft import open_draft, remove_dead_drafts
 from ctiscraper.archive.manifest import (
     DUMP,
     FORMAT,
@@ -64,18 +64,17 @@ async def make_archive(original: Original, target: Path, told: Told) -> tuple[Pa
         )
     async with open_moment(original.conninfo) as moment:
         place = _place(target, moment.now)
-        draft = place.with_name(f".{place.name}.part")
+        for name in await asyncio.to_thread(remove_dead_drafts, place.parent):
+            told(f"removed {name}: a backup that was killed left it")
         try:
-            _make_folder(draft)
-            manifest = await _fill(original, moment, programs, draft)
-            write_manifest(draft, manifest)
-            _put_in_place(draft, place)
+            with open_draft(place) as draft:
+                manifest = await _fill(original, moment, programs, draft)
+                write_manifest(draft, manifest)
+                _put_in_place(draft, place)
         except OSError as error:
             raise StorageError(
                 Reason.STORAGE, f"cannot write the archive {place}: {error.strerror}"
             ) from error
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
     return place, manifest
 
 
@@ -87,12 +86,6 @@ def _place(target: Path, now: datetime) -> Path:
     if target.exists():
         raise ConflictError(f"{target} is there already: name another file or folder")
     return target
-
-
-def _make_folder(draft: Path) -> None:
-    """Make the folder anew; what a killed backup left there goes."""
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700, parents=True)
 
 
 async def _fill(

@@ -105,9 +105,14 @@ def seal_anew(data: Data = None, json: Json = False) -> None:
     # Whose app no key here opens may have a key that is kept elsewhere.
     forgotten = 0 if lost else keep_newest(settings.key_file)
     if json:
-        print_json({"sealed": done, "lost": lost, "forgotten": forgotten})
+        print_json({"sealed": done, "lost": lost, "forgotten": forgotten or 0})
         return
-    lines = [f"Sealed {counted(done, 'app')} anew, forgot {counted(forgotten, 'older key')}."]
+    lines = [f"Sealed {counted(done, 'app')} anew, forgot {counted(forgotten or 0, 'older key')}."]
+    if forgotten is None:
+        lines.append(
+            f"{settings.key_file} is only read here: leave the newest key alone, the first "
+            "32 bytes, where it comes from, and start 'web' anew."
+        )
     if lost:
         lines.append(
             f"{counted(lost, 'app')} opened by no key here: their owners need a recovery code, or "

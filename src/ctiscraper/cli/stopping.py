@@ -53,9 +53,17 @@ async def until_signal(work: Coroutine[object, object, Value]) -> Value | None:
 
 
 async def _told_until_it_ends(work: Coroutine[object, object, Value]) -> tuple[Value]:
-    """Return what `work` gives; it is told to end until it does, as one signal comes once."""
-    async with alongside(work) as task:
-        await until_one_ends(task)
+    """Return what `work` gives; it is told to end until it does, as one signal comes once.
+
+    What it raises while it ends is told as any other error.
+    """
+    try:
+        async with alongside(work) as task:
+            await until_one_ends(task)
+    except asyncio.CancelledError:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error from None
+        raise
     return (task.result(),)
 
 

@@ -81,8 +81,9 @@ def undo(
 
     async def take_back() -> TeamVerdict:
         async with open_database(settings_for(data)) as database:
-            undone = await Verdicts(database).undo(number, actor=ACTOR)
-            await note_deed(database, "verdict.undo", undone.id, before=undone.decided)
+            undone, held = await Verdicts(database).undo(number, actor=ACTOR)
+            if held:
+                await note_deed(database, "verdict.undo", undone.id, before=undone.decided)
             return undone
 
     undone = run_async(take_back())

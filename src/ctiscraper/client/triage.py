@@ -53,7 +53,7 @@ class TriageCalls(Transport):
     ) -> Change:
         """Read, unread, star or take stars.
 
-        For half an hour the change can be undone.
+        For half an hour the change can be undone. A `search` asks for `article:read` too.
 
         Needs `self:write`.
         """
@@ -88,7 +88,7 @@ class TriageCalls(Transport):
     ) -> Change:
         """Set the state, the assignee or a tag.
 
-        For half an hour the change can be undone.
+        For half an hour the change can be undone. A `search` asks for `article:read` too.
 
         Needs `article:annotate`.
         """

@@ -1,6 +1,6 @@
 """What a check of a source found: items, validators and its record, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from itertools import takewhile
@@ -12,7 +12,7 @@ from psycopg import DataError
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
-from ctiscraper.db.taking_over import BY_ADDRESS, account_for, rules_key, take_over
+from ctiscraper.db.taking_over import MAY_TAKE_OVER, account_for, rules_key, take_over
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
 from ctiscraper.types import (
@@ -29,8 +29,6 @@ CHUNK = 500
 TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
 # What a second fruitless look waits; some feeds count readers or rotate advertisements.
 REVISIT_AFTER = "10 minutes"
-# Who read nothing brings no validators back that were dropped meanwhile.
-_MAY_HOLD = "%(read)s OR num_nonnulls(etag, last_modified, body_sha256) > 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +50,7 @@ class Checks:
     ) -> SourceLease | None:
         """Return a due source of a host; it falls due again when the check is never finished.
 
+        One that may take over what another gave up comes without validators, to be asked in full.
         With the owner token of a lease of the host, only while that lease lasts.
         """
         async with self._database.connection() as conn, conn.cursor() as cursor:
@@ -68,12 +67,15 @@ class Checks:
                 RETURNING s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health,
                     t.reason, t.detail, t.failures, t.items_per_day, t.next_check_at,
                     t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.note,
-                    t.lease_owner
-                """,  # noqa: S608 - a constant
+                    t.lease_owner, {MAY_TAKE_OVER}
+                """,  # noqa: S608 - constants
                 {"seconds": seconds, "host": host, "under": under},
             )
             row = await cursor.fetchone()
-        return SourceLease(to_source(row), row[16]) if row else None
+        if row is None:
+            return None
+        source = to_source(row)
+        return SourceLease(replace(source, validators=Validators()) if row[17] else source, row[16])
 
     async def in_a_row(self, source_id: int, reason: str, *, most: int = 10) -> int:
         """Return how many of a source's last checks ended for this reason, one after the other.
@@ -117,7 +119,7 @@ class Checks:
             if counts.held:
                 # The next look must see those items again, whatever the host calls unchanged.
                 standing = replace(standing, validators=Validators())
-            await _stand(conn, lease, standing, summary)
+            await _stand(conn, lease, standing, summary, counts.awaited)
         return summary
 
 
@@ -131,24 +133,35 @@ async def fenced(conn: Conn, lease: SourceLease) -> bool:
 
 
 async def _stand(
-    conn: Conn, lease: SourceLease, standing: SourceStanding, summary: CheckSummary
+    conn: Conn,
+    lease: SourceLease,
+    standing: SourceStanding,
+    summary: CheckSummary,
+    awaited: Collection[int] = (),
 ) -> bool:
-    """Write where the source stands and the record of its check, in one statement."""
+    """Write where the source stands and the record of its check, in one statement.
+
+    A source waits for what it named when it was last read, and for nothing else: what it names no
+    more it is not asked for again and again.
+    """
     cursor = await conn.execute(
-        f"""
+        """
         WITH stood AS (
             UPDATE source_state SET lease_owner = NULL,
                 next_check_at = now() + make_interval(secs => %(next)s),
                 health = %(health)s, reason = %(reason)s, detail = %(detail)s, note = %(note)s,
-                failures = %(failures)s, etag = CASE WHEN {_MAY_HOLD} THEN %(etag)s END,
-                last_modified = CASE WHEN {_MAY_HOLD} THEN %(last_modified)s END,
-                body_sha256 = CASE WHEN {_MAY_HOLD} THEN %(body)s::bytea END,
+                failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
+                body_sha256 = %(body)s,
                 items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
                 moved_count = %(moved_count)s, last_checked_at = now(), enabled = %(enabled)s,
                 last_success_at = CASE WHEN %(succeeded)s THEN now() ELSE last_success_at END,
                 full_bytes = CASE WHEN %(full)s THEN %(wire_bytes)s ELSE full_bytes END
             WHERE source_id = %(id)s AND lease_owner = %(owner)s
-            RETURNING source_id, full_bytes)
+            RETURNING source_id, full_bytes),
+        forgotten AS (
+            DELETE FROM awaited_item w USING stood
+            WHERE %(read)s AND w.source_id = stood.source_id AND NOT EXISTS (
+                SELECT FROM unnest(%(awaited)s::bigint[]) AS named (id) WHERE named.id = w.job_id))
         INSERT INTO source_check (source_id, status, reason, detail, announced, discovered,
             changed, unchanged, requests, wire_bytes, saved_bytes)
         SELECT source_id, %(status)s, %(why)s, %(told)s, %(announced)s, %(discovered)s,
@@ -156,8 +169,9 @@ async def _stand(
             CASE WHEN %(saved)s THEN greatest(0, coalesce(full_bytes, 0) - %(wire_bytes)s)
                 ELSE 0 END
         FROM stood
-        """,  # noqa: S608 - a constant of this module
+        """,
         {
+            "awaited": list(awaited),
             "read": not summary.unchanged and summary.reason is None,
             "id": lease.source.id,
             "owner": lease.owner,
@@ -220,14 +234,20 @@ async def _announce(conn: Conn, by: _Announcer, items: Sequence[Announced]) -> "
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """Items that were new, items that changed, and changed ones that a worker holds."""
+    """How many items were new, changed, and changed while a worker held them; which are awaited."""
 
     new: int = 0
     changed: int = 0
     held: int = 0
+    awaited: frozenset[int] = frozenset()
 
     def __add__(self, other: "_Counts") -> "_Counts":
-        return _Counts(self.new + other.new, self.changed + other.changed, self.held + other.held)
+        return _Counts(
+            self.new + other.new,
+            self.changed + other.changed,
+            self.held + other.held,
+            self.awaited | other.awaited,
+        )
 
 
 def _refused(item: Announced, error: DataError) -> Announced:
@@ -249,18 +269,21 @@ async def _announce_all(conn: Conn, by: _Announcer, items: Sequence[Announced]) 
     jobs = {item.url_hash: item for item in items}
     new = await _insert_jobs(conn, by.id, by.rank, list(jobs.values()))
     once = list({(item.url_hash, item.guid_hash): item for item in items}.values())
-    known = [item for key, item in jobs.items() if key not in new]
-    taken = await take_over(conn, by.id, by.rules, by.rank, known)
     changed, held = await _changed(conn, by.id, once)
+    await _note_edits(conn, by.id, changed)
+    known = [item for key, item in jobs.items() if key not in new]
+    others = await take_over(conn, by.id, by.rules, by.rank, known)
+    taken = others.taken
     await _sight(conn, by.id, once, new)
     if taken:
         await account_for(conn, by.id, list(taken.values()))
-    again = await _revisit(conn, by.id, changed)
+    edited = {job: item for job, item in changed.items() if item.url_hash not in taken}
+    again = await _revisit(conn, edited)
     pending = (key for key in (*new, *taken) if jobs[key].state == "pending")
     hosts = {jobs[key].host for key in pending} | again
     if hosts:
         await wake(conn, hosts, by.rank)
-    return _Counts(len(new) + len(taken), len(changed), held)
+    return _Counts(len(new) + len(taken), len(edited), held, others.awaited)
 
 
 async def _insert_jobs(
@@ -306,7 +329,7 @@ async def _changed(
         JOIN unnest(%s::bytea[], %s::bytea[], %s::bytea[]) WITH ORDINALITY
             AS item (url_hash, guid_hash, entry_hash, place) ON j.url_hash = item.url_hash
         JOIN sighting g ON g.source_id = %s AND g.guid_hash = item.guid_hash AND g.job_id = j.id
-        WHERE g.entry_hash <> item.entry_hash ORDER BY j.id FOR UPDATE OF j
+        WHERE g.entry_hash <> item.entry_hash ORDER BY j.id FOR NO KEY UPDATE OF j
         """,
         (
             [item.url_hash for item in items],
@@ -331,59 +354,68 @@ async def _sight(
         firsts.add(item.url_hash)
     await conn.execute(
         """
-        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first, refused_by)
-        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first,
-            CASE WHEN NOT item.wanted THEN %s::bytea END
-        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[], %s::boolean[])
-            AS item (url_hash, guid_hash, entry_hash, first, wanted)
+        INSERT INTO sighting (source_id, guid_hash, job_id, entry_hash, first)
+        SELECT %s, item.guid_hash, j.id, item.entry_hash, item.first
+        FROM unnest(%s::bytea[], %s::bytea[], %s::bytea[], %s::boolean[])
+            AS item (url_hash, guid_hash, entry_hash, first)
         JOIN fetch_job j ON j.url_hash = item.url_hash
         ON CONFLICT (source_id, guid_hash, job_id) DO NOTHING
         """,
         (
             source_id,
-            BY_ADDRESS,
             [item.url_hash for item in items],
             [item.guid_hash for item in items],
             [item.entry_hash for item in items],
             flags,
-            [item.state == "pending" for item in items],
         ),
     )
 
 
-async def _revisit(conn: Conn, source_id: int, changed: dict[int, Announced]) -> set[str]:
+async def _note_edits(conn: Conn, source_id: int, changed: dict[int, Announced]) -> None:
+    """Note what entries say now; of a text that changed the source has refused nothing yet."""
+    if not changed:
+        return
+    await conn.execute(
+        """
+        UPDATE sighting g SET refused_by = NULL, entry_hash =
+            CASE WHEN g.guid_hash = item.guid_hash THEN item.entry_hash ELSE g.entry_hash END
+        FROM unnest(%s::bigint[], %s::bytea[], %s::bytea[]) AS item (id, guid_hash, entry_hash)
+        WHERE g.source_id = %s AND g.job_id = item.id
+            AND (g.guid_hash = item.guid_hash OR g.refused_by IS NOT NULL)
+        """,
+        (
+            list(changed),
+            [item.guid_hash for item in changed.values()],
+            [item.entry_hash for item in changed.values()],
+            source_id,
+        ),
+    )
+
+
+async def _revisit(conn: Conn, edited: dict[int, Announced]) -> set[str]:
     """Queue the jobs whose entries changed; return the hosts that have work again.
 
     The first edit is followed at once. An entry that changes while its page does not costs
     ever fewer requests: each fruitless look doubles the wait for the next.
     """
-    if not changed:
+    if not edited:
         return set()
     cursor = await conn.execute(
         f"""
-        WITH item AS (
-            SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::bytea[], %s::boolean[])
-                AS item (id, entry, guid_hash, entry_hash, wanted)),
-        seen AS (
-            UPDATE sighting g SET entry_hash = item.entry_hash FROM item
-            WHERE g.source_id = %s AND g.guid_hash = item.guid_hash AND g.job_id = item.id)
         UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
             run_after = greatest(now(), j.finished_at
                 + (2 ^ least(j.fruitless, 10) - 1) * interval '{REVISIT_AFTER}'),
             from_snapshot = false, entry = item.entry::jsonb, trace = %s
-        FROM item
+        FROM unnest(%s::bigint[], %s::text[], %s::boolean[]) AS item (id, entry, wanted)
         WHERE j.id = item.id AND item.wanted AND j.url <> ''
             AND NOT (j.state = 'filtered' AND j.reason = 'discarded')
         RETURNING j.host
         """,  # noqa: S608 - a constant of this module
         (
-            list(changed),
-            [msgspec.json.encode(item.entry).decode() for item in changed.values()],
-            [item.guid_hash for item in changed.values()],
-            [item.entry_hash for item in changed.values()],
-            [item.state == "pending" for item in changed.values()],
-            source_id,
             here(),
+            list(edited),
+            [msgspec.json.encode(item.entry).decode() for item in edited.values()],
+            [item.state == "pending" for item in edited.values()],
         ),
     )
     return {str(row[0]) for row in await cursor.fetchall()}

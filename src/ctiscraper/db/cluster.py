@@ -1,19 +1,25 @@
 """A database cluster on disk: how it is made, what it is started with, what it says of itself."""
 
 import asyncio
+import os
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ctiscraper.db.account import Account
 from ctiscraper.db.binaries import PgBinaries
 from ctiscraper.errors import SettingsError
+from ctiscraper.loop import to_its_end
 
 SUPERUSER = "ctiscraper"
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 _LOCALES = ("C.UTF-8", "en_US.UTF-8", "C")
 _BUILTIN_LOCALE_SINCE = 17
+# What is killed is gone at once, unless a disk holds it up.
+_GONE_SECONDS, _LOOK_SECONDS = 5.0, 0.01
 
 # Sized for a laptop: about 200 MB at work. synchronous_commit and fsync keep their safe defaults.
 LAPTOP = {
@@ -67,14 +73,16 @@ class Cluster:
         return await self.run(*command, log=log) == 0
 
     async def run(self, *program: str | Path, log: Path) -> int:
-        """Return the exit code of a program run in the account, its words added to the log."""
+        """Return the exit code of a program run in the account, its words added to the log.
+
+        Who is cancelled is so once neither it nor what it started writes any more.
+        """
         process = await self.start(*program, log=log)
         try:
             return await process.wait()
         finally:
             if process.returncode is None:
-                process.kill()
-                await process.wait()
+                await to_its_end(_end_session(process))
 
     async def start(self, *program: str | Path, log: Path) -> asyncio.subprocess.Process:
         """Start a program in the cluster's account.
@@ -127,6 +135,21 @@ class Cluster:
                 f"{self.binaries.bin_dir} has {self.binaries.version}: use a PostgreSQL {made_by}, "
                 "or dump the data with it and load it into a new data folder"
             )
+
+
+async def _end_session(process: asyncio.subprocess.Process) -> None:
+    """Kill a program with all that it started, and wait until none of them is left.
+
+    Only the program itself is a child that can be waited for: of the rest the system is asked.
+    """
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+    with suppress(ProcessLookupError, TimeoutError):
+        async with asyncio.timeout(_GONE_SECONDS):
+            while True:
+                os.killpg(process.pid, 0)
+                await asyncio.sleep(_LOOK_SECONDS)
 
 
 def last_words(log: Path, lines: int = 4) -> str:

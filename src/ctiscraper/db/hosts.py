@@ -246,12 +246,23 @@ class Hosts:
             )
 
 
+async def hold(conn: Conn, worker: UUID, hosts: Sequence[str]) -> None:
+    """Lock the hosts of a worker and these, in the one order in which several are locked."""
+    await conn.execute(
+        """
+        SELECT FROM host WHERE worker = %s OR host = ANY(%s::text[]) ORDER BY host FOR UPDATE
+        """,
+        (worker, list(hosts)),
+    )
+
+
 async def wake(conn: Conn, hosts: Iterable[str], rank: int) -> None:
     """Say that hosts have work now; part of the transaction that made the work."""
+    # The column is sorted by bytes; what a statement is given, by the database's language.
     await conn.execute(
         """
         INSERT INTO host AS h (host, rank) SELECT name, %s FROM unnest(%s::text[]) AS name
-        ORDER BY name
+        ORDER BY name COLLATE "C"
         ON CONFLICT (host) DO UPDATE SET work_at = least(h.work_at, now()),
             rank = least(h.rank, excluded.rank)
         """,
@@ -265,8 +276,9 @@ async def rank_again(conn: Conn, source_key: str, tier: Tier) -> None:
     await conn.execute(
         """
         UPDATE fetch_job SET rank = %(rank)s
-        WHERE source_id = (SELECT id FROM source WHERE key = %(key)s)
-            AND state IN ('pending', 'leased')
+        WHERE id IN (SELECT id FROM fetch_job
+            WHERE source_id = (SELECT id FROM source WHERE key = %(key)s)
+                AND state IN ('pending', 'leased') ORDER BY id FOR UPDATE)
         """,
         values,
     )
@@ -277,10 +289,11 @@ async def rank_again(conn: Conn, source_key: str, tier: Tier) -> None:
                 WHERE t.host = h.host AND t.enabled),
             (SELECT min(rank) FROM fetch_job j WHERE j.host = h.host AND j.state = 'pending')),
             h.rank)
-        WHERE h.host IN (SELECT host FROM source_state t JOIN source s ON s.id = t.source_id
+        WHERE h.host IN (SELECT host FROM host WHERE host IN (
+            SELECT t.host FROM source_state t JOIN source s ON s.id = t.source_id
                 WHERE s.key = %(key)s
             UNION ALL SELECT j.host FROM fetch_job j JOIN source s ON s.id = j.source_id
-                WHERE s.key = %(key)s AND j.state = 'pending')
+                WHERE s.key = %(key)s AND j.state = 'pending') ORDER BY host FOR UPDATE)
         """,  # noqa: S608 - a constant of this module
         values,
     )

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, wake
+from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, hold, wake
 from ctiscraper.db.operations import fold_counts
 from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.taking_over import ask_anew, rules_key
+from ctiscraper.db.taking_over import rules_key
 from ctiscraper.errors import Reason
 from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry, SourceSettings
 
@@ -218,6 +218,7 @@ class Queue:
         back with its attempt once half its lease is over: nobody began to work on it.
         """
         async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await _hold_items(conn, worker)
             await conn.execute(
                 """
                 UPDATE fetch_job SET lease_until = now() + make_interval(secs => %s)
@@ -234,7 +235,9 @@ class Queue:
                 """,
                 (worker, seconds / 2, list(held.jobs)),
             )
-            await _wake(conn, await cursor.fetchall())
+            rows = await cursor.fetchall()
+            await hold(conn, worker, [row[0] for row in rows])
+            await _wake(conn, rows)
             await conn.execute(
                 """
                 UPDATE host SET lease_until = now() + make_interval(secs => %s)
@@ -256,11 +259,13 @@ class Queue:
     async def retire(self, worker: UUID) -> None:
         """Give back all that a stopping worker still holds, its attempts refunded."""
         async with self._database.transaction() as conn, conn.cursor() as cursor:
+            await _hold_items(conn, worker)
             await cursor.execute(
                 f"{_GIVE_BACK} WHERE state = 'leased' AND worker = %s RETURNING host, rank",
                 (worker,),
             )
             rows = await cursor.fetchall()
+            await hold(conn, worker, [row[0] for row in rows])
             await _wake(conn, rows)
             await conn.execute(
                 """
@@ -313,12 +318,7 @@ class Queue:
                     rules_key(settings),
                 ),
             )
-        if cursor.rowcount != 1:
-            return False
-        # By itself: who announces holds his source first, and items after it.
-        async with self._database.connection() as conn:
-            await ask_anew(conn, job)
-        return True
+        return cursor.rowcount == 1
 
     async def retry(self, ids: Sequence[int]) -> int:
         """Put failed and dead items back in the queue; return how many."""
@@ -396,6 +396,16 @@ class Queue:
             row = await cursor.fetchone()
         assert row is not None, "a count is one row"
         return int(row[0])
+
+
+async def _hold_items(conn: Conn, worker: UUID) -> None:
+    """Lock the items of a worker, in the one order in which several are locked."""
+    await conn.execute(
+        """
+        SELECT FROM fetch_job WHERE state = 'leased' AND worker = %s ORDER BY id FOR UPDATE
+        """,
+        (worker,),
+    )
 
 
 async def _wake(conn: Conn, rows: Sequence[Sequence[Any]]) -> None:

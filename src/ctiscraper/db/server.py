@@ -1,5 +1,6 @@
 """What a PostgreSQL server is: asked before anything else is, so that errors name their cause."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -14,6 +15,7 @@ from ctiscraper.db.refusals import explain_refusal
 from ctiscraper.errors import Reason, SettingsError, StorageError
 
 CONNECT_SECONDS = 5
+_PORT = 5432
 # Migrations are named YYYYMMDD_HHMM_…, and so are their revisions.
 _REVISION_LENGTH = 13
 _ASIDES = ("Is the server running", "DETAIL:", "HINT:", "Multiple connection", "Either provide")
@@ -108,17 +110,23 @@ def is_newer(revision: str | None) -> bool:
 def with_known_password(into: str, known: str | None) -> str:
     """Return a connection string with the password that is known for this user of this server.
 
-    Whoever names the database of his settings need not write it where others see it.
+    Whoever names the database of his settings need not write it where others see it. It goes only
+    the way that the settings have for it: what they demand of TLS comes along.
     """
     try:
         wanted, ours = conninfo_to_dict(into), conninfo_to_dict(known or "")
     except ProgrammingError:
         # What reads the first says what is wrong with it.
         return into
-    same = all(wanted.get(part) == ours.get(part) for part in ("host", "port", "user"))
-    if not same or "password" in wanted or "password" not in ours:
+    if _login(wanted) != _login(ours) or "password" in wanted or "password" not in ours:
         return into
-    return make_conninfo(into, password=ours["password"])
+    return make_conninfo("", **{**ours, **wanted})
+
+
+def _login(parts: Mapping[str, object]) -> tuple[object, ...]:
+    """Who logs in where, of the parts of a connection string."""
+    named = (parts.get(part) for part in ("service", "host", "hostaddr", "user"))
+    return (*named, str(parts.get("port") or _PORT))
 
 
 def describe_place(conninfo: str) -> str:
@@ -133,7 +141,7 @@ def describe_place(conninfo: str) -> str:
             "DATABASE_URL cannot be read; write postgresql://user:password@host:5432/database"
         ) from error
     host = parts.get("host") or parts.get("hostaddr") or "the local socket"
-    return f"{host}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+    return f"{host}:{parts.get('port') or _PORT}/{parts.get('dbname') or ''}"
 
 
 async def _facts(connection: AsyncConnection[tuple[object, ...]]) -> ServerFacts:

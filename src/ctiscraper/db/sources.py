@@ -257,7 +257,7 @@ async def _held(conn: Conn, key: str, expected: int | None) -> SourceSettings:
     Raises NotFoundError, and StaleError when they are not of the version that was expected.
     """
     cursor = await conn.execute(
-        "SELECT settings::text FROM source WHERE key = %s AND removed_at IS NULL FOR UPDATE",
+        "SELECT settings::text FROM source WHERE key = %s AND removed_at IS NULL FOR NO KEY UPDATE",
         (key,),
     )
     row = await cursor.fetchone()

@@ -2,24 +2,42 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from ctiscraper.db.session import Conn
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
-from ctiscraper.types import Announced, FetchJob, SourceSettings
+from ctiscraper.types import Announced, SourceSettings
 
-# What one source refuses by its own rules another may want.
-RULES_OF_A_SOURCE = (
+# What one source refuses by its own rules another may want, and what it left when it was removed.
+_GIVEN_UP = (
     Reason.URL_NOT_ALLOWED,
     Reason.WORD_EXCLUDED,
     Reason.WORD_NOT_INCLUDED,
     Reason.TOO_SHORT,
+    Reason.SOURCE_REMOVED,
 )
+_FREE = f"""
+    j.article_id IS NULL AND j.state = 'filtered'
+    AND j.reason IN ({", ".join(f"'{reason}'" for reason in _GIVEN_UP)})
+"""
+# Asked with each check of a source `t`: what it waits for is free, whatever freed it and whoever
+# was cut off then. An answer that nothing changed would announce that no more.
+MAY_TAKE_OVER = f"""
+    EXISTS (SELECT FROM awaited_item w JOIN fetch_job j ON j.id = w.job_id
+        WHERE w.source_id = t.source_id AND j.source_id <> t.source_id AND {_FREE})
+"""
 _KEY_BYTES = 8
-# What a source refuses by the address alone it refuses by no rule that has a key.
-BY_ADDRESS = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Items that others had: those taken over, by their hashes, and those still waited for."""
+
+    taken: dict[bytes, int]
+    awaited: frozenset[int]
 
 
 def rules_key(settings: SourceSettings) -> bytes:
@@ -39,41 +57,52 @@ def rules_key(settings: SourceSettings) -> bytes:
 
 async def take_over(
     conn: Conn, source_id: int, rules: bytes, rank: int, jobs: Sequence[Announced]
-) -> dict[bytes, int]:
-    """Make a source's own what the rules of another refused, or ended with it; return the jobs.
+) -> Others:
+    """Make a source's own what others gave up, and note which items of others it waits for.
 
     Not what it refused itself by the rules that it has: sources that all refuse an item ask for it
     once each, and not in turn.
     """
     wanted = [item for item in jobs if item.state == "pending"]
     if not wanted:
-        return {}
+        return Others({}, frozenset())
     cursor = await conn.execute(
-        """
-        UPDATE fetch_job j SET source_id = %(source)s, rank = %(rank)s, trace = %(trace)s,
-            state = 'pending', reason = NULL, detail = '', finished_at = NULL, run_after = now(),
-            attempts = 0, host_tries = 0, from_snapshot = false, released = false,
-            entry = item.entry::jsonb
-        FROM unnest(%(hashes)s::bytea[], %(entries)s::text[]) AS item (url_hash, entry)
-        WHERE j.url_hash = item.url_hash AND j.source_id <> %(source)s AND j.article_id IS NULL
-            AND j.url <> '' AND j.state = 'filtered' AND (j.reason = %(removed)s
-                OR j.reason = ANY(%(refusals)s) AND NOT EXISTS (SELECT FROM sighting g
-                    WHERE g.job_id = j.id AND g.source_id = %(source)s
-                        AND g.refused_by = %(rules)s))
-        RETURNING j.url_hash, j.id
-        """,
+        f"""
+        WITH theirs AS MATERIALIZED (
+            SELECT j.id, j.url_hash, item.entry
+            FROM unnest(%(hashes)s::bytea[], %(entries)s::text[]) AS item (url_hash, entry)
+            JOIN fetch_job j ON j.url_hash = item.url_hash
+            WHERE j.source_id <> %(source)s AND j.article_id IS NULL AND j.url <> ''
+                AND NOT EXISTS (SELECT FROM sighting g WHERE g.job_id = j.id
+                    AND g.source_id = %(source)s AND g.refused_by = %(rules)s)),
+        taken AS (
+            UPDATE fetch_job j SET source_id = %(source)s, rank = %(rank)s, trace = %(trace)s,
+                state = 'pending', reason = NULL, detail = '', finished_at = NULL,
+                run_after = now(), attempts = 0, host_tries = 0, from_snapshot = false,
+                released = false, entry = theirs.entry::jsonb
+            FROM theirs WHERE j.id = theirs.id AND j.source_id <> %(source)s AND {_FREE}
+            RETURNING j.id),
+        noted AS (
+            INSERT INTO awaited_item (source_id, job_id)
+            SELECT %(source)s, id FROM theirs WHERE id NOT IN (SELECT id FROM taken)
+            ON CONFLICT DO NOTHING)
+        SELECT theirs.url_hash, theirs.id, taken.id IS NOT NULL
+        FROM theirs LEFT JOIN taken ON taken.id = theirs.id
+        """,  # noqa: S608 - a constant of this module
         {
             "source": source_id,
             "rank": rank,
             "trace": here(),
             "hashes": [item.url_hash for item in wanted],
             "entries": [msgspec.json.encode(item.entry).decode() for item in wanted],
-            "removed": Reason.SOURCE_REMOVED.value,
-            "refusals": [reason.value for reason in RULES_OF_A_SOURCE],
             "rules": rules,
         },
     )
-    return {bytes(row[0]): int(row[1]) for row in await cursor.fetchall()}
+    rows = await cursor.fetchall()
+    return Others(
+        {bytes(row[0]): int(row[1]) for row in rows if row[2]},
+        frozenset(int(row[1]) for row in rows if not row[2]),
+    )
 
 
 async def account_for(conn: Conn, source_id: int, jobs: Sequence[int]) -> None:
@@ -91,23 +120,4 @@ async def account_for(conn: Conn, source_id: int, jobs: Sequence[int]) -> None:
         WHERE g.source_id = %(source)s AND g.job_id = one.job_id AND g.guid_hash = one.guid_hash
         """,
         values,
-    )
-
-
-async def ask_anew(conn: Conn, job: FetchJob) -> None:
-    """Have the sources that want what another refused asked in full at their next look.
-
-    They take it over when they announce it, which an answer that nothing changed does not.
-    """
-    await conn.execute(
-        """
-        UPDATE source_state SET etag = NULL, last_modified = NULL, body_sha256 = NULL
-        WHERE source_id IN (SELECT t.source_id FROM source_state t
-            WHERE t.source_id <> %(source)s AND t.enabled
-                AND num_nonnulls(t.etag, t.last_modified, t.body_sha256) > 0
-                AND t.source_id IN (SELECT source_id FROM sighting
-                    WHERE job_id = %(job)s AND refused_by IS NULL)
-            ORDER BY t.source_id FOR UPDATE)
-        """,
-        {"job": job.id, "source": job.source_id},
     )

@@ -93,23 +93,24 @@ class Verdicts:
             await _tell(conn, made)
             return made
 
-    async def undo(self, verdict_id: int, *, actor: str) -> TeamVerdict:
-        """Return a decision that holds no more; undoing it twice changes nothing.
+    async def undo(self, verdict_id: int, *, actor: str) -> tuple[TeamVerdict, bool]:
+        """Return a decision that holds no more, and whether it held until now.
 
-        Raises NotFoundError.
+        Undoing it twice changes nothing. Raises NotFoundError.
         """
         async with self._database.transaction() as conn:
             await await_writers(conn)
-            undone = await _one(conn, verdict_id)
-            await conn.execute(
+            cursor = await conn.execute(
                 """
                 UPDATE verdict SET undone_at = now(), undone_by = %s
                 WHERE id = %s AND undone_at IS NULL
                 """,
                 (actor, verdict_id),
             )
-            await _tell(conn, undone)
-            return await _one(conn, verdict_id)
+            undone, held = await _one(conn, verdict_id), cursor.rowcount == 1
+            if held:
+                await _tell(conn, undone)
+            return undone, held
 
     async def newest(self, *, limit: int = 100) -> tuple[TeamVerdict, ...]:
         """Return the latest decisions, undone ones too."""

@@ -7,6 +7,9 @@ from ctiscraper.query.parse import parse
 from ctiscraper.query.tree import And, FieldName, Node, Not, Or, Phrase, Word
 
 _BARE = re.compile(r"[\w.,@/+-]+")
+# What takes a space beside it along, as brackets that hide a dot have one.
+_HIDES = r"(?:\.|dot|@|at)?"
+_REACHES = re.compile(rf"^{_HIDES}\s?[\[\](){{}}]|[\[\](){{}}]\s?{_HIDES}$", re.IGNORECASE)
 
 
 def write(node: Node) -> str:
@@ -46,4 +49,8 @@ def _has_or(text: str) -> bool:
 
 
 def _inside(node: Node) -> str:
-    return f"({write(node)})" if isinstance(node, And | Or) else write(node)
+    text = write(node)
+    if isinstance(node, And | Or):
+        return f"({text})"
+    # One space is taken along, two are not.
+    return f"  {text}  " if isinstance(node, Word) and _REACHES.search(text) else text

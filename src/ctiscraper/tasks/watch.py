@@ -285,13 +285,15 @@ def judge_models(state: Modelling) -> Iterable[Finding]:
         yield finding("language models", Verdict.WARN, words, advice_on(fault, waits=True))
     elif _nobody_asks(state):
         waiting = _counted(state.waiting, "text waits", "texts wait")
-        seen = "ever" if state.seen_seconds is None else f"for {span(state.seen_seconds)}"
+        seen = "yet" if state.seen_seconds is None else f"for {span(state.seen_seconds)}"
         yield finding(
             "language models",
             Verdict.WARN,
-            f"{waiting}, the oldest for {span(state.oldest_seconds)}, and no model worker was "
-            f"seen {seen}",
-            "run 'ctiscraper model-worker', or with Compose 'docker compose --profile llm up -d'",
+            f"{waiting}, the oldest for {span(state.oldest_seconds)}, and no model worker has had "
+            f"an answer of a server {seen}",
+            "name the server in CTISCRAPER_MODEL_URL and run 'ctiscraper model-worker' (with "
+            "Compose 'docker compose --profile llm up -d'), or ask for nothing more with "
+            "'ctiscraper analysis cancel --all'",
         )
 
 

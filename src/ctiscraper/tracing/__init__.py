@@ -9,7 +9,7 @@ import importlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import ParamSpec, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -175,25 +175,35 @@ async def exporting(collector: Collector | None) -> AsyncIterator[None]:
 
 
 def check_collector(collector: Collector | None) -> None:
-    """Raise SettingsError for a collector whose address is none; it need not answer."""
-    if collector is None:
-        return
-    parts = urlsplit(collector.endpoint)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
+    """Raise SettingsError for a collector that spans cannot be sent to; it need not answer."""
+    if collector is not None:
+        _exporter(collector)
+
+
+def _open(collector: Collector) -> Tracer:
+    tracer: Tracer = _exporter(collector).OtlpTracer(collector)
+    return tracer
+
+
+def _is_address(endpoint: str) -> bool:
+    try:
+        parts = urlsplit(endpoint)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _exporter(collector: Collector) -> ModuleType:
+    """Return the module that sends spans to a collector. Raises SettingsError."""
+    if not _is_address(collector.endpoint):
         raise SettingsError(
             "OTEL_EXPORTER_OTLP_ENDPOINT is no http:// or https:// address of an OTLP receiver, "
             "such as http://localhost:4318"
         )
-
-
-def _open(collector: Collector) -> Tracer:
-    check_collector(collector)
     try:
-        module = importlib.import_module(_OTLP)
+        return importlib.import_module(_OTLP)
     except ImportError as error:
         raise SettingsError(
             f"OTEL_EXPORTER_OTLP_ENDPOINT is set, but {error.name} is not installed: install "
             "'ctiscraper[tracing]', or unset it to do without traces"
         ) from error
-    tracer: Tracer = module.OtlpTracer(collector)
-    return tracer

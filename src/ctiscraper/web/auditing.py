@@ -112,9 +112,11 @@ def tell_of_source(
         tell(request, reason=reason)
 
 
-def tell_of_verdict(request: Request, verdict: TeamVerdict) -> None:
+def tell_of_verdict(request: Request, verdict: TeamVerdict, *, changed: bool = True) -> None:
     """Let the entry of this request say what was decided, or holds no more."""
-    if verdict.undone_at is None:
+    if not changed:
+        pass_over(request)
+    elif verdict.undone_at is None:
         tell(request, object_id=verdict.id, after=verdict.decided)
     else:
         tell(request, object_id=verdict.id, before=verdict.decided)

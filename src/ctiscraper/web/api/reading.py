@@ -7,7 +7,6 @@ from fastapi import Depends, Path, Query, Request
 from starlette.responses import Response
 
 from ctiscraper.db.articles import Articles
-from ctiscraper.db.changing import CHANGED_MOST
 from ctiscraper.errors import InputError
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change, PersonRef, ReaderStanding, Tagged, Undone, Visit
@@ -15,10 +14,10 @@ from ctiscraper.web.answers import JsonAnswer, encoded, tagged
 from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.flat import Routes
 from ctiscraper.web.once import OnceRoute
-from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage
+from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage, found_by
 from ctiscraper.web.schemas import ArticleFilters, NoParameters
 from ctiscraper.web.triage_schemas import ReadingChangeIn, TagParameters, TriageChangeIn
-from ctiscraper.web.who import Reader, Who, of_reader
+from ctiscraper.web.who import Reader, Who
 
 router = Routes(tags=["triage"], route_class=OnceRoute)
 
@@ -64,7 +63,7 @@ async def get_standing(
 async def change_reading(
     articles: ArticlesDep, reading: ReadingDep, who: Reader, given: ReadingChangeIn
 ) -> Response:
-    """For half an hour the change can be undone."""
+    """For half an hour the change can be undone. A `search` asks for `article:read` too."""
     ids, capped = await _meant(articles, who, given.articles, given.search)
     if given.read is not None:
         change = await reading.mark(who, ids, read=given.read, capped=capped)
@@ -96,7 +95,7 @@ async def undo_reading(
 async def change_triage(
     articles: ArticlesDep, triage: TriageDep, who: Who, given: TriageChangeIn
 ) -> Response:
-    """For half an hour the change can be undone."""
+    """For half an hour the change can be undone. A `search` asks for `article:read` too."""
     ids, capped = await _meant(articles, who, given.articles, given.search)
     if given.state is not None:
         change = await triage.set_state(who, ids, given.state, capped=capped)
@@ -150,5 +149,4 @@ async def _meant(
     query = search.query()
     if query.days is not None:
         raise InputError("of a list by score articles are named one by one")
-    found = await articles.matching(of_reader(query, who))
-    return found[:CHANGED_MOST], len(found) >= CHANGED_MOST
+    return await found_by(articles, query, who)

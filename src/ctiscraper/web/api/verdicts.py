@@ -70,6 +70,6 @@ async def undo_verdict(
     _: Annotated[NoParameters, Query()],
 ) -> Response:
     """It stays on record, and holds no more; undoing it twice changes nothing."""
-    undone = await verdicts.undo(verdict_id, actor=actor)
-    tell_of_verdict(request, undone)
+    undone, held = await verdicts.undo(verdict_id, actor=actor)
+    tell_of_verdict(request, undone, changed=held)
     return JsonAnswer(undone)

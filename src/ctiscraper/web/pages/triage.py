@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.db.articles import Articles
-from ctiscraper.db.changing import CHANGED_MOST
 from ctiscraper.db.triage import Triage
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change
@@ -18,12 +17,12 @@ from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
-from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage
+from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage, found_by
 from ctiscraper.web.redirects import local_path
 from ctiscraper.web.render import render, with_query
 from ctiscraper.web.triage_forms import Chosen, ReadingForm, TriageForm, UndoForm
 from ctiscraper.web.triage_words import STATES, change_words, undone_words
-from ctiscraper.web.who import Reader, Who, of_reader
+from ctiscraper.web.who import Reader, Who
 
 router = Routes(route_class=GuardedRoute)
 
@@ -91,8 +90,7 @@ async def _articles_of(
         raise _fault("search", "this is no search of a list") from error
     if query.days is not None:
         raise _fault("search", "of a list by score articles are chosen one by one")
-    found = await articles.matching(of_reader(query, who))
-    return found[:CHANGED_MOST], len(found) >= CHANGED_MOST
+    return await found_by(articles, query, who)
 
 
 async def _changed(

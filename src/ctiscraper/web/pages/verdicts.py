@@ -34,7 +34,8 @@ async def make_verdict(
 async def undo_verdict(request: Request, verdicts: VerdictsDep, actor: ActorDep) -> Response:
     """Undo a decision and return to where that was asked."""
     form = await read_form(request, UndoForm)
-    tell_of_verdict(request, await verdicts.undo(form.verdict, actor=actor))
+    undone, held = await verdicts.undo(form.verdict, actor=actor)
+    tell_of_verdict(request, undone, changed=held)
     return _back(form.here, form.entity)
 
 

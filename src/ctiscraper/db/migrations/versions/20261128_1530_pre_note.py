@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261128_1510"
-down_revision = "20261128_1500"
+revision = "20261128_1530"
+down_revision = "20261128_1520"
 branch_labels = None
 depends_on = None
 
