@@ -58,6 +58,19 @@ async def test_a_check_queues_what_was_announced_beside_its_validators(bench: Be
     assert summary.discovered == 2
 
 
+async def test_what_a_reading_noted_stands_until_the_next_one_in_full(bench: Bench) -> None:
+    bench.finder.found = found(URL)
+    await bench.check()
+    bench.finder.found = FetchError(Reason.SERVER_ERROR, "HTTP 503")
+    await bench.check()
+    source = await bench.sources.get("acme")
+    assert (source.reason, source.detail, source.note) == ("server_error", "HTTP 503", "odd")
+    bench.finder.found = replace(found(), feed=None)
+    await bench.check()
+    source = await bench.sources.get("acme")
+    assert (source.reason, source.detail) == (None, "odd")
+
+
 async def test_a_check_keeps_what_cannot_be_followed_as_a_row_with_its_reason(
     bench: Bench,
 ) -> None:
@@ -95,6 +108,27 @@ async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench
 
 
 @pytest.mark.parametrize(
+    "nothing",
+    [
+        FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=180.0),
+        FetchError(Reason.OFFLINE, scope=Scope.OURS),
+    ],
+)
+async def test_a_check_that_tells_nothing_breaks_no_run_of_equal_answers(
+    bench: Bench, nothing: FetchError
+) -> None:
+    gone = FetchError(Reason.NOT_FOUND, "HTTP 404", scope=Scope.ITEM, transient=False)
+    for count in range(GONE_AFTER[Reason.NOT_FOUND]):
+        assert Health.GONE not in {source.health for source in await bench.sources.all()}
+        bench.finder.found = gone
+        await bench.check()
+        if count % 3 == 1:
+            bench.finder.found = nothing
+            await bench.check()
+    assert (await bench.sources.get("acme")).health is Health.GONE
+
+
+@pytest.mark.parametrize(
     ("error", "health", "returned"),
     [
         (FetchError(Reason.SERVER_ERROR, "HTTP 503", status=503), Health.FAILING, True),
@@ -105,14 +139,15 @@ async def test_what_an_address_before_answered_does_not_make_a_source_gone(bench
 async def test_a_check_that_fails_is_recorded_with_its_reason(
     bench: Bench, error: FetchError | ParseError, health: Health, returned: bool
 ) -> None:
+    error.requests = 3
     bench.finder.found = error
     _, told = await bench.check()
     assert (told is error) is returned
     [source] = await bench.sources.all()
     assert (source.health, source.reason) == (health, error.reason)
     status = error.status if isinstance(error, FetchError) else None
-    rows = await bench.rows("SELECT reason, detail, status FROM source_check")
-    assert rows == [(error.reason, error.detail, status)]
+    rows = await bench.rows("SELECT reason, detail, status, requests FROM source_check")
+    assert rows == [(error.reason, error.detail, status, 3)]
 
 
 async def test_a_check_taken_over_meanwhile_writes_nothing(bench: Bench) -> None:

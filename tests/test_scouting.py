@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ctiscraper.errors import FetchError
 from ctiscraper.scouting import propose_tier
 from ctiscraper.sourcing import Preview
-from ctiscraper.types import Tier
-from internet.world import FakeInternet
+from ctiscraper.types import Discovery, Tier
+from internet.exchange import Exchange
+from internet.world import FAULTS, FakeInternet
 from make import NOW, settings
 from walk.walker import walking
 
@@ -44,6 +46,30 @@ async def test_further_feeds_and_robots_and_rhythm_are_told(database: str, tmp_p
         assert found.newest_at is not None
         assert found.tier is not None
         assert found.tier.tier is Tier.BASIC
+
+
+async def test_a_site_whose_feed_stands_at_a_host_that_fails_is_tried_as_a_listing(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with FakeInternet(hosts=2, items=4) as net, walking(database, net, tmp_path) as walk:
+        site, other = net.sites
+
+        async def names_it(x: Exchange) -> None:
+            head = f'<link rel="feed" type="application/rss+xml" href="{other.url("/feed.xml")}">'
+            await x.send(f"<html><head>{head}{site.front_page().partition('</head>')[2]}")
+
+        monkeypatch.setitem(FAULTS, "names_it", names_it)
+        own = ("/feed.xml", "/atom.xml", "/feed.json", "/sitemap.xml")
+        site.faults |= {"/": "names_it", **dict.fromkeys(own, "status_404")}
+        other.faults["feed"] = "status_503"
+        sourcing = walk.services.sourcing
+        found = await sourcing.preview(await sourcing.propose(site.url()), samples=0)
+        assert (found.settings.discovery, found.announced) == (Discovery.LISTING, 4)
+        site.faults = {"feed": "status_503"}
+        net.requests.clear()
+        with pytest.raises(FetchError, match="503"):
+            await sourcing.preview(await sourcing.propose(site.url()), samples=0)
+        assert [request.path for request in net.requests] == ["/", "/feed.xml"]
 
 
 async def test_sources_that_are_alike_are_named(database: str, tmp_path: Path) -> None:

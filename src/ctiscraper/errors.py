@@ -162,7 +162,8 @@ class FetchError(CTIScraperError):
     """An HTTP exchange that gave no usable answer.
 
     `scope` says whom it counts against, `transient` whether trying again may help,
-    `retry_after` (seconds) what the host asked for; `requests` counts those made.
+    `retry_after` (seconds) what the host asked for; `requests` counts those made. `answered` is set
+    where the host had answered just before.
     """
 
     def __init__(  # noqa: PLR0913 - each field is stored beside the item
@@ -186,6 +187,7 @@ class FetchError(CTIScraperError):
         self.retry_after = retry_after
         self.url = url
         self.requests = 0
+        self.answered = False
 
 
 class ModelFault(StrEnum):
@@ -231,7 +233,7 @@ class ModelError(CTIScraperError):
 
 
 class ParseError(CTIScraperError):
-    """Bytes that could not be read as what they should be."""
+    """Bytes that could not be read as what they should be; `requests` counts what they took."""
 
     def __init__(self, reason: Reason, detail: str = "", *, transient: bool = False) -> None:
         """Name the reason; a transient one (a killed parser) may be tried again."""
@@ -239,6 +241,7 @@ class ParseError(CTIScraperError):
         self.reason = reason
         self.detail = detail
         self.transient = transient
+        self.requests = 0
 
 
 class StorageError(CTIScraperError):

@@ -113,26 +113,32 @@ class Pipeline:
             return kept, error
 
     async def _check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
-        source = lease.source
         try:
-            found = await self.finder.find(source)
+            found = await self.finder.find(lease.source)
         except (FetchError, ParseError) as error:
-            summary = CheckSummary(
-                source_key=source.settings.key,
-                status=error.status if isinstance(error, FetchError) else None,
-                reason=error.reason,
-                detail=error.detail,
-                requests=error.requests if isinstance(error, FetchError) else 1,
-            )
-            in_a_row = 0
-            if error.reason in GONE_AFTER:
-                # What an address answered that the source no longer has is no failure of this one.
-                in_a_row = min(source.failures, await self.checks.in_a_row(source.id, error.reason))
-            standing = after_failure(source, error, self._chance(), in_a_row=in_a_row)
-            kept = await self.checks.record(lease, summary, standing)
+            kept = await self.fail_check(lease, error)
             return kept, error if isinstance(error, FetchError) else None
         kept = await self._announce(lease, found)
         return kept, found.fault
+
+    async def fail_check(
+        self, lease: SourceLease, error: FetchError | ParseError
+    ) -> CheckSummary | None:
+        """Keep what a check failed with; None when another worker took it over meanwhile."""
+        source = lease.source
+        summary = CheckSummary(
+            source_key=source.settings.key,
+            status=error.status if isinstance(error, FetchError) else None,
+            reason=error.reason,
+            detail=error.detail,
+            requests=error.requests,
+        )
+        in_a_row = 0
+        if error.reason in GONE_AFTER:
+            # What an address answered that the source no longer has is no failure of this one.
+            in_a_row = min(source.failures, await self.checks.in_a_row(source.id, error.reason))
+        standing = after_failure(source, error, self._chance(), in_a_row=in_a_row)
+        return await self.checks.record(lease, summary, standing)
 
     # 2. What it announced becomes rows that any worker may claim.
 

@@ -15,7 +15,7 @@ from ctiscraper.collect.html_page import site_of
 from ctiscraper.collect.manners import Manners
 from ctiscraper.collect.standing import items_per_day
 from ctiscraper.db.source_past import SourcePast
-from ctiscraper.errors import FetchError, ParseError, Reason
+from ctiscraper.errors import FetchError, ParseError, Reason, Scope
 from ctiscraper.extract.urls import url_key
 from ctiscraper.messages import PageMessage
 from ctiscraper.sandbox import Sandbox
@@ -191,14 +191,14 @@ class Scout:
         source = Source(id=0, settings=settings)
         try:
             return await self._finder.find(source)
-        except ParseError as error:
-            if error.reason is not Reason.NOT_A_FEED or settings.feed_url is not None:
+        except (FetchError, ParseError) as error:
+            if settings.feed_url is not None or not _has_no_feed(settings, error):
                 raise
             first = error
         try:
             listing = replace(source, settings=replace(settings, discovery=Discovery.LISTING))
             return replace(await self._finder.find(listing), discovery=Discovery.LISTING)
-        except ParseError as error:
+        except (FetchError, ParseError) as error:
             raise first from error
 
     async def _sample(self, settings: SourceSettings, entry: FeedEntry) -> Sample:
@@ -230,6 +230,14 @@ class Scout:
         )
         message = PageMessage(body=page.body, url=page.final_url, hints=hints)
         return await self._sandbox.ask("article", message, ArticleContent)
+
+
+def _has_no_feed(settings: SourceSettings, error: FetchError | ParseError) -> bool:
+    """Return whether a site names no feed that works, be it that another host has failed."""
+    if isinstance(error, ParseError):
+        return error.reason is Reason.NOT_A_FEED
+    elsewhere = host_of(error.url) not in {"", host_of(settings.url)}
+    return error.scope is Scope.HOST and elsewhere and not error.answered
 
 
 def propose_tier(

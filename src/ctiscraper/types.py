@@ -163,7 +163,11 @@ class Validators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A source as stored: its settings and where its checks stand."""
+    """A source as stored: its settings and where its checks stand.
+
+    `detail` tells more of `reason`, and without one what the last reading mended or passed over,
+    which is in `note` while there is one.
+    """
 
     id: int
     settings: SourceSettings
@@ -178,6 +182,7 @@ class Source:
     last_success_at: datetime | None = None
     moved_to: str | None = None
     moved_count: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,8 +327,9 @@ class FetchJob:
     """One announced item to be fetched and kept, as claimed by a worker.
 
     `snapshot_id` is set when the kept answer is to be read again instead of fetching;
-    `released` when its gates were overruled; `trace` is the `traceparent` of the check that
-    announced it, when that is traced.
+    `released` when its gates were overruled; `busy_turns` is how often in a row a host on its way
+    had no turn for it; `trace` is the `traceparent` of the check that announced it, when that is
+    traced.
     """
 
     id: int
@@ -333,6 +339,7 @@ class FetchJob:
     attempts: int
     lease_owner: str
     host_tries: int = 0
+    busy_turns: int = 0
     article_id: int | None = None
     snapshot_id: int | None = None
     released: bool = False
@@ -405,7 +412,10 @@ class Announced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStanding:
-    """Where a source stands after a check; `next_check_seconds` counts from now."""
+    """Where a source stands after a check; `next_check_seconds` counts from now.
+
+    `note` is what the last reading in full mended or passed over.
+    """
 
     health: Health
     next_check_seconds: float
@@ -414,6 +424,7 @@ class SourceStanding:
     succeeded: bool
     reason: str | None = None
     detail: str = ""
+    note: str = ""
     items_per_day: float | None = None
     moved_to: str | None = None
     moved_count: int = 0
@@ -425,7 +436,8 @@ class Retry:
     """How an unfinished item goes back to the queue.
 
     `refund` gives the attempt back (the fault was not the item's); `host_try` counts it
-    against what the host may still cost this item; `delay` is seconds.
+    against what the host may still cost this item; `delay` is seconds; `busy_turns` are those in a
+    row that were too far away.
     """
 
     reason: str
@@ -433,3 +445,4 @@ class Retry:
     delay: float = 0.0
     refund: bool = False
     host_try: bool = False
+    busy_turns: int = 0

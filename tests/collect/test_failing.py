@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import make
-from ctiscraper.collect.failing import HOST_TRIES, MOST_DELAY, retry_of
+from ctiscraper.collect.failing import HOST_TRIES, MOST_BUSY_DELAY, MOST_DELAY, retry_of
 from ctiscraper.collect.politeness import MOST_WAIT
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
 from ctiscraper.types import MAX_ATTEMPTS, FetchJob
 
 
-def job(attempts: int = 1, host_tries: int = 0) -> FetchJob:
+def job(attempts: int = 1, host_tries: int = 0, busy_turns: int = 0) -> FetchJob:
     return FetchJob(
         id=1,
         source_id=1,
@@ -18,6 +18,7 @@ def job(attempts: int = 1, host_tries: int = 0) -> FetchJob:
         attempts=attempts,
         lease_owner="o",
         host_tries=host_tries,
+        busy_turns=busy_turns,
     )
 
 
@@ -43,6 +44,21 @@ def test_a_turn_that_is_too_far_away_costs_an_item_nothing_however_often(jitter:
     assert retry is not None
     assert (retry.refund, retry.host_try, retry.reason) == (True, False, Reason.HOST_BUSY)
     assert retry.delay == MOST_WAIT * (0.5 + jitter)
+
+
+def test_a_turn_that_is_too_far_away_is_waited_for_twice_as_long_each_time() -> None:
+    busy = FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=MOST_WAIT)
+    waits, turns = [], 0
+    for _ in range(100):
+        retry = retry_of(job(busy_turns=turns), busy, 0.5)
+        assert retry is not None
+        turns = retry.busy_turns
+        waits.append(retry.delay)
+    assert waits[:6] == [180.0, 360.0, 720.0, 1440.0, 2880.0, MOST_BUSY_DELAY]
+    assert set(waits[6:]) == {MOST_BUSY_DELAY}
+    other = retry_of(job(busy_turns=turns), FetchError(Reason.TIMEOUT), 0.5)
+    assert other is not None
+    assert other.busy_turns == 0
 
 
 def test_a_hosts_fault_burns_no_attempt_but_not_for_ever() -> None:

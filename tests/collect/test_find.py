@@ -4,25 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-import make
 from ctiscraper.collect.fetch import Fetcher
-from ctiscraper.collect.find import MOST_SITEMAPS, Finder, Found
+from ctiscraper.collect.find import MOST_SITEMAPS, Finder
 from ctiscraper.collect.politeness import MOST_WAIT
 from ctiscraper.errors import FetchError, ParseError, Reason
 from ctiscraper.types import Discovery, Selectors, Source, Validators
 from inline import InlineSandbox
 from ledger import Ledger
 from loopback import Origin, reply
+from sites import FEED, PAGE, RSS, SITE, SITEMAP, sitemap, source, urls
 
-SITE = "http://site.test/"
-FEED = "http://site.test/feed.xml"
-ITEMS = "".join(
-    f"<item><title>Item {n}</title><link>{SITE}a/{n}</link><guid>{n}</guid></item>" for n in (1, 2)
-)
-RSS = f'<rss version="2.0"><channel><title>t</title>{ITEMS}</channel></rss>'.encode()
 LINKED = b'<html><head><link rel="alternate" type="application/rss+xml" href="/feed.xml"></head>'
-PAGE = b"<html><body><p>No feed is named here.</p></body></html>"
-SITEMAP = '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{}</urlset>'
 LISTING = b'<html><body><h2><a href="/a/1">The first article</a></h2></body></html>'
 
 
@@ -34,22 +26,6 @@ def sandbox() -> InlineSandbox:
 @pytest.fixture
 def finder(fetcher: Fetcher, sandbox: InlineSandbox) -> Finder:
     return Finder(fetcher, sandbox)
-
-
-def source(validators: Validators | None = None, **changes: object) -> Source:
-    values: dict[str, object] = {"url": SITE, "feed_url": FEED}
-    settings = make.settings(**{**values, **changes})  # type: ignore[arg-type]  # a builder
-    return Source(id=1, settings=settings, validators=validators or Validators())
-
-
-def urls(found: Found) -> list[str]:
-    assert found.feed is not None
-    return [entry.url for entry in found.feed.entries]
-
-
-def sitemap(*paths: str) -> bytes:
-    rows = "".join(f"<url><loc>{SITE}{path}</loc></url>" for path in paths)
-    return reply(SITEMAP.format(rows).encode())
 
 
 async def test_a_feed_gives_its_entries_and_the_hash_of_its_body(
@@ -288,6 +264,7 @@ async def test_a_host_that_fails_amidst_sitemaps_is_told_beside_what_was_read(
     assert urls(found) == [f"{SITE}a/1"]
     assert found.fault is not None
     assert (found.fault.reason, found.fault.url) == (reason, f"{SITE}2.xml")
+    assert found.fault.answered, "before it failed"
     assert found.fault.retry_after == (600 if b"Retry-After" in answer else None)
     assert found.requests == len(origin.asked) == 4
     assert "/3.xml" not in origin.paths
@@ -295,6 +272,35 @@ async def test_a_host_that_fails_amidst_sitemaps_is_told_beside_what_was_read(
     with pytest.raises(FetchError) as caught:
         await finder.find(in_sitemaps())
     assert (caught.value.reason, caught.value.requests) == (reason, 3)
+
+
+@pytest.mark.parametrize(
+    ("names", "answer", "answered"),
+    [
+        (("1.xml", "2.xml"), sitemap("b/1"), True),
+        (("1.xml", "2.xml"), reply(status=404), True),
+        (("1.xml", "2.xml"), reply(b"<html>"), True),
+        (("2.xml",), b"", False),
+    ],
+)
+async def test_another_host_of_sitemaps_has_answered_before_it_fails_or_not(
+    origin: Origin, finder: Finder, names: tuple[str, ...], answer: bytes, answered: bool
+) -> None:
+    places = [f"{SITE}near.xml", *(f"http://other.test/{name}" for name in names)]
+    rows = "".join(
+        f"<sitemap><loc>{place}</loc><lastmod>2026-11-{20 - n}</lastmod></sitemap>"
+        for n, place in enumerate(places)
+    )
+    index = f'<sitemapindex xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{rows}'
+    origin.answers |= {
+        "/sitemap.xml": reply(f"{index}</sitemapindex>".encode()),
+        "/near.xml": sitemap("a/1"),
+        "/1.xml": answer,
+        "/2.xml": reply(status=503),
+    }
+    found = await finder.find(in_sitemaps())
+    assert found.fault is not None
+    assert (found.fault.url, found.fault.answered) == ("http://other.test/2.xml", answered)
 
 
 async def test_a_listing_gives_the_links_of_its_selector(origin: Origin, finder: Finder) -> None:
@@ -321,6 +327,47 @@ async def test_what_stands_in_the_way_is_raised_with_its_requests(
     with pytest.raises(FetchError) as caught:
         await finder.find(source())
     assert (caught.value.reason, caught.value.requests) == (Reason.SERVER_ERROR, 2)
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (reply(status=404), Reason.NOT_FOUND),
+        (reply(b"<html>"), Reason.NOT_A_FEED),
+        (reply(b"Nothing."), Reason.NOT_A_FEED),
+    ],
+)
+async def test_an_index_of_which_nothing_can_be_read_tells_all_its_requests(
+    origin: Origin, finder: Finder, part: bytes, reason: Reason
+) -> None:
+    names = ("1.xml", "2.xml", "3.xml")
+    origin.answers["/sitemap.xml"] = index_of(*names)
+    origin.answers |= {f"/{name}": part for name in names}
+    with pytest.raises((FetchError, ParseError)) as caught:
+        await finder.find(in_sitemaps())
+    assert isinstance(caught.value, FetchError | ParseError)
+    assert (caught.value.reason, caught.value.requests) == (reason, len(origin.asked))
+    assert len(origin.asked) == 5
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"feed_url": SITE},
+        {"discovery": Discovery.SITEMAP, "feed_url": SITE},
+        {"discovery": Discovery.LISTING},
+        {"feed_url": None},
+    ],
+)
+async def test_what_cannot_be_read_tells_its_requests(
+    origin: Origin, finder: Finder, changes: dict[str, object]
+) -> None:
+    origin.answers["/"] = reply(PAGE, {"Content-Type": "text/html"})
+    origin.answers["/sitemap.xml"] = sitemap()
+    origin.answers["/feed/"] = reply(PAGE)
+    with pytest.raises(ParseError) as caught:
+        await finder.find(source(None, **changes))
+    assert caught.value.requests == len(origin.asked) > 1
 
 
 async def test_an_answer_of_another_shape_counts_as_a_crash(

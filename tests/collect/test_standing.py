@@ -63,8 +63,29 @@ def test_what_a_reading_passed_over_is_told_until_the_next_reading() -> None:
     held = replace(SOURCE, detail=noted.detail)
     assert after_answer(held, page(304), None, None, EVEN).detail == "mended; cut"
     assert after_answer(held, page(), FEED, None, EVEN).detail == ""
-    failed = replace(SOURCE, reason=Reason.TIMEOUT, detail="no answer in 30 s")
-    assert after_answer(failed, page(304), None, None, EVEN).detail == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FetchError(Reason.TIMEOUT, "no answer in 30 s"),
+        FetchError(Reason.OFFLINE, "no route", scope=Scope.OURS),
+        FetchError(Reason.HOST_BUSY, scope=Scope.ITEM, retry_after=180.0),
+        ParseError(Reason.NOT_A_FEED, "a page"),
+    ],
+)
+def test_what_a_reading_passed_over_is_told_again_after_checks_that_failed(
+    error: FetchError | ParseError,
+) -> None:
+    source = replace(SOURCE, detail="mended; cut")
+    for _ in range(2):
+        standing = after_failure(source, error, EVEN)
+        assert standing.note == "mended; cut"
+        source = replace(source, reason=standing.reason, detail=standing.detail, note=standing.note)
+    again = after_answer(source, page(304), None, None, EVEN)
+    assert (again.reason, again.detail, again.note) == (None, "mended; cut", "mended; cut")
+    anew = after_answer(source, page(), FEED, None, EVEN)
+    assert (anew.detail, anew.note) == ("", "")
 
 
 def test_the_rhythm_is_kept_while_nothing_new_is_known() -> None:

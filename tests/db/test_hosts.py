@@ -134,6 +134,29 @@ async def test_failures_count_in_a_row_until_an_answer(stage: Stage) -> None:
     assert await stage.hosts.failed(HOST, "timeout", "") == 1
 
 
+async def test_who_asks_a_host_that_rests_does_not_count_against_it(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    assert await stage.hosts.failed(HOST, "timeout", "") == 1
+    await stage.hosts.rest(HOST, 60)
+    assert await stage.hosts.failed(HOST, "connect", "") == 0
+    assert await stage.rows("SELECT failures, reason FROM host") == [(1, "timeout")]
+    await stage.run("UPDATE host SET open_until = now()")
+    assert await stage.hosts.failed(HOST, "connect", "") == 2
+
+
+async def test_an_answer_to_who_is_led_to_a_host_does_not_end_the_rest_it_asked_for(
+    stage: Stage,
+) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    await stage.hosts.failed(HOST, "rate_limited", "")
+    await stage.hosts.rest(HOST, 3600)
+    await stage.hosts.succeeded(HOST)
+    assert await stage.rows("SELECT failures, open_until > now() FROM host") == [(1, True)]
+    await stage.run("UPDATE host SET open_until = now()")
+    await stage.hosts.succeeded(HOST)
+    assert await stage.rows("SELECT failures, open_until FROM host") == [(0, None)]
+
+
 async def test_hosts_with_premium_work_come_first_and_none_starves(stage: Stage) -> None:
     for tier in ("basic", "premium", "standard"):
         await stage.sources.add(make.settings(tier, f"{tier}.example", tier=tier), actor="test")

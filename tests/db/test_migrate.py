@@ -58,7 +58,10 @@ async def test_items_from_before_traces_stay_as_they_are(empty: str) -> None:
     before = columns(empty, "fetch_job")
     async with Database(empty) as opened:
         stage = Stage(opened)
-        await stage.sources.add(make.settings(), actor="test")
+        await stage.run(
+            "INSERT INTO source (key, settings) "
+            """VALUES ('acme', '{"name": "Acme", "tier": "basic", "active": true}')"""
+        )
         await stage.run(
             "INSERT INTO fetch_job (url_hash, url, host, source_id, entry) "
             "SELECT 'x', 'https://acme.example/1', 'acme.example', id, "
@@ -66,7 +69,9 @@ async def test_items_from_before_traces_stay_as_they_are(empty: str) -> None:
         )
         migrate.upgrade(empty, "20261126_0710")
         assert columns(empty, "fetch_job") - before == {"trace"}
-        assert (await stage.claim()).trace is None
+        migrate.upgrade(empty)
+        job = await stage.claim()
+        assert (job.trace, job.busy_turns) == (None, 0)
     migrate.downgrade(empty, "20261122_1800")
     assert columns(empty, "fetch_job") == before
 
@@ -173,10 +178,10 @@ async def test_counters_come_to_a_database_with_work_under_way(database: str) ->
 
 
 async def test_sources_are_read_whole_once_what_they_wait_for_is_kept(database: str) -> None:
-    migrate.downgrade(database, "20261128_1200")
     async with Database(database) as opened:
         stage = Stage(opened)
         await stage.sources.add(make.settings(), actor="test")
+        migrate.downgrade(database, "20261128_1200")
         await stage.run("UPDATE source_state SET etag = 'held', last_modified = 'held'")
         migrate.upgrade(database)
         assert await stage.value("SELECT coalesce(etag, last_modified) FROM source_state") is None

@@ -154,6 +154,22 @@ async def test_a_host_try_is_counted_apart(stage: Stage) -> None:
     assert (job.attempts, job.host_tries) == (1, 1)
 
 
+async def test_turns_that_were_too_far_away_are_counted_in_a_row(stage: Stage) -> None:
+    await stage.announce([make.announced(URL)])
+    seen = []
+    for reason in (Reason.HOST_BUSY, Reason.HOST_BUSY, Reason.TIMEOUT, Reason.HOST_BUSY):
+        job = await stage.claim()
+        seen.append(job.busy_turns)
+        turns = job.busy_turns + 1 if reason is Reason.HOST_BUSY else 0
+        await stage.queue.give_back(job, Retry(reason=reason, refund=True, busy_turns=turns))
+    assert seen == [0, 1, 2, 0]
+    lost = await stage.claim()
+    assert lost.busy_turns == 1
+    await _lapse(stage)
+    await stage.queue.reap()
+    assert (await stage.claim()).busy_turns == 0, "something else came between"
+
+
 async def test_the_last_attempt_given_back_is_dead(stage: Stage) -> None:
     await stage.announce([make.announced(URL)])
     for _ in range(MAX_ATTEMPTS):

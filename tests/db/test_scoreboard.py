@@ -37,6 +37,25 @@ async def test_each_source_is_told_by_what_it_gave(newsroom: Newsroom) -> None:
     assert acme.entities_per_article == pytest.approx(2.0)
 
 
+async def test_checks_that_tell_nothing_of_a_source_are_not_counted(newsroom: Newsroom) -> None:
+    newsroom.tell(HASHES[0], source="acme", hours=1)
+    async with newsroom.database.connection() as conn:
+        await conn.execute(
+            """
+            INSERT INTO source_check (source_id, checked_at, reason)
+            SELECT s.id, %s, told.reason FROM source s,
+                unnest(ARRAY[NULL, 'timeout', 'host_busy', NULL, 'offline']) AS told (reason)
+            WHERE s.key = 'acme'
+            """,
+            (START,),
+        )
+    found = await SourceScores(newsroom.database).scoreboard(
+        since=START, until=START + timedelta(days=10)
+    )
+    [acme] = found.sources
+    assert (acme.checks, acme.failed_checks) == (3, 1)
+
+
 async def test_the_period_is_thirty_days_unless_told(newsroom: Newsroom) -> None:
     scores = SourceScores(newsroom.database)
     found = await scores.scoreboard()

@@ -61,6 +61,7 @@ class Script:
     acts: dict[str, Act] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
+    fault: FetchError | None = None
     lost: int = 0
     linking: bool = False
     threads: Threads = field(default_factory=Threads)
@@ -76,9 +77,14 @@ class Script:
         return Result(Outcome.FAILED, error)
 
     async def check(self, lease: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
+        """Find nothing new, and what a host failed with."""
         self.checked.append(lease.source.settings.key)
         summary = make.summary(lease.source.settings.key)
-        return await self.stage.checks.record(lease, summary, make.standing()), None
+        return await self.stage.checks.record(lease, summary, make.standing()), self.fault
+
+    async def fail_check(self, lease: SourceLease, error: FetchError) -> CheckSummary | None:
+        summary = replace(make.summary(), reason=error.reason, detail=error.detail)
+        return await self.stage.checks.record(lease, summary, make.standing())
 
     async def put_back(self, job: FetchJob, error: StorageError) -> None:
         retry = retry_of(job, error, 0.5)
@@ -158,6 +164,12 @@ class Yard(Stage):
     async def work(self, source_id: int | None = None) -> Tally:
         """Work until nothing is due."""
         return await Worker(self.services, once=True, source_id=source_id).run()
+
+    async def check_again(self) -> None:
+        """Check all sources, whatever their hosts ask for, and work until nothing is due."""
+        await self.run("UPDATE source_state SET next_check_at = now()")
+        await self.run("UPDATE host SET work_at = now(), open_until = NULL")
+        await self.work()
 
     async def jobs(self, host: str) -> list[tuple[object, ...]]:
         return await self.rows(

@@ -145,10 +145,13 @@ async def test_an_item_or_a_check_that_never_ends_is_cut_off_and_the_rest_goes_o
     assert await yard.jobs("two.example") == [("failed", "test", 1)]
     monkeypatch.setattr(yard.script, "check", _never)
     await yard.run("UPDATE source_state SET next_check_at = now() WHERE host = 'two.example'")
+    await yard.run("UPDATE fetch_job SET state = 'pending' WHERE host = 'two.example'")
     await yard.run("UPDATE host SET work_at = now()")
-    with capture_logs() as logs:
-        await yard.work()
-    assert [entry["host"] for entry in logs if entry["event"] == "drain_failed"] == ["two.example"]
+    await yard.work()
+    told = "SELECT reason, detail FROM source_check ORDER BY id DESC LIMIT 1"
+    assert await yard.rows(told) == [(Reason.TIMEOUT, "no end within 0.05 s")]
+    assert await yard.value("SELECT bool_and(next_check_at > now()) FROM source_state") is True
+    assert await yard.jobs("two.example") == [("failed", "test", 2)], "its items have their turn"
     assert await yard.nothing_held()
 
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
 from ctiscraper.collect.candidates import FeedCandidate
+from ctiscraper.collect.feed_search import FeedSearch, no_announcements
 from ctiscraper.collect.fetch import Fetcher
 from ctiscraper.collect.sitemap_types import Sitemap
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope
 from ctiscraper.messages import FeedMessage, ListingMessage, SitemapMessage
-from ctiscraper.sandbox import Sandbox
+from ctiscraper.sandbox import Sandbox, Value
 from ctiscraper.types import (
     BadEntry,
     Discovery,
@@ -20,6 +21,7 @@ from ctiscraper.types import (
     Source,
     SourceSettings,
     Validators,
+    host_of,
 )
 
 # Newest first: an index of a large site may name hundreds of sitemaps.
@@ -37,7 +39,7 @@ class Found:
 
     `sha` is the hash of the body that was judged; `feed_url` the feed or sitemap that a site's
     page named, `discovery` which of the two it is, `others` the further ones that it named. `fault`
-    is what a host failed with after all this was read.
+    is what a host failed with that gave nothing of this, or no more.
     """
 
     page: Page
@@ -86,38 +88,33 @@ class Finder:
         message = FeedMessage(
             body=page.body, url=page.final_url, content_type=page.headers.get("content-type", "")
         )
-        candidates = await self._sandbox.ask("candidates", message, list[FeedCandidate])
+        candidates = await self._read(page, "candidates", message, list[FeedCandidate])
         return await self._first_that_works(settings, page, _likeliest(candidates))
 
     async def _first_that_works(
         self, settings: SourceSettings, page: Page, candidates: Sequence[FeedCandidate]
     ) -> Found:
-        tried, busy = [], None
-        requests = page.requests
+        search = FeedSearch(page)
         for candidate in candidates:
+            if search.passes_over(candidate):
+                continue
             try:
                 found = await self._read_candidate(settings, candidate)
             except (FetchError, ParseError) as error:
-                requests += error.requests if isinstance(error, FetchError) else 1
-                tried.append(f"{candidate.url} ({error.reason})")
-                busy = error if error.reason is Reason.HOST_BUSY else busy
+                search.miss(candidate, error)
                 continue
             others = tuple(
                 other
                 for other in candidates
                 if other.found in _NAMED and other.url not in {candidate.url, found.feed_url}
             )
-            return replace(found, requests=requests + found.requests, others=others)
-        if isinstance(busy, FetchError):
-            # What was not asked is not known to be no feed.
-            busy.requests = requests
-            raise busy
-        raise ParseError(
-            Reason.NOT_A_FEED,
-            f"{page.final_url} is a page and names no feed that works; tried "
-            + (", ".join(tried) or "nothing")
-            + "; set discovery to listing and give a selector for its article links",
-        )
+            return replace(
+                found,
+                requests=search.requests + found.requests,
+                others=others,
+                fault=found.fault or search.fault_beside(found.page),
+            )
+        raise search.failure()
 
     async def _read_candidate(self, settings: SourceSettings, candidate: FeedCandidate) -> Found:
         """Return what a candidate holds. Raises for one that is no feed and no list of pages."""
@@ -127,7 +124,7 @@ class Finder:
         else:
             found = await self._read_sitemap(settings, page)
             if found.feed is not None and not found.feed.entries:
-                raise ParseError(Reason.FEED_EMPTY, "names no pages")
+                raise no_announcements(Reason.FEED_EMPTY, "names no pages", found.requests)
         return replace(found, feed_url=page.final_url, discovery=candidate.discovery)
 
     async def _read_feed(self, page: Page) -> Found:
@@ -137,8 +134,16 @@ class Finder:
             content_type=page.headers.get("content-type", ""),
             now=page.fetched_at,
         )
-        feed = await self._sandbox.ask("feed", message, ParsedFeed)
+        feed = await self._read(page, "feed", message, ParsedFeed)
         return Found(page=page, feed=feed, sha=_sha(page), requests=page.requests)
+
+    async def _read(self, page: Page, step: str, message: object, kind: type[Value]) -> Value:
+        """Return what an answer holds. Raises ParseError with the requests that it took."""
+        try:
+            return await self._sandbox.ask(step, message, kind)
+        except ParseError as error:
+            error.requests = page.requests
+            raise
 
     async def _sitemap(self, source: Source) -> Found:
         settings = source.settings
@@ -150,12 +155,14 @@ class Finder:
 
     async def _read_sitemap(self, settings: SourceSettings, page: Page) -> Found:
         """Return the pages a sitemap names, with those of the newest sitemaps it names."""
-        sitemap = await self._sandbox.ask("sitemap", _sitemap_message(page), Sitemap)
-        read = _ReadSitemaps(page.final_url, sitemap, requests=page.requests)
+        sitemap = await self._read(page, "sitemap", _sitemap_message(page), Sitemap)
+        read = _ReadSitemaps(page, sitemap)
         while read.left and read.asked < MOST_SITEMAPS:
             await self._read_part(settings, read)
         if read.faults and not read.entries:
-            raise read.worst()
+            worst = read.worst()
+            worst.requests = read.requests
+            raise worst
         feed = ParsedFeed(
             kind="sitemap",
             entries=tuple(read.entries),
@@ -180,11 +187,12 @@ class Finder:
         try:
             answer = await self._fetcher.fetch_site(settings, url, Validators())
             read.requests += answer.requests
+            read.answered.add(host_of(answer.final_url))
             part = await self._sandbox.ask("sitemap", _sitemap_message(answer), Sitemap)
         except FetchError as error:
             read.requests += error.requests
-            error.requests = read.requests
             if error.scope is Scope.OURS:
+                error.requests = read.requests
                 raise
             read.miss(url, error)
         except ParseError as error:
@@ -204,13 +212,11 @@ class Finder:
             content_type=page.headers.get("content-type", ""),
             now=page.fetched_at,
         )
-        entries = await self._sandbox.ask("listing", message, list[FeedEntry])
+        entries = await self._read(page, "listing", message, list[FeedEntry])
         if not entries:
-            raise ParseError(
-                Reason.FEED_EMPTY,
-                f"no article links on {page.final_url}"
-                + (f" by {settings.selectors.listing!r}" if settings.selectors.listing else ""),
-            )
+            by = f" by {settings.selectors.listing!r}" if settings.selectors.listing else ""
+            told = f"no article links on {page.final_url}{by}"
+            raise no_announcements(Reason.FEED_EMPTY, told, page.requests)
         return Found(
             page=page,
             feed=ParsedFeed(kind="listing", entries=tuple(entries)),
@@ -226,16 +232,18 @@ def _sitemap_message(page: Page) -> SitemapMessage:
 class _ReadSitemaps:
     """What was read of an index so far, and which of the sitemaps that it names are left."""
 
-    def __init__(self, url: str, first: Sitemap, *, requests: int) -> None:
+    def __init__(self, page: Page, first: Sitemap) -> None:
         self.entries, self.bad = list(first.entries), list(first.bad)
         self.left = list(first.children)
         self.shortened = first.truncated
         self._passed: list[str] = []
-        self.requests, self.asked = requests, 0
+        self.requests, self.asked = page.requests, 0
+        # Hosts that gave what was asked for, or said that they have it no more.
+        self.answered = {host_of(page.final_url)}
         self.faults: list[FetchError | ParseError] = []
         self.host_fault: FetchError | None = None
         self._known = set(first.children)
-        self._note_end(url, first)
+        self._note_end(page.final_url, first)
 
     def next(self) -> str:
         """Return the address of the sitemap that comes next."""
@@ -279,14 +287,22 @@ class _ReadSitemaps:
     def miss(self, url: str, error: FetchError | ParseError) -> None:
         """Account for a sitemap that could not be read."""
         self.faults.append(error)
-        if isinstance(error, FetchError) and error.scope is Scope.HOST:
-            self.host_fault = error
-            self.left.clear()
+        if isinstance(error, FetchError):
+            self._account(host_of(error.url or url), error)
         if error.transient:
             # The next look may have it: that is no fault of what is announced.
             self._passed.append(f"{url} could not be read this time: {error.detail[:200]}")
             return
         self.bad.append(BadEntry(guid=url, reason=error.reason, detail=error.detail[:200]))
+
+    def _account(self, host: str, error: FetchError) -> None:
+        """Hold what a host failed with, or that it answered, be it that it has no such sitemap."""
+        if error.scope is Scope.HOST:
+            error.answered = host in self.answered
+            self.host_fault = error
+            self.left.clear()
+        elif error.status is not None:
+            self.answered.add(host)
 
 
 def _unchanged(page: Page, held: Validators) -> Found | None:

@@ -49,6 +49,7 @@ def after_answer(
     if moved_to is not None:
         count = source.moved_count + 1 if moved_to == source.moved_to else 1
     items_per_day = rhythm if rhythm is not None else source.items_per_day
+    note = "; ".join(feed.warnings) if feed is not None else _note(source)
     return SourceStanding(
         health=Health.OK,
         next_check_seconds=next_check_delay(
@@ -64,18 +65,17 @@ def after_answer(
         validators=_validators(source, page),
         failures=0,
         succeeded=True,
-        detail=_note(source, feed),
+        detail=note,
+        note=note,
         items_per_day=items_per_day,
         moved_to=moved_to,
         moved_count=count,
     )
 
 
-def _note(source: Source, feed: ParsedFeed | None) -> str:
+def _note(source: Source) -> str:
     """Return what the last reading had to mend or pass over, empty when there was nothing."""
-    if feed is not None:
-        return "; ".join(feed.warnings)
-    return source.detail if source.reason is None else ""
+    return source.detail if source.reason is None else source.note
 
 
 def after_failure(
@@ -164,6 +164,7 @@ def _as_it_stood(source: Source, delay: float) -> SourceStanding:
         succeeded=False,
         reason=source.reason,
         detail=source.detail,
+        note=_note(source),
         items_per_day=source.items_per_day,
         moved_to=source.moved_to,
         moved_count=source.moved_count,

@@ -25,6 +25,8 @@ from ctiscraper.types import (
 )
 
 CHUNK = 500
+# Why a check tells nothing of its source: no turn at its host, or no way out of here.
+TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
 # What a second fruitless look waits; some feeds count readers or rotate advertisements.
 REVISIT_AFTER = "10 minutes"
 
@@ -64,8 +66,8 @@ class Checks:
                      ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED)
                 RETURNING s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health,
                     t.reason, t.detail, t.failures, t.items_per_day, t.next_check_at,
-                    t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.lease_owner,
-                    {MAY_TAKE_OVER}
+                    t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.note,
+                    t.lease_owner, {MAY_TAKE_OVER}
                 """,  # noqa: S608 - constants
                 {"seconds": seconds, "host": host, "under": under},
             )
@@ -73,14 +75,21 @@ class Checks:
         if row is None:
             return None
         source = to_source(row)
-        return SourceLease(replace(source, validators=Validators()) if row[16] else source, row[15])
+        return SourceLease(replace(source, validators=Validators()) if row[17] else source, row[16])
 
     async def in_a_row(self, source_id: int, reason: str, *, most: int = 10) -> int:
-        """Return how many of a source's last checks ended for this reason, one after the other."""
+        """Return how many of a source's last checks ended for this reason, one after the other.
+
+        Those that tell nothing of it are passed over.
+        """
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                "SELECT reason FROM source_check WHERE source_id = %s ORDER BY id DESC LIMIT %s",
-                (source_id, most),
+                """
+                SELECT reason FROM source_check
+                WHERE source_id = %s AND (reason <> ALL(%s) OR reason IS NULL)
+                ORDER BY id DESC LIMIT %s
+                """,
+                (source_id, list(TELLS_NOTHING), most),
             )
             reasons = [row[0] for row in await cursor.fetchall()]
         return len(list(takewhile(lambda one: one == reason, reasons)))
@@ -140,7 +149,7 @@ async def _stand(
         WITH stood AS (
             UPDATE source_state SET lease_owner = NULL,
                 next_check_at = now() + make_interval(secs => %(next)s),
-                health = %(health)s, reason = %(reason)s, detail = %(detail)s,
+                health = %(health)s, reason = %(reason)s, detail = %(detail)s, note = %(note)s,
                 failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,
                 body_sha256 = %(body)s,
                 items_per_day = %(rhythm)s, moved_to = %(moved_to)s,
@@ -170,6 +179,7 @@ async def _stand(
             "health": standing.health,
             "reason": standing.reason,
             "detail": standing.detail[:2000],
+            "note": standing.note[:2000],
             "failures": standing.failures,
             "etag": standing.validators.etag,
             "last_modified": standing.validators.last_modified,

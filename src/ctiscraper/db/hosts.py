@@ -157,23 +157,29 @@ class Hosts:
         return max(0.0, float(row[0])) if row else None
 
     async def succeeded(self, host: str) -> None:
-        """Close the breaker of a host that answered."""
+        """Close the breaker of a host that answered; one that rests meanwhile keeps its rest."""
         async with self._database.connection() as conn:
             await conn.execute(
                 """
                 UPDATE host SET failures = 0, open_until = NULL, reason = NULL, detail = ''
                 WHERE host = %s AND failures > 0
+                    AND (open_until IS NULL OR open_until <= now())
                 """,
                 (host,),
             )
 
     async def failed(self, host: str, reason: str, detail: str) -> int:
-        """Count a failure against a host; return how many came in a row."""
+        """Count a failure against a host; return how many came in a row.
+
+        0 for one that rests already: who asks meanwhile, led there from elsewhere, is not to
+        lengthen what its own work waits for.
+        """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
                 UPDATE host SET failures = failures + 1, reason = %s, detail = %s
-                WHERE host = %s RETURNING failures
+                WHERE host = %s AND (open_until IS NULL OR open_until <= now())
+                RETURNING failures
                 """,
                 (reason, detail[:1000], host),
             )

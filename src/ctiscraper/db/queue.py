@@ -77,7 +77,8 @@ class Queue:
                 WHERE j.id = next.id
                 RETURNING j.id, j.source_id, j.url, j.entry::text, j.attempts, j.host_tries,
                     j.lease_owner, j.article_id, j.released,
-                    CASE WHEN j.from_snapshot THEN j.snapshot_id END, j.trace
+                    CASE WHEN j.from_snapshot THEN j.snapshot_id END, j.trace,
+                    CASE WHEN j.reason = %(busy)s THEN j.busy_turns ELSE 0 END
                 """,  # noqa: S608 - a constant
                 {
                     "worker": worker,
@@ -86,6 +87,7 @@ class Queue:
                     "suspects": suspects,
                     "suspect_after": SUSPECT_AFTER,
                     "under": under,
+                    "busy": Reason.HOST_BUSY.value,
                 },
             )
             row = await cursor.fetchone()
@@ -103,6 +105,7 @@ class Queue:
             released=row[8],
             snapshot_id=row[9],
             trace=row[10],
+            busy_turns=row[11],
         )
 
     async def has_suspects(self, host: str) -> bool:
@@ -134,6 +137,7 @@ class Queue:
                             THEN now() END,
                         attempts = greatest(0, attempts - %(refund)s::int),
                         host_tries = host_tries + %(host_try)s::int,
+                        busy_turns = %(busy_turns)s,
                         reason = %(reason)s, detail = %(detail)s,
                         run_after = now() + make_interval(secs => %(delay)s),
                         lease_owner = NULL, worker = NULL, lease_until = NULL
@@ -150,6 +154,7 @@ class Queue:
                     "most": MAX_ATTEMPTS,
                     "refund": retry.refund,
                     "host_try": retry.host_try,
+                    "busy_turns": retry.busy_turns,
                     "reason": retry.reason,
                     "detail": retry.detail[:2000],
                     "delay": retry.delay,

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from ctiscraper.db.checks import TELLS_NOTHING
 from ctiscraper.db.session import Database
 from ctiscraper.errors import QueryError
 from ctiscraper.story_views import Scoreboard, SourceScore
@@ -75,6 +76,7 @@ SELECT s.key, count(*), count(c.reason) FROM source s CROSS JOIN LATERAL (
     SELECT reason, checked_at FROM source_check WHERE source_id = s.id
     ORDER BY id DESC LIMIT 1000) c
 WHERE c.checked_at >= %(since)s AND c.checked_at < %(until)s
+    AND (c.reason <> ALL(%(nothing)s) OR c.reason IS NULL)
 GROUP BY s.key
 """
 
@@ -105,7 +107,7 @@ class SourceScores:
                     f"a scoreboard is over more than nothing and at most {MOST_DAYS} days: "
                     "give another --since or --until"
                 )
-            values = {"since": begin, "until": end}
+            values = {"since": begin, "until": end, "nothing": list(TELLS_NOTHING)}
             rows = await (await conn.execute(SCORES, values)).fetchall()
             pace = {
                 row[0]: (row[1], row[2])

@@ -12,7 +12,7 @@ from ctiscraper.types import Health, Source, SourceSettings, Validators, host_of
 _COLUMNS = """
     s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health, t.reason, t.detail,
     t.failures, t.items_per_day, t.next_check_at, t.last_checked_at, t.last_success_at,
-    t.moved_to, t.moved_count, t.lease_owner
+    t.moved_to, t.moved_count, t.note, t.lease_owner
 """
 _settings = msgspec.json.Decoder(SourceSettings)
 
@@ -245,6 +245,7 @@ def to_source(row: tuple[object, ...]) -> Source:
             "last_success_at": row[12],
             "moved_to": row[13],
             "moved_count": row[14],
+            "note": row[15],
         },
         Source,
     )

@@ -12,9 +12,12 @@ TOO_OFTEN_SECONDS = 60.0
 async def count_fault(hosts: Hosts, error: FetchError, asked: str) -> str:
     """Return the host whose fault it was, now left alone for as long as it wants or its breaker.
 
-    `asked` is the host that was asked, for an error that names no address. Raises StorageError.
+    `asked` is the host that was asked, for an error that names no address. What it answered just
+    before counts for it. Raises StorageError.
     """
     host = host_of(error.url) or asked
+    if error.answered:
+        await hosts.succeeded(host)
     failures = await hosts.failed(host, error.reason, error.detail)
     asked_for = error.retry_after or 0.0
     if error.reason is Reason.RATE_LIMITED:

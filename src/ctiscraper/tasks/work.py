@@ -12,6 +12,7 @@ from structlog.contextvars import bind_contextvars
 
 from ctiscraper.bootstrap import Services
 from ctiscraper.collect.tiers import SHARES
+from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.loop import end_task
@@ -19,7 +20,7 @@ from ctiscraper.tasks.bell import Bell, SilentBell
 from ctiscraper.tasks.holding import Holding
 from ctiscraper.tasks.resting import count_fault
 from ctiscraper.tracing import describe, traced
-from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier
+from ctiscraper.types import CheckSummary, FetchJob, Retry, SourceSettings, Tier
 
 log = structlog.get_logger()
 
@@ -242,7 +243,10 @@ class Worker:
         describe(host=lease.host, worker=self.identity)
         self.holding.held.hosts.add(lease.owner)
         try:
-            if await self._check_sources(lease):
+            # Of a host that fails in a row a check and an item ask in turn: where one of the two
+            # fails each time, it must not keep the other from the host for ever.
+            items_first = lease.items_due and lease.failures % 2 == 1
+            if items_first or await self._check_sources(lease):
                 await self._process_items(lease)
         except StorageError as error:
             log.warning("storage_failed", host=lease.host, detail=error.detail)
@@ -267,8 +271,7 @@ class Worker:
                 due = await checks.claim(lease.host, seconds=seconds, under=lease.owner)
             if due is None:
                 break
-            async with asyncio.timeout(LONGEST_SECONDS):
-                summary, error = await self.services.pipeline.check(due)
+            summary, error = await self._check(due)
             self.tally.checks += 1
             if summary is not None:
                 log.info(
@@ -281,6 +284,18 @@ class Worker:
             if await self._host_rests(lease, error):
                 return False
         return has_items
+
+    async def _check(self, due: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
+        """Take a check through the pipeline; one that does not end has failed."""
+        pipeline = self.services.pipeline
+        try:
+            async with asyncio.timeout(LONGEST_SECONDS):
+                return await pipeline.check(due)
+        except TimeoutError:
+            log.warning("check_without_end", source=due.source.settings.key)
+            detail = f"no end within {LONGEST_SECONDS:g} s"
+            late = FetchError(Reason.TIMEOUT, detail, scope=Scope.ITEM)
+            return await pipeline.fail_check(due, late), None
 
     async def _process_items(self, lease: HostLease) -> None:
         """Process a host's items, at last those that may have ended workers, one at a time."""
@@ -366,7 +381,11 @@ class Worker:
         if error.scope is Scope.OURS:
             await self._leave_alone(lease)
             return True
-        return await count_fault(hosts, error, lease.host) == lease.host
+        failed = await count_fault(hosts, error, lease.host)
+        if failed != lease.host and lease.failures:
+            # It answered: that is how another one came to be asked.
+            await hosts.succeeded(lease.host)
+        return failed == lease.host
 
     async def _leave_alone(self, lease: HostLease) -> None:
         """Let a host be for a moment: with our own network or disk away, asking is in vain."""
