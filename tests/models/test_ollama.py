@@ -71,6 +71,24 @@ async def test_a_model_is_held_to_the_narrower_schema_where_it_is_near(small_mod
     assert answers[True] in {True, False}
 
 
+@pytest.mark.parametrize(
+    ("model", "remote", "narrowed"),
+    [("analyst", False, True), ("gpt-oss:120b-cloud", False, False), ("analyst", True, False)],
+)
+async def test_the_narrower_schema_goes_to_no_model_far_away(
+    model: str, remote: bool, narrowed: bool
+) -> None:
+    narrow = {**SCHEMA, "properties": {"yes": {"type": "string", "enum": ["A sentence."]}}}
+    prompt = replace(said_to(model, "Hello.", schema=SCHEMA), narrow=narrow)
+    async with evil_server() as evil:
+        evil.answer = ollama_says("ok")
+        server = Ollama(client_of(evil.url), evil.url, remote=remote)
+        await server.chat(prompt)
+        await server.close()
+        [body] = evil.bodies
+    assert json.loads(body)["format"] == (narrow if narrowed else SCHEMA)
+
+
 async def test_the_same_question_has_the_same_answer(server: Ollama) -> None:
     prompt = said_to(SMALL_MODEL, "Name a colour.", most_tokens=6)
     assert (await server.chat(prompt)).text == (await server.chat(prompt)).text

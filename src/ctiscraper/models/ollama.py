@@ -19,7 +19,7 @@ from ctiscraper.models.server import (
     Model,
     Prompt,
     Pulled,
-    says_cloud,
+    leaves,
 )
 from ctiscraper.models.vectors import checked_vectors
 from ctiscraper.models.wire import Missing, Wire
@@ -183,7 +183,7 @@ class Ollama:
 
         By its name it is known to everybody whether a text may go there.
         """
-        if self.is_remote or says_cloud(model):
+        if leaves(self, model):
             return
         now = time.monotonic()
         if now < self._stays_until.get(model, 0.0):
@@ -214,7 +214,7 @@ class Ollama:
         opened = self._wire.answer(
             "/api/chat",
             seconds=prompt.seconds,
-            body=_asked(prompt, is_remote=self.is_remote),
+            body=_asked(prompt, is_remote=leaves(self, prompt.model)),
             missing=lacking,
             most_bytes=most_bytes(prompt.most_tokens),
         )
