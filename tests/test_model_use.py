@@ -31,6 +31,19 @@ def test_settings_become_plain_values() -> None:
     assert all(version.startswith(f"{task}-") for task, version in use.wanted().prompts)
 
 
+@pytest.mark.parametrize(
+    ("url", "leaving"),
+    [
+        ("http://ollama:11434", ("kimi:cloud",)),
+        ("https://models.example.org", ("small", "kimi:cloud")),
+    ],
+)
+def test_models_on_another_network_are_known(url: str, leaving: tuple[str, ...]) -> None:
+    use = model_use(Settings(model_url=url, model="small"))
+    assert use is not None
+    assert use.leaving(("small", "kimi:cloud")) == leaving
+
+
 @pytest.mark.parametrize("words", ["", "none", " None "])
 def test_a_model_may_be_for_people_alone(words: str) -> None:
     assert tasks_of(words) == ()

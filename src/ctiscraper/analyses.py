@@ -50,7 +50,7 @@ from ctiscraper.model_views import (
 )
 from ctiscraper.models.meter import Metered
 from ctiscraper.models.probe import among
-from ctiscraper.models.server import ModelServer, leaves
+from ctiscraper.models.server import ModelServer, leaves, says_cloud
 from ctiscraper.paying import spent_of
 from ctiscraper.types import Tlp
 
@@ -118,8 +118,9 @@ def is_newer(version: str, ours: str) -> bool:
 class ModelUse:
     """What an installation has of models, as plain values.
 
-    `server` is its address, `tasks` what is asked of each new article, `version` gives the
-    version of a task's prompt. Text more guarded than `tlp` is given to no remote server.
+    `server` is its address, `remote` whether that is on another network, `tasks` what is asked of
+    each new article, `version` gives the version of a task's prompt. Text more guarded than `tlp`
+    is given to no remote server.
     """
 
     server: str
@@ -131,6 +132,11 @@ class ModelUse:
     context: int = 8192
     tlp: Tlp = Tlp.GREEN
     limits: Limits = field(default_factory=Limits)
+    remote: bool = False
+
+    def leaving(self, models: Iterable[str]) -> tuple[str, ...]:
+        """Return those of some models that are on another network."""
+        return tuple(model for model in models if self.remote or says_cloud(model))
 
     def wanted(self, tasks: Iterable[str] | None = None, model: str = "") -> Wanted:
         """Return what to ask: by itself, the model that is configured and its tasks."""
@@ -151,11 +157,12 @@ class ModelDesk:
 
     async def of_article(self, article_id: int, *, actor: str = "") -> ArticleAnalyses:
         """Return what models said of an article, and what may be asked. Raises NotFoundError."""
-        found = await self.analyses.of_article(article_id, actor=actor)
+        found, models = await self.analyses.of_article(article_id, actor=actor), await self.models()
         return ArticleAnalyses(
             configured=self.use is not None,
             model=self.use.model if self.use else "",
-            models=await self.models(),
+            models=models,
+            remote=self.use.leaving(models) if self.use else (),
             tasks=tuple(task.value for task in TaskName),
             analyses=found,
         )

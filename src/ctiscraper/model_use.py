@@ -14,8 +14,11 @@ def model_use(settings: Settings) -> ModelUse | None:
     """Return what is asked of which model, None where none is configured. Raises SettingsError."""
     if not settings.has_model:
         return None
+    only = settings.model_policy().only
+    assert only is not None, "a policy for one server"
     return ModelUse(
         server=settings.model_url,
+        remote=not only.private,
         model=settings.model,
         version=version_of,
         tasks=tasks_of(settings.model_tasks),

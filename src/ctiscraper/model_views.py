@@ -119,12 +119,15 @@ class AnalysisPage:
 class ArticleAnalyses:
     """What models said of an article; `tasks` and `models` are what may be asked for.
 
-    With `configured` false there is no model here, and nothing can be asked.
+    Those of them that are `remote` are on another network, where a text goes if its marking allows
+    it, and for relevance what is watched. With `configured` false there is no model here, and
+    nothing can be asked.
     """
 
     configured: bool
     model: str
     models: tuple[str, ...]
+    remote: tuple[str, ...]
     tasks: tuple[str, ...]
     analyses: tuple[AnalysisView, ...]
 

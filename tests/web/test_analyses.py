@@ -1,5 +1,6 @@
 """What models say over the API: asked, read, compared, cancelled, asked again, judged, audited."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -247,6 +248,37 @@ async def test_without_a_model_all_is_read_and_nothing_is_asked(
         "No model is configured, and nothing needs one"
         in (await without.get("/operations/models")).text
     )
+
+
+@pytest.mark.parametrize(
+    ("remote", "told", "said"),
+    [
+        (True, ["small", "kimi:cloud"], "The model is on another network. The text goes"),
+        (False, ["kimi:cloud"], "On another network: <bdi>kimi:cloud</bdi>. The text goes"),
+    ],
+)
+async def test_what_leaves_is_told_where_it_is_asked_for(
+    app: FastAPI,
+    client: httpx2.AsyncClient,
+    shelf: Shelf,
+    remote: bool,
+    told: list[str],
+    said: str,
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    away = "for relevance the watchlist does too"
+    assert away not in (await client.get(f"/articles/{number}")).text
+    services = replace(app.state.services, models=configured(remote=remote))
+    app.state.services = services
+    shelf.run(
+        "INSERT INTO model_server (name, models, seen_at) VALUES (%s, '{small,kimi:cloud}', now())",
+        (SERVER,),
+    )
+    found = (await client.get(f"/api/v1/articles/{number}/analyses")).json()
+    assert (found["models"], found["remote"]) == (["small", "kimi:cloud"], told)
+    page = (await client.get(f"/articles/{number}")).text
+    assert said in page
+    assert away in page
 
 
 async def test_an_unknown_model_or_task_is_refused(

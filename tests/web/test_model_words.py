@@ -69,7 +69,7 @@ def numbers(*analyses: AnalysisView) -> list[int]:
 
 def everything(*analyses: AnalysisView) -> ArticleAnalyses:
     return ArticleAnalyses(
-        configured=True, model="small", models=("small",), tasks=(), analyses=analyses
+        configured=True, model="small", models=("small",), remote=(), tasks=(), analyses=analyses
     )
 
 

@@ -32,7 +32,9 @@ class ModelSettings(BaseModel):
     model_tasks: str = Field(
         default="summary",
         description="What a model does by itself with each new article, comma separated: summary, "
-        "key_points, relations, techniques, detections, relevance, title; `none` for nothing.",
+        "key_points, relations, techniques, detections, relevance, title; `none` for nothing. "
+        "With relevance a model is given what is watched too, 50 entries at most, also on "
+        "another network.",
     )
     model_slots: int = Field(
         default=1, ge=1, le=64, description="Questions that a model is asked at a time."
