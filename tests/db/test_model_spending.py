@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ctiscraper.db.analyses import Analyses
-from ctiscraper.db.model_queue import ModelQueue
+from ctiscraper.db.model_queue import Claimed, ModelQueue
 from ctiscraper.db.model_spending import SOON_SECONDS, Limits, Over, Reserved, Spending, Spent
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ModelFault
@@ -263,3 +263,89 @@ async def test_what_a_worker_that_ended_held_of_a_cancelled_question_counts_as_s
     for _ in range(2):
         assert await modelled.claim(queue) is None
         assert await stage.value("SELECT sum(estimated) FROM model_spent") == SUMMARY
+
+
+HELD = "SELECT sum(reserved) FROM model_analysis"
+OVER = "UPDATE model_analysis SET lease_until = now() - interval '1 second'"
+
+
+async def asked_once_more(stage: Stage, queue: ModelQueue) -> Claimed:
+    """A question that somebody cancelled and had asked again, while a model answers it yet."""
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    first = await modelled.claim_one(queue)
+    analyses = Analyses(stage.database)
+    await analyses.cancel(first.id)
+    await analyses.retry(first.id, actor="ann")
+    return first
+
+
+async def test_what_was_cancelled_stays_held_back_while_it_is_asked_once_more(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    first = await asked_once_more(stage, queue)
+    await modelled.ask(stage, await modelled.article(stage, "two", "The text of us."))
+    second = await modelled.claim_one(queue)
+    assert second.id == first.id
+    assert await stage.value(HELD) == 2 * SUMMARY
+    assert await modelled.claim(queue, Limits(day=2 * SUMMARY)) is None
+    assert await modelled.finish(queue, first) is False
+    assert await stage.value(HELD) == SUMMARY
+    assert await modelled.finish(queue, second) is True
+    assert await stage.value(HELD) == 0
+    assert await stage.rows("SELECT calls, estimated FROM model_spent") == [(2, 0)]
+
+
+@pytest.mark.parametrize("how", ["finished", "failed", "given back", "lost", "cancelled"])
+async def test_a_worker_that_ended_is_paid_for_whatever_became_of_the_next(
+    stage: Stage, queue: ModelQueue, how: str
+) -> None:
+    await asked_once_more(stage, queue)
+    second = await modelled.claim_one(queue)
+    paid = Spent(prompt_tokens=100, calls=1)
+    if how == "finished":
+        await modelled.finish(queue, second, paid)
+    elif how == "failed":
+        await queue.fail(second, ModelFault.BAD_ANSWER, "no", paid, transient=False)
+    elif how == "given back":
+        await queue.pay(second, paid, modelled.FREE)
+        await queue.give_back(second, pause=60)
+    elif how == "cancelled":
+        await Analyses(stage.database).cancel(second.id)
+        await queue.pay(second, paid, modelled.FREE)
+    left = 2 * SUMMARY if how == "lost" else SUMMARY
+    assert await stage.value(HELD) == left
+    await stage.run(OVER)
+    await stage.run("UPDATE model_analysis SET attempts = 5 WHERE state = 'running'")
+    assert await modelled.claim(queue) is None
+    assert await stage.value(HELD) == 0
+    assert await stage.value("SELECT sum(estimated) FROM model_spent") == left
+    told = "SELECT sum(prompt_tokens + answer_tokens) FROM model_analysis"
+    assert await stage.value(told) == left + (0 if how == "lost" else 100)
+
+
+async def test_who_was_lost_and_ends_late_takes_nothing_from_the_next(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    late = await modelled.claim_one(queue)
+    await stage.run(OVER)
+    await modelled.claim_one(queue)
+    assert await modelled.finish(queue, late) is False
+    assert await stage.value(HELD) == SUMMARY
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "superseded", "over its budget"])
+async def test_what_is_withdrawn_before_its_turn_keeps_what_is_held_back(
+    stage: Stage, queue: ModelQueue, how: str
+) -> None:
+    first = await asked_once_more(stage, queue)
+    if how != "over its budget":
+        await stage.run("UPDATE article SET text = 'Other words.'")
+    if how == "superseded":
+        await modelled.ask(stage, first.article_id)
+        await stage.run("UPDATE model_analysis SET run_after = now() + interval '1 h'")
+    assert await modelled.claim(queue, Limits(day=SUMMARY)) is None
+    assert await stage.value(HELD) == SUMMARY
+    await stage.run(OVER)
+    assert await modelled.claim(queue, Limits(day=SUMMARY)) is None
+    assert await stage.value("SELECT sum(estimated) FROM model_spent") == SUMMARY

@@ -53,7 +53,7 @@ async def queue_texts(
     numbers, known, keys = row
     # Most are new, and nothing was ever asked about them.
     if known:
-        values = {**values, "ids": known, "keys": keys, "why": REVISED}
+        values = {**values, "ids": known, "keys": keys, "why": REVISED, "held": 0}
         await conn.execute(_SUPERSEDE, values)
         await conn.execute(_ONCE_MORE, values)
     return list(numbers)
@@ -61,13 +61,16 @@ async def queue_texts(
 
 TEXT_KEY = r"sha256(convert_to(a.title || E'\n' || a.text, 'UTF8'))"
 REVISED = "the text was revised before it was its turn"
+# Who was cancelled may be at it yet, and what is held back for him stays until he tells its cost,
+# or until it would be lost: the time for that is kept.
+LET_GO = """lease = NULL, reserved = greatest(reserved - %(held)s, 0),
+    lease_until = CASE WHEN reserved > %(held)s THEN lease_until END"""
 # What holds an answer from before keeps it; the words in `detail` tell what we withdrew ourselves
 # from what somebody cancelled, which has none.
-WITHDRAW = """
+WITHDRAW = f"""
 UPDATE model_analysis m SET ended_at = now(), detail = %(why)s, fault = NULL, raw = '',
-    state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END,
-    lease = NULL, lease_until = NULL, reserved = 0, said = 0
-"""
+    state = CASE WHEN m.claims = '[]' THEN 'cancelled' ELSE 'done' END, said = 0, {LET_GO}
+"""  # noqa: S608 - a constant of this module
 _TEXTS = "unnest(%(ids)s::bigint[], %(keys)s::bytea[]) AS k (id, text_key)"
 _SUPERSEDE = f"""
 {WITHDRAW} FROM {_TEXTS}

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ctiscraper.analysis.analysed import RULES, TaskName
-from ctiscraper.db.model_asking import REVISED, TEXT_KEY, WITHDRAW, Asked, Wanted, queue_texts
+from ctiscraper.db.model_asking import (
+    LET_GO,
+    REVISED,
+    TEXT_KEY,
+    WITHDRAW,
+    Asked,
+    Wanted,
+    queue_texts,
+)
 from ctiscraper.db.model_attempts import MOST_ATTEMPTS, judged
 from ctiscraper.db.model_servers import (
     OF_ALL_TEXTS,
@@ -42,7 +50,8 @@ _BREAKING = frozenset(
 class Claimed:
     """A text that one holder alone asks a model about, until its lease runs out.
 
-    `waited` are the seconds since it was asked for; `spared` is how often it was let off.
+    `waited` are the seconds since it was asked for; `spared` is how often it was let off. `held`
+    tokens are held back of the budgets for it.
     """
 
     id: int
@@ -59,6 +68,7 @@ class Claimed:
     language: str
     tlp: Tlp
     waited: float = 0.0
+    held: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +238,7 @@ class ModelQueue:
             cursor = await conn.execute(
                 f"{WITHDRAW} WHERE m.id = %(id)s AND m.lease = %(lease)s AND m.state = 'running'"
                 " RETURNING m.asked_by, m.rank, m.again",
-                {"id": claimed.id, "lease": claimed.lease, "why": why},
+                {"id": claimed.id, "lease": claimed.lease, "held": claimed.held, "why": why},
             )
             row = await cursor.fetchone()
             if row is not None:
@@ -240,13 +250,13 @@ class ModelQueue:
         """Put it back with its attempt: whoever held it is told to stop."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(
-                """
-                UPDATE model_analysis SET state = 'pending', attempts = greatest(attempts - 1, 0),
-                    lease = NULL, lease_until = NULL, reserved = 0, said = 0,
-                    run_after = now() + make_interval(secs => %s)
-                WHERE id = %s AND lease = %s AND state = 'running'
-                """,
-                (pause, claimed.id, claimed.lease),
+                _GIVE_BACK,
+                {
+                    "id": claimed.id,
+                    "lease": claimed.lease,
+                    "held": claimed.held,
+                    "pause": pause,
+                },
             )
         return cursor.rowcount == 1
 
@@ -273,7 +283,8 @@ class ModelQueue:
         found = await cursor.fetchone()
         assert found is not None, "its article cannot go without it"
         if not found[0]:
-            await conn.execute(f"{WITHDRAW} WHERE m.id = %(id)s", {"id": number, "why": REVISED})
+            values = {"id": number, "held": 0, "why": REVISED}
+            await conn.execute(f"{WITHDRAW} WHERE m.id = %(id)s", values)
             return None
         if await _copied(conn, number):
             return None
@@ -283,7 +294,7 @@ class ModelQueue:
             await over.settle(conn, number, source_id)
             return None
         await conn.execute(
-            _TAKE, {"id": number, "lease": owner, "seconds": seconds, "reserved": estimate}
+            _TAKE, {"id": number, "lease": owner, "seconds": seconds, "held": estimate}
         )
         await conn.execute(_SERVED, (source_id,))
         return Claimed(
@@ -301,6 +312,7 @@ class ModelQueue:
             text=found[8],
             tlp=Tlp(found[9]),
             waited=found[10],
+            held=estimate,
         )
 
 
@@ -322,6 +334,7 @@ def _paid(claimed: Claimed, spent: Spent, limits: Limits) -> dict[str, object]:
     return {
         "id": claimed.id,
         "lease": claimed.lease,
+        "held": claimed.held,
         # The budget of an article has to know what an answer that never came may have cost.
         "prompt_tokens": spent.prompt_tokens + spent.estimated,
         "answer_tokens": spent.answer_tokens,
@@ -422,7 +435,7 @@ WHERE m.id = %(id)s
 _TAKE = """
 UPDATE model_analysis SET state = 'running', attempts = least(attempts + 1, 100),
     lease = %(lease)s, lease_until = now() + make_interval(secs => %(seconds)s),
-    reserved = %(reserved)s, said = 0, started_at = now(), ended_at = NULL
+    reserved = reserved + %(held)s, said = 0, started_at = now(), ended_at = NULL
 WHERE id = %(id)s
 """
 # Two claims of one moment still have an order.
@@ -430,20 +443,28 @@ _SERVED = """
 INSERT INTO model_source (source_id, served_at) VALUES (%s, clock_timestamp())
 ON CONFLICT (source_id) DO UPDATE SET served_at = excluded.served_at
 """
-_FINISH = """
+_FINISH = f"""
 UPDATE model_analysis SET state = 'done', claims = %(claims)s::jsonb, dropped = %(dropped)s,
     hidden = %(hidden)s, repaired = %(repaired)s, seconds = %(seconds)s,
     unread = %(unread)s, parts = %(parts)s, why = %(why)s::jsonb,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
     fault = NULL, detail = '', raw = '', copied_from = NULL, again = false,
-    lease = NULL, lease_until = NULL, reserved = 0, ended_at = now()
+    ended_at = now(), {LET_GO}
 WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
-"""
+"""  # noqa: S608 - a constant of this module
+_GIVE_BACK = f"""
+UPDATE model_analysis SET state = 'pending', attempts = greatest(attempts - 1, 0), said = 0,
+    run_after = now() + make_interval(secs => %(pause)s), {LET_GO}
+WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
+"""  # noqa: S608 - a constant of this module
+# Where it is asked once more meanwhile, what is held back for that is as much, and stays.
 _PAY = """
 UPDATE model_analysis SET prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
-    reserved = CASE WHEN state = 'running' THEN reserved ELSE 0 END
+    reserved = CASE WHEN state <> 'running' THEN greatest(reserved - %(held)s, 0)
+        WHEN lease = %(lease)s THEN reserved
+        ELSE greatest(reserved - %(held)s, least(reserved, %(held)s)) END
 WHERE id = %(id)s
 """
 # Whoever is about to end it is waited for.
@@ -452,14 +473,13 @@ SELECT 1 FROM model_analysis
 WHERE id = %(id)s AND CASE WHEN state = 'running' THEN lease = %(lease)s ELSE reserved > 0 END
 FOR UPDATE
 """
-_FAIL = """
+_FAIL = f"""
 UPDATE model_analysis SET state = CASE WHEN %(again)s THEN 'pending' ELSE 'failed' END,
     attempts = CASE WHEN %(refund)s THEN greatest(attempts - 1, 0) ELSE attempts END,
     spared = %(spared)s, run_after = now() + make_interval(secs => %(pause)s),
     fault = %(fault)s, detail = %(detail)s, raw = %(raw)s,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
-    lease = NULL, lease_until = NULL, reserved = 0, said = 0,
-    ended_at = CASE WHEN %(again)s THEN NULL ELSE now() END
+    said = 0, ended_at = CASE WHEN %(again)s THEN NULL ELSE now() END, {LET_GO}
 WHERE id = %(id)s AND lease = %(lease)s AND state = 'running'
-"""
+"""  # noqa: S608 - a constant of this module
