@@ -170,6 +170,7 @@ def view(found: Analysis, **changes: object) -> AnalysisView:
         "asked_by": "ann",
         "asked_at": datetime.now(UTC),
         "why": {},
+        "failed_parts": {},
         "claims": tuple(
             ClaimView(number=n, text=one.text, quotes=(), fields=one.fields)
             for n, one in enumerate(found.claims, 1)

@@ -9,6 +9,7 @@ from ctiscraper.fault_words import (
     REFUSED_RULES,
     advice_on,
     dropped_words,
+    failed_parts_words,
     refused_words,
     said_of,
 )
@@ -28,6 +29,18 @@ def test_reasons_are_told_with_their_numbers_the_most_frequent_first() -> None:
         "1 said nothing",
     )
     assert dropped_words({}) == ()
+
+
+def test_parts_that_failed_are_told_of_how_many_and_why() -> None:
+    assert failed_parts_words({}, 3) == ""
+    assert failed_parts_words({"bad_answer": 1}, 2) == (
+        "One part of 3 got no usable answer (the answer is not of the form that was asked for)"
+    )
+    assert failed_parts_words({"timeout": 1, "cut_off": 2}, 1) == (
+        "3 parts of 4 got no usable answer (the answer was cut off before its end; the answer did"
+        " not come in time)"
+    )
+    assert failed_parts_words({"<b>": 1}, 1) == "One part of 2 got no usable answer"
 
 
 def test_a_reason_that_a_model_made_is_not_repeated() -> None:

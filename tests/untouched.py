@@ -14,8 +14,8 @@ WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') ORDER BY 1
 """
 ANSWER = """
     state attempts run_after lease lease_until reserved said fault detail raw claims dropped hidden
-    unread parts why repaired prompt_tokens answer_tokens seconds cost copied_from again started_at
-    ended_at
+    unread parts why failed_parts repaired prompt_tokens answer_tokens seconds cost copied_from
+    again started_at ended_at
 """
 """Of the row that was asked for: what came of it. Whose it is and what was asked stays."""
 

@@ -454,6 +454,7 @@ class Asking:
             unread=found.unread,
             parts=found.parts,
             why=json.dumps(dict(found.why)),
+            failed_parts=json.dumps(dict(found.failed_parts)),
             seconds=found.seconds,
         )
         metered.counted = True

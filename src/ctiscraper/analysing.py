@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -170,6 +170,7 @@ class _Asking:
         self._costs: list[Completion] = []
         self._parts = 0
         self._unread = 0
+        self._failed: Counter[ModelFault] = Counter()
 
     def result(self) -> Analysis:
         """Return what is proved of what was answered."""
@@ -188,6 +189,7 @@ class _Asking:
             unread=self._unread,
             parts=self._parts,
             why={why.value: number for why, number in kept.dropped.items()},
+            failed_parts={fault.value: number for fault, number in self._failed.items()},
         )
 
     async def ask_all(self) -> None:
@@ -207,7 +209,7 @@ class _Asking:
                 if error.fault not in _OF_A_PART and not self._is_late(error):
                     raise
                 failed = error
-                self._unread += part.end - part.start
+                self._failed[error.fault] += 1
             else:
                 self._parts += 1
         if failed is not None and not self._parts:

@@ -133,6 +133,23 @@ def dropped_words(why: Mapping[str, int]) -> tuple[str, ...]:
     return tuple(f"{number:,} {words}" for words, number in ordered)
 
 
+def failed_parts_words(failed: Mapping[str, int], read: int) -> str:
+    """Return which parts of an article got no usable answer, nothing for none; `read` others did.
+
+    A fault that has no words here is not repeated: a newer version of this program may know it.
+    """
+    if not failed:
+        return ""
+    known = {fault.value: words[0] for fault, words in FAULTS.items()}
+    number = sum(failed.values())
+    told = [
+        known[fault] for fault in sorted(failed, key=lambda one: -failed[one]) if fault in known
+    ]
+    why = "; ".join(words[0].lower() + words[1:] for words in told)
+    part = "One part" if number == 1 else f"{number:,} parts"
+    return f"{part} of {number + read:,} got no usable answer{f' ({why})' if why else ''}"
+
+
 def refused_words(flaw: str) -> str:
     """Return why a rule of a model does not hold."""
     return REFUSED_RULES.get(flaw, _OTHER)

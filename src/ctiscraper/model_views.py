@@ -58,9 +58,10 @@ class AnalysisView:
 
     `current` tells whether the article still has that text. `said` counts the characters that a
     running model has answered. `unread` are characters that no model was shown for want of room,
-    `hidden` those that no reader sees; `why` counts dropped claims by reason. `again_at` is when
-    it is asked next, `raw` what it answered where that could not be used. `copied_from` is the
-    analysis of the same words that this one repeats.
+    `hidden` those that no reader sees; `why` counts dropped claims by reason, `failed_parts` the
+    parts that got no usable answer by fault, where `parts` others did. `again_at` is when it is
+    asked next, `raw` what it answered where that could not be used. `copied_from` is the analysis
+    of the same words that this one repeats.
     """
 
     id: int
@@ -88,6 +89,7 @@ class AnalysisView:
     unread: int = 0
     parts: int = 0
     why: Mapping[str, int]
+    failed_parts: Mapping[str, int]
     repaired: bool = False
     prompt_tokens: int = 0
     answer_tokens: int = 0

@@ -139,13 +139,14 @@ def test_all_that_is_known_of_an_analysis_is_told(terminal: Terminal, database: 
     article = shelf.article("one", text=TEXT)
     loader = claim("It ran a loader.", TEXT, "loader")
     done = say(
-        shelf, article, loader, hidden=140, unread=5200, parts=4, repaired=True, seconds=12.5,
-        copied_from=77, asked_by="ann", attempts=3,
+        shelf, article, loader, hidden=140, unread=5200, parts=3, repaired=True, seconds=12.5,
+        failed_parts='{"bad_answer": 1}', copied_from=77, asked_by="ann", attempts=3,
     )  # fmt: skip
     shown = terminal.run("analysis", "show", str(done)).out
     for told in (
         "140 characters of the text that no reader sees: not shown to the model.",
         "5200 characters of the text not read, as it is long.",
+        "One part of 4 got no usable answer (the answer is not of the form that was asked for).",
         "The first answer could not be used: it was asked once more.",
         "as answered for the same words in analysis 77",
         "12.5 s",
@@ -154,7 +155,7 @@ def test_all_that_is_known_of_an_analysis_is_told(terminal: Terminal, database: 
     ):
         assert told in shown, shown
     assert [line.split() for line in shown.splitlines() if "Parts" in line] == [
-        ["Parts", "read", "4"]
+        ["Parts", "read", "3"]
     ]
     runs = say(shelf, article, model="b", state="running", said=1234)
     assert "is being answered: 1,234 characters so far" in _shown(terminal, runs)

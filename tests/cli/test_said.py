@@ -24,6 +24,7 @@ def view(**changes: object) -> AnalysisView:
         "asked_by": UGLY,
         "asked_at": AT,
         "why": {},
+        "failed_parts": {},
         "claims": (),
         "detail": UGLY,
         "raw": UGLY,

@@ -62,6 +62,7 @@ def kept(*claims: tuple[str, str, int]) -> Kept:
         hidden=2,
         repaired=False,
         seconds=1.5,
+        failed_parts='{"cut_off": 1}',
     )
 
 

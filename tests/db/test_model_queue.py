@@ -210,6 +210,8 @@ async def test_like_words_are_paid_for_once(stage: Stage, queue: ModelQueue) -> 
         " FROM model_analysis ORDER BY id"
     )
     assert rows == [("done", "It is a text.", 100, False), ("done", "It is a text.", 0, True)]
+    failed = await stage.rows("SELECT failed_parts FROM model_analysis")
+    assert failed == [({"cut_off": 1},)] * 2
     assert await stage.value("SELECT sum(calls) FROM model_spent") == 1
 
 

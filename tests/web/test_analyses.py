@@ -98,6 +98,20 @@ async def test_claims_come_with_their_words(client: httpx2.AsyncClient, shelf: S
     assert (one["current"], one["dropped"], one["model"]) == (True, 3, "small")
 
 
+async def test_parts_that_failed_are_told_apart_from_what_had_no_room(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    number = shelf.article("one", text=TEXT)
+    said = claim("It ran a loader.", TEXT, "run its loader")
+    say(shelf, number, said, parts=2, failed_parts='{"bad_answer": 1}', unread=70)
+    [one] = (await client.get(f"/api/v1/articles/{number}/analyses")).json()["analyses"]
+    assert (one["parts"], one["failed_parts"], one["unread"]) == (2, {"bad_answer": 1}, 70)
+    for path in (f"/articles/{number}", f"/articles/{number}/compare"):
+        page = (await client.get(path)).text
+        assert "One part of 3 got no usable answer (the answer is not of the form" in page
+        assert "70 characters at the end were not read, as the text is long." in page
+
+
 async def test_what_was_said_of_an_earlier_text_says_so(
     client: httpx2.AsyncClient, shelf: Shelf
 ) -> None:

@@ -30,6 +30,7 @@ def answer(number: int = 1, task: TaskName = TaskName.SUMMARY, **changes: object
         "asked_by": "",
         "asked_at": AT,
         "why": {},
+        "failed_parts": {},
         **changes,
     }
     return AnalysisView(**values)  # type: ignore[arg-type]  # a builder

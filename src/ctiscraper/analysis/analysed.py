@@ -59,7 +59,8 @@ class Analysis:
 
     `hidden` tells how many characters of the article no reader sees and no model was shown,
     `unread` how many were not asked about as the article is too long, `parts` in how many parts
-    it was read. `why` counts the dropped claims by their reason.
+    it was read. `why` counts the dropped claims by their reason, `failed_parts` the parts that got
+    no usable answer by their fault.
     """
 
     task: str
@@ -75,6 +76,7 @@ class Analysis:
     unread: int = 0
     parts: int = 1
     why: Mapping[str, int] = field(default_factory=dict)
+    failed_parts: Mapping[str, int] = field(default_factory=dict)
 
 
 def is_proved(claim: Claim, text: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ctiscraper.analysis.analysed import RULES
 from ctiscraper.cli.output import counted, moment, print_facts, print_lines, print_text
 from ctiscraper.cli.texts import on_a_line
-from ctiscraper.fault_words import dropped_words, said_of
+from ctiscraper.fault_words import dropped_words, failed_parts_words, said_of
 from ctiscraper.model_views import AnalysisRow, AnalysisState, AnalysisView, ClaimView, Compared
 from ctiscraper.web.model_words import state_words, task_words
 
@@ -107,5 +107,7 @@ def _left_out(one: AnalysisView) -> Iterator[str]:
         )
     if one.unread:
         yield f"{counted(one.unread, 'character')} of the text not read, as it is long."
+    if one.failed_parts:
+        yield f"{failed_parts_words(one.failed_parts, one.parts)}."
     if one.repaired and one.state is AnalysisState.DONE:
         yield "The first answer could not be used: it was asked once more."

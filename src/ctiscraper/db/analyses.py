@@ -279,6 +279,7 @@ def _row(row: TupleRow, thumbs: Thumbs, server: Standing, *, day_over: bool) -> 
         unread=row[31],
         parts=row[32],
         why=row[33],
+        failed_parts=row[34],
         repaired=row[20],
         prompt_tokens=row[21],
         answer_tokens=row[22],
@@ -334,7 +335,7 @@ SELECT m.id, m.article_id, m.revision,
     m.cost, m.copied_from, m.raw, a.title, s.key,
     coalesce((SELECT t.rest_until > now() FROM model_source t
         WHERE t.source_id = m.source_id), false),
-    s.settings->>'name', m.unread, m.parts, m.why
+    s.settings->>'name', m.unread, m.parts, m.why, m.failed_parts
 FROM model_analysis m JOIN article a ON a.id = m.article_id JOIN source s ON s.id = a.source_id
 """
 # What is held back for a question under way stays so until that is paid, or its lease is over.

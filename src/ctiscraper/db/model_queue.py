@@ -84,6 +84,7 @@ class Kept:
     unread: int = 0
     parts: int = 1
     why: str = "{}"
+    failed_parts: str = "{}"
 
 
 class ModelQueue:
@@ -160,6 +161,7 @@ class ModelQueue:
                     "unread": kept.unread,
                     "parts": kept.parts,
                     "why": kept.why,
+                    "failed_parts": kept.failed_parts,
                     "seconds": kept.seconds,
                     **_paid(claimed, spent, limits),
                 },
@@ -423,7 +425,7 @@ WHERE m.id = %(id)s
 _COPY = """
 UPDATE model_analysis m SET state = 'done', claims = o.claims, dropped = o.dropped,
     hidden = o.hidden, repaired = o.repaired, unread = o.unread, parts = o.parts, why = o.why,
-    copied_from = coalesce(o.copied_from, o.id),
+    failed_parts = o.failed_parts, copied_from = coalesce(o.copied_from, o.id),
     fault = NULL, detail = '', raw = '', started_at = now(), ended_at = now()
 FROM (
     SELECT o.* FROM model_analysis me JOIN model_analysis o USING (text_key, task, model)
@@ -447,6 +449,7 @@ _FINISH = f"""
 UPDATE model_analysis SET state = 'done', claims = %(claims)s::jsonb, dropped = %(dropped)s,
     hidden = %(hidden)s, repaired = %(repaired)s, seconds = %(seconds)s,
     unread = %(unread)s, parts = %(parts)s, why = %(why)s::jsonb,
+    failed_parts = %(failed_parts)s::jsonb,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     answer_tokens = answer_tokens + %(answer_tokens)s, cost = cost + %(cost)s,
     fault = NULL, detail = '', raw = '', copied_from = NULL, again = false,

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ctiscraper.analysis.analysed import RULES, TaskName
 from ctiscraper.errors import ModelFault
-from ctiscraper.fault_words import advice_on, dropped_words, said_of
+from ctiscraper.fault_words import advice_on, dropped_words, failed_parts_words, said_of
 from ctiscraper.model_views import (
     AnalysisState,
     AnalysisView,
@@ -174,6 +174,7 @@ WORDS: Mapping[str, object] = MappingProxyType(
         "fault_words": fault_words,
         "advice_on": advice_on,
         "dropped_words": dropped_words,
+        "failed_parts_words": failed_parts_words,
         "latest": latest,
     }
 )
