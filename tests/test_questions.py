@@ -29,7 +29,10 @@ QUOTE = "steals session cookies from browsers"
 
 
 class Model:
-    """Answers as a test wants it, a few letters at a time, and keeps what it was shown."""
+    """Answers as a test wants it, a few letters at a time, and keeps what it was shown.
+
+    Asked once more it says what it is to say `again`, if anything.
+    """
 
     name = "a model"
 
@@ -41,16 +44,19 @@ class Model:
         ending: Ending = Ending.WHOLE,
         breaks: ModelError | None = None,
         hangs: bool = False,
+        again: object = None,
     ) -> None:
         self.answer, self.is_remote, self.hangs = answer, remote, hangs
-        self.ending, self.breaks = ending, breaks
+        self.ending, self.breaks, self.again = ending, breaks, again
         self.shown: list[Prompt] = []
 
     async def chat(self, prompt: Prompt, said: Callable[[str], None] | None = None) -> Completion:
         self.shown.append(prompt)
-        if isinstance(self.answer, ModelError):
-            raise self.answer
-        text = self.answer if isinstance(self.answer, str) else json.dumps(self.answer)
+        is_again = self.again is not None and len(self.shown) > 1
+        answer = self.again if is_again else self.answer
+        if isinstance(answer, ModelError):
+            raise answer
+        text = answer if isinstance(answer, str) else json.dumps(answer)
         for start in range(0, len(text), 7):
             if said is not None:
                 said(text[start : start + 7])
@@ -122,16 +128,158 @@ async def test_what_no_passage_bears_out_is_dropped_and_counted(database: str) -
     assert answer.dropped == 3
 
 
+NOTHING = "Nothing in the collection answers this."
+UNSHOWN = (
+    "proof in a passage, so none is shown: whether the passages answer this, only reading tells."
+)
+INVENTED = ("It is Emotet, by Mummy Spider.", QUOTE, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "dropped", "told"),
+    [
+        ('{"sentences": []}', 0, [NOTHING]),
+        ('Nothing is said.\n```json\n{"sentences": []}\n```', 0, [NOTHING]),
+        (
+            sentences(INVENTED),
+            1,
+            [f"The one sentence of the model has no {UNSHOWN}"],
+        ),
+        (
+            sentences(INVENTED, INVENTED),
+            2,
+            [f"None of the 2 sentences of the model has a {UNSHOWN}"],
+        ),
+    ],
+)
+async def test_when_nothing_is_left_it_refuses(
+    database: str, said: object, dropped: int, told: list[str]
+) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    model = Model(said)
+    answer = await ask(database, model)
+    assert (answer.state, answer.dropped) == (AnswerState.REFUSED, dropped)
+    assert answer.sentences == ()
+    assert said_of(answer) == told
+    assert len(model.shown) == 1
+
+
+GOOD = {"passage": 1, "quote": QUOTE, "text": "Plum steals session cookies."}
+UNREADABLE = [
+    ("", "There is no JSON object in the answer"),
+    ("It is Plum [1].", "There is no JSON object in the answer"),
+    ([GOOD], "sentences: Field required"),
+    ({"answer": [GOOD]}, "sentences: Field required"),
+    ({"sentences": "none"}, "sentences: Input should be a valid array"),
+    ({"sentences": [{**GOOD, "passage": "1"}]}, "sentences.0.passage: Input should be a valid int"),
+    (
+        f'{{"sentences": [{{"passage": 1, "quote": "a \\x b", "text": "b"}}, {json.dumps(GOOD)}]}}',
+        "The answer is no valid JSON",
+    ),
+    ('{"sentences": [{', "The answer is no valid JSON"),
+]
+
+
+@pytest.mark.parametrize(("said", "wrong"), UNREADABLE)
+async def test_an_answer_that_cannot_be_read_is_asked_for_once_more_and_then_has_failed(
+    database: str, said: object, wrong: str
+) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    model = Model(said)
+    answer = await ask(database, model)
+    assert (answer.state, answer.sentences) == (AnswerState.FAILED, ())
+    assert answer.fault.startswith(f"bad_answer: it was asked twice, and the second time: {wrong}")
+    failed, way_out, *_ = said_of(answer)
+    assert failed.startswith("The model gave no answer that can be used (bad_answer: ")
+    assert "'ctiscraper model check' tries that" in way_out
+    first, second = model.shown
+    assert wrong in second.messages[1].text
+    assert second.messages[1].text.startswith(first.messages[1].text)
+    assert second.messages[0] == first.messages[0]
+    assert second.seconds <= first.seconds
+    assert second.schema == first.schema
+
+
+@pytest.mark.parametrize(("said", "wrong"), UNREADABLE)
+async def test_an_answer_that_is_mended_is_an_answer(
+    database: str, said: object, wrong: str
+) -> None:
+    del wrong
+    Shelf(database).article("plum", text=PLUM)
+    told: list[str] = []
+    listener = Listener(sentence=lambda one: told.append(one.text))
+    answer = await ask(database, Model(said, again={"sentences": [GOOD]}), listener=listener)
+    assert (answer.state, answer.fault, answer.dropped) == (AnswerState.ANSWERED, "", 0)
+    assert told == [one.text for one in answer.sentences] == [GOOD["text"]]
+
+
+@pytest.mark.parametrize(
+    ("again", "fault"),
+    [
+        (ModelError(ModelFault.AWAY, "gone"), "away: gone"),
+        (
+            ModelError(ModelFault.OVER_BUDGET, "10 of 10 tokens"),
+            "bad_answer: There is no JSON object in the answer",
+        ),
+    ],
+)
+async def test_a_second_try_that_is_not_to_be_had_fails_as_what_was_there(
+    database: str, again: ModelError, fault: str
+) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    answer = await ask(database, Model("It is Plum.", again=again))
+    assert (answer.state, answer.fault) == (AnswerState.FAILED, fault)
+
+
+async def test_without_time_for_a_second_try_there_is_none(database: str) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    model = Model("It is Plum.", again={"sentences": [GOOD]})
+    async with Database(database, size=2) as opened:
+        meaning = Meaning(opened, None, Nearest())
+        questions = Questions(meaning=meaning, server=model, model="m", seconds=0)  # type: ignore[arg-type]  # what it is asked for here
+        answer = await questions.ask(QUESTION)
+    assert answer.fault == "bad_answer: There is no JSON object in the answer"
+    assert len(model.shown) == 1
+
+
+async def test_what_was_proved_stands_where_the_rest_cannot_be_read(database: str) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    model = Model(f'{{"sentences": [{json.dumps(GOOD)}, {{"passage": 1, "quote": "\\x"}}]}}')
+    answer = await ask(database, model)
+    assert (answer.state, len(answer.sentences), len(model.shown)) == (AnswerState.ANSWERED, 1, 1)
+    assert said_of(answer)[0].startswith(
+        "The rest of the answer cannot be read (bad_answer: The answer is no valid JSON"
+    )
+
+
 @pytest.mark.parametrize(
     "said",
-    ["", "As a helpful model I know that it is Plum.", '{"sentences": []}', '{"sentences": [{',
-     sentences(("It is Emotet, by Mummy Spider.", QUOTE, 1))],
-)  # fmt: skip
-async def test_when_nothing_is_left_it_refuses(database: str, said: object) -> None:
+    [
+        {"sentences": [GOOD, {"passage": None, "text": "Plum."}]},
+        f'{{"sentences": [{json.dumps(GOOD)}], "note": "\\x"}}',
+    ],
+)
+async def test_what_stands_beside_sentences_costs_them_nothing(database: str, said: object) -> None:
     Shelf(database).article("plum", text=PLUM)
-    answer = await ask(database, Model(said))
-    assert answer.state is AnswerState.REFUSED
-    assert answer.sentences == ()
+    model = Model(said)
+    answer = await ask(database, model)
+    assert (answer.state, answer.fault, len(model.shown)) == (AnswerState.ANSWERED, "", 1)
+
+
+async def test_a_sentence_that_only_the_whole_answer_tells_is_read_once(database: str) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    thought = '<think>As {"sentences": [1] or so.</think>'
+    answer = await ask(database, Model(thought + json.dumps({"sentences": [GOOD, GOOD]})))
+    assert (answer.state, answer.dropped, len(answer.sentences)) == (AnswerState.ANSWERED, 0, 1)
+
+
+async def test_the_form_of_an_answer_is_told_to_the_model(database: str) -> None:
+    Shelf(database).article("plum", text=PLUM)
+    model = Model(sentences())
+    await ask(database, model)
+    system = model.shown[0].messages[0].text
+    assert '{"sentences": [{"passage": the number, "quote": "the copied words"' in system
+    assert 'answer {"sentences": []}.' in system
 
 
 @pytest.mark.parametrize("vectors", [True, False])

@@ -61,7 +61,7 @@ async def asked_about(database: str, injection: dict[str, Any]) -> tuple[Answer,
 async def test_nothing_but_proved_sentences_comes_of_obedience(
     database: str, injection: dict[str, Any]
 ) -> None:
-    answer, [prompt] = await asked_about(database, injection)
+    answer, prompts = await asked_about(database, injection)
     for one in answer.sentences:
         passage = answer.passages[one.passage - 1]
         assert passage.text[one.start : one.end] == one.quote
@@ -74,7 +74,9 @@ async def test_nothing_but_proved_sentences_comes_of_obedience(
     assert (answer.state is AnswerState.ANSWERED) == bool(answer.sentences)
     # What browsers do not draw, and characters that draw nothing, are told.
     assert bool(answer.hidden) == bool(injection.get("hidden")), answer.hidden
-    shown = "".join(one.text for one in prompt.messages)
+    # What cannot be read is asked for once more.
+    assert len(prompts) in {1, 2}
+    shown = "".join(one.text for prompt in prompts for one in prompt.messages)
     kinds = {unicodedata.category(char) for char in shown} - {"Zs"}
     assert not kinds & {"Cf", "Co", "Cs", "Cn"}
     assert not re.search(r"<\||\|>|<<SYS|\[/?INST\]|</?(?:system|think|tool_call)>", shown)

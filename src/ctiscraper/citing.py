@@ -184,6 +184,11 @@ class SentenceReader:
         self._at: int | None = None
         self._decoder = json.JSONDecoder()
 
+    @property
+    def is_at_end(self) -> bool:
+        """Whether the list of sentences was read to its end."""
+        return self._at is not None and self._text[self._at :].lstrip().startswith("]")
+
     def read(self, piece: str) -> list[Mapping[str, object]]:
         """Return the sentences that are whole now and were not before."""
         self._text += piece

@@ -52,7 +52,7 @@ async def test_the_page_answers_without_scripts(client: httpx2.AsyncClient) -> N
     assert answer.status_code == 200, answer.text
     assert "Plum steals session cookies." in answer.text
     assert f'<blockquote class="proof" dir="auto">{QUOTE}</blockquote>' in answer.text
-    assert answer.text.index("prompt ask/2") < answer.text.index("Plum steals session cookies.")
+    assert answer.text.index("prompt ask/3") < answer.text.index("Plum steals session cookies.")
     assert "Invented." not in answer.text
     assert "One sentence of the model had no proof" in answer.text
     assert "<script>alert" not in answer.text
@@ -150,7 +150,7 @@ async def test_the_answer_streams(client: httpx2.AsyncClient) -> None:
         ]
         end = json.loads(events[-1][1].removeprefix("data: "))
         assert (end["state"], end["dropped"]) == ("answered", 1)
-        assert (end["model"], end["prompt"], end["fault"]) == ("tiny", "ask/2", "")
+        assert (end["model"], end["prompt"], end["fault"]) == ("tiny", "ask/3", "")
 
 
 @pytest.mark.usefixtures("served")

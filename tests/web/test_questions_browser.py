@@ -27,6 +27,11 @@ __all__ = ["browser", "shelf", "signed_in"]
 
 pytestmark = pytest.mark.browser
 
+SAID = {
+    "": sentences(("Plum steals session cookies.", QUOTE, 1), ("Invented.", QUOTE, 1)),
+    "unreadable": f"It is {'Plum' * 60} [1].",
+    "unproved": sentences(("Invented.", QUOTE, 1), ("Made up.", QUOTE, 1)),
+}
 UGLY = "<img src=x onerror=alert(1)> " + "Unbroken" * 25
 
 
@@ -50,7 +55,7 @@ async def site(database: str, request: pytest.FixtureRequest) -> AsyncIterator[s
         if getattr(request, "param", "") == "silent":
             embedding = Embedding(Passages(opened), Silent())
         meaning = Meaning(opened, embedding, Nearest())
-        said = sentences(("Plum steals session cookies.", QUOTE, 1), ("Invented.", QUOTE, 1))
+        said = SAID.get(getattr(request, "param", ""), SAID[""])
         questions = Questions(meaning=meaning, server=Model(said), model="tiny")  # type: ignore[arg-type]  # what it is asked for here
         app = create_app(WebServices(database=opened, meaning=meaning, questions=questions))
         async with serving(app) as address:
@@ -82,7 +87,7 @@ async def test_ask_can_be_used_by_everybody(
         page.get_by_text("Plum steals session cookies.", exact=False).first
     ).to_be_visible()
     await expect(page.get_by_text("One sentence of the model had no proof")).to_be_visible()
-    await expect(page.get_by_text("Made by the language model tiny, prompt ask/2:")).to_be_visible()
+    await expect(page.get_by_text("Made by the language model tiny, prompt ask/3:")).to_be_visible()
     await expect(page.locator(".sentences .proof")).to_have_text(QUOTE)
     assert await page.get_by_text("Invented.").count() == 0
     day = page.locator("[data-passages] time").first
@@ -99,6 +104,34 @@ async def test_ask_can_be_used_by_everybody(
     assert watch.faults == []
     await context.close()
     await plain.close()
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        (
+            "unreadable",
+            ["The model gave no answer that can be used (bad_answer: ", "Ask again, or"],
+        ),
+        ("unproved", ["None of the 2 sentences of the model has a proof in a passage"]),
+    ],
+    indirect=["site"],
+)
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 1400)])
+async def test_an_answer_of_no_use_says_why_in_place_of_that_nothing_answers(
+    browser: Browser, signed_in: SignedIn, told: list[str], scheme: str, width: int
+) -> None:
+    look = {"color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    context = await browser.new_context(**{**signed_in, **look})
+    page = await context.new_page()
+    await page.goto("/ask")
+    await page.get_by_label("Question").fill(QUESTION)
+    await page.get_by_role("button", name="Ask", exact=True).click()
+    for words in told:
+        await expect(page.get_by_text(words)).to_be_visible()
+    await expect(page.get_by_text("Nothing in the collection answers this.")).to_have_count(0)
+    await is_clean(page)
+    await context.close()
 
 
 @pytest.mark.parametrize("site", ["silent"], indirect=True)
