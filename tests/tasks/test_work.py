@@ -421,9 +421,9 @@ async def test_a_living_worker_renews_what_it_works_on(
     ends = "SELECT j.lease_until, h.lease_until FROM fetch_job j JOIN host h USING (host)"
 
     async def told(worker: UUID, held: Held, *, pid: int, seconds: float, done: int) -> None:
-        working = bool(held.jobs)
+        counts = bool(held.jobs) and begun.is_set()
         await renew(worker, held, pid=pid, seconds=seconds, done=done)
-        if working and begun.is_set():
+        if counts:
             renewed.set()
 
     async def long(_: FetchJob) -> None:
