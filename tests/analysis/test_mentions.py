@@ -56,6 +56,13 @@ def test_what_the_text_does_not_name_is(claim: str, invented: str) -> None:
     assert NAMED.invented(claim) == invented
 
 
+@pytest.mark.parametrize("number", [34, 56, 99, 28, 32])
+def test_digits_of_addresses_hashes_and_names_are_no_numbers(number: int) -> None:
+    named = vocabulary("10.34.56.78, deadbeef99, APT28, CVE-2026-3232, v12 and 17 of 300GB.")
+    assert named.invented(f"They robbed {number} banks.") == str(number)
+    assert named.invented("They robbed 12 banks and 17 of 300.") is None
+
+
 def test_what_is_allowed_may_be_named() -> None:
     assert NAMED.invented("T1059 was used against Contoso.", ["T1059", "Contoso"]) is None
 

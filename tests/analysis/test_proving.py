@@ -194,3 +194,47 @@ def test_orders_repeated_word_by_word_prove_nothing() -> None:
     assert (kept.claims, kept.dropped) == ([], {Dropped.UNQUOTED: 1})
     sentences = ("They ran calc.exe on every host.", order, "So it was.", "Nowhere in it at all.")
     assert against.quotable(sentences) == ("They ran calc.exe on every host.",)
+
+
+FIGURES = """The vendor says that the flaw was fixed in version 7.4.2 of the firmware.
+It carries a CVSS score of 5.4 and affects 3 countries. They took 2 million dollars from a bank.
+The server at 192.168.34.9 belonged to APT28, which a file deadbeef99 shows."""
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "is_kept"),
+    [
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in version 7.4.2.", True),
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in v7.4.2.", True),
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in version 7.0.1.", False),
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in version 7.4.", False),
+        ("a CVSS score of 5.4", "Its CVSS score is 5.4.", True),
+        ("a CVSS score of 5.4", "Its CVSS score is 9.8.", False),
+        ("a CVSS score of 5.4 and affects 3 countries", "It affects three countries.", True),
+        ("a CVSS score of 5.4 and affects 3 countries", "It affects 8 countries.", False),
+        ("a CVSS score of 5.4 and affects 3 countries", "It affects eight countries.", False),
+        ("They took 2 million dollars", "They took two million dollars over C2.", True),
+        ("They took 2 million dollars", "They took 2 billion dollars.", False),
+        ("They took 2 million dollars", "They took dollars from 192 banks.", False),
+        ("They took 2 million dollars", "They took dollars from 34 banks.", False),
+        ("They took 2 million dollars", "They took dollars from 28 banks.", False),
+        ("They took 2 million dollars", "They took dollars from 99 banks.", False),
+    ],
+)
+@pytest.mark.parametrize("task", [TaskName.KEY_POINTS, TaskName.TECHNIQUES])
+def test_a_claim_has_no_number_that_the_article_has_not(
+    task: TaskName, quote: str, text: str, *, is_kept: bool
+) -> None:
+    kept = Kept()
+    answer = used(quote, text) if task is TaskName.TECHNIQUES else points((quote, text))
+    kept.add(answer, held(task, FIGURES))
+    assert kept.dropped == ({} if is_kept else {Dropped.INVENTED: 1})
+
+
+def test_sizes_of_other_languages_are_known() -> None:
+    text = "Die Diebe nahmen 2,5 Millionen Euro mit, 30 Prozent davon am Montag."
+    against = replace(held(TaskName.KEY_POINTS, text), is_english=False)
+    kept = Kept()
+    kept.add(points((text, "They took 2.5 million, 30 percent of it at once.")), against)
+    kept.add(points((text, "They took 2.5 billion in all.")), against)
+    assert [claim.text[:21] for claim in kept.claims] == ["They took 2.5 million"]

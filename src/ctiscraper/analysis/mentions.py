@@ -28,6 +28,8 @@ _SPELT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,. ]*(?:\d|\b)")
+# Those of a hash or of a name, such as APT28, count nothing; those of v10 do.
+_DIGITS = re.compile(r"(?<![^\W_])v?(\d{1,30})")
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.!?:;][\"')\]]*\s*$")
 _PARTS = re.compile(r"[-']")
@@ -151,9 +153,10 @@ def vocabulary(*texts: str) -> Vocabulary:
     for word in words:
         if len(word) >= _STEM:
             stems.setdefault(word[:_STEM], []).append(word)
-    numbers = set(_numbers(whole)) | {str(WORTH[word]) for word in words if word in WORTH}
+    counted = _SPELT.sub(" ", whole)
+    numbers = set(_numbers(counted)) | {str(WORTH[word]) for word in words if word in WORTH}
     numbers |= {str(_MONTHS[word[:3]]) for word in words if word[:3] in _MONTHS}
-    numbers |= {str(int(one)) for one in re.findall(r"\d{1,30}", whole)}
+    numbers |= {str(int(one)) for one in _DIGITS.findall(counted)}
     return Vocabulary(whole, frozenset(words), stems, frozenset(numbers))
 
 

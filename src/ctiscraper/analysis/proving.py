@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
+from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
 from ctiscraper.analysis.mentions import COMMON, Vocabulary, hard_names, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
 from ctiscraper.analysis.plain import first_sentence, plain_line
@@ -45,6 +46,7 @@ class Proofs:
     task: TaskName
     evidence: Evidence
     names: Vocabulary
+    figures: frozenset[str] = field(repr=False)
     orders: tuple[tuple[int, int], ...]
     title: str
     techniques: frozenset[str] = field(repr=False)
@@ -168,7 +170,11 @@ class Proofs:
             proved = vocabulary(*(quote.text for quote in quotes))
             return not all(map(self.names.has, names)) or not any(map(proved.has, names))
         allowed = [fields[name] for name in ("technique", "watched") if name in fields]
-        return self.names.invented(saying.words(), allowed) is not None
+        said = dates_spelt(saying.words())
+        return (
+            self.names.invented(said, allowed) is not None
+            or strange_figure(said, self.figures) is not None
+        )
 
 
 def _said(words: str, fields: Mapping[str, str]) -> str:
@@ -202,10 +208,12 @@ def proofs(  # noqa: PLR0913 - the text, and what else it is held against
     is_english: bool,
 ) -> Proofs:
     """Return what claims are held against: quotations stand in `text`, names in all of `named`."""
+    stated = tuple(map(without_orders, named))
     return Proofs(
         task=task,
         evidence=evidence(text, seen.traced),
-        names=vocabulary(*map(without_orders, named)),
+        names=vocabulary(*stated),
+        figures=figures_of("\n".join(stated)),
         orders=tuple(seen.traced.original(*span) for span in orders_in(seen.text)),
         is_english=is_english,
         title=seen.text,
