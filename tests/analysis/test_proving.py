@@ -238,3 +238,37 @@ def test_sizes_of_other_languages_are_known() -> None:
     kept.add(points((text, "They took 2.5 million, 30 percent of it at once.")), against)
     kept.add(points((text, "They took 2.5 billion in all.")), against)
     assert [claim.text[:21] for claim in kept.claims] == ["They took 2.5 million"]
+
+
+@pytest.mark.parametrize("task", [TaskName.KEY_POINTS, TaskName.TECHNIQUES])
+def test_what_the_whole_sentence_denies_is_not_kept(task: TaskName) -> None:
+    text = f"The report says that they never ran PowerShell on the servers. {TEXT}"
+    made = used if task is TaskName.TECHNIQUES else lambda quote, said: points((quote, said))
+    for quote, said, dropped in (
+        ("ran PowerShell on the servers", "They ran PowerShell on the servers.", 1),
+        ("ran PowerShell on the servers", "ran PowerShell on the servers", 1),
+        ("ran PowerShell on the servers", "They never ran PowerShell.", 0),
+        ("They ran calc.exe on every host", "They never ran calc.exe.", 1),
+    ):
+        kept = Kept()
+        kept.add(made(quote, said), held(task, text))
+        assert kept.dropped == ({Dropped.UNSUPPORTED: 1} if dropped else {})
+
+
+def test_a_technique_takes_over_no_quotation_that_denies_it() -> None:
+    text = f"{TEXT} On one host they never ran calc.exe at noon."
+    kept, against = Kept(), held(TaskName.TECHNIQUES, text)
+    kept.add(used("They ran calc.exe on every host", "They ran calc.exe."), against)
+    kept.add(used("ran calc.exe at noon", "They never ran calc.exe at noon."), against)
+    [claim] = kept.claims
+    assert [quote.text for quote in claim.quotes] == ["They ran calc.exe on every host"]
+
+
+def test_no_relation_is_made_of_its_denial() -> None:
+    text = "The group Ember has not attacked Contoso."
+    claim = {"quotes": [text], "subject": "Ember", "subject_kind": "actor", "verb": "targets",
+             "object": "Contoso", "object_kind": "target"}  # fmt: skip
+    kept = Kept()
+    answer = Relations.model_validate_json(json.dumps({"claims": [claim]}))
+    kept.add(answer, held(TaskName.RELATIONS, text))
+    assert kept.dropped == {Dropped.UNSUPPORTED: 1}

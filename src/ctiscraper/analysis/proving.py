@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
+from ctiscraper.analysis.denials import contradicts
 from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
 from ctiscraper.analysis.mentions import COMMON, Vocabulary, hard_names, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
@@ -110,8 +111,11 @@ class Proofs:
         return (bearing or quotes) if self.is_english else quotes
 
     def bears(self, claim: Claim, quote: Quote) -> bool:
-        """Whether a quotation has a word of a claim, where that can be told."""
-        return not self.is_english or _shares_words(_said(claim.text, claim.fields), [quote])
+        """Whether a quotation has a word of a claim and agrees, where that can be told."""
+        said = _said(claim.text, claim.fields)
+        return not self.is_english or (
+            _shares_words(said, [quote]) and self._agrees(claim.text, [quote])
+        )
 
     def _own(self, words: str, quotes: Iterable[Quote]) -> Quote | None:
         """The quotation in whose letters something is said: the article spells it better."""
@@ -136,9 +140,13 @@ class Proofs:
             return Dropped.UNKNOWN
         if not is_own and self._invented(saying, fields, quotes):
             return Dropped.INVENTED
-        if self.is_english and not _shares_words(words, quotes):
+        if self.is_english and not (_shares_words(words, quotes) and self._agrees(words, quotes)):
             return Dropped.UNSUPPORTED
         return None
+
+    def _agrees(self, words: str, quotes: Iterable[Quote]) -> bool:
+        """Whether a claim does not say the contrary of the sentences that it quotes."""
+        return not contradicts(words, map(self.evidence.sentences, quotes))
 
     def _proved(self, quotations: Iterable[str]) -> tuple[Quote, ...] | Dropped:
         """Those quotations that stand in the article, each once and in its order."""
