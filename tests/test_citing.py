@@ -182,6 +182,26 @@ def test_a_denial_of_another_part_of_the_sentence_is_none() -> None:
     assert proved(said("The VPN asked for no token.", quote), (passage,))
 
 
+@pytest.mark.parametrize(
+    ("text", "quote", "stands"),
+    [
+        ("APT28 broke into a cloud tenant.", "broke into a cloud tenant and read", False),
+        ("APT29 broke into a cloud tenant.", "broke into a cloud tenant and read", True),
+        ("APT29 sold the keys on 3 May.", "It sold the keys on 3 May", True),
+        ("APT28 sold the keys on 3 May.", "It sold the keys on 3 May", False),
+        ("The 17 keys were sold on 3 May.", "It sold the keys on 3 May", False),
+    ],
+)
+def test_what_a_sentence_names_stands_by_its_quotation(
+    text: str, quote: str, *, stands: bool
+) -> None:
+    passage = citable(
+        "APT28 stole mail of 17 ministries. APT29 broke into a cloud tenant and read the keys."
+        " It sold the keys on 3 May."
+    )
+    assert (proved(said(text, quote), (passage,)) is not None) == stands
+
+
 def test_words_are_not_cut_at_either_end() -> None:
     assert quoted_at("malicious files were found", "Non-malicious files were found.") is None
     assert quoted_at("fixed in version 7.4", "It is fixed in version 7.4.2 now.") is None

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ctiscraper.analysis.around import sentences_at
+from ctiscraper.analysis.around import named_at, sentences_at
 from ctiscraper.analysis.denials import contradicts
 from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
 from ctiscraper.analysis.mentions import COMMON, Vocabulary, plainly, vocabulary
@@ -71,11 +71,17 @@ class Citable:
                 return start, end
         return None
 
-    def sentences(self, place: tuple[int, int], *, before: int = 0) -> str:
+    def sentences(self, place: tuple[int, int]) -> str:
         """Return the whole sentences that a place stands in, as readers see them."""
+        return sentences_at(self.seen.text, *self._seen_at(place))
+
+    def named(self, place: tuple[int, int]) -> str:
+        """Return them with the one before where they speak of what is named there."""
+        return named_at(self.seen.text, *self._seen_at(place))
+
+    def _seen_at(self, place: tuple[int, int]) -> tuple[int, int]:
         starts = self.seen.traced.starts
-        start, end = (bisect_left(starts, one) for one in place)
-        return sentences_at(self.seen.text, start, end, before=before)
+        return bisect_left(starts, place[0]), bisect_left(starts, place[1])
 
     def _most_unseen(self, place: tuple[int, int]) -> int:
         """The longest stretch amidst a quotation that no reader sees."""
@@ -123,8 +129,11 @@ def proved(said: Mapping[str, object], passages: Sequence[Citable]) -> CitedSent
     if not text or place is None:
         return None
     words = passage.text[place[0] : place[1]]
-    sentences = passage.sentences(place)
-    if contradicts(text, [sentences]) or not _bears_out(plainly(text), plainly(words), passage):
+    if (
+        contradicts(text, [passage.sentences(place)])
+        or not _bears_out(plainly(text), plainly(words), passage)
+        or _names_more(plainly(text), passage, passage.named(place))
+    ):
         return None
     return CitedSentence(text=text, passage=number, quote=words, start=place[0], end=place[1])
 
@@ -158,17 +167,21 @@ def _bears_out(text: str, quote: str, passage: Citable) -> bool:
         said = stems_of(part)
         if len(said & known) < _IN_PASSAGE * len(said):
             return False
-    if len(stems & stems_of(quote)) < _IN_QUOTE * len(stems):
-        return False
-    return not _names_more(text, passage)
+    return len(stems & stems_of(quote)) >= _IN_QUOTE * len(stems)
 
 
-def _names_more(text: str, passage: Citable) -> bool:
-    """Whether a sentence has a name, a number or an address that its passage has not."""
+def _names_more(text: str, passage: Citable, near: str) -> bool:
+    """Whether a sentence has a name, a number or an address that its passage has not.
+
+    They stand by the quotation as well: in its sentences or, where these refer back, in the one
+    before.
+    """
     said = dates_spelt(text)
     return (
         passage.words.invented(said) is not None
+        or vocabulary(dates_spelt(near)).invented(said) is not None
         or strange_figure(said, passage.figures) is not None
+        or strange_figure(said, figures_of(near)) is not None
         or any(_is_new_term(word, passage.words) for word in _WORD.findall(said))
     )
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ctiscraper.analysis.around import sentences_at
+from ctiscraper.analysis.around import named_at, sentences_at
 
 TEXT = """A title of it
 
@@ -36,11 +36,16 @@ def test_words_are_widened_to_their_sentences(words: str, whole: str) -> None:
     assert sentences_at(TEXT, start, start + len(words)) == whole
 
 
-def test_some_sentences_before_them_come_along() -> None:
-    start = TEXT.index("5.30")
-    found = sentences_at(TEXT, start, start + 4, before=1)
-    assert found == '"It never ran." She left at 5.30 p.m.'
-    assert sentences_at(TEXT, 2, 7, before=3) == "A title of it"
+def test_the_sentence_before_comes_along_where_words_refer_to_it() -> None:
+    text = "Ann came. She left. Bob stayed with Eve."
+    for words, whole in (
+        ("left", "Ann came. She left."),
+        ("stayed", "Bob stayed with Eve."),
+        ("came", "Ann came."),
+        ("She left. Bob", text),
+    ):
+        start = text.index(words)
+        assert named_at(text, start, start + len(words)) == whole
 
 
 @given(st.text(max_size=100), st.integers(0, 99), st.integers(1, 30))

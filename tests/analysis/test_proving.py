@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.analysis.answers import Answer, KeyPoints, Relations, Techniques
+from ctiscraper.analysis.answers import Answer, KeyPoints, Relations, Relevances, Techniques
 from ctiscraper.analysis.proving import Dropped, Kept, Proofs, proofs
 from ctiscraper.analysis.shown import shown
 
@@ -272,3 +272,48 @@ def test_no_relation_is_made_of_its_denial() -> None:
     answer = Relations.model_validate_json(json.dumps({"claims": [claim]}))
     kept.add(answer, held(TaskName.RELATIONS, text))
     assert kept.dropped == {Dropped.UNSUPPORTED: 1}
+
+
+def related(quote: str, *sides: tuple[str, str]) -> Answer:
+    (subject, kind), (other, other_kind) = sides
+    claim = {"quotes": [quote], "subject": subject, "subject_kind": kind, "verb": "targets",
+             "object": other, "object_kind": other_kind}  # fmt: skip
+    return Relations.model_validate_json(json.dumps({"claims": [claim]}))
+
+
+@pytest.mark.parametrize(
+    ("quote", "sides", "is_kept"),
+    [
+        ("APT28 was tracked by us", (("APT28", "actor"), ("US", "country")), False),
+        ("APT28 was tracked by us", (("APT28", "actor"), ("US", "target")), False),
+        ("a role to play in the royal", (("Play", "malware"), ("Royal", "actor")), False),
+        ("Ember sent mails to law firms", (("Ember", "actor"), ("Law Firms", "sector")), True),
+        ("Ember sent mails to law firms", (("Ember", "actor"), ("Peru", "country")), False),
+        ("It took the mail of Peru", (("Ember", "actor"), ("Peru", "country")), True),
+        ("It took the mail of Peru", (("APT28", "actor"), ("Peru", "country")), False),
+        ("A Nigerian bank was robbed by Ember", (("Ember", "actor"), ("Niger", "country")), False),
+        ("A Nigerian bank was robbed by Ember", (("Ember", "actor"), ("Nigeria", "country")), True),
+    ],
+)
+def test_both_sides_of_a_relation_stand_by_its_quotation(
+    quote: str, sides: tuple[tuple[str, str], ...], *, is_kept: bool
+) -> None:
+    text = (
+        "APT28 was tracked by us for years. The players had a role to play in the royal affair."
+        " Ember sent mails to law firms in May. It took the mail of Peru to sell it."
+        " A Nigerian bank was robbed by Ember last week."
+    )
+    kept = Kept()
+    kept.add(related(quote, *sides), held(TaskName.RELATIONS, text))
+    assert kept.dropped == ({} if is_kept else {Dropped.INVENTED: 1})
+
+
+def test_what_is_watched_is_named_in_a_sentence_only_where_the_article_names_it() -> None:
+    text = "Attackers exploited a flaw in FortiGate devices of hospitals last week."
+    against = replace(held(TaskName.RELEVANCE, text), watched=("Siemens",))
+    for named, dropped in (("FortiGate", {}), ("Siemens", {Dropped.INVENTED: 1})):
+        said = f"Attackers exploited a flaw in {named} devices."
+        claim = {"quotes": [text], "watched": "Siemens", "degree": "high", "text": said}
+        kept = Kept()
+        kept.add(Relevances.model_validate_json(json.dumps({"claims": [claim]})), against)
+        assert kept.dropped == dropped

@@ -7,6 +7,11 @@ _REACH = 1_500
 _ENDS = re.compile(
     r"[.!?][\"')\]\u201d\u2019]*\s+(?=[^\sa-z])|[\u3002\uff01\uff1f]|\n\s*\n|\n(?=\s*[^\sa-z])"
 )
+_REFERS_BACK = re.compile(
+    r"\A\W*(?:the|this|these|those|that|both|such|here|there)\b"
+    r"|\b(?:it|its|they|them|their|he|him|his|she|her|which|who)\b",
+    re.IGNORECASE,
+)
 _SHORTENED_WORDS = """
 approx co corp dr e.g etc gen gov i.e inc ltd mr mrs ms no prof resp sen st u.k u.s vs
 """
@@ -14,8 +19,18 @@ _SHORTENED = frozenset(_SHORTENED_WORDS.split())
 _LAST_WORD = re.compile(r"[A-Za-z.]+\Z")
 
 
-def sentences_at(text: str, start: int, end: int, *, before: int = 0) -> str:
-    """Return the sentences that a stretch of a text stands in, with so many `before` them."""
+def sentences_at(text: str, start: int, end: int) -> str:
+    """Return the sentences that a stretch of a text stands in."""
+    return _sentences(text, start, end, 0)
+
+
+def named_at(text: str, start: int, end: int) -> str:
+    """Return them with the one before, where they speak of what was named there."""
+    own = _sentences(text, start, end, 0)
+    return _sentences(text, start, end, 1) if _REFERS_BACK.search(own) else own
+
+
+def _sentences(text: str, start: int, end: int, before: int) -> str:
     begun = max(0, start - _REACH)
     window = text[begun : end + _REACH]
     ends = [found.end() for found in _ENDS.finditer(window) if _is_end(window, found)]

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from ctiscraper.analysis.analysed import Quote
-from ctiscraper.analysis.around import sentences_at
+from ctiscraper.analysis.around import named_at, sentences_at
 from ctiscraper.analysis.shown import without_unseen
 from ctiscraper.analysis.traced import Traced, traced
 
@@ -102,9 +102,13 @@ class Evidence:
             at = text.find(wanted, at + 1)
         return None
 
-    def sentences(self, quote: Quote, *, before: int = 0) -> str:
+    def sentences(self, quote: Quote) -> str:
         """Return the whole sentences that a quotation stands in, as readers see them."""
-        return sentences_at(self.seen.text, *self._seen_at(quote), before=before)
+        return sentences_at(self.seen.text, *self._seen_at(quote))
+
+    def named(self, quote: Quote) -> str:
+        """Return them with the one before where they speak of what is named there."""
+        return named_at(self.seen.text, *self._seen_at(quote))
 
     def _seen_at(self, quote: Quote) -> tuple[int, int]:
         starts = self.seen.starts

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
-from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
+from ctiscraper.analysis.answers import MOST_SAID, Answer, Entity, Saying
 from ctiscraper.analysis.denials import contradicts
 from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
 from ctiscraper.analysis.mentions import COMMON, Vocabulary, hard_names, vocabulary
@@ -33,6 +33,8 @@ _ENDS_WITH_COLON = re.compile(r"[ \t]*:[ \t]*(?:\n|$)")
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
 _LEAST_WORDS = 2
 _SENTENCES = frozenset((TaskName.SUMMARY, TaskName.KEY_POINTS))
+# Of these models write everyday words with capitals.
+_COMMON_KINDS = frozenset((Entity.TARGET, Entity.SECTOR, Entity.VULNERABILITY))
 _UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
 
 
@@ -144,6 +146,21 @@ class Proofs:
             return Dropped.UNSUPPORTED
         return None
 
+    def _relates(
+        self, fields: dict[str, str], names: tuple[str, ...], quotes: tuple[Quote, ...]
+    ) -> bool:
+        """Whether both sides stand by the quotations, one of them in these themselves."""
+        proved = vocabulary(*(quote.text for quote in quotes))
+        near = vocabulary(*map(self.evidence.named, quotes))
+        kinds = (fields["subject_kind"], fields["object_kind"])
+        strict = [kind not in _COMMON_KINDS for kind in kinds]
+        sides = list(zip(names, strict, strict=True))
+        return any(proved.has(name, strictly=strictly) for name, strictly in sides) and all(
+            known.has(name, strictly=strictly)
+            for name, strictly in sides
+            for known in (near, self.names)
+        )
+
     def _agrees(self, words: str, quotes: Iterable[Quote]) -> bool:
         """Whether a claim does not say the contrary of the sentences that it quotes."""
         return not contradicts(words, map(self.evidence.sentences, quotes))
@@ -175,9 +192,9 @@ class Proofs:
         if self.task is TaskName.TITLE:
             return hard_names(saying.words()) != hard_names(self.title)
         if names:
-            proved = vocabulary(*(quote.text for quote in quotes))
-            return not all(map(self.names.has, names)) or not any(map(proved.has, names))
-        allowed = [fields[name] for name in ("technique", "watched") if name in fields]
+            return not self._relates(fields, names, quotes)
+        # What is watched is named in its field: its sentence says of it what the article says.
+        allowed = [fields["technique"]] if "technique" in fields else []
         said = dates_spelt(saying.words())
         return (
             self.names.invented(said, allowed) is not None
