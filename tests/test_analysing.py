@@ -159,6 +159,8 @@ async def test_a_title_is_translated_whole_with_its_names_and_numbers() -> None:
         ("New malware infects 400 hospitals through CVE-2025-11111", title),
         ("New malware infects hospitals", title),
         (said, "Neue Schadsoftware befällt"),
+        (f"{said}, says APT29", title),
+        (f"{said} of Contoso", title),
     ):
         done = await asked(
             saying(claims({"quotes": [quote], "text": text})), TaskName.TITLE, article

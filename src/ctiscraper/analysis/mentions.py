@@ -142,7 +142,7 @@ class Vocabulary:
         for found in _compounds().finditer(rest):
             if not self._has_any(forms_of(found[0].casefold()), as_written=True):
                 return found[0]
-        rest = _compounds().sub(" , ", rest)
+        rest = _without_compounds(rest)
         for number in _numbers(rest):
             if number not in self.numbers and number not in free.numbers:
                 return number
@@ -150,7 +150,7 @@ class Vocabulary:
             (
                 name
                 for name, is_first in _names(rest)
-                if not (self._names(name, is_first=is_first) or free.knows(name))
+                if not (self.names(name, is_first=is_first) or free.knows(name))
             ),
             None,
         )
@@ -175,8 +175,8 @@ class Vocabulary:
         folded = word.casefold()
         return folded in self.words or folded.removesuffix("s") in self.words
 
-    def _names(self, word: str, *, is_first: bool) -> bool:
-        """Whether a word that is written as a name stands here as one.
+    def names(self, word: str, *, is_first: bool) -> bool:
+        """Return whether a word that is written as a name stands here as one.
 
         Whether the first word of a sentence is a name cannot be told.
         """
@@ -194,7 +194,7 @@ class Vocabulary:
             return True
         if len(bare) <= _SHORT and (strictly or _is_odd(bare)):
             return not {bare, bare.removesuffix("s"), f"{bare}s"}.isdisjoint(self.spelt)
-        if not strictly or _is_plain(word) or not _is_everyday(bare):
+        if not strictly or is_plain(word) or not _is_everyday(bare):
             return True
         ends = {folded, folded.removesuffix("s"), f"{folded}s"}
         written = {form for one in ends for form in (one.capitalize(), one.upper())}
@@ -239,6 +239,18 @@ def plainly(text: str) -> str:
 def without_spelt(text: str) -> str:
     """Return a text in that form without its ids, addresses, hashes and paths."""
     return _SPELT.sub(" , ", plainly(text))
+
+
+def names_in(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the words of a text that are written as names are, and whether each begins a sentence.
+
+    Ids and addresses are left out, and countries of more than one word.
+    """
+    return _names(_without_compounds(without_spelt(text)))
+
+
+def _without_compounds(text: str) -> str:
+    return _compounds().sub(" , ", text)
 
 
 def hard_names(text: str) -> frozenset[str]:
@@ -298,7 +310,7 @@ def _names(text: str) -> Iterator[tuple[str, bool]]:
             and (text[word.end() : found[at + 1].start()].isspace())
         )
         first = at == 0 or bool(_SENTENCE_END.search(text[max(0, word.start() - 8) : word.start()]))
-        if first and not _is_odd(word[0]) and not follows and _is_plain(word[0]):
+        if first and not _is_odd(word[0]) and not follows and is_plain(word[0]):
             continue
         if first and follows and word[0].casefold() in _openers():
             continue
@@ -314,7 +326,8 @@ def _is_odd(word: str) -> bool:
     return any(char.isupper() or char.isdigit() for char in word[1:])
 
 
-def _is_plain(word: str) -> bool:
+def is_plain(word: str) -> bool:
+    """Return whether sentences about attacks begin with a word that is no name."""
     folded = word.casefold()
     return folded in _openers() or folded.endswith(_PLAIN_ENDINGS)
 

@@ -10,12 +10,13 @@ from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Entity, Saying
 from ctiscraper.analysis.denials import contradicts
 from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
-from ctiscraper.analysis.mentions import COMMON, Vocabulary, hard_names, vocabulary
+from ctiscraper.analysis.mentions import COMMON, Vocabulary, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
 from ctiscraper.analysis.plain import first_sentence, plain_line
 from ctiscraper.analysis.proof import Evidence, evidence, telling_words
 from ctiscraper.analysis.shown import Shown
 from ctiscraper.analysis.tasks import task_of
+from ctiscraper.analysis.translating import strays
 
 
 class Dropped(StrEnum):
@@ -190,7 +191,7 @@ class Proofs:
         """Whether a claim names what the article does not."""
         names = saying.names()
         if self.task is TaskName.TITLE:
-            return hard_names(saying.words()) != hard_names(self.title)
+            return strays(self.title, saying.words(), self.names)
         if names:
             return not self._relates(fields, names, quotes)
         # What is watched is named in its field: its sentence says of it what the article says.
