@@ -231,6 +231,18 @@ def test_a_claim_has_no_number_that_the_article_has_not(
     assert kept.dropped == ({} if is_kept else {Dropped.INVENTED: 1})
 
 
+def test_a_date_is_known_by_both_spellings_and_within_the_name_of_a_file() -> None:
+    text = "On 2025-05-17 they copied dump-2025-04-02.zip. They left on 3 June 2025."
+    kept, against = Kept(), held(TaskName.KEY_POINTS, text)
+    quote = "they copied dump-2025-04-02.zip"
+    kept.add(points((quote, "On 17 May 2025 they copied dump-2025-04-02.zip.")), against)
+    kept.add(points(("They left on 3 June 2025", "They left on 2025-06-03.")), against)
+    assert (len(kept.claims), kept.dropped) == (2, {})
+    for said in ("On 17 July 2025 they copied it.", "On 2025-05-18 they copied it."):
+        kept.add(points((quote, said)), against)
+    assert kept.dropped == {Dropped.INVENTED: 2}
+
+
 def test_sizes_of_other_languages_are_known() -> None:
     text = "Die Diebe nahmen 2,5 Millionen Euro mit, 30 Prozent davon am Montag."
     against = replace(held(TaskName.KEY_POINTS, text), is_english=False)

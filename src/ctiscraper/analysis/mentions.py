@@ -43,6 +43,12 @@ _TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORTH = {word: number for number, word in enumerate(_UNIT_WORDS.split())} | {
     word: 10 * number for number, word in enumerate(_TEN_WORDS.split(), 2)
 }
+_MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+# 2026-05-03 names a month too.
+_DATES = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-[0-3]\d(?!\d)")
 _MONTH_WORDS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_WORDS.split(), 1)}
 _STEM = 4
@@ -227,6 +233,9 @@ def vocabulary(*texts: str) -> Vocabulary:
     numbers |= {str(_MONTHS[word[:3]]) for word in words if word[:3] in _MONTHS}
     numbers |= {str(int(one)) for one in _DIGITS.findall(counted)}
     spelt = {found[0] for found in _WORD.finditer(plain)}
+    months = {_MONTH_NAMES[int(number) - 1] for number in _DATES.findall(plain)}
+    spelt |= months
+    words |= {month.casefold() for month in months}
     spelt |= {part for word in spelt for part in _PARTS.split(word)}
     return Vocabulary(whole, plain, frozenset(words), frozenset(spelt), stems, frozenset(numbers))
 

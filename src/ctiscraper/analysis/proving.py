@@ -9,7 +9,7 @@ from enum import StrEnum
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
 from ctiscraper.analysis.answers import MOST_SAID, Answer, Entity, Saying
 from ctiscraper.analysis.denials import contradicts
-from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
+from ctiscraper.analysis.figures import figures_of, strange_figure
 from ctiscraper.analysis.mentions import COMMON, Vocabulary, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
 from ctiscraper.analysis.plain import first_sentence, plain_line
@@ -196,7 +196,7 @@ class Proofs:
             return not self._relates(fields, names, quotes)
         # What is watched is named in its field: its sentence says of it what the article says.
         allowed = [fields["technique"]] if "technique" in fields else []
-        said = dates_spelt(saying.words())
+        said = saying.words()
         return (
             self.names.invented(said, allowed) is not None
             or strange_figure(said, self.figures) is not None
