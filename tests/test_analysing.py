@@ -49,7 +49,7 @@ async def test_a_proved_claim_is_kept_with_the_articles_own_words() -> None:
     assert TEXT[quote.start : quote.end] == quote.text == SENT
     assert (done.dropped, done.repaired, done.unread, done.parts) == (0, False, 0, 1)
     assert (done.model, done.prompt_tokens, done.answer_tokens) == ("scripted:1", 100, 10)
-    assert done.prompt_version.startswith("key_points-2-")
+    assert done.prompt_version.startswith("key_points-3-")
 
 
 async def test_a_claim_whose_quotation_is_not_there_is_dropped_and_counted() -> None:
@@ -159,6 +159,8 @@ async def test_a_title_is_translated_whole_with_its_names_and_numbers() -> None:
         ("New malware infects 400 hospitals through CVE-2025-11111", title),
         ("New malware infects hospitals", title),
         (said, "Neue Schadsoftware befällt"),
+        (f"{said}, says APT29", title),
+        (f"{said} of Contoso", title),
     ):
         done = await asked(
             saying(claims({"quotes": [quote], "text": text})), TaskName.TITLE, article

@@ -146,7 +146,65 @@ def test_no_quotation_reaches_over_what_is_hidden() -> None:
     assert far.text[kept.start : kept.end] == "Plum steals session cookies"
 
 
+@pytest.mark.parametrize(
+    ("passage", "quote", "text"),
+    [
+        (
+            "The report says that Lynx never exploited the flaw to run code on servers.",
+            "exploited the flaw to run code on servers",
+            "Lynx exploited the flaw to run code on servers.",
+        ),
+        (
+            "It is not true that the Volt group broke into the power grid of Ohio.",
+            "the Volt group broke into the power grid of Ohio",
+            "The Volt group broke into the power grid of Ohio.",
+        ),
+        (
+            "Researchers denied that the Volt group broke into the power grid.",
+            "the Volt group broke into the power grid",
+            "The Volt group broke into the power grid.",
+        ),
+        (
+            "Remote attackers can't execute code on the server.",
+            "Remote attackers can",
+            "Remote attackers can execute code on the server.",
+        ),
+    ],
+)
+def test_what_the_whole_sentence_denies_does_not_stand(passage: str, quote: str, text: str) -> None:
+    assert proved(said(text, quote), (citable(passage),)) is None
+
+
+def test_a_denial_of_another_part_of_the_sentence_is_none() -> None:
+    passage = citable("They logged in with a stolen password, as the VPN asked for no token.")
+    quote = "They logged in with a stolen password, as the VPN"
+    assert proved(said("They logged in with a stolen password.", quote), (passage,))
+    assert proved(said("The VPN asked for no token.", quote), (passage,))
+
+
+@pytest.mark.parametrize(
+    ("text", "quote", "stands"),
+    [
+        ("APT28 broke into a cloud tenant.", "broke into a cloud tenant and read", False),
+        ("APT29 broke into a cloud tenant.", "broke into a cloud tenant and read", True),
+        ("APT29 sold the keys on 3 May.", "It sold the keys on 3 May", True),
+        ("APT28 sold the keys on 3 May.", "It sold the keys on 3 May", False),
+        ("The 17 keys were sold on 3 May.", "It sold the keys on 3 May", False),
+    ],
+)
+def test_what_a_sentence_names_stands_by_its_quotation(
+    text: str, quote: str, *, stands: bool
+) -> None:
+    passage = citable(
+        "APT28 stole mail of 17 ministries. APT29 broke into a cloud tenant and read the keys."
+        " It sold the keys on 3 May."
+    )
+    assert (proved(said(text, quote), (passage,)) is not None) == stands
+
+
 def test_words_are_not_cut_at_either_end() -> None:
+    assert quoted_at("malicious files were found", "Non-malicious files were found.") is None
+    assert quoted_at("fixed in version 7.4", "It is fixed in version 7.4.2 now.") is None
     assert quoted_at("able to log in", "They were unable to log in.") is None
     assert quoted_at("unable to log in", "They were unable to log in.") == (10, 26)
 

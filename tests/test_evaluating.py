@@ -148,7 +148,7 @@ async def test_a_score_is_a_document() -> None:
         SET.version,
     )
     assert (task["task"], task["f1"], task["asked"]) == ("summary", 1.0, 1)
-    assert task["prompt"].startswith("summary-2-")
+    assert task["prompt"].startswith("summary-3-")
 
 
 def test_of_nothing_asked_nothing_is_wrong() -> None:

@@ -6,13 +6,17 @@ no word. This proves that its words are there, not that they were understood.
 
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ctiscraper.analysis.around import named_at, sentences_at
+from ctiscraper.analysis.denials import contradicts
 from ctiscraper.analysis.figures import dates_spelt, figures_of, strange_figure
 from ctiscraper.analysis.mentions import COMMON, Vocabulary, plainly, vocabulary
 from ctiscraper.analysis.orders import orders_in
 from ctiscraper.analysis.plain import plain_line
+from ctiscraper.analysis.proof import is_cut
 from ctiscraper.analysis.shown import Shown, shown
 from ctiscraper.wording import STOP_WORDS, stems_of
 
@@ -28,7 +32,6 @@ _LONGEST_ANSWER = 64_000
 _MOST_UNSEEN = 8
 
 _WORD = re.compile(r"[^\W_]+")
-_NEGATION = re.compile(r"\b(?:no|not|never|none|neither|nor|without|cannot)\b|n't\b", re.IGNORECASE)
 # One character for one, so that places stay as they are.
 _MARKS = str.maketrans("\u2018\u2019\u201c\u201d\u2013\u2014\u2011\u00a0", "''\"\"--- ")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
@@ -67,6 +70,18 @@ class Citable:
             if not is_order and self._most_unseen(found) <= _MOST_UNSEEN:
                 return start, end
         return None
+
+    def sentences(self, place: tuple[int, int]) -> str:
+        """Return the whole sentences that a place stands in, as readers see them."""
+        return sentences_at(self.seen.text, *self._seen_at(place))
+
+    def named(self, place: tuple[int, int]) -> str:
+        """Return them with the one before where they speak of what is named there."""
+        return named_at(self.seen.text, *self._seen_at(place))
+
+    def _seen_at(self, place: tuple[int, int]) -> tuple[int, int]:
+        starts = self.seen.traced.starts
+        return bisect_left(starts, place[0]), bisect_left(starts, place[1])
 
     def _most_unseen(self, place: tuple[int, int]) -> int:
         """The longest stretch amidst a quotation that no reader sees."""
@@ -114,7 +129,11 @@ def proved(said: Mapping[str, object], passages: Sequence[Citable]) -> CitedSent
     if not text or place is None:
         return None
     words = passage.text[place[0] : place[1]]
-    if not _bears_out(plainly(text), plainly(words), passage):
+    if (
+        contradicts(text, [passage.sentences(place)])
+        or not _bears_out(plainly(text), plainly(words), passage)
+        or _names_more(plainly(text), passage, passage.named(place))
+    ):
         return None
     return CitedSentence(text=text, passage=number, quote=words, start=place[0], end=place[1])
 
@@ -132,38 +151,37 @@ def places_of(quote: str, passage: str) -> Iterator[tuple[int, int]]:
         or sum(map(len, words)) < _LEAST_QUOTED
     ):
         return
-    before = r"(?<!\w)" if _is_wordy(words[0][0]) else ""
-    after = r"(?!\w)" if _is_wordy(words[-1][-1]) else ""
-    pattern = re.compile(before + r"\s+".join(map(re.escape, words)) + after, re.IGNORECASE)
+    pattern = re.compile(r"\s+".join(map(re.escape, words)), re.IGNORECASE)
     for found in pattern.finditer(passage.translate(_MARKS)):
-        yield found.span()
-
-
-def _is_wordy(char: str) -> bool:
-    return char.isalnum() or char == "_"
+        if not (is_cut(passage, found.start()) or is_cut(passage, found.end())):
+            yield found.span()
 
 
 def _bears_out(text: str, quote: str, passage: Citable) -> bool:
     """Whether a passage says what a sentence does, each part of it, and its quotation some."""
     stems = stems_of(text)
-    if not stems or bool(_NEGATION.search(text)) != bool(_NEGATION.search(quote)):
+    if not stems:
         return False
     known = stems_of(passage.stated)
     for part in _SENTENCE_END.split(text):
         said = stems_of(part)
         if len(said & known) < _IN_PASSAGE * len(said):
             return False
-    if len(stems & stems_of(quote)) < _IN_QUOTE * len(stems):
-        return False
-    return not _names_more(text, passage)
+    return len(stems & stems_of(quote)) >= _IN_QUOTE * len(stems)
 
 
-def _names_more(text: str, passage: Citable) -> bool:
-    """Whether a sentence has a name, a number or an address that its passage has not."""
+def _names_more(text: str, passage: Citable, near: str) -> bool:
+    """Whether a sentence has a name, a number or an address that its passage has not.
+
+    They stand by the quotation as well: in its sentences or, where these refer back, in the one
+    before.
+    """
     said = dates_spelt(text)
     return (
         passage.words.invented(said) is not None
+        or vocabulary(dates_spelt(near)).invented(said) is not None
         or strange_figure(said, passage.figures) is not None
+        or strange_figure(said, figures_of(near)) is not None
         or any(_is_new_term(word, passage.words) for word in _WORD.findall(said))
     )
 

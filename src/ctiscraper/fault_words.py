@@ -79,7 +79,7 @@ FAULTS: Mapping[ModelFault, tuple[str, str]] = MappingProxyType(
 DROPPED: Mapping[str, str] = MappingProxyType(
     {
         "unquoted": "quoted words that the article does not have, or too few",
-        "unsupported": "had no word in common with the quotation",
+        "unsupported": "had no word in common with the quotation, or said its contrary",
         "invented": "named what the article does not name",
         "unknown": "gave an id that ATT&CK does not have, or a thing that is not watched",
         "ordered": "rested on words that give orders to a model",

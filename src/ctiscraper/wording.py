@@ -1,7 +1,11 @@
 """The words of a text that say something, so that two texts can be held against each other."""
 
 import re
+from functools import cache
+from importlib.resources import files
 
+# Below this line of our own list stand words of technology.
+_TECHNICAL = "# technology"
 _LETTERS = re.compile(r"[^\W_]+")
 # A word is compared by its beginning, so that its other forms are the same.
 _SHORTEST, _LONGEST_ENDING = 5, 3
@@ -27,3 +31,16 @@ def stems_of(text: str) -> frozenset[str]:
         for word in _LETTERS.findall(text.lower())
         if word not in STOP_WORDS
     )
+
+
+@cache
+def own_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the words of everyday language in our own list, and those of technology."""
+    text = files("ctiscraper").joinpath("ordinary.txt").read_text("utf-8")
+    everyday, _, technical = text.partition(_TECHNICAL)
+    return _listed(everyday), _listed(technical)
+
+
+def _listed(text: str) -> frozenset[str]:
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
+    return frozenset(word for line in lines for word in line.split())

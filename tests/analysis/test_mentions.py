@@ -56,6 +56,13 @@ def test_what_the_text_does_not_name_is(claim: str, invented: str) -> None:
     assert NAMED.invented(claim) == invented
 
 
+@pytest.mark.parametrize("number", [34, 56, 99, 28, 32])
+def test_digits_of_addresses_hashes_and_names_are_no_numbers(number: int) -> None:
+    named = vocabulary("10.34.56.78, deadbeef99, APT28, CVE-2026-3232, v12 and 17 of 300GB.")
+    assert named.invented(f"They robbed {number} banks.") == str(number)
+    assert named.invented("They robbed 12 banks and 17 of 300.") is None
+
+
 def test_what_is_allowed_may_be_named() -> None:
     assert NAMED.invented("T1059 was used against Contoso.", ["T1059", "Contoso"]) is None
 
@@ -82,6 +89,66 @@ def test_whether_a_name_stands_in_a_text(name: str, there: bool) -> None:
 def test_what_is_the_same_in_every_language() -> None:
     assert hard_names("300 Kliniken über CVE-2025-11111") == {"300", "cve-2025-11111"}
     assert hard_names("Neue Lücke bei Clairmont") == frozenset()
+
+
+SAID = """Contact us if you see it. The hive of activity had a role to play in the royal affair.
+Nigerian and Indian banks, Dominican friars and Austrian firms were seen by rclone and lsass.exe.
+American and North Korean sites; Jack Daw of the NSA. LOUD Words are dutch."""
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [
+        ("US", True),
+        ("United States", True),
+        ("UK", False),
+        ("IF", False),
+        ("Hive", False),
+        ("HIVE", False),
+        ("Play", False),
+        ("Royal", False),
+        ("Niger", False),
+        ("Nigeria", True),
+        ("Nigerians", True),
+        ("India", True),
+        ("Indiana", False),
+        ("Dominica", False),
+        ("Dominican Republic", True),
+        ("Austria", True),
+        ("Austrians", True),
+        ("North Korea", True),
+        ("South Korea", False),
+        ("Netherlands", False),
+        ("Jack", True),
+        ("Loud", True),
+        ("Rclone", True),
+        ("LSASS", True),
+        ("NSA", True),
+        ("nsa", True),
+    ],
+)
+def test_a_name_stands_with_its_capitals_where_it_is_another_word_without(
+    name: str, *, there: bool
+) -> None:
+    known = vocabulary(SAID)
+    assert known.has(name) == there
+    if name != "nsa":
+        assert (known.invented(f"At noon {name} came.") is None) == there
+
+
+def test_the_pronoun_us_is_no_country() -> None:
+    known = vocabulary("They were tracked by us.")
+    assert known.invented("They were tracked by the US.") == "US"
+    assert not known.has("US")
+    assert known.has("us")
+
+
+def test_common_words_may_have_capitals_where_that_is_asked_for() -> None:
+    known = vocabulary("The law firms and hospitals of a town.")
+    assert known.has("Law Firms", strictly=False)
+    assert not known.has("Law", strictly=True)
+    assert known.invented("Hospitals were hit.") is None
+    assert known.invented("The Law was hit.") == "Law"
 
 
 @given(st.text(max_size=200), st.text(max_size=200))

@@ -87,6 +87,7 @@ def test_a_whole_text_proves_itself(text: str) -> None:
         ("many   spaces\n\nand lines", "many spaces and lines"),
         ("certutil.exe", "certutil.exe"),
         ("able to log in again", "Able to log in again"),
+        ("He said 'we know them' twice.", "He said 'we know them' twice."),
         ("攻撃者は病院を標的にした。", "攻撃者は病院を標的にした。"),
     ],
 )
@@ -110,10 +111,29 @@ def test_other_spellings_are_the_same_words(text: str, quotation: str) -> None:
         ("The attacker was seen.", "\u200b\u200b\u200b\u200b"),
         ("word " * 500, "word " * 300),
         ("at 10.0.0.12 they stopped", "10.0.0.1"),
+        ("Remote attackers can't execute code.", "Remote attackers can"),
+        ("Remote attackers can\u2019t execute code.", "Remote attackers can"),
+        ("Non-malicious files were found.", "malicious files were found"),
+        ("The group is state-backed by some.", "The group is state"),
+        ("It is fixed in version 7.4.2 of it.", "It is fixed in version 7.4"),
+        ("It took 1,200 dollars from them.", "It took 1"),
+        ("It runs my_calc.exe at all hours.", "calc.exe at all hours"),
+        ("It talks to login.example.com.evil.test now.", "It talks to login.example.com"),
     ],
 )
 def test_what_is_no_quotation_is_not_found(text: str, quotation: str) -> None:
     assert found(text, quotation) is None
+
+
+def test_a_dash_and_the_end_of_a_sentence_cut_no_word() -> None:
+    text = "They left the town\u2014and came back to it.Then they stayed in 'the inn' of it."
+    for words in (
+        "They left the town",
+        "and came back to it",
+        "Then they stayed in",
+        "stayed in 'the inn",
+    ):
+        assert found(text, words) == words
 
 
 def test_no_quotation_reaches_over_what_is_hidden() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from ctiscraper.analysis.analysed import TaskName
-from ctiscraper.analysis.answers import Answer, KeyPoints, Relations, Techniques
+from ctiscraper.analysis.answers import Answer, KeyPoints, Relations, Relevances, Techniques
 from ctiscraper.analysis.proving import Dropped, Kept, Proofs, proofs
 from ctiscraper.analysis.shown import shown
 
@@ -194,3 +194,138 @@ def test_orders_repeated_word_by_word_prove_nothing() -> None:
     assert (kept.claims, kept.dropped) == ([], {Dropped.UNQUOTED: 1})
     sentences = ("They ran calc.exe on every host.", order, "So it was.", "Nowhere in it at all.")
     assert against.quotable(sentences) == ("They ran calc.exe on every host.",)
+
+
+FIGURES = """The vendor says that the flaw was fixed in version 7.4.2 of the firmware.
+It carries a CVSS score of 5.4 and affects 3 countries. They took 2 million dollars from a bank.
+The server at 192.168.34.9 belonged to APT28, which a file deadbeef99 shows."""
+
+
+@pytest.mark.parametrize(
+    ("quote", "text", "is_kept"),
+    [
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in version 7.4.2.", True),
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in v7.4.2.", True),
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in version 7.0.1.", False),
+        ("flaw was fixed in version 7.4.2", "The flaw was fixed in version 7.4.", False),
+        ("a CVSS score of 5.4", "Its CVSS score is 5.4.", True),
+        ("a CVSS score of 5.4", "Its CVSS score is 9.8.", False),
+        ("a CVSS score of 5.4 and affects 3 countries", "It affects three countries.", True),
+        ("a CVSS score of 5.4 and affects 3 countries", "It affects 8 countries.", False),
+        ("a CVSS score of 5.4 and affects 3 countries", "It affects eight countries.", False),
+        ("They took 2 million dollars", "They took two million dollars over C2.", True),
+        ("They took 2 million dollars", "They took 2 billion dollars.", False),
+        ("They took 2 million dollars", "They took dollars from 192 banks.", False),
+        ("They took 2 million dollars", "They took dollars from 34 banks.", False),
+        ("They took 2 million dollars", "They took dollars from 28 banks.", False),
+        ("They took 2 million dollars", "They took dollars from 99 banks.", False),
+    ],
+)
+@pytest.mark.parametrize("task", [TaskName.KEY_POINTS, TaskName.TECHNIQUES])
+def test_a_claim_has_no_number_that_the_article_has_not(
+    task: TaskName, quote: str, text: str, *, is_kept: bool
+) -> None:
+    kept = Kept()
+    answer = used(quote, text) if task is TaskName.TECHNIQUES else points((quote, text))
+    kept.add(answer, held(task, FIGURES))
+    assert kept.dropped == ({} if is_kept else {Dropped.INVENTED: 1})
+
+
+def test_a_date_is_known_by_both_spellings_and_within_the_name_of_a_file() -> None:
+    text = "On 2025-05-17 they copied dump-2025-04-02.zip. They left on 3 June 2025."
+    kept, against = Kept(), held(TaskName.KEY_POINTS, text)
+    quote = "they copied dump-2025-04-02.zip"
+    kept.add(points((quote, "On 17 May 2025 they copied dump-2025-04-02.zip.")), against)
+    kept.add(points(("They left on 3 June 2025", "They left on 2025-06-03.")), against)
+    assert (len(kept.claims), kept.dropped) == (2, {})
+    for said in ("On 17 July 2025 they copied it.", "On 2025-05-18 they copied it."):
+        kept.add(points((quote, said)), against)
+    assert kept.dropped == {Dropped.INVENTED: 2}
+
+
+def test_sizes_of_other_languages_are_known() -> None:
+    text = "Die Diebe nahmen 2,5 Millionen Euro mit, 30 Prozent davon am Montag."
+    against = replace(held(TaskName.KEY_POINTS, text), is_english=False)
+    kept = Kept()
+    kept.add(points((text, "They took 2.5 million, 30 percent of it at once.")), against)
+    kept.add(points((text, "They took 2.5 billion in all.")), against)
+    assert [claim.text[:21] for claim in kept.claims] == ["They took 2.5 million"]
+
+
+@pytest.mark.parametrize("task", [TaskName.KEY_POINTS, TaskName.TECHNIQUES])
+def test_what_the_whole_sentence_denies_is_not_kept(task: TaskName) -> None:
+    text = f"The report says that they never ran PowerShell on the servers. {TEXT}"
+    made = used if task is TaskName.TECHNIQUES else lambda quote, said: points((quote, said))
+    for quote, said, dropped in (
+        ("ran PowerShell on the servers", "They ran PowerShell on the servers.", 1),
+        ("ran PowerShell on the servers", "ran PowerShell on the servers", 1),
+        ("ran PowerShell on the servers", "They never ran PowerShell.", 0),
+        ("They ran calc.exe on every host", "They never ran calc.exe.", 1),
+    ):
+        kept = Kept()
+        kept.add(made(quote, said), held(task, text))
+        assert kept.dropped == ({Dropped.UNSUPPORTED: 1} if dropped else {})
+
+
+def test_a_technique_takes_over_no_quotation_that_denies_it() -> None:
+    text = f"{TEXT} On one host they never ran calc.exe at noon."
+    kept, against = Kept(), held(TaskName.TECHNIQUES, text)
+    kept.add(used("They ran calc.exe on every host", "They ran calc.exe."), against)
+    kept.add(used("ran calc.exe at noon", "They never ran calc.exe at noon."), against)
+    [claim] = kept.claims
+    assert [quote.text for quote in claim.quotes] == ["They ran calc.exe on every host"]
+
+
+def test_no_relation_is_made_of_its_denial() -> None:
+    text = "The group Ember has not attacked Contoso."
+    claim = {"quotes": [text], "subject": "Ember", "subject_kind": "actor", "verb": "targets",
+             "object": "Contoso", "object_kind": "target"}  # fmt: skip
+    kept = Kept()
+    answer = Relations.model_validate_json(json.dumps({"claims": [claim]}))
+    kept.add(answer, held(TaskName.RELATIONS, text))
+    assert kept.dropped == {Dropped.UNSUPPORTED: 1}
+
+
+def related(quote: str, *sides: tuple[str, str]) -> Answer:
+    (subject, kind), (other, other_kind) = sides
+    claim = {"quotes": [quote], "subject": subject, "subject_kind": kind, "verb": "targets",
+             "object": other, "object_kind": other_kind}  # fmt: skip
+    return Relations.model_validate_json(json.dumps({"claims": [claim]}))
+
+
+@pytest.mark.parametrize(
+    ("quote", "sides", "is_kept"),
+    [
+        ("APT28 was tracked by us", (("APT28", "actor"), ("US", "country")), False),
+        ("APT28 was tracked by us", (("APT28", "actor"), ("US", "target")), False),
+        ("a role to play in the royal", (("Play", "malware"), ("Royal", "actor")), False),
+        ("Ember sent mails to law firms", (("Ember", "actor"), ("Law Firms", "sector")), True),
+        ("Ember sent mails to law firms", (("Ember", "actor"), ("Peru", "country")), False),
+        ("It took the mail of Peru", (("Ember", "actor"), ("Peru", "country")), True),
+        ("It took the mail of Peru", (("APT28", "actor"), ("Peru", "country")), False),
+        ("A Nigerian bank was robbed by Ember", (("Ember", "actor"), ("Niger", "country")), False),
+        ("A Nigerian bank was robbed by Ember", (("Ember", "actor"), ("Nigeria", "country")), True),
+    ],
+)
+def test_both_sides_of_a_relation_stand_by_its_quotation(
+    quote: str, sides: tuple[tuple[str, str], ...], *, is_kept: bool
+) -> None:
+    text = (
+        "APT28 was tracked by us for years. The players had a role to play in the royal affair."
+        " Ember sent mails to law firms in May. It took the mail of Peru to sell it."
+        " A Nigerian bank was robbed by Ember last week."
+    )
+    kept = Kept()
+    kept.add(related(quote, *sides), held(TaskName.RELATIONS, text))
+    assert kept.dropped == ({} if is_kept else {Dropped.INVENTED: 1})
+
+
+def test_what_is_watched_is_named_in_a_sentence_only_where_the_article_names_it() -> None:
+    text = "Attackers exploited a flaw in FortiGate devices of hospitals last week."
+    against = replace(held(TaskName.RELEVANCE, text), watched=("Siemens",))
+    for named, dropped in (("FortiGate", {}), ("Siemens", {Dropped.INVENTED: 1})):
+        said = f"Attackers exploited a flaw in {named} devices."
+        claim = {"quotes": [text], "watched": "Siemens", "degree": "high", "text": said}
+        kept = Kept()
+        kept.add(Relevances.model_validate_json(json.dumps({"claims": [claim]})), against)
+        assert kept.dropped == dropped

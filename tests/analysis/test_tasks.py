@@ -5,25 +5,40 @@ from importlib.resources import files
 
 import pytest
 
+from ctiscraper.analyses import is_newer
+from ctiscraper.analysis import tasks
 from ctiscraper.analysis.analysed import TaskName
 from ctiscraper.analysis.answers import schema_of
 from ctiscraper.analysis.tasks import offering, schema_for, task_of
 
 # A hash that differs says that a prompt or a schema changed: then give the prompt the next number,
-# as answers are kept by it, and write both here.
+# as answers are kept by it, and write both here. So does PROOFS where other claims are kept.
 VERSIONS = {
-    "summary-2-459847bad3",
-    "key_points-2-3f8ef8d59f",
-    "relations-1-6ee12f4883",
-    "techniques-1-a9ef6aef59",
-    "detections-1-6cabc2b2dd",
-    "relevance-1-d9b28139a6",
-    "title-2-82a394e1af",
+    "summary-3-9862628625",
+    "key_points-3-901e31625a",
+    "relations-2-1d739d490d",
+    "techniques-2-bfda340ee9",
+    "detections-2-e3cf1a80d1",
+    "relevance-2-90815cfaff",
+    "title-3-4f48fd1733",
 }
 
 
 def test_a_prompt_that_changed_has_a_new_version() -> None:
     assert {task_of(name).version for name in TaskName} == VERSIONS
+
+
+@pytest.mark.parametrize("name", TaskName)
+def test_other_proofs_are_a_newer_version(name: TaskName, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = task_of(name).version
+    monkeypatch.setattr(tasks, "PROOFS", tasks.PROOFS + 1)
+    task_of.cache_clear()
+    try:
+        after = task_of(name).version
+    finally:
+        task_of.cache_clear()
+    assert is_newer(after, before)
+    assert after.rpartition("-")[2] != before.rpartition("-")[2]
 
 
 @pytest.mark.parametrize("name", TaskName)

@@ -439,6 +439,20 @@ async def test_a_prompt_that_changed_meanwhile_is_asked_in_place_of_the_old(
     ) == [("1", "cancelled", 0), ("2", "pending", 0)]
 
 
+async def test_an_answer_to_an_earlier_version_is_not_taken_over(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    settings = make.settings("other", "other.example")
+    await modelled.ask(stage, await modelled.article(stage, "one"))
+    await modelled.finish(queue, await modelled.claim_one(queue))
+    other = await modelled.article(stage, "two", settings=settings)
+    await modelled.ask(stage, other, what=modelled.wanted(version="2"))
+    assert (await modelled.claim_one(queue)).article_id == other
+    assert await stage.rows(
+        "SELECT prompt_version, state, copied_from FROM model_analysis ORDER BY id"
+    ) == [("1", "done", None), ("2", "running", None)]
+
+
 async def test_money_is_counted_by_the_prices(stage: Stage, queue: ModelQueue) -> None:
     limits = Limits(price_in=2.0, price_out=10.0)
     await modelled.ask(stage, await modelled.article(stage, "one"))

@@ -2,7 +2,7 @@
 
 import re
 
-from ctiscraper.analysis.mentions import WORTH, plainly, without_spelt
+from ctiscraper.analysis.mentions import COMMON, WORTH, plainly, without_spelt
 
 _ISO = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-([0-2]\d|3[01])(?!\d)")
 # Digits with what belongs to them: 1,200; v4.2; 10th; x64.
@@ -25,6 +25,15 @@ dozen dozens hundred hundreds thousand thousands million millions billion billio
 half third quarter
 """
 _SIZES = frozenset(_SIZE_WORDS.split())
+# Claims are in English also of articles in other languages.
+_ABROAD_WORDS = {
+    "hundred": "hundert hunderte hunderten",
+    "thousand": "tausend tausende tausenden mille mila duizend duizenden",
+    "million": "mio mln millionen mill\u00f3n millones milione milioni milh\u00f5es miljoen",
+    "billion": "mrd milliarde milliarden milliard milliards miliardo miliardi miljard",
+    "percent": "prozent procent procento",
+}
+_SIZES_ABROAD = {word: size for size, words in _ABROAD_WORDS.items() for word in words.split()}
 
 
 def figures_of(text: str) -> frozenset[str]:
@@ -34,6 +43,7 @@ def figures_of(text: str) -> frozenset[str]:
     found |= {one[0].replace(" ", "") for one in _SPACED.finditer(plain)}
     found |= {str(WORTH[word]) for word in _WORD.findall(plain) if word in WORTH}
     found |= {_singular(word) for word in _WORD.findall(plain) if word in _SIZES}
+    found |= {_SIZES_ABROAD[word] for word in _WORD.findall(plain) if word in _SIZES_ABROAD}
     return frozenset(found | ({"percent"} if "%" in plain else set()))
 
 
@@ -41,7 +51,7 @@ def strange_figure(claim: str, known: frozenset[str]) -> str | None:
     """Return the first number of a claim that is not among those of a text, None for none."""
     plain = _summed(without_spelt(dates_spelt(claim)).casefold())
     for one in _FIGURE.finditer(plain):
-        if known.isdisjoint(_forms(one[0])):
+        if one[0] not in COMMON and known.isdisjoint(_forms(one[0])):
             return one[0]
     for word in _WORD.findall(plain):
         if word in _SIZES and _singular(word) not in known:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from ctiscraper.analysis.proof import normal_form
 from ctiscraper.analysis.shown import without_unseen
 from ctiscraper.analysis.traced import traced
+from ctiscraper.wording import own_words
 
 _SPELT = re.compile(
     r"""
@@ -28,6 +29,8 @@ _SPELT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,. ]*(?:\d|\b)")
+# Those of a hash or of a name, such as APT28, count nothing; those of v10 do.
+_DIGITS = re.compile(r"(?<![^\W_])v?(\d{1,30})")
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _SENTENCE_END = re.compile(r"[.!?:;][\"')\]]*\s*$")
 _PARTS = re.compile(r"[-']")
@@ -40,22 +43,17 @@ _TEN_WORDS = "twenty thirty forty fifty sixty seventy eighty ninety"
 WORTH = {word: number for number, word in enumerate(_UNIT_WORDS.split())} | {
     word: 10 * number for number, word in enumerate(_TEN_WORDS.split(), 2)
 }
+_MONTH_NAMES = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September",
+    "October", "November", "December",
+)  # fmt: skip
+# 2026-05-03 names a month too.
+_DATES = re.compile(r"\b\d{4}-(0[1-9]|1[0-2])-[0-3]\d(?!\d)")
 _MONTH_WORDS = "jan feb mar apr may jun jul aug sep oct nov dec"
 _MONTHS = {name: number for number, name in enumerate(_MONTH_WORDS.split(), 1)}
-# A country's name and that of its people are written from one stem, but for these.
-_SAME = (
-    frozenset(("china", "chinese")), frozenset(("france", "french")),
-    frozenset(("spain", "spanish")), frozenset(("netherlands", "dutch")),
-    frozenset(("us", "usa", "united states", "american", "u.s")),
-    frozenset(("uk", "united kingdom", "british", "britain", "u.k")),
-    frozenset(("eu", "european union", "european")), frozenset(("switzerland", "swiss")),
-    frozenset(("denmark", "danish")), frozenset(("turkey", "turkish")),
-    frozenset(("greece", "greek")), frozenset(("wales", "welsh")), frozenset(("peru", "peruvian")),
-    frozenset(("norway", "norwegian")), frozenset(("sweden", "swedish")),
-    frozenset(("finland", "finnish")), frozenset(("poland", "polish")),
-    frozenset(("ireland", "irish")), frozenset(("scotland", "scottish")),
-)  # fmt: skip
 _STEM = 4
+# A name of so few letters is a word of its own in other capitals: US, IT.
+_SHORT = 3
 _ENDINGS = """
 s es ed d n an ian ean ese i ish ic ing er ers or ors al en a e o y ies ion ions ation ations ment
 ments ly ity ize ized ised able
@@ -85,19 +83,55 @@ def _openers() -> frozenset[str]:
     return frozenset(word for line in lines for word in line.split())
 
 
+@cache
+def _peoples() -> dict[str, frozenset[str]]:
+    text = files("ctiscraper.analysis").joinpath("peoples.txt").read_text("utf-8")
+    lines = (line.split("; ") for line in text.splitlines() if not line.startswith("#"))
+    return {form.casefold(): frozenset(forms) for forms in lines for form in forms}
+
+
+@cache
+def _compounds() -> re.Pattern[str]:
+    """Names of countries and peoples of more than one word."""
+    forms = {form for forms in _peoples().values() for form in forms if " " in form}
+    longest = sorted(map(re.escape, forms), key=len, reverse=True)
+    return re.compile(rf"\b(?:{'|'.join(longest)})s?\b")
+
+
+def forms_of(folded: str) -> frozenset[str]:
+    """Return how else a country or its people, in lower case, are called; nothing of other words.
+
+    Short ones, such as us, are words of their own in lower case.
+    """
+    known = _peoples()
+    return known.get(folded) or known.get(folded.removesuffix("s"), frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """What a text names: its words, and its addresses and ids in normal form."""
 
     text: str = field(repr=False)
+    plain: str = field(repr=False)
     words: frozenset[str] = field(repr=False)
+    spelt: frozenset[str] = field(repr=False)
     stems: dict[str, list[str]] = field(repr=False)
     numbers: frozenset[str] = field(repr=False)
 
-    def has(self, name: str) -> bool:
-        """Whether a name stands here; one of a single word may do so in another form of it."""
-        wanted = _folded(name)
-        return _stands(wanted, self.text) or (wanted.isalpha() and self.knows(wanted))
+    def has(self, name: str, *, strictly: bool = True) -> bool:
+        """Whether a name stands here; one of a single word may do so in another form of it.
+
+        `strictly` one that is an everyday word, such as Play, stands with its capitals.
+        """
+        plain = plainly(name)
+        wanted = plain.casefold()
+        # In lower case "us" is a word of its own.
+        if (forms := forms_of(wanted)) and (plain != wanted or len(wanted) > _SHORT):
+            return self._has_any(forms, as_written=plain != wanted)
+        if not (_stands(wanted, self.text) or (wanted.isalpha() and self.knows(wanted))):
+            return False
+        words = (found[0] for found in _WORD.finditer(plain))
+        return all(self._is_written(word, strictly=strictly) for word in words)
 
     def invented(self, claim: str, allowed: Iterable[str] = ()) -> str | None:
         """Return the first thing that a claim names and this text does not, None if there is none.
@@ -111,11 +145,19 @@ class Vocabulary:
             if not any(_stands(name, one, _JOINTS) for one in (self.text, free.text)):
                 return name
         rest = _SPELT.sub(" , ", claim)
+        for found in _compounds().finditer(rest):
+            if not self._has_any(forms_of(found[0].casefold()), as_written=True):
+                return found[0]
+        rest = _without_compounds(rest)
         for number in _numbers(rest):
             if number not in self.numbers and number not in free.numbers:
                 return number
         return next(
-            (name for name in _names(rest) if not (self.knows(name) or free.knows(name))),
+            (
+                name
+                for name, is_first in _names(rest)
+                if not (self.names(name, is_first=is_first) or free.knows(name))
+            ),
             None,
         )
 
@@ -124,37 +166,78 @@ class Vocabulary:
         folded = word.casefold().removesuffix("'s").removesuffix("'")
         if folded in self.words or folded in COMMON or folded.removesuffix("s") in self.words:
             return True
-        if any(folded in group and self._has_any(group) for group in _SAME):
-            return True
+        if forms := forms_of(folded):
+            return self._has_any(forms)
         parts = [part for part in _PARTS.split(folded) if part]
         if len(parts) > 1:
             return all(map(self.knows, parts))
         if _is_odd(word):
             return False
-        return any(_is_close(folded, other) for other in self.stems.get(folded[:_STEM], ()))
+        others = self.stems.get(folded[:_STEM], ())
+        return any(_is_close(folded, other) and not forms_of(other) for other in others)
 
     def spells(self, word: str) -> bool:
         """Whether one word stands here, as one or as many; what is written everywhere too."""
         folded = word.casefold()
         return folded in self.words or folded.removesuffix("s") in self.words
 
-    def _has_any(self, group: frozenset[str]) -> bool:
-        return any(one in self.words or (" " in one and one in self.text) for one in group)
+    def names(self, word: str, *, is_first: bool) -> bool:
+        """Return whether a word that is written as a name stands here as one.
+
+        Whether the first word of a sentence is a name cannot be told.
+        """
+        if is_first:
+            return self.knows(word)
+        if forms := forms_of(word.casefold().removesuffix("'s")):
+            return self._has_any(forms, as_written=True)
+        return self.knows(word) and self._is_written(word)
+
+    def _is_written(self, word: str, *, strictly: bool = True) -> bool:
+        """Whether a word has the capitals that it has here, where another means something else."""
+        bare = word.removesuffix("'s").removesuffix("'")
+        folded = bare.casefold()
+        if bare == folded or folded in COMMON:
+            return True
+        if len(bare) <= _SHORT and (strictly or _is_odd(bare)):
+            return not {bare, bare.removesuffix("s"), f"{bare}s"}.isdisjoint(self.spelt)
+        if not strictly or is_plain(word) or not _is_everyday(bare):
+            return True
+        ends = {folded, folded.removesuffix("s"), f"{folded}s"}
+        written = {form for one in ends for form in (one.capitalize(), one.upper())}
+        return not written.isdisjoint(self.spelt)
+
+    def _has_any(self, forms: Iterable[str], *, as_written: bool = False) -> bool:
+        return any(self._has_form(form, as_written=as_written) for form in forms)
+
+    def _has_form(self, form: str, *, as_written: bool) -> bool:
+        if not form.isalpha():
+            return _stands(form, self.plain)
+        if as_written or len(form) <= _SHORT:
+            written = {form, f"{form}s"} | ({form.upper()} if len(form) > _SHORT else set())
+            return not written.isdisjoint(self.spelt)
+        return self.spells(form) or f"{form.casefold()}s" in self.words
 
 
 def vocabulary(*texts: str) -> Vocabulary:
     """Return what some texts name."""
-    whole = _folded("\n".join(texts))
+    plain = plainly("\n".join(texts))
+    whole = plain.casefold()
     words = {found[0] for found in _WORD.finditer(whole)}
     words |= {part for word in words for part in _PARTS.split(word)}
     stems: dict[str, list[str]] = {}
     for word in words:
         if len(word) >= _STEM:
             stems.setdefault(word[:_STEM], []).append(word)
-    numbers = set(_numbers(whole)) | {str(WORTH[word]) for word in words if word in WORTH}
+    counted = _SPELT.sub(" ", whole)
+    numbers = set(_numbers(counted)) | {str(WORTH[word]) for word in words if word in WORTH}
     numbers |= {str(_MONTHS[word[:3]]) for word in words if word[:3] in _MONTHS}
-    numbers |= {str(int(one)) for one in re.findall(r"\d{1,30}", whole)}
-    return Vocabulary(whole, frozenset(words), stems, frozenset(numbers))
+    numbers |= {str(int(one)) for one in _DIGITS.findall(counted)}
+    spelt = {found[0] for found in _WORD.finditer(plain)}
+    months = {_MONTH_NAMES[int(number) - 1] for number in _DATES.findall(plain)}
+    spelt |= months
+    words |= {month.casefold() for month in months}
+    spelt |= {part for word in spelt for part in _PARTS.split(word)}
+    return Vocabulary(whole, plain, frozenset(words), frozenset(spelt), stems, frozenset(numbers))
 
 
 def plainly(text: str) -> str:
@@ -167,15 +250,23 @@ def without_spelt(text: str) -> str:
     return _SPELT.sub(" , ", plainly(text))
 
 
+def names_in(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the words of a text that are written as names are, and whether each begins a sentence.
+
+    Ids and addresses are left out, and countries of more than one word.
+    """
+    return _names(_without_compounds(without_spelt(text)))
+
+
+def _without_compounds(text: str) -> str:
+    return _compounds().sub(" , ", text)
+
+
 def hard_names(text: str) -> frozenset[str]:
     """Return the ids, addresses and numbers of a text that are the same in every language."""
     normal = plainly(text)
     spelt = frozenset(_spelt(normal))
     return spelt | frozenset(_numbers(_SPELT.sub(" ", normal)))
-
-
-def _folded(text: str) -> str:
-    return plainly(text).casefold()
 
 
 def _spelt(text: str) -> Iterator[str]:
@@ -212,8 +303,8 @@ def _numbers(text: str) -> Iterator[str]:
             yield str(int(number))
 
 
-def _names(text: str) -> Iterator[str]:
-    """Yield the words that are written as names are.
+def _names(text: str) -> Iterator[tuple[str, bool]]:
+    """Yield the words that are written as names are, and whether each is the first of a sentence.
 
     The first of a sentence is one where a name follows it, or where it is no word that sentences
     begin with.
@@ -228,11 +319,11 @@ def _names(text: str) -> Iterator[str]:
             and (text[word.end() : found[at + 1].start()].isspace())
         )
         first = at == 0 or bool(_SENTENCE_END.search(text[max(0, word.start() - 8) : word.start()]))
-        if first and not _is_odd(word[0]) and not follows and _is_plain(word[0]):
+        if first and not _is_odd(word[0]) and not follows and is_plain(word[0]):
             continue
         if first and follows and word[0].casefold() in _openers():
             continue
-        yield word[0]
+        yield word[0], first
 
 
 def _is_capital(word: str) -> bool:
@@ -244,9 +335,18 @@ def _is_odd(word: str) -> bool:
     return any(char.isupper() or char.isdigit() for char in word[1:])
 
 
-def _is_plain(word: str) -> bool:
+def is_plain(word: str) -> bool:
+    """Return whether sentences about attacks begin with a word that is no name."""
     folded = word.casefold()
     return folded in _openers() or folded.endswith(_PLAIN_ENDINGS)
+
+
+def _is_everyday(word: str) -> bool:
+    """Whether a word in the capitals of a name or of a heading is one that any text may have."""
+    folded = word.casefold()
+    everyday, _ = own_words()
+    is_plain = word in {folded.capitalize(), word.upper()}
+    return is_plain and (folded in everyday or folded.removesuffix("s") in everyday)
 
 
 def _is_close(one: str, other: str) -> bool:

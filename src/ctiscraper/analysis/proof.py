@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 from ctiscraper.analysis.analysed import Quote
+from ctiscraper.analysis.around import named_at, sentences_at
 from ctiscraper.analysis.shown import without_unseen
 from ctiscraper.analysis.traced import Traced, traced
 
@@ -21,6 +23,9 @@ _MOST_UNSEEN = 8
 _IDEOGRAPHS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _IDEOGRAPH = re.compile(f"[{_IDEOGRAPHS}]")
 _WORD = re.compile(r"[^\W_]+(?:['.:/\\@-][^\W_]+)*")
+# Of passages places are looked at before they are in normal form.
+_JOINTS = "'\u2019-\u2010\u2011_"
+_LONG_DASHES = frozenset("\u2012\u2013\u2014\u2015")
 _WORDY = re.compile(rf"(?![{_IDEOGRAPHS}])[^\W_]")
 
 _SINGLE = re.compile("[\u2018\u2019\u201a\u201b\u2032\u2035\u0060\u00b4\u02bc\u2039\u203a]")
@@ -60,6 +65,7 @@ class Evidence:
     """
 
     original: str = field(repr=False)
+    seen: Traced = field(repr=False)
     normal: Traced = field(repr=False)
     unseen: tuple[tuple[int, int], ...]
 
@@ -89,19 +95,37 @@ class Evidence:
         at = text.find(wanted)
         while at >= 0:
             end = at + len(wanted)
-            if not _is_cut(text, at) and not _is_cut(text, end):
+            if not self._is_cut(at) and not self._is_cut(end):
                 start, last = self.normal.original(at, end)
                 if not any(start < first and second < last for first, second in self.unseen):
                     return Quote(self.original[start:last], start, last)
             at = text.find(wanted, at + 1)
         return None
 
+    def sentences(self, quote: Quote) -> str:
+        """Return the whole sentences that a quotation stands in, as readers see them."""
+        return sentences_at(self.seen.text, *self._seen_at(quote))
+
+    def named(self, quote: Quote) -> str:
+        """Return them with the one before where they speak of what is named there."""
+        return named_at(self.seen.text, *self._seen_at(quote))
+
+    def _seen_at(self, quote: Quote) -> tuple[int, int]:
+        starts = self.seen.starts
+        return bisect_left(starts, quote.start), bisect_left(starts, quote.end)
+
+    def _is_cut(self, at: int) -> bool:
+        """Whether a place is amidst a word: a dash parts words where a hyphen joins them."""
+        starts, text = self.normal.starts, self.normal.text
+        beside = (self.original[starts[one]] for one in (at - 1, at) if 0 <= one < len(text))
+        return is_cut(text, at) and _LONG_DASHES.isdisjoint(beside)
+
 
 def evidence(original: str, seen: Traced) -> Evidence:
     """Return an article, of which `seen` is what a model was shown, to look quotations up in."""
     places = zip(seen.ends, seen.starts[1:], strict=False)
     unseen = tuple(gap for gap in places if gap[1] - gap[0] > _MOST_UNSEEN)
-    return Evidence(original, normal_form(seen), unseen)
+    return Evidence(original, seen, normal_form(seen), unseen)
 
 
 def normal_form(text: Traced) -> Traced:
@@ -140,10 +164,25 @@ def _is_spelt(word: str) -> bool:
     return any(char in "./\\:@" or char.isdigit() for char in word)
 
 
-def _is_cut(text: str, at: int) -> bool:
-    """Whether a place is amidst a word."""
-    inside = 0 < at < len(text)
-    return inside and all(_WORDY.match(text[place]) for place in (at - 1, at))
+def is_cut(text: str, at: int) -> bool:
+    """Whether a place is amidst a word, a number or the name of a host or file."""
+    if not 0 < at < len(text):
+        return False
+    left, right = text[at - 1], text[at]
+    if _WORDY.match(left):
+        return bool(_WORDY.match(right)) or _joins(text, at)
+    return bool(_WORDY.match(right)) and _joins(text, at - 1)
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether the mark at a place joins what stands on both sides of it to one word."""
+    left, mark, right = text[max(0, at - 1) : at], text[at], text[at + 1 : at + 2]
+    if not (_WORDY.match(left) and _WORDY.match(right)):
+        return False
+    if mark == ".":
+        # Where a sentence ends without a space, the next begins with a capital.
+        return not right.isupper()
+    return mark in _JOINTS or (mark == "," and left.isdigit() and right.isdigit())
 
 
 def _plain_scheme(found: re.Match[str]) -> str:

@@ -7,13 +7,16 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ctiscraper.analysis.analysed import Claim, Quote, TaskName
-from ctiscraper.analysis.answers import MOST_SAID, Answer, Saying
-from ctiscraper.analysis.mentions import COMMON, Vocabulary, hard_names, vocabulary
+from ctiscraper.analysis.answers import MOST_SAID, Answer, Entity, Saying
+from ctiscraper.analysis.denials import contradicts
+from ctiscraper.analysis.figures import figures_of, strange_figure
+from ctiscraper.analysis.mentions import COMMON, Vocabulary, vocabulary
 from ctiscraper.analysis.orders import orders_in, without_orders
 from ctiscraper.analysis.plain import first_sentence, plain_line
 from ctiscraper.analysis.proof import Evidence, evidence, telling_words
 from ctiscraper.analysis.shown import Shown
 from ctiscraper.analysis.tasks import task_of
+from ctiscraper.analysis.translating import strays
 
 
 class Dropped(StrEnum):
@@ -31,6 +34,8 @@ _ENDS_WITH_COLON = re.compile(r"[ \t]*:[ \t]*(?:\n|$)")
 _WORD = re.compile(r"(?<![^\W_])[^\W\d_]{3,}(?![^\W_])")
 _LEAST_WORDS = 2
 _SENTENCES = frozenset((TaskName.SUMMARY, TaskName.KEY_POINTS))
+# Of these models write everyday words with capitals.
+_COMMON_KINDS = frozenset((Entity.TARGET, Entity.SECTOR, Entity.VULNERABILITY))
 _UNPROVED = frozenset((Dropped.UNQUOTED, Dropped.UNSUPPORTED))
 
 
@@ -45,6 +50,7 @@ class Proofs:
     task: TaskName
     evidence: Evidence
     names: Vocabulary
+    figures: frozenset[str] = field(repr=False)
     orders: tuple[tuple[int, int], ...]
     title: str
     techniques: frozenset[str] = field(repr=False)
@@ -108,8 +114,11 @@ class Proofs:
         return (bearing or quotes) if self.is_english else quotes
 
     def bears(self, claim: Claim, quote: Quote) -> bool:
-        """Whether a quotation has a word of a claim, where that can be told."""
-        return not self.is_english or _shares_words(_said(claim.text, claim.fields), [quote])
+        """Whether a quotation has a word of a claim and agrees, where that can be told."""
+        said = _said(claim.text, claim.fields)
+        return not self.is_english or (
+            _shares_words(said, [quote]) and self._agrees(claim.text, [quote])
+        )
 
     def _own(self, words: str, quotes: Iterable[Quote]) -> Quote | None:
         """The quotation in whose letters something is said: the article spells it better."""
@@ -134,9 +143,28 @@ class Proofs:
             return Dropped.UNKNOWN
         if not is_own and self._invented(saying, fields, quotes):
             return Dropped.INVENTED
-        if self.is_english and not _shares_words(words, quotes):
+        if self.is_english and not (_shares_words(words, quotes) and self._agrees(words, quotes)):
             return Dropped.UNSUPPORTED
         return None
+
+    def _relates(
+        self, fields: dict[str, str], names: tuple[str, ...], quotes: tuple[Quote, ...]
+    ) -> bool:
+        """Whether both sides stand by the quotations, one of them in these themselves."""
+        proved = vocabulary(*(quote.text for quote in quotes))
+        near = vocabulary(*map(self.evidence.named, quotes))
+        kinds = (fields["subject_kind"], fields["object_kind"])
+        strict = [kind not in _COMMON_KINDS for kind in kinds]
+        sides = list(zip(names, strict, strict=True))
+        return any(proved.has(name, strictly=strictly) for name, strictly in sides) and all(
+            known.has(name, strictly=strictly)
+            for name, strictly in sides
+            for known in (near, self.names)
+        )
+
+    def _agrees(self, words: str, quotes: Iterable[Quote]) -> bool:
+        """Whether a claim does not say the contrary of the sentences that it quotes."""
+        return not contradicts(words, map(self.evidence.sentences, quotes))
 
     def _proved(self, quotations: Iterable[str]) -> tuple[Quote, ...] | Dropped:
         """Those quotations that stand in the article, each once and in its order."""
@@ -163,12 +191,16 @@ class Proofs:
         """Whether a claim names what the article does not."""
         names = saying.names()
         if self.task is TaskName.TITLE:
-            return hard_names(saying.words()) != hard_names(self.title)
+            return strays(self.title, saying.words(), self.names)
         if names:
-            proved = vocabulary(*(quote.text for quote in quotes))
-            return not all(map(self.names.has, names)) or not any(map(proved.has, names))
-        allowed = [fields[name] for name in ("technique", "watched") if name in fields]
-        return self.names.invented(saying.words(), allowed) is not None
+            return not self._relates(fields, names, quotes)
+        # What is watched is named in its field: its sentence says of it what the article says.
+        allowed = [fields["technique"]] if "technique" in fields else []
+        said = saying.words()
+        return (
+            self.names.invented(said, allowed) is not None
+            or strange_figure(said, self.figures) is not None
+        )
 
 
 def _said(words: str, fields: Mapping[str, str]) -> str:
@@ -202,10 +234,12 @@ def proofs(  # noqa: PLR0913 - the text, and what else it is held against
     is_english: bool,
 ) -> Proofs:
     """Return what claims are held against: quotations stand in `text`, names in all of `named`."""
+    stated = tuple(map(without_orders, named))
     return Proofs(
         task=task,
         evidence=evidence(text, seen.traced),
-        names=vocabulary(*map(without_orders, named)),
+        names=vocabulary(*stated),
+        figures=figures_of("\n".join(stated)),
         orders=tuple(seen.traced.original(*span) for span in orders_in(seen.text)),
         is_english=is_english,
         title=seen.text,

@@ -15,13 +15,20 @@ from pydantic import BaseModel
 from ctiscraper.analysis import answers
 from ctiscraper.analysis.analysed import TaskName
 
+PROOFS = 1
+"""What claims are held against, counted up whenever that is stricter or otherwise.
+
+Part of each task's version, so that what laxer proofs kept is known by an earlier one and is not
+taken over for other articles with the same words.
+"""
+
 _MOST_OFFERED = 2
 _HEAD = re.compile(r"version: (\d{1,6})\n\n?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One thing to ask. `version` is a number and a hash of the prompt and the schema.
+    """One thing to ask. `version` is a number and a hash of the prompt, the schema and the proofs.
 
     `most_tokens` bounds each answer, `most_parts` how many parts of a long article are asked about.
     `offers_quotes` tells whether a model may be given the sentences to choose its quotations from.
@@ -93,14 +100,15 @@ def task_of(name: TaskName) -> Task:
     number, prompt = _prompt(name.value)
     rules_number, rules = _prompt("rules")
     schema = answers.schema_of(shape.answer)
-    parts = [rules_number, rules, prompt, schema, shape.most_tokens]
+    parts = [rules_number, rules, prompt, schema, shape.most_tokens, PROOFS]
     if shape.offers_quotes:
         parts.append(_MOST_OFFERED)
     told = json.dumps(parts, sort_keys=True)
     digest = hashlib.sha256(told.encode()).hexdigest()
     return Task(
         name=name,
-        version=f"{name.value}-{number}-{digest[:10]}",
+        # Which of two versions is newer is told by the number: it grows with either of the two.
+        version=f"{name.value}-{number + PROOFS}-{digest[:10]}",
         rules=rules,
         prompt=prompt,
         answer=shape.answer,

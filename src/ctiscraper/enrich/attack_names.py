@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ctiscraper.enrich.attack_rules import Words
 from ctiscraper.enrich.phrases import Span
 from ctiscraper.packs.attack_matrix import AttackPack, Domain, Technique
-from ctiscraper.packs.ordinary import own_words
+from ctiscraper.wording import own_words
 
 # What stands between a technique and its part where both are named.
 _BETWEEN = (": ", " - ", "/", " / ", " > ", ", ")

@@ -2,11 +2,11 @@
 
 import re
 from collections import Counter
-from importlib.resources import files
 
 import msgspec
 
 from ctiscraper.packs.clusters import cluster
+from ctiscraper.wording import own_words
 
 # Clusters in plain language about other things than malware: what they have in lower case is a
 # word of everyday language. Those about attacks have names of programs in lower case as well.
@@ -18,8 +18,6 @@ _PROSE = (
     "surveillance-vendor", "china-defence-universities", "attck4fraud", "interpol-dwva",
     "election-guidelines",
 )  # fmt: skip
-# Below this line of our own list stand words of technology.
-_TECHNICAL = "# technology"
 _WORD = re.compile(r"[A-Za-z]{3,}")
 
 
@@ -42,15 +40,3 @@ def ordinary_words(proper: frozenset[str]) -> tuple[frozenset[str], frozenset[st
     own, technical = own_words()
     everyday = (frozenset(found) - technical) | own
     return everyday - proper, technical - everyday - proper
-
-
-def own_words() -> tuple[frozenset[str], frozenset[str]]:
-    """Return the words of everyday language in our own list, and those of technology."""
-    text = files("ctiscraper.packs").joinpath("ordinary.txt").read_text("utf-8")
-    everyday, _, technical = text.partition(_TECHNICAL)
-    return _words(everyday), _words(technical)
-
-
-def _words(text: str) -> frozenset[str]:
-    lines = (line for line in text.splitlines() if not line.startswith("#"))
-    return frozenset(word for line in lines for word in line.split())
