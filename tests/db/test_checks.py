@@ -61,6 +61,16 @@ async def test_one_item_the_database_refuses_costs_only_itself(stage: Stage) -> 
     assert rows == [("failed", 1), ("pending", 499)]
 
 
+async def test_a_host_name_that_no_index_takes_costs_only_its_item(stage: Stage) -> None:
+    items = [make.announced(f"{URL}{n}") for n in range(2)]
+    # What compresses well would fit.
+    host = ".".join(make.sha(str(n)).hex() for n in range(60))
+    await stage.announce([*items, make.announced(f"https://{host}/a", host)])
+    rows = await stage.rows("SELECT state, reason, host FROM fetch_job ORDER BY id")
+    waiting = ("pending", None, "acme.example")
+    assert rows == [waiting, waiting, ("failed", Reason.PARSER_ERROR, "")]
+
+
 async def test_an_edit_is_followed_at_once(stage: Stage) -> None:
     await stage.announce([make.announced(URL)])
     await stage.keep(await stage.claim(), make.content(URL))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from psycopg import DataError
+from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
 from ctiscraper.db.session import Conn, Database
@@ -223,7 +224,7 @@ async def _announce(conn: Conn, by: _Announcer, items: Sequence[Announced]) -> "
     try:
         async with conn.transaction():
             return await _announce_all(conn, by, items)
-    except DataError as error:
+    except (DataError, ProgramLimitExceeded) as error:
         if len(items) == 1:
             return await _announce_all(conn, by, [_refused(items[0], error)])
     counts = _Counts()
@@ -250,7 +251,7 @@ class _Counts:
         )
 
 
-def _refused(item: Announced, error: DataError) -> Announced:
+def _refused(item: Announced, error: DataError | ProgramLimitExceeded) -> Announced:
     """Return the item as a failed row of which nothing but hashes and the cause is kept."""
     return Announced(
         url_hash=item.url_hash,
