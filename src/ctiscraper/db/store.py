@@ -64,7 +64,7 @@ print AS (
 news AS (
     INSERT INTO outbox (topic, article_id, revision) SELECT '{TOPIC}', id, 1 FROM art)
 UPDATE fetch_job j SET state = 'stored', reason = NULL, detail = '', finished_at = now(),
-    article_id = art.id, snapshot_id = art.snapshot_id, from_snapshot = false,
+    fruitless = 0, article_id = art.id, snapshot_id = art.snapshot_id, from_snapshot = false,
     lease_owner = NULL, worker = NULL, lease_until = NULL
 FROM art WHERE j.id = %(job)s
 RETURNING art.id
