@@ -11,6 +11,7 @@ from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
+from ctiscraper.db.revisits import revisit_at
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
 from ctiscraper.db.taking_over import MAY_TAKE_OVER, account_for, rules_key, take_over
@@ -29,8 +30,6 @@ from ctiscraper.types import (
 CHUNK = 500
 # Why a check tells nothing of its source: no turn at its host, or no way out of here.
 TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
-# What a second fruitless look waits; some feeds count readers or rotate advertisements.
-REVISIT_AFTER = "10 minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,15 +410,14 @@ async def _revisit(conn: Conn, edited: dict[int, Announced]) -> set[str]:
             host_tries = CASE WHEN j.state IN ('pending', 'failed', 'dead')
                 THEN j.host_tries ELSE 0 END,
             run_after = CASE WHEN j.state = 'pending' THEN j.run_after
-                ELSE greatest(now(), j.finished_at
-                    + (2 ^ least(j.fruitless, 10) - 1) * interval '{REVISIT_AFTER}') END,
+                ELSE {revisit_at("j.fruitless")} END,
             from_snapshot = false, entry = item.entry::jsonb, trace = %(trace)s
         FROM unnest(%(ids)s::bigint[], %(entries)s::text[], %(wanted)s::boolean[])
             AS item (id, entry, wanted)
         WHERE j.id = item.id AND item.wanted AND j.url <> ''
             AND NOT (j.state = 'filtered' AND j.reason = 'discarded')
         RETURNING j.host
-        """,  # noqa: S608 - a constant of this module
+        """,  # noqa: S608 - a constant
         {
             "most": MAX_ATTEMPTS,
             "trace": here(),

@@ -9,6 +9,7 @@ import msgspec
 
 from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, hold, wake
 from ctiscraper.db.operations import fold_counts
+from ctiscraper.db.revisits import FRUITLESS
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.taking_over import rules_key
 from ctiscraper.errors import Reason
@@ -19,9 +20,6 @@ from ctiscraper.types import MAX_ATTEMPTS, FeedEntry, FetchJob, Retry, SourceSet
 SUSPECT_AFTER = 2
 # What an item is when its attempts are used up: a second look that fails leaves its article.
 USED_UP = "CASE WHEN article_id IS NULL THEN 'dead' WHEN alias THEN 'duplicate' ELSE 'stored' END"
-
-# A look that ended without an article: the next edit of the entry waits the longer for it.
-FRUITLESS = "least(fruitless + 1, 100)"
 
 # An item that its worker had no use for goes back with its attempt.
 _GIVE_BACK = """
