@@ -30,6 +30,9 @@ from ctiscraper.types import (
 CHUNK = 500
 # Why a check tells nothing of its source: no turn at its host, or no way out of here.
 TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
+_REVISIT_AT = f"""
+    CASE WHEN j.state = 'pending' THEN j.run_after ELSE {revisit_at("j.fruitless")} END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,8 +412,7 @@ async def _revisit(conn: Conn, edited: dict[int, Announced]) -> set[str]:
                 AND j.reason IS NOT NULL THEN j.attempts ELSE 0 END,
             host_tries = CASE WHEN j.state IN ('pending', 'failed', 'dead')
                 THEN j.host_tries ELSE 0 END,
-            run_after = CASE WHEN j.state = 'pending' THEN j.run_after
-                ELSE {revisit_at("j.fruitless")} END,
+            run_after = {_REVISIT_AT},
             from_snapshot = false, entry = item.entry::jsonb, trace = %(trace)s
         FROM unnest(%(ids)s::bigint[], %(entries)s::text[], %(wanted)s::boolean[])
             AS item (id, entry, wanted)
