@@ -28,7 +28,14 @@ from ctiscraper.db.store import SnapshotRecord
 from ctiscraper.extract.urls import url_key
 from ctiscraper.http import FetchLimits
 from ctiscraper.messages import PageMessage
-from ctiscraper.types import ArticleContent, ExtractionHints, FetchJob, Page, SourceSettings
+from ctiscraper.types import (
+    ArticleContent,
+    ExtractionHints,
+    FetchJob,
+    Page,
+    SourceSettings,
+    host_of,
+)
 
 LEASE = 600.0
 LIMITS = FetchLimits(max_bytes=20_000_000)
@@ -121,7 +128,8 @@ async def run_stages(parts: Services, measured: Measured) -> dict[str, list[Item
     fetcher = pipeline.fetcher
 
     async def leave(item: Item) -> None:
-        await fetcher._ask_leave(Errand(item.settings), item.job.url)  # noqa: SLF001 - a stage of its own
+        errand = Errand(item.settings, host_of(item.job.url))
+        await fetcher._ask_leave(errand, item.job.url)  # noqa: SLF001 - a stage of its own
 
     async def fetch(item: Item) -> None:
         item.page = await fetcher._client.get(item.job.url, limits=LIMITS, headers=ACCEPT)  # noqa: SLF001 - without the leave

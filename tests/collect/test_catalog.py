@@ -112,6 +112,7 @@ def test_the_tables_of_settings_and_of_the_type_agree() -> None:
         ("feed_url: ftp://a.example/", "feed_url 'ftp://a.example/' is not http or https"),
         ("feed_url: //a.example", "feed_url '//a.example' is no URL"),
         ("feed_url: 'http:///x'", "has no host"),
+        (f"feed_url: https://{'a.' * 127}example/", "a host name of more than 253 characters"),
         ("feed_url: https://u:p@a.example/", "feed_url holds a user name or password; remove it"),
         ("feed_url: https://a.example/a b", "feed_url holds a space"),
         ("feed_url: https://a.example/" + "é" * 2100, "feed_url is longer than 4096 bytes"),

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from ctiscraper.collect.fetch import Fetcher
-from ctiscraper.collect.politeness import MOST_WAIT, ROBOTS_LIMITS
+from ctiscraper.collect.politeness import LED_WAIT, MOST_WAIT, ROBOTS_LIMITS
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.types import RobotsPolicy, RobotsRecord
 from ledger import Ledger
@@ -234,6 +234,23 @@ async def test_a_turn_that_is_too_far_away_is_not_waited_for_and_says_nothing_of
     assert (error.reason, error.scope, error.transient) == (Reason.HOST_BUSY, Scope.ITEM, True)
     assert (error.retry_after, error.requests) == (MOST_WAIT, 0)
     assert (len(ledger.saved), len(origin.asked)) == (saved, asked)
+
+
+async def test_a_hosts_own_work_finds_a_slot_whoever_is_led_there(
+    origin: Origin, fetcher: Fetcher, ledger: Ledger
+) -> None:
+    origin.answers |= {
+        "/robots.txt": reply(b"User-agent: *\nCrawl-delay: 60\n"),
+        "/led": moved("http://site.test/page"),
+    }
+    await fetcher.fetch_page(SITE, PAGE)
+    away = "http://other.test/led"
+    while await ledger.reserve("site.test", 60.0, LED_WAIT) is not None:
+        pass
+    with pytest.raises(FetchError) as raised:
+        await fetcher.fetch_page(SITE, away)
+    assert (raised.value.reason, raised.value.retry_after) == (Reason.HOST_BUSY, LED_WAIT)
+    assert (await fetcher.fetch_page(SITE, PAGE)).status == 200
 
 
 def test_robots_limits_are_the_standards() -> None:

@@ -61,6 +61,16 @@ async def test_one_item_the_database_refuses_costs_only_itself(stage: Stage) -> 
     assert rows == [("failed", 1), ("pending", 499)]
 
 
+async def test_a_host_name_that_no_index_takes_costs_only_its_item(stage: Stage) -> None:
+    items = [make.announced(f"{URL}{n}") for n in range(2)]
+    # What compresses well would fit.
+    host = ".".join(make.sha(str(n)).hex() for n in range(60))
+    await stage.announce([*items, make.announced(f"https://{host}/a", host)])
+    rows = await stage.rows("SELECT state, reason, host FROM fetch_job ORDER BY id")
+    waiting = ("pending", None, "acme.example")
+    assert rows == [waiting, waiting, ("failed", Reason.PARSER_ERROR, "")]
+
+
 async def test_an_edit_is_followed_at_once(stage: Stage) -> None:
     await stage.announce([make.announced(URL)])
     await stage.keep(await stage.claim(), make.content(URL))
@@ -68,26 +78,6 @@ async def test_an_edit_is_followed_at_once(stage: Stage) -> None:
     assert await stage.announce([edited]) == (0, 1)
     assert (await stage.claim()).article_id is not None
     assert await stage.announce([edited]) == (0, 0)
-
-
-async def test_an_entry_that_changes_without_its_page_costs_ever_fewer_requests(
-    stage: Stage,
-) -> None:
-    await stage.announce([make.announced(URL)])
-    await stage.keep(await stage.claim(), make.content(URL))
-    waits = []
-    for turn in range(4):
-        await stage.announce([make.announced(URL, entry_hash=make.sha(f"turn {turn}"))])
-        wait = "SELECT round(extract(epoch FROM run_after - now()) / 60)::int FROM fetch_job"
-        waits.append(await stage.value(wait))
-        await stage.run("UPDATE fetch_job SET run_after = now()")
-        await stage.keep(await stage.claim(), make.content(URL))
-    assert waits == [0, 10, 30, 70]
-    await stage.announce([make.announced(URL, entry_hash=make.sha("real"))])
-    await stage.run("UPDATE fetch_job SET run_after = now()")
-    await stage.keep(await stage.claim(), make.content(URL, "a real edit"))
-    await stage.announce([make.announced(URL, entry_hash=make.sha("next"))])
-    assert await stage.value("SELECT run_after <= now() FROM fetch_job")
 
 
 async def test_an_edit_of_an_item_that_a_worker_holds_is_found_at_the_next_look(

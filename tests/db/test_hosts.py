@@ -119,6 +119,26 @@ async def test_a_slot_that_is_too_far_away_is_not_taken(stage: Stage) -> None:
     assert await stage.rows(ends) == [(True, 3)]
 
 
+async def test_those_led_to_a_host_do_not_keep_it_from_its_turn(stage: Stage) -> None:
+    await stage.announce([make.announced(f"https://acme.example/a/{n}") for n in range(2)])
+
+    async def leased() -> int:
+        """How often the host has its turn, while others are led to it all the time."""
+        while await stage.hosts.reserve(HOST, 60.0, 120.0) is not None:
+            pass
+        leases = await stage.hosts.lease(stage.worker, limit=1, seconds=60)
+        for lease in leases:
+            await stage.hosts.release(lease)
+        return len(leases)
+
+    assert await leased() == 0
+    await stage.run("UPDATE fetch_job SET run_after = now() - interval '1 day'")
+    await stage.run("UPDATE host SET work_at = now() - interval '1 day'")
+    assert [await leased() for _ in range(2)] == [1, 0], "no second one before its gap"
+    await stage.run("UPDATE host SET turn_at = turn_at - interval '121 seconds'")
+    assert await leased() == 1
+
+
 async def test_a_resting_host_is_left_alone(stage: Stage) -> None:
     await stage.sources.add(make.settings(), actor="test")
     await stage.hosts.rest(HOST, 3600)
@@ -220,7 +240,7 @@ async def test_asking_whose_a_host_is_costs_one_look_at_its_row(stage: Stage) ->
             f"""
             EXPLAIN SELECT id FROM fetch_job WHERE host = 'acme.example' AND state = 'pending'
                 AND run_after <= now() AND {HOST_IS_OURS % _literal(owner)}
-            ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED
+            ORDER BY rank, finished_at IS NOT NULL, id LIMIT 1 FOR UPDATE SKIP LOCKED
             """
         )
     )

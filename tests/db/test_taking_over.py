@@ -36,7 +36,8 @@ async def _announce(stage: Stage, settings: SourceSettings) -> int:
 
 
 async def _refuse(stage: Stage, settings: SourceSettings) -> None:
-    """The item is fetched, and its text is refused by the rules of its source."""
+    """The item is fetched in its time, and its text is refused by the rules of its source."""
+    await stage.run("UPDATE fetch_job SET run_after = now()")
     assert await stage.queue.refuse(await stage.claim(), settings, Reason.TOO_SHORT, "short", None)
     assert await _standing(stage) == [(settings.key, "filtered", "too_short")]
 
@@ -235,6 +236,18 @@ async def test_sources_that_all_refuse_an_item_ask_for_it_once_each(stage: Stage
     for settings in sources * 2:
         assert await stage.announce([make.announced(URL), twin], settings) == (0, 0)
     assert await _standing(stage) == [("third", "filtered", "too_short")]
+
+
+async def test_sources_whose_entries_change_at_each_look_do_not_ask_in_turn(stage: Stage) -> None:
+    waits = []
+    for turn in range(6):
+        settings = (ACME, OTHER)[turn % 2]
+        item = make.announced(URL, entry_hash=make.sha(f"{turn} readers"))
+        assert await stage.announce([item], settings) == (1, 0)
+        late = "round(greatest(0, extract(epoch FROM run_after - now())) / 60)::int"
+        waits.append(await stage.value(f"SELECT {late} FROM fetch_job"))
+        await _refuse(stage, settings)
+    assert waits == [0, 0, 0, 10, 30, 70]
 
 
 async def test_a_source_whose_rules_are_others_by_now_has_what_it_refused(stage: Stage) -> None:

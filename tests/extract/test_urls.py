@@ -123,6 +123,7 @@ def test_urls_of_other_articles_have_other_keys(other: str) -> None:
         ("javascript:alert(1)", Reason.SCHEME_REFUSED),
         ("https://", Reason.URL_INVALID),
         ("", Reason.URL_INVALID),
+        (f"https://{'a' * 60}{'.a' * 97}/", Reason.URL_INVALID),
     ],
 )
 def test_other_urls_are_refused_with_their_reason(url: str, reason: Reason) -> None:

@@ -375,6 +375,7 @@ def test_authority_names_an_unusual_port_and_brackets() -> None:
         ("http://host.example/" + "ä" * 1000, Reason.URL_TOO_LONG),
         ("ftp://host.example/", Reason.SCHEME_REFUSED),
         ("http://a:b@host.example/", Reason.URL_INVALID),
+        (f"http://{'a' * 60}{'.a' * 97}/", Reason.URL_INVALID),
         ("http://host.example:25/", Reason.PORT_REFUSED),
         ("http://10.0.0.1/", Reason.ADDRESS_REFUSED),
     ],

@@ -92,7 +92,7 @@ async def _ended(walk: Walk, items: int) -> bool:
 
 SHIFTED = (
     ("fetch_job", ("run_after", "lease_until")),
-    ("host", ("next_allowed_at", "work_at", "open_until", "lease_until")),
+    ("host", ("next_allowed_at", "work_at", "open_until", "lease_until", "turn_at")),
     ("source_state", ("next_check_at",)),
 )
 

@@ -17,7 +17,7 @@ from ctiscraper.collect.politeness import (
 from ctiscraper.collect.schedule import parse_retry_after
 from ctiscraper.errors import FetchError, Reason, Scope
 from ctiscraper.http import Client, FetchLimits
-from ctiscraper.types import Page, SourceSettings, Validators
+from ctiscraper.types import Page, SourceSettings, Validators, host_of
 
 __all__ = ["FEED_LIMITS", "PAGE_LIMITS", "Fetcher", "HostLedger"]
 
@@ -98,7 +98,7 @@ class Fetcher:
     async def _fetch(
         self, settings: SourceSettings, url: str, limits: FetchLimits, headers: dict[str, str]
     ) -> Page:
-        errand = Errand(settings)
+        errand = Errand(settings, host_of(url))
 
         async def before_hop(hop: str) -> None:
             await self._ask_leave(errand, hop)

@@ -20,8 +20,10 @@ Clock = Callable[[], datetime]
 Sleep = Callable[[float], Awaitable[None]]
 
 MAX_GAP = 60.0
-# Whoever leads to a host of others waits no longer for it: an item has ten minutes for all it asks.
+# How far away a turn may be that is waited for: an item has ten minutes for all it asks.
 MOST_WAIT = 180.0
+# The same at a host that one is led to: a slot later, whose own work asks there finds one.
+LED_WAIT = MOST_WAIT - MAX_GAP
 ROBOTS_LIMITS = FetchLimits(max_bytes=MAX_BYTES, seconds=10.0, allow_downgrade=True, truncate=True)
 ROBOTS_FRESH = timedelta(hours=24)
 # An unreachable robots.txt closes the whole host, so it is asked again sooner.
@@ -51,9 +53,10 @@ class HostLedger(Protocol):
 
 @dataclass(slots=True)
 class Errand:
-    """The requests made for one answer, under one source's settings."""
+    """The requests made for one answer, under one source's settings; `host` is asked first."""
 
     settings: SourceSettings
+    host: str
     requests: int = 0
 
 
@@ -88,13 +91,14 @@ class Pace:
         gap = gap_in_force(errand.settings, self._default_gap, robots_delay)
         if gap > 0:
             host = host_of(url)
-            seconds = await self._ledger.reserve(host, gap, MOST_WAIT)
+            most = MOST_WAIT if host == errand.host else LED_WAIT
+            seconds = await self._ledger.reserve(host, gap, most)
             if seconds is None:
                 raise FetchError(
                     Reason.HOST_BUSY,
-                    f"its next turn at {host} is more than {MOST_WAIT:g} s away",
+                    f"its next turn at {host} is more than {most:g} s away",
                     scope=Scope.ITEM,
-                    retry_after=MOST_WAIT,
+                    retry_after=most,
                     url=url,
                 )
             if seconds > 0:

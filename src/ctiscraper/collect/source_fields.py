@@ -16,6 +16,8 @@ from ctiscraper.errors import CatalogError
 from ctiscraper.types import Discovery, RobotsPolicy, Selectors, SourceSettings, Tier, Tlp
 
 MAX_URL_BYTES: Final = 4096
+# RFC 1035 section 2.3.4, as it is written: a name that is longer resolves nowhere.
+MAX_HOST: Final = 253
 MAX_LIST: Final = 200
 
 _MAX_SHOWN: Final = 60
@@ -190,6 +192,8 @@ def _url(value: object) -> str:
         raise _WrongError("holds a user name or password; remove it")
     if not re.match(r"https?://[^/]", text, re.IGNORECASE):
         raise _WrongError(f"{_shown(text)} has no host; write https://host/path")
+    if len(url.hostname.removesuffix(".")) > MAX_HOST:
+        raise _WrongError(f"has a host name of more than {MAX_HOST} characters; correct it")
     return text
 
 

@@ -8,14 +8,17 @@ from uuid import UUID
 
 import msgspec
 from psycopg import DataError
+from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
+from ctiscraper.db.revisits import revisit_at
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
 from ctiscraper.db.taking_over import MAY_TAKE_OVER, account_for, rules_key, take_over
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
 from ctiscraper.types import (
+    MAX_ATTEMPTS,
     Announced,
     CheckSummary,
     FeedEntry,
@@ -27,8 +30,9 @@ from ctiscraper.types import (
 CHUNK = 500
 # Why a check tells nothing of its source: no turn at its host, or no way out of here.
 TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
-# What a second fruitless look waits; some feeds count readers or rotate advertisements.
-REVISIT_AFTER = "10 minutes"
+_REVISIT_AT = f"""
+    CASE WHEN j.state = 'pending' THEN j.run_after ELSE {revisit_at("j.fruitless")} END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +227,7 @@ async def _announce(conn: Conn, by: _Announcer, items: Sequence[Announced]) -> "
     try:
         async with conn.transaction():
             return await _announce_all(conn, by, items)
-    except DataError as error:
+    except (DataError, ProgramLimitExceeded) as error:
         if len(items) == 1:
             return await _announce_all(conn, by, [_refused(items[0], error)])
     counts = _Counts()
@@ -250,7 +254,7 @@ class _Counts:
         )
 
 
-def _refused(item: Announced, error: DataError) -> Announced:
+def _refused(item: Announced, error: DataError | ProgramLimitExceeded) -> Announced:
     """Return the item as a failed row of which nothing but hashes and the cause is kept."""
     return Announced(
         url_hash=item.url_hash,
@@ -395,27 +399,33 @@ async def _note_edits(conn: Conn, source_id: int, changed: dict[int, Announced])
 async def _revisit(conn: Conn, edited: dict[int, Announced]) -> set[str]:
     """Queue the jobs whose entries changed; return the hosts that have work again.
 
-    The first edit is followed at once. An entry that changes while its page does not costs
-    ever fewer requests: each fruitless look doubles the wait for the next.
+    The first edit of an article is followed at once. An entry that changes while its page does
+    not, or has none, costs ever fewer requests: each fruitless look doubles the wait for the next.
+    What waits already goes on to wait, and what was used up stays so until an article came of it.
     """
     if not edited:
         return set()
     cursor = await conn.execute(
         f"""
-        UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
-            run_after = greatest(now(), j.finished_at
-                + (2 ^ least(j.fruitless, 10) - 1) * interval '{REVISIT_AFTER}'),
-            from_snapshot = false, entry = item.entry::jsonb, trace = %s
-        FROM unnest(%s::bigint[], %s::text[], %s::boolean[]) AS item (id, entry, wanted)
+        UPDATE fetch_job j SET state = 'pending',
+            attempts = CASE WHEN j.state = 'pending' OR j.attempts >= %(most)s
+                AND j.reason IS NOT NULL THEN j.attempts ELSE 0 END,
+            host_tries = CASE WHEN j.state IN ('pending', 'failed', 'dead')
+                THEN j.host_tries ELSE 0 END,
+            run_after = {_REVISIT_AT},
+            from_snapshot = false, entry = item.entry::jsonb, trace = %(trace)s
+        FROM unnest(%(ids)s::bigint[], %(entries)s::text[], %(wanted)s::boolean[])
+            AS item (id, entry, wanted)
         WHERE j.id = item.id AND item.wanted AND j.url <> ''
             AND NOT (j.state = 'filtered' AND j.reason = 'discarded')
         RETURNING j.host
-        """,  # noqa: S608 - a constant of this module
-        (
-            here(),
-            list(edited),
-            [msgspec.json.encode(item.entry).decode() for item in edited.values()],
-            [item.state == "pending" for item in edited.values()],
-        ),
+        """,  # noqa: S608 - a constant
+        {
+            "most": MAX_ATTEMPTS,
+            "trace": here(),
+            "ids": list(edited),
+            "entries": [msgspec.json.encode(item.entry).decode() for item in edited.values()],
+            "wanted": [item.state == "pending" for item in edited.values()],
+        },
     )
     return {str(row[0]) for row in await cursor.fetchall()}

@@ -17,10 +17,15 @@ _RANK_OF_TIER = f"CASE s.tier {_CASES} END"
 RANK_HEAD_START = "10 minutes"
 # How many hosts one statement serves: a robots.txt may have half a megabyte.
 TOGETHER = 16
+# A host whose work has waited for so long, and its last turn been over, has a turn whoever asks it
+# meanwhile: others may be led there all the time. Longer than any gap, which is not to be waited
+# for in a turn: that keeps a place from other hosts.
+OWED_AFTER = "2 minutes"
 # What makes a host worth a visit now.
-READY = """
+READY = f"""
     ((lease_owner IS NULL AND work_at <= now()) OR lease_until < now())
-    AND next_allowed_at <= now() + interval '1 second'
+    AND (next_allowed_at <= now() + interval '1 second'
+        OR greatest(turn_at, least(work_at, lease_until)) < now() - interval '{OWED_AFTER}')
     AND (open_until IS NULL OR open_until <= now())
 """
 # Asked with each piece of work, as a worker that was frozen knows nothing of what went on.
@@ -120,7 +125,7 @@ class Hosts:
                         ON h.host = given.host AND h.lease_owner = given.owner
                     ORDER BY h.host FOR UPDATE OF h)
                 UPDATE host SET lease_owner = NULL, worker = NULL, lease_until = NULL,
-                    work_at = least(host.work_at,
+                    turn_at = now(), work_at = least(host.work_at,
                         (SELECT min(next_check_at) FROM source_state s
                             WHERE s.host = host.host AND enabled),
                         (SELECT min(run_after) FROM fetch_job j

@@ -9,6 +9,7 @@ import msgspec
 
 from ctiscraper.db.hosts import HOST_IS_OURS, OF_SOURCE, hold, wake
 from ctiscraper.db.operations import fold_counts
+from ctiscraper.db.revisits import FRUITLESS
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.taking_over import rules_key
 from ctiscraper.errors import Reason
@@ -26,12 +27,12 @@ _GIVE_BACK = """
         lease_owner = NULL, worker = NULL, lease_until = NULL
 """
 
-_FINISH = """
+_FINISH = f"""
     UPDATE fetch_job SET state = %s, reason = %s, detail = %s, finished_at = now(),
-        snapshot_id = coalesce(%s, snapshot_id), from_snapshot = false,
+        fruitless = {FRUITLESS}, snapshot_id = coalesce(%s, snapshot_id), from_snapshot = false,
         lease_owner = NULL, worker = NULL, lease_until = NULL
     WHERE id = %s AND lease_owner = %s AND state = 'leased'
-"""
+"""  # noqa: S608 - a constant
 
 _entry = msgspec.json.Decoder(FeedEntry)
 
@@ -61,6 +62,7 @@ class Queue:
     ) -> FetchJob | None:
         """Return the host's next item, leased; its attempt counts from now on.
 
+        What was looked at before comes last: there may always be more of it than the host bears.
         Without `suspects` items that may have ended workers before are left waiting. With the
         owner token of a lease of the host there is one only `under` that lease, while it lasts.
         """
@@ -73,7 +75,8 @@ class Queue:
                 FROM (SELECT id FROM fetch_job
                     WHERE host = %(host)s AND state = 'pending' AND run_after <= now()
                         AND (%(suspects)s OR attempts < %(suspect_after)s) AND {HOST_IS_OURS}
-                    ORDER BY rank, id LIMIT 1 FOR UPDATE SKIP LOCKED) next
+                    ORDER BY rank, finished_at IS NOT NULL, id LIMIT 1
+                    FOR UPDATE SKIP LOCKED) next
                 WHERE j.id = next.id
                 RETURNING j.id, j.source_id, j.url, j.entry::text, j.attempts, j.host_tries,
                     j.lease_owner, j.article_id, j.released,
@@ -133,8 +136,10 @@ class Queue:
                     UPDATE fetch_job SET
                         state = CASE WHEN %(refund)s OR attempts < %(most)s THEN 'pending'
                             ELSE {USED_UP} END,
-                        finished_at = CASE WHEN NOT %(refund)s AND attempts >= %(most)s
-                            THEN now() END,
+                        finished_at = CASE WHEN %(refund)s OR attempts < %(most)s
+                            THEN finished_at ELSE now() END,
+                        fruitless = CASE WHEN %(refund)s OR attempts < %(most)s
+                            THEN fruitless ELSE {FRUITLESS} END,
                         attempts = greatest(0, attempts - %(refund)s::int),
                         host_tries = host_tries + %(host_try)s::int,
                         busy_turns = %(busy_turns)s,
@@ -174,16 +179,18 @@ class Queue:
             await cursor.execute(
                 f"""
                 UPDATE fetch_job SET
-                    state = CASE WHEN attempts < %s THEN 'pending' ELSE {USED_UP} END,
-                    finished_at = CASE WHEN attempts >= %s THEN now() END,
-                    reason = %s, detail = 'the worker ended while it held this item',
+                    state = CASE WHEN attempts < %(most)s THEN 'pending' ELSE {USED_UP} END,
+                    finished_at = CASE WHEN attempts < %(most)s THEN finished_at ELSE now() END,
+                    fruitless = CASE WHEN attempts < %(most)s THEN fruitless ELSE {FRUITLESS} END,
+                    reason = %(lost)s, detail = 'the worker ended while it held this item',
                     run_after = now(), lease_owner = NULL, worker = NULL, lease_until = NULL
                 WHERE id IN (SELECT id FROM fetch_job
-                    WHERE state = 'leased' AND lease_until < now() - make_interval(secs => %s)
+                    WHERE state = 'leased'
+                        AND lease_until < now() - make_interval(secs => %(lapsed)s)
                     FOR UPDATE SKIP LOCKED)
                 RETURNING host, rank
-                """,  # noqa: S608 - a constant of this module
-                (MAX_ATTEMPTS, MAX_ATTEMPTS, Reason.WORKER_LOST, lapsed_seconds),
+                """,  # noqa: S608 - constants of this module
+                {"most": MAX_ATTEMPTS, "lost": Reason.WORKER_LOST, "lapsed": lapsed_seconds},
             )
             rows = await cursor.fetchall()
             await _wake(conn, rows)
@@ -359,12 +366,15 @@ class Queue:
         return cursor.rowcount
 
     async def reprocess(self, *, source_key: str | None, article_ids: Sequence[int] | None) -> int:
-        """Queue stored items to be read again from their snapshots; return how many."""
+        """Queue stored items to be read again from their snapshots; return how many.
+
+        They cost their hosts nothing, and have their turn like what is new.
+        """
         async with self._database.transaction() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 """
                 UPDATE fetch_job j SET state = 'pending', attempts = 0, host_tries = 0,
-                    run_after = now(), from_snapshot = true
+                    run_after = now(), finished_at = NULL, from_snapshot = true
                 WHERE j.state IN ('stored', 'duplicate')
                     AND EXISTS (SELECT 1 FROM snapshot p WHERE p.id = j.snapshot_id)
                     AND (%(key)s::text IS NULL OR j.source_id =

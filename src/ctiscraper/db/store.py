@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ctiscraper.db.queue import fenced
+from ctiscraper.db.revisits import FRUITLESS
 from ctiscraper.db.search import CONFIG, search_document
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.tracing import traced
@@ -64,7 +65,7 @@ print AS (
 news AS (
     INSERT INTO outbox (topic, article_id, revision) SELECT '{TOPIC}', id, 1 FROM art)
 UPDATE fetch_job j SET state = 'stored', reason = NULL, detail = '', finished_at = now(),
-    article_id = art.id, snapshot_id = art.snapshot_id, from_snapshot = false,
+    fruitless = 0, article_id = art.id, snapshot_id = art.snapshot_id, from_snapshot = false,
     lease_owner = NULL, worker = NULL, lease_until = NULL
 FROM art WHERE j.id = %(job)s
 RETURNING art.id
@@ -304,14 +305,14 @@ async def _revise(conn: Conn, article_id: int, job: FetchJob, values: dict[str, 
 async def _end(conn: Conn, job: FetchJob, article_id: int, *, changed: bool) -> None:
     """End an item whose article stands: stored when it made it, else a duplicate of it."""
     await conn.execute(
-        """
+        f"""
         UPDATE fetch_job j SET
             state = CASE WHEN a.job_id = j.id THEN 'stored' ELSE 'duplicate' END,
             alias = a.job_id <> j.id,
-            fruitless = CASE WHEN %s THEN 0 ELSE least(j.fruitless + 1, 100) END,
+            fruitless = CASE WHEN %s THEN 0 ELSE {FRUITLESS} END,
             article_id = a.id, reason = NULL, detail = '', finished_at = now(),
             from_snapshot = false, lease_owner = NULL, worker = NULL, lease_until = NULL
         FROM article a WHERE a.id = %s AND j.id = %s
-        """,
+        """,  # noqa: S608 - a constant
         (changed, article_id, job.id),
     )

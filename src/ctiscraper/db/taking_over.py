@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ctiscraper.db.revisits import revisit_at
 from ctiscraper.db.session import Conn
 from ctiscraper.errors import Reason
 from ctiscraper.tracing import here
@@ -61,7 +62,8 @@ async def take_over(
     """Make a source's own what others gave up, and note which items of others it waits for.
 
     Not what it refused itself by the rules that it has: sources that all refuse an item ask for it
-    once each, and not in turn.
+    once each, and not in turn. Where its entries change at each look, each source has one look, and
+    all that follow wait as those of a single source do.
     """
     wanted = [item for item in jobs if item.state == "pending"]
     if not wanted:
@@ -69,7 +71,8 @@ async def take_over(
     cursor = await conn.execute(
         f"""
         WITH theirs AS MATERIALIZED (
-            SELECT j.id, j.url_hash, item.entry
+            SELECT j.id, j.url_hash, item.entry, greatest(0, j.fruitless -
+                (SELECT count(DISTINCT source_id) FROM sighting g WHERE g.job_id = j.id)) AS again
             FROM unnest(%(hashes)s::bytea[], %(entries)s::text[]) AS item (url_hash, entry)
             JOIN fetch_job j ON j.url_hash = item.url_hash
             WHERE j.source_id <> %(source)s AND j.article_id IS NULL AND j.url <> ''
@@ -77,9 +80,10 @@ async def take_over(
                     AND g.source_id = %(source)s AND g.refused_by = %(rules)s)),
         taken AS (
             UPDATE fetch_job j SET source_id = %(source)s, rank = %(rank)s, trace = %(trace)s,
-                state = 'pending', reason = NULL, detail = '', finished_at = NULL,
-                run_after = now(), attempts = 0, host_tries = 0, from_snapshot = false,
-                released = false, entry = theirs.entry::jsonb
+                state = 'pending', reason = NULL, detail = '',
+                finished_at = CASE WHEN theirs.again > 0 THEN j.finished_at END,
+                run_after = {revisit_at("theirs.again")}, attempts = 0, host_tries = 0,
+                from_snapshot = false, released = false, entry = theirs.entry::jsonb
             FROM theirs WHERE j.id = theirs.id AND j.source_id <> %(source)s AND {_FREE}
             RETURNING j.id),
         noted AS (
@@ -88,7 +92,7 @@ async def take_over(
             ON CONFLICT DO NOTHING)
         SELECT theirs.url_hash, theirs.id, taken.id IS NOT NULL
         FROM theirs LEFT JOIN taken ON taken.id = theirs.id
-        """,  # noqa: S608 - a constant of this module
+        """,  # noqa: S608 - constants
         {
             "source": source_id,
             "rank": rank,

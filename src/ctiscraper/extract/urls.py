@@ -12,6 +12,8 @@ from ctiscraper.errors import ParseError, Reason
 from ctiscraper.extract.redirectors import unwrap
 
 MAX_URL_BYTES = 4096
+# RFC 1035 section 2.3.4, as it is written: a name that is longer resolves nowhere.
+MAX_HOST = 253
 
 _TRACKERS = """
 fbclid gclid gclsrc dclid gbraid wbraid msclkid yclid ysclid twclid ttclid igshid igsh
@@ -65,6 +67,8 @@ def _parse(url: str) -> ada_url.URL:
         raise ParseError(Reason.URL_INVALID, url[:200]) from None
     if parsed.protocol not in _DEFAULT_PORTS:
         raise ParseError(Reason.SCHEME_REFUSED, parsed.protocol[:40])
+    if len(parsed.hostname.removesuffix(".")) > MAX_HOST:
+        raise ParseError(Reason.URL_INVALID, f"a host name of more than {MAX_HOST} characters")
     if len(parsed.href) > MAX_URL_BYTES:
         raise ParseError(Reason.URL_TOO_LONG, f"more than {MAX_URL_BYTES} bytes when encoded")
     return parsed

@@ -14,6 +14,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 MAX_URL_BYTES = 4096
+# RFC 1035 section 2.3.4, as it is written: a name that is longer resolves nowhere.
+MAX_HOST = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # IANA special-purpose registry, multicast and reserved space, and Azure's
@@ -186,6 +188,8 @@ def check_url(url: str, policy: EgressPolicy, *, base: str | None = None) -> Tar
         raise _refused(Reason.URL_INVALID, "user information in the URL", parsed.host)
     port = int(parsed.port) if parsed.port else DEFAULT_PORTS[scheme]
     host = parsed.hostname.strip("[]")
+    if len(host.removesuffix(".")) > MAX_HOST:
+        raise _refused(Reason.URL_INVALID, f"a host name of more than {MAX_HOST} characters", href)
     _check_place(policy, scheme, host, port, href)
     address = None
     if parsed.host_type != HostType.DEFAULT:
