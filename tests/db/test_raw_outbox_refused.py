@@ -162,6 +162,24 @@ def test_what_is_set_aside_can_be_deleted_once_it_is_old(
     assert outbox.waiting() == Waiting()
 
 
+def test_a_body_that_cannot_be_deleted_leaves_the_store_as_it_is(
+    outbox: OutboxStore, remote: Filtered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = outbox.put(b"good")
+
+    def locked(sha256: bytes, *, untouched: float) -> bool:
+        del sha256, untouched
+        raise StorageError(Reason.STORAGE, "locked", transient=False)
+
+    monkeypatch.setattr(remote, "delete", locked)
+    for _ in range(2):
+        with pytest.raises(StorageError, match="locked"):
+            outbox.delete(digest)
+    assert outbox.last_error is None
+    outbox.put(b"good too")
+    assert outbox.waiting() == Waiting()
+
+
 @pytest.fixture
 def proxy() -> Iterator[tuple[HarmfulProxy, S3Store]]:
     with s3_server() as server, harmful_proxy(server.port) as proxy:

@@ -36,6 +36,7 @@ _NAME = re.compile(r"[0-9a-f]{64}\.(?:zst|refused)")
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
+Failed = Callable[[StorageError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,11 @@ class OutboxStore:
         Raises StorageError when the remote store is away and the outbox full.
         """
         try:
-            return self._ask(lambda: self.remote.put(body), body=body)
+            return self._ask(
+                lambda: self.remote.put(body),
+                lambda error: self._standing.refused(hashlib.sha256(body).digest(), error),
+                arrives=True,
+            )
         except StorageError as error:
             return self._keep(body, error)
 
@@ -110,7 +115,11 @@ class OutboxStore:
                     return False
                 # Nobody uploads it now, nor will anybody who waits for the lock.
                 path.unlink(missing_ok=True)
-        return self._ask(lambda: self.remote.delete(sha256, untouched=untouched))
+        # A store that lets nothing go, or not this, takes bodies all the same.
+        return self._ask(
+            lambda: self.remote.delete(sha256, untouched=untouched),
+            lambda error: self._standing.failed(error) if error.transient else None,
+        )
 
     def hashes(self, after: bytes = b"") -> Iterator[bytes]:
         """Return the hashes that are kept here and there, in order, from the first past `after`.
@@ -195,29 +204,27 @@ class OutboxStore:
             # The boundary of a thread that nobody watches: it has to live.
             log.exception("outbox_failed", folder=str(self._folder))
 
-    def _ask(self, ask: Callable[[], Answer], *, body: bytes | None = None) -> Answer:
+    def _ask(
+        self, ask: Callable[[], Answer], failed: Failed | None = None, *, arrives: bool = False
+    ) -> Answer:
         """Return what the remote store answers; it is not asked while it is let be."""
         if not self._standing.admits():
             raise self._standing.refusal()
-        return self._tell(ask, body=body)
+        return self._tell(ask, failed, arrives=arrives)
 
     def _tell(
-        self, ask: Callable[[], Answer], *, body: bytes | None = None, known: bool = False
+        self, ask: Callable[[], Answer], failed: Failed | None = None, *, arrives: bool = False
     ) -> Answer:
-        """Return what the remote store answers, be it to a `body` that is put there.
+        """Return what the remote store answers; a body `arrives` with that.
 
-        That it refuses one which is `known` for that tells nothing of the store.
+        What a fault says of the store is noted by `failed`.
         """
         try:
             answer = ask()
         except StorageError as error:
-            if body is not None and error.of_one:
-                if not known:
-                    self._standing.refused(hashlib.sha256(body).digest(), error)
-            else:
-                self._standing.failed(error)
+            (failed or self._standing.failed)(error)
             raise
-        self._standing.answered(arrived=body is not None)
+        self._standing.answered(arrived=arrives)
         return answer
 
     def _keep(self, body: bytes, why: StorageError) -> bytes:
@@ -260,8 +267,11 @@ class OutboxStore:
                 log.error("outbox_damaged", file=str(path))
                 return False
             try:
-                known = path.suffix == _REFUSED or self._outlasted(path)
-                self._tell(lambda: self.remote.put(body), body=body, known=known)
+                self._tell(
+                    lambda: self.remote.put(body),
+                    lambda error: self._judge(path, error),
+                    arrives=True,
+                )
             except StorageError as error:
                 if error.of_one:
                     self._note_refused(path, error)
@@ -270,6 +280,12 @@ class OutboxStore:
                 return False
             path.unlink(missing_ok=True)
         return True
+
+    def _judge(self, path: Path, error: StorageError) -> None:
+        """Note what it says of the remote store that it did not take a body that waits."""
+        is_known = path.suffix == _REFUSED or self._outlasted(path)
+        if not error.of_one or not is_known:
+            self._standing.refused(bytes.fromhex(path.stem), error)
 
     def _note_refused(self, path: Path, error: StorageError) -> None:
         """Set a body aside that is refused again though others arrived since it was first."""
@@ -360,6 +376,9 @@ class _Standing:
 
     def refused(self, digest: bytes, error: StorageError) -> None:
         """Let it be once it refuses a second body in a row: one alone is no fault of the store."""
+        if not error.of_one:
+            self.failed(error)
+            return
         with self._lock:
             is_first = self._refused in {None, digest}
             # After its rest two are tried again, so that many of them are gone through sooner.
