@@ -80,12 +80,7 @@ async def test_a_text_that_ends_its_worker_each_time_is_left_with_that_reason(
 async def test_texts_that_take_long_are_kept_in_between_and_the_others_pay_nothing(
     bench: Bench,
 ) -> None:
-    urls = [f"https://acme.example/a/{n}" for n in range(3)]
-    await bench.announce([make.announced(url) for url in urls])
-    for n, url in enumerate(urls):
-        mark = make.mark(url, bands=(n,))
-        await bench.keep(await bench.claim(), make.content(url, f"Text {n}.", fingerprint=mark))
-    await bench.pipeline.link()
+    await _compared(bench, 3)
     now = make.NOW
 
     def slow() -> datetime:
@@ -127,3 +122,58 @@ async def test_a_machine_that_has_no_process_for_parsers_costs_no_text_a_turn(
     bench.sandbox.failure = None
     assert await bench.pipeline.enrich() == 1
     assert (await bench.pipeline.unenriched(), await _failure(bench)) == (0, "")
+
+
+FULL = """
+CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
+
+
+async def _compared(bench: Bench, count: int) -> None:
+    urls = [f"https://acme.example/a/{n}" for n in range(count)]
+    await bench.announce([make.announced(url) for url in urls])
+    for n, url in enumerate(urls):
+        mark = make.mark(url, bands=(n,))
+        await bench.keep(await bench.claim(), make.content(url, f"Text {n}.", fingerprint=mark))
+    await bench.pipeline.link()
+
+
+async def test_an_outage_while_findings_are_kept_costs_no_text_a_turn(bench: Bench) -> None:
+    await _compared(bench, 3)
+    await bench.run(FULL)
+    await bench.run(
+        "CREATE TRIGGER full_disk BEFORE INSERT ON analysis"
+        " FOR EACH STATEMENT EXECUTE FUNCTION full_disk()"
+    )
+    for _ in range(MOST_ATTEMPTS + 1):
+        with pytest.raises(StorageError, match="No space left"):
+            await bench.pipeline.enrich()
+        # Others have their turn before they are looked through again.
+        assert await bench.pipeline.enrich() == 0
+        assert await bench.rows("SELECT DISTINCT attempts, claim FROM enrichment_job") == [
+            (0, None)
+        ]
+        await bench.run("UPDATE enrichment_job SET claimed_until = now() - interval '1 second'")
+    await bench.run("DROP TRIGGER full_disk ON analysis")
+    assert await bench.pipeline.enrich() == 3
+    assert (await bench.pipeline.unenriched(), await _failure(bench)) == (0, "")
+
+
+async def test_a_text_that_the_database_fails_at_ends_while_others_are_kept(bench: Bench) -> None:
+    await _compared(bench, 3)
+    bad = await bench.value("SELECT max(id) FROM article")
+    await bench.run(FULL)
+    await bench.run(
+        "CREATE TRIGGER full_disk BEFORE INSERT ON analysis FOR EACH ROW"
+        f" WHEN (new.article_id = {bad} AND new.result->>'failure' = '')"
+        " EXECUTE FUNCTION full_disk()"
+    )
+    assert await bench.pipeline.enrich() == 3
+    assert await bench.rows("SELECT article_id, attempts FROM enrichment_job") == [(bad, 1)]
+    await bench.run(
+        "UPDATE enrichment_job SET attempts = 5, claimed_until = now() - interval '1 s'"
+    )
+    assert await bench.pipeline.enrich() == 1
+    assert str(await _failure(bench)).startswith("worker_lost")
+    assert await bench.pipeline.unenriched() == 0

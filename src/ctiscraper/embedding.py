@@ -58,8 +58,11 @@ _BUILTIN_SUPPORT = 0.45
 
 # Faults that a text has with any server: asking again would not help it.
 _ITS_OWN = frozenset({ModelFault.TOO_LONG, ModelFault.BAD_ANSWER})
-# Faults that a text may have caused, of a server that gave vectors just before.
-_PERHAPS_ITS_OWN = frozenset({ModelFault.BROKE_OFF, ModelFault.TIMEOUT, ModelFault.OUT_OF_MEMORY})
+# Faults that a text may have caused, of a server that gave vectors just before: behind a gateway
+# one that a text has crashed looks as if it were away.
+_PERHAPS_ITS_OWN = frozenset(
+    {ModelFault.AWAY, ModelFault.BROKE_OFF, ModelFault.TIMEOUT, ModelFault.OUT_OF_MEMORY}
+)
 _PROBE = "a text"
 
 
@@ -284,7 +287,7 @@ class Embedding:
             )
         except ModelError as error:
             self._is_well = False
-            if not _is_its_own(error) and error.fault not in _PERHAPS_ITS_OWN:
+            if not _is_its_own(error) and not await self._is_perhaps_its_own(error):
                 raise
             if not _is_its_own(error) and text.attempts < MOST_ATTEMPTS:
                 return None
@@ -296,6 +299,14 @@ class Embedding:
                 for one, vector in zip(found, vectors, strict=True)
             ],
         )
+
+    async def _is_perhaps_its_own(self, error: ModelError) -> bool:
+        """Whether a text may have caused a fault. Raises ModelError where others have it too."""
+        if error.fault is ModelFault.REFUSED:
+            # What stands before a server may refuse the words of one text, but no text a key.
+            await self._see_that_it_is_well()
+            return True
+        return error.fault in _PERHAPS_ITS_OWN
 
     async def _see_that_it_is_well(self) -> None:
         """Raise ModelError where even a few words have no vector: that is no fault of a text."""

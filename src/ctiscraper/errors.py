@@ -247,9 +247,15 @@ class ParseError(CTIScraperError):
 class StorageError(CTIScraperError):
     """Our own database or disk failed: never counted against a source or an item."""
 
-    def __init__(self, reason: Reason, detail: str = "", *, transient: bool = True) -> None:
-        """Name which part failed; one that is not transient lasts until somebody mends it."""
+    def __init__(
+        self, reason: Reason, detail: str = "", *, transient: bool = True, of_one: bool = False
+    ) -> None:
+        """Name which part failed; one that is not transient lasts until somebody mends it.
+
+        `of_one` is an answer that may be so of this one thing alone.
+        """
         super().__init__(f"{reason}: {detail}" if detail else str(reason))
         self.reason = reason
         self.detail = detail
         self.transient = transient
+        self.of_one = of_one

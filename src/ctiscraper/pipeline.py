@@ -373,8 +373,13 @@ class Pipeline:
             raise
         found = [finding for finding in looked if finding is not None]
         if found:
-            with span("enrich", articles=len(found)):
-                await self.enrichments.keep(found, self._score)
+            try:
+                with span("enrich", articles=len(found)):
+                    await self.enrichments.keep(found, self._score)
+            except StorageError:
+                # Not at once: what the database fails at would come before all others again.
+                await self.enrichments.give_back([one.text for one in found], later=True)
+                raise
         return len(looked)
 
     async def _look_through_all(self, texts: Sequence[StoredText]) -> list[Finding | None]:
@@ -407,9 +412,8 @@ class Pipeline:
     async def _look_through(self, text: StoredText) -> Finding | None:
         """Return what a text names, or why that cannot be told; None leaves it for later."""
         if text.attempts > MOST_ATTEMPTS:
-            return Finding(
-                text=text, failure=f"{Reason.WORKER_LOST}: it ended its worker each time"
-            )
+            why = "its worker ended, or the database failed at it, each time"
+            return Finding(text=text, failure=f"{Reason.WORKER_LOST}: {why}")
         message = EnrichMessage(
             title=text.title,
             text=text.text,

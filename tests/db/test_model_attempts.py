@@ -58,7 +58,9 @@ async def ends(stage: Stage) -> set[tuple[object, ...]]:
         (ModelFault.AWAY, False, 100, False),
         (ModelFault.BUSY, True, 100, False),
         (ModelFault.OFF, True, 100, False),
-        (ModelFault.REFUSED, True, 100, False),
+        (ModelFault.REFUSED, True, 0, False),
+        (ModelFault.REFUSED, True, MOST_SPARED, True),
+        (ModelFault.REFUSED, False, 100, False),
         (ModelFault.MODEL_MISSING, True, 100, False),
         (ModelFault.BROKE_OFF, True, 0, True),
         (ModelFault.BROKE_OFF, False, 0, False),
@@ -103,6 +105,9 @@ def test_pauses_grow_to_an_hour_and_not_for_an_outage() -> None:
         assert cost.pause == pause
     cost = judged(ModelFault.AWAY, transient=True, attempts=1, spared=4, was_well=False)
     assert cost.pause == 30.0
+    for well, pause in ((True, 3600.0), (False, 900.0)):
+        cost = judged(ModelFault.REFUSED, transient=True, attempts=1, spared=4, was_well=well)
+        assert cost.pause == pause
 
 
 async def test_a_long_outage_costs_no_text_an_attempt(stage: Stage, queue: ModelQueue) -> None:
@@ -146,7 +151,7 @@ async def test_a_server_that_fails_at_everything_costs_one_text_one_attempt(
     assert await stage.value("SELECT count(*) FROM model_analysis WHERE state = 'pending'") == 4
 
 
-@pytest.mark.parametrize("fault", [ModelFault.AWAY, *OF_ONE_OR_ALL])
+@pytest.mark.parametrize("fault", [ModelFault.AWAY, ModelFault.REFUSED, *OF_ONE_OR_ALL])
 async def test_a_text_that_breaks_a_server_ends_while_others_go_on(
     stage: Stage, queue: ModelQueue, fault: ModelFault
 ) -> None:
@@ -201,3 +206,55 @@ async def test_what_made_a_server_go_away_is_not_the_first_to_try_whether_it_is_
     await time_passes(stage)
     await stage.run(f"UPDATE model_server SET failures = {BREAKS_AFTER}")
     assert (await modelled.claim_one(queue)).text != "Bad."
+
+
+async def test_a_text_that_is_refused_alone_holds_up_no_other(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    # A filter before a server refuses words as a server refuses a key.
+    await texts(stage, 1, "bad")
+    await texts(stage, 3, "good")
+    await fail(queue, await modelled.claim_one(queue), ModelFault.REFUSED)
+    for _ in range(3):
+        found = await modelled.claim_one(queue)
+        assert found.text.startswith("good")
+        await modelled.finish(queue, found)
+    # There is nobody else, and it is asked ever later; whoever comes meanwhile does not wait.
+    for _ in range(3 * MOST_SPARED):
+        await time_passes(stage)
+        if (alone := await modelled.claim(queue)) is not None:
+            await fail(queue, alone, ModelFault.REFUSED)
+    later = "SELECT run_after FROM model_analysis WHERE state = 'pending'"
+    assert await stage.value(f"SELECT ({later}) > now() + interval '14 minutes'")
+    await texts(stage, 1, "new")
+    assert (await modelled.claim_one(queue)).text.startswith("new")
+
+
+async def test_texts_that_are_refused_one_after_the_other_let_others_try(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 2, "bad")
+    await texts(stage, 1, "good")
+    for _ in range(2):
+        found = await modelled.claim_one(queue)
+        assert found.text.startswith("bad")
+        await fail(queue, found, ModelFault.REFUSED)
+    assert await modelled.claim(queue) is None
+    await time_passes(stage)
+    assert (await modelled.claim_one(queue)).text.startswith("good")
+
+
+async def test_a_wrong_key_costs_no_attempt_though_lists_are_open_to_all(
+    stage: Stage, queue: ModelQueue
+) -> None:
+    await texts(stage, 3)
+    for _ in range(20 * MOST_SPARED):
+        await ModelServers(stage.database).note(
+            modelled.SERVER, version="1", models=["small"], remote=True, missing=""
+        )
+        while (found := await modelled.claim(queue)) is not None:
+            await fail(queue, found, ModelFault.REFUSED)
+        await time_passes(stage)
+    assert {(state, attempts) for state, _, attempts in await ends(stage)} == {("pending", 0)}
+    await modelled.finish(queue, await modelled.claim_one(queue))
+    assert await modelled.claim(queue) is not None

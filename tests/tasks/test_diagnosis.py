@@ -214,6 +214,10 @@ def test_a_bucket_that_is_away_is_said_with_what_waits(s3: S3Server, tmp_path: P
     back = examine_raw_store(in_bucket(s3, tmp_path))
     assert (back.verdict, bool(back.advice)) == (Verdict.WARN, True)
     assert "takes and gives bytes; waiting in the outbox: 1 (" in back.words
+    [waiting] = settings.outbox_dir.iterdir()
+    waiting.rename(waiting.with_suffix(".refused"))
+    refused = examine_raw_store(in_bucket(s3, tmp_path))
+    assert "1 of them as it refuses them" in refused.words
 
 
 def test_a_bucket_that_somebody_has_to_mend_fails_with_the_way_out(

@@ -33,9 +33,9 @@ async def test_what_is_refused_of_the_configured_model_waits_for_whoever_mends_i
         del prompt
         raise ModelError(ModelFault.REFUSED, "a key is wanted")
 
-    await queue_all(stage, await modelled.article(stage, "one"))
+    await queue_all(stage, *[await modelled.article(stage, name, name) for name in ("one", "two")])
     await worker(stage, ScriptedServer(answered=answered)).run()
-    assert await rows(stage, "state, attempts") == [("pending", 0)]
+    assert await rows(stage, "state, attempts") == [("pending", 0), ("pending", 0)]
     assert await stage.rows("SELECT fault, rest_until > now() FROM model_server") == [
         ("refused", True)
     ]

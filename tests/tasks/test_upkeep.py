@@ -14,10 +14,10 @@ import make
 from ctiscraper.bootstrap import open_services
 from ctiscraper.config import load_settings
 from ctiscraper.db import retention
-from ctiscraper.db.raw import PART_SECONDS, FolderStore
+from ctiscraper.db.raw import PART_SECONDS, UNTOUCHED_SECONDS, FolderStore
 from ctiscraper.db.session import Database
 from ctiscraper.db.store import SnapshotRecord
-from ctiscraper.errors import StorageError
+from ctiscraper.errors import Reason, StorageError
 from ctiscraper.tasks import upkeep
 from ctiscraper.tasks.upkeep import apply_retention, count_outlived, remove_outlived
 from ctiscraper.types import Keep, Tier
@@ -170,6 +170,76 @@ async def test_a_raw_store_that_is_away_costs_no_row(
     with pytest.raises(StorageError):
         await remove_outlived(stage.database, FolderStore(tmp_path / "file"), KEEP)
     assert await stage.value("SELECT count(*) FROM snapshot") == 1
+
+
+class Locked(FolderStore):
+    """A folder that does not let some bodies go."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.locked: set[bytes] = set()
+        self.asked: list[bytes] = []
+
+    def delete(self, sha256: bytes, *, untouched: float = UNTOUCHED_SECONDS) -> bool:
+        self.asked.append(sha256)
+        if sha256 in self.locked:
+            raise StorageError(Reason.STORAGE, "locked", transient=False)
+        return super().delete(sha256, untouched=untouched)
+
+
+async def locked_store(
+    stage: Stage, tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Locked, list[bytes]]:
+    """A store with pages past their time, and the hashes of these in their order."""
+    monkeypatch.setattr(retention, "BATCH", 4)
+    monkeypatch.setattr(upkeep, "BATCH", 4)
+    store = Locked(tmp_path / "raw")
+    hashes = [await kept(stage, store, n) for n in range(count)]
+    await stage.run("UPDATE snapshot SET fetched_at = now() - interval '31 days'")
+    await stage.run(
+        "INSERT INTO worker_heartbeat (worker, pid, done, seen_at)"
+        " VALUES (gen_random_uuid(), 1, 0, now() - interval '9 days')"
+    )
+    return store, hashes
+
+
+async def test_a_body_that_cannot_be_deleted_keeps_its_page_and_stops_nothing(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, hashes = await locked_store(stage, tmp_path, 6, monkeypatch)
+    orphans = sorted(store.put(b"orphan %d" % number) for number in range(6))
+    rest(tmp_path)
+    store.locked = {hashes[2], orphans[1]}
+    with capture_logs() as logs:
+        removed = await remove_outlived(stage.database, store, KEEP)
+    assert (removed.snapshots, removed.bodies, removed.workers) == (5, 10, 1)
+    assert (removed.undeleted, removed.done) == (2, True)
+    assert [entry["bodies"] for entry in logs if entry["event"] == "bodies_undeleted"] == [2]
+    assert await stage.rows("SELECT sha256 FROM snapshot") == [(hashes[2],)]
+    store.locked = set()
+    removed = await remove_outlived(stage.database, store, KEEP)
+    assert (removed.snapshots, removed.bodies, removed.undeleted) == (1, 2, 0)
+
+
+async def test_a_store_that_lets_none_go_is_asked_a_few_times_and_costs_no_row(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "MOST_FAILURES", 3)
+    store, hashes = await locked_store(stage, tmp_path, 12, monkeypatch)
+    orphans = sorted(store.put(b"orphan %d" % number) for number in range(8))
+    rest(tmp_path)
+    store.locked = {*hashes, *orphans}
+    with pytest.raises(StorageError, match="their pages stay: locked"):
+        await remove_outlived(stage.database, store, KEEP)
+    assert store.asked == [*hashes[:3], *orphans[:3]]
+    assert await stage.value("SELECT count(*) FROM snapshot") == 12
+    assert await stage.value("SELECT count(*) FROM worker_heartbeat") == 0
+    # What is locked for good does not keep the rest from its turn.
+    store.locked = {*hashes[:4], *orphans[:4]}
+    removed = await remove_outlived(stage.database, store, KEEP)
+    assert (removed.snapshots, removed.bodies, removed.undeleted) == (8, 12, 2)
+    assert set(store.hashes()) == store.locked
+    assert await stage.value("SELECT count(*) FROM snapshot") == 4
 
 
 async def test_the_settings_say_what_goes(stage: Stage, database: str, tmp_path: Path) -> None:

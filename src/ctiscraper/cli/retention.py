@@ -72,6 +72,9 @@ def _show_removed(removed: Removed, *, json: bool) -> None:
         f"{counted(removed.snapshots, 'page')} and {removed.bodies} raw bodies,",
         f"{counted(removed.workers, 'heartbeat')} of dead workers.",
     ]
+    if removed.undeleted:
+        words = "1 raw body" if removed.undeleted == 1 else f"{removed.undeleted} raw bodies"
+        lines.append(f"The raw store does not let {words} go: see the log.")
     if not removed.done:
         lines.append("The time was up before the end: the next run goes on from here.")
     print_lines(lines)

@@ -1,17 +1,20 @@
 """The texts whose claims are to be found: which are next, and what was found in them."""
 
+import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
+import structlog
 from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.arrays import array
 from ctiscraper.db.mentions import Claims, Delta, write_mentions
 from ctiscraper.db.session import Conn, Database
+from ctiscraper.errors import StorageError
 from ctiscraper.intelligence import Enrichment, Extractor
 
 STAGE = "enrichment"
@@ -25,6 +28,10 @@ _MOST_LISTED = 1000
 # Among so many of the newest articles those are looked for that were missed.
 _RECENT = 100_000
 _QUEUED_AT_ONCE = 20_000
+# When the database fails at so many in a row, and has kept none, it is no text's doing.
+_FAILING = 2
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,32 +94,56 @@ class Enrichments:
             conn.carried(max((len(text.text) + len(text.html) for text in texts), default=0))
         return texts
 
-    async def give_back(self, texts: Sequence[StoredText]) -> None:
-        """Leave claimed texts for their next turn, which is not counted as one more."""
+    async def give_back(self, texts: Sequence[StoredText], *, later: bool = False) -> None:
+        """Leave claimed texts for their next turn, which is not counted as one more.
+
+        With `later` that comes when their claim would have been over, after the turns of others.
+        """
         async with self._database.connection() as conn:
             await conn.execute(
                 """
-                UPDATE enrichment_job SET claim = NULL, claimed_until = NULL,
+                UPDATE enrichment_job SET claim = NULL,
+                    claimed_until = CASE WHEN %s THEN claimed_until END,
                     attempts = greatest(0, attempts - 1)
                 WHERE article_id = ANY(%s) AND claim = ANY(%s)
                 """,
-                ([text.article_id for text in texts], [text.claim for text in texts]),
+                (later, [text.article_id for text in texts], [text.claim for text in texts]),
             )
 
     async def keep(self, found: Sequence[Finding], join: Join | None = None) -> int:
         """Write what was found and end its texts, in one transaction; return how many.
 
         A text that changed or was claimed by another meanwhile is left for its next turn. One
-        that the database refuses costs the others nothing, and ends with its reason. `join` writes
-        what follows from the mentions, in the same transaction.
+        that the database refuses costs the others nothing, and ends with its reason; one that it
+        fails at while it keeps others is left until its claim is over. `join` writes what follows
+        from the mentions, in the same transaction. Raises StorageError where nothing can be kept.
         """
         try:
             return await self._keep(found, join)
+        except StorageError:
+            if len(found) > 1:
+                return await self._keep_each(found, join)
+            raise
         except (DataError, ProgramLimitExceeded) as error:
             if len(found) > 1:
                 return sum([await self.keep([one], join) for one in found])
             refused = replace(found[0], enrichment=None, failure=f"refused by PostgreSQL: {error}")
             return await self._keep([refused], None)
+
+    async def _keep_each(self, found: Sequence[Finding], join: Join | None) -> int:
+        """Keep texts one by one, so that one that the database fails at holds up no other."""
+        # In no order, since those that it fails at may be the first of all.
+        waiting = random.sample(found, len(found))
+        kept = failed = 0
+        for one in waiting:
+            try:
+                kept += await self.keep([one], join)
+            except StorageError as error:
+                failed += 1
+                if not kept and failed >= min(_FAILING, len(found)):
+                    raise
+                log.warning("enrichment_unkept", article=one.text.article_id, detail=error.detail)
+        return kept
 
     async def _keep(self, found: Sequence[Finding], join: Join | None) -> int:
         async with self._database.transaction() as conn:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ctiscraper.db.model_servers import OF_ALL_TEXTS
+from ctiscraper.db.model_servers import LONGEST_REST, OF_ALL_TEXTS
 from ctiscraper.errors import ModelFault
 
 MOST_ATTEMPTS = 5
@@ -11,7 +11,7 @@ MOST_SPARED = 5
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 3600.0
 
 # What is never a text's doing.
-_NEVER_ITS_DOING = OF_ALL_TEXTS | {ModelFault.BUSY, ModelFault.MODEL_MISSING, ModelFault.OFF}
+_NEVER_ITS_DOING = frozenset({ModelFault.BUSY, ModelFault.MODEL_MISSING, ModelFault.OFF})
 # What a text does to a server that was well, and a server to each text when it is not.
 _PERHAPS_ITS_DOING = frozenset({ModelFault.BROKE_OFF, ModelFault.OUT_OF_MEMORY})
 
@@ -45,15 +45,21 @@ def judged(
         # A server that a text has crashed looks like this behind a gateway.
         refund = not was_well or spared < MOST_SPARED
         counts = refund and was_well
+    elif transient and fault in OF_ALL_TEXTS:
+        # What stands before a server may refuse the words of one text as it does a wrong key.
+        refund = not was_well or spared < MOST_SPARED
+        counts = refund
     elif transient and fault in _PERHAPS_ITS_DOING:
         refund = counts = not was_well and spared < MOST_SPARED
     is_suspect = transient and fault is ModelFault.AWAY and not refund
-    tries = attempts + (spared if fault in _PERHAPS_ITS_DOING else 0)
+    tries = attempts + (spared if fault in _PERHAPS_ITS_DOING | OF_ALL_TEXTS else 0)
+    # After an outage nobody waits longer than for the server itself.
+    longest = LONGEST_REST if fault in OF_ALL_TEXTS and not was_well else LONGEST_PAUSE
     return Cost(
         again=transient and (refund or attempts < MOST_ATTEMPTS),
         refund=refund,
         spared=spared + counts,
-        pause=pause_after(tries),
+        pause=min(longest, pause_after(tries)),
         fault=ModelFault.BROKE_OFF if is_suspect else fault,
     )
 

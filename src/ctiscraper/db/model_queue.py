@@ -22,6 +22,7 @@ from ctiscraper.db.model_servers import (
     is_tried,
     lacked,
     lacks,
+    refused,
     rests,
     succeeded,
     was_well,
@@ -183,15 +184,19 @@ class ModelQueue:
         limits = limits or Limits()
         async with self._database.transaction() as conn:
             await self._spending.add(conn, claimed.source_id, claimed.model, spent, limits)
+            well = await was_well(conn, server)
             cost = judged(
                 fault,
                 transient=transient,
                 attempts=claimed.attempts,
                 spared=claimed.spared,
-                was_well=await was_well(conn, server),
+                was_well=well,
             )
-            if fault in _BREAKING or (transient and fault in OF_ALL_TEXTS):
+            if fault in _BREAKING:
                 await failed(conn, server, fault, detail)
+            elif transient and fault in OF_ALL_TEXTS:
+                again = claimed.spared > 0 or claimed.attempts > 1
+                await refused(conn, server, fault, detail, was_well=well, again=again)
             elif transient and fault is ModelFault.MODEL_MISSING:
                 await lacks(conn, server, claimed.model, detail)
             elif server and spent.calls and fault is not ModelFault.TLP:

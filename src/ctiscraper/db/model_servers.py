@@ -10,7 +10,7 @@ from ctiscraper.errors import ModelError, ModelFault
 BREAKS_AFTER = 5
 LONGEST_REST = 900.0
 FIRST_REST = 30.0
-# What is so for every text, whatever it is: once is enough.
+# What is so for every text once it is so for two of them.
 OF_ALL_TEXTS = frozenset({ModelFault.REFUSED})
 
 
@@ -59,6 +59,7 @@ class ModelServers:
                     "remote": remote,
                     "away": ModelFault.AWAY.value,
                     "mended": [ModelFault.REFUSED.value, ModelFault.MODEL_MISSING.value],
+                    "almost": BREAKS_AFTER - 1,
                 },
             )
             await conn.execute(
@@ -162,13 +163,37 @@ async def failed(conn: Conn, server: str, fault: ModelFault, detail: str) -> Non
 
     What is so for all texts is not tried so often.
     """
+    least = BREAKS_AFTER if fault in OF_ALL_TEXTS else 1
+    await _failed(conn, server, fault, detail, least=least)
+
+
+async def refused(
+    conn: Conn, server: str, fault: ModelFault, detail: str, *, was_well: bool, again: bool
+) -> None:
+    """Keep that a server refused a text: it is left alone once it refuses a second one in a row.
+
+    That it refuses one `again` which it refused before tells nothing more of it.
+    """
+    if was_well:
+        await _failed(conn, server, fault, detail, least=1)
+    elif again:
+        await _failed(conn, server, fault, detail, least=1, since=BREAKS_AFTER - 1)
+    else:
+        await _failed(conn, server, fault, detail, least=BREAKS_AFTER)
+
+
+async def _failed(
+    conn: Conn, server: str, fault: ModelFault, detail: str, *, least: int, since: int = 0
+) -> None:
+    """Count one failure more, or so many at `least`, of a server that has had some `since`."""
     await conn.execute(
         _FAILED,
         {
             "name": server,
             "fault": fault.value,
             "detail": told(detail),
-            "least": BREAKS_AFTER if fault in OF_ALL_TEXTS else 1,
+            "least": least,
+            "since": since,
             "breaks": BREAKS_AFTER,
             "longest": LONGEST_REST,
             "first": FIRST_REST,
@@ -176,7 +201,8 @@ async def failed(conn: Conn, server: str, fault: ModelFault, detail: str) -> Non
     )
 
 
-# What a look found is over with the next one; what texts met is over when one is answered.
+# What a look found is over with the next one; what texts met is over when one is answered. A list
+# may be had without the key that texts need: the next text that is refused tells that.
 _NOTE = """
 INSERT INTO model_server AS s (name, version, models, remote, seen_at)
 VALUES (%(name)s, %(version)s, %(models)s, %(remote)s, now())
@@ -184,7 +210,8 @@ ON CONFLICT (name) DO UPDATE SET version = excluded.version,
     models = excluded.models, remote = excluded.remote, seen_at = now(),
     rest_until = CASE WHEN s.fault = %(away)s OR s.fault = ANY(%(mended)s) THEN NULL
         ELSE s.rest_until END,
-    failures = CASE WHEN s.fault = ANY(%(mended)s) THEN 0 ELSE s.failures END,
+    failures = CASE WHEN s.fault = ANY(%(mended)s) THEN least(s.failures, %(almost)s)
+        ELSE s.failures END,
     fault = CASE WHEN s.failures > 0 AND s.fault <> ALL(%(mended)s) THEN s.fault END,
     detail = CASE WHEN s.failures > 0 AND s.fault <> ALL(%(mended)s) THEN s.detail ELSE '' END
 """
@@ -222,7 +249,7 @@ ON CONFLICT (name) DO UPDATE SET fault = excluded.fault, detail = excluded.detai
     rest_until = CASE WHEN greatest(s.failures + 1, %(least)s) >= %(breaks)s
         THEN now() + make_interval(secs => least(%(longest)s, %(first)s
             * 2 ^ least(greatest(s.failures + 1, %(least)s) - %(breaks)s, 20))) END
-WHERE s.rest_until IS NULL OR s.rest_until <= now()
+WHERE s.failures >= %(since)s AND (s.rest_until IS NULL OR s.rest_until <= now())
 """
 _LACKED = """
 SELECT x.model FROM model_missing x WHERE x.server = %s AND (x.rest_until > now() OR EXISTS

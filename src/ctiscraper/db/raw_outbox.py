@@ -27,20 +27,25 @@ LONG_REST_SECONDS = 60.0
 STOP_SECONDS = 3.0
 # How old a count of the folder may be that lets one more in: other processes write there too.
 COUNT_SECONDS = 1.0
+# How often a body is tried that the remote store refuses while it takes others.
+ASIDE_SECONDS = 3600.0
 
-_NAME = re.compile(r"[0-9a-f]{64}\.zst")
+_REFUSED = ".refused"
+_NAME = re.compile(r"[0-9a-f]{64}\.(?:zst|refused)")
 
 log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
+Failed = Callable[[StorageError], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What an outbox holds: how many bodies, and their bytes on the disk."""
+    """What an outbox holds: how many bodies, their bytes, and how many of them are set aside."""
 
     items: int = 0
     size: int = 0
+    refused: int = 0
 
 
 class OutboxStore:
@@ -49,6 +54,9 @@ class OutboxStore:
     A body that waits is a file under its hash, written whole or not at all. Who uploads it
     holds a lock on that file, which the kernel frees however the holder ends, and removes
     the file once the remote store has the bytes: they are always in one of the two.
+
+    A body that the remote store refuses while it takes others is set aside under another name,
+    so that it holds up none, and is tried again seldom.
     """
 
     def __init__(self, remote: RawStore, folder: Path, *, limit: int) -> None:
@@ -59,6 +67,9 @@ class OutboxStore:
         self._lock = threading.Lock()
         self._counted = Waiting()
         self._counted_at = -COUNT_SECONDS
+        # How many had arrived when a body that waits was refused first, by its hash.
+        self._refused: dict[str, int] = {}
+        self._again_at: dict[str, float] = {}
 
     @property
     def last_error(self) -> StorageError | None:
@@ -71,7 +82,11 @@ class OutboxStore:
         Raises StorageError when the remote store is away and the outbox full.
         """
         try:
-            return self._ask(lambda: self.remote.put(body))
+            return self._ask(
+                lambda: self.remote.put(body),
+                lambda error: self._standing.refused(hashlib.sha256(body).digest(), error),
+                arrives=True,
+            )
         except StorageError as error:
             return self._keep(body, error)
 
@@ -80,10 +95,12 @@ class OutboxStore:
 
         Looks here first: what leaves here in the meantime is there already.
         """
-        body = None
-        with self._disk(), suppress(FileNotFoundError):
-            body = unpack(self._path(sha256).read_bytes(), sha256)
-        return body if body is not None else self._ask(lambda: self.remote.get(sha256))
+        for path in self._paths(sha256):
+            with self._disk(), suppress(FileNotFoundError):
+                body = unpack(path.read_bytes(), sha256)
+                if body is not None:
+                    return body
+        return self._ask(lambda: self.remote.get(sha256))
 
     def delete(self, sha256: bytes, *, untouched: float = UNTOUCHED_SECONDS) -> bool:
         """Return whether the bytes of a hash are gone, here and there.
@@ -91,20 +108,25 @@ class OutboxStore:
         What still waits to be sent was put a short time ago: it stays, unless `untouched` is 0.
         Raises StorageError.
         """
-        path = self._path(sha256)
-        with self._disk(), _held(path, wait=True):
-            if untouched and path.exists():
-                return False
-            # Nobody uploads it now, nor will anybody who waits for the lock.
-            path.unlink(missing_ok=True)
-        return self._ask(lambda: self.remote.delete(sha256, untouched=untouched))
+        # In the order in which a body goes from one to the other.
+        for path in self._paths(sha256):
+            with self._disk(), _held(path, wait=True) as file:
+                if untouched and path.exists() and not _is_old(path, file, untouched):
+                    return False
+                # Nobody uploads it now, nor will anybody who waits for the lock.
+                path.unlink(missing_ok=True)
+        # A store that lets nothing go, or not this, takes bodies all the same.
+        return self._ask(
+            lambda: self.remote.delete(sha256, untouched=untouched),
+            lambda error: self._standing.failed(error) if error.transient else None,
+        )
 
     def hashes(self, after: bytes = b"") -> Iterator[bytes]:
         """Return the hashes that are kept here and there, in order, from the first past `after`.
 
         Raises StorageError.
         """
-        here = sorted({bytes.fromhex(path.stem) for path in self._oldest_first()})
+        here = sorted({bytes.fromhex(path.stem) for path, _ in self._entries()})
         last = None
         for digest in heapq.merge((one for one in here if one > after), self.remote.hashes(after)):
             if digest != last:
@@ -125,16 +147,18 @@ class OutboxStore:
 
     def waiting(self) -> Waiting:
         """Return what waits here. Raises StorageError."""
-        sizes = [entry.st_size for _, entry in self._entries()]
-        return Waiting(len(sizes), sum(sizes))
+        entries = list(self._entries())
+        refused = sum(path.suffix == _REFUSED for path, _ in entries)
+        return Waiting(len(entries), sum(entry.st_size for _, entry in entries), refused)
 
     def flush(self, abandoned: threading.Event | None = None) -> int:
         """Send what waits, oldest first; return how many arrived. Raises StorageError.
 
-        What another process is sending is left to it; when `abandoned`, so is the rest.
+        What was refused comes last. What another process is sending is left to it; when
+        `abandoned`, so is the rest.
         """
         sent = 0
-        for path in self._oldest_first():
+        for path in self._in_turn():
             if abandoned is not None and abandoned.is_set():
                 break
             sent += self._send(path)
@@ -172,7 +196,7 @@ class OutboxStore:
             return
         try:
             self._remove_own_parts()
-            if next(self._entries(), None) and self._standing.admits():
+            if self._in_turn() and self._standing.admits():
                 self.flush(abandoned)
         except StorageError as error:
             log.debug("outbox_waits", detail=error.detail)
@@ -180,27 +204,35 @@ class OutboxStore:
             # The boundary of a thread that nobody watches: it has to live.
             log.exception("outbox_failed", folder=str(self._folder))
 
-    def _ask(self, ask: Callable[[], Answer]) -> Answer:
+    def _ask(
+        self, ask: Callable[[], Answer], failed: Failed | None = None, *, arrives: bool = False
+    ) -> Answer:
         """Return what the remote store answers; it is not asked while it is let be."""
         if not self._standing.admits():
             raise self._standing.refusal()
-        return self._tell(ask)
+        return self._tell(ask, failed, arrives=arrives)
 
-    def _tell(self, ask: Callable[[], Answer]) -> Answer:
+    def _tell(
+        self, ask: Callable[[], Answer], failed: Failed | None = None, *, arrives: bool = False
+    ) -> Answer:
+        """Return what the remote store answers; a body `arrives` with that.
+
+        What a fault says of the store is noted by `failed`.
+        """
         try:
             answer = ask()
         except StorageError as error:
-            self._standing.failed(error)
+            (failed or self._standing.failed)(error)
             raise
-        self._standing.answered()
+        self._standing.answered(arrived=arrives)
         return answer
 
     def _keep(self, body: bytes, why: StorageError) -> bytes:
         """Return the hash of a body that now waits here."""
         digest = hashlib.sha256(body).digest()
-        path = self._path(digest)
+        path, aside = self._paths(digest)
         with self._disk():
-            if not path.exists():
+            if not path.exists() and not _freshened(aside):
                 packed = pack(body)
                 self._make_room(len(packed), why)
                 write_whole(str(path), packed)
@@ -222,7 +254,7 @@ class OutboxStore:
                     f"({why.detail}); items are tried again once it does",
                     transient=why.transient,
                 )
-            self._counted = Waiting(held.items + 1, held.size + size)
+            self._counted = Waiting(held.items + 1, held.size + size, held.refused)
 
     def _send(self, path: Path) -> bool:
         """Return whether a body that waited has arrived; the file goes with it."""
@@ -234,13 +266,58 @@ class OutboxStore:
                 path.replace(path.with_suffix(".damaged"))
                 log.error("outbox_damaged", file=str(path))
                 return False
-            self._tell(lambda: self.remote.put(body))
+            try:
+                self._tell(
+                    lambda: self.remote.put(body),
+                    lambda error: self._judge(path, error),
+                    arrives=True,
+                )
+            except StorageError as error:
+                if error.of_one:
+                    self._note_refused(path, error)
+                if self._standing.error is error:
+                    raise
+                return False
             path.unlink(missing_ok=True)
         return True
 
-    def _oldest_first(self) -> list[Path]:
-        entries = sorted((entry.st_mtime_ns, path) for path, entry in self._entries())
-        return [path for _, path in entries]
+    def _judge(self, path: Path, error: StorageError) -> None:
+        """Note what it says of the remote store that it did not take a body that waits."""
+        is_known = path.suffix == _REFUSED or self._outlasted(path)
+        if not error.of_one or not is_known:
+            self._standing.refused(bytes.fromhex(path.stem), error)
+
+    def _note_refused(self, path: Path, error: StorageError) -> None:
+        """Set a body aside that is refused again though others arrived since it was first."""
+        pause = ASIDE_SECONDS
+        if self._outlasted(path):
+            aside = path.with_suffix(_REFUSED)
+            path.replace(aside)
+            log.error("outbox_refused", file=str(aside), detail=error.detail)
+        elif path.suffix != _REFUSED:
+            self._refused.setdefault(path.stem, self._standing.arrived)
+            pause = LONG_REST_SECONDS
+        self._again_at[path.stem] = time.monotonic() + pause
+
+    def _outlasted(self, path: Path) -> bool:
+        """Whether others arrived since a body that waits was refused first."""
+        arrived = self._standing.arrived
+        return path.suffix != _REFUSED and self._refused.get(path.stem, arrived) != arrived
+
+    def _in_turn(self) -> list[Path]:
+        """Return what is to be sent now; what was refused before comes seldom, and last."""
+        now = time.monotonic()
+        entries = list(self._entries())
+        here = {path.stem for path, _ in entries}
+        for noted in (self._refused, self._again_at):
+            for name in noted.keys() - here:
+                noted.pop(name, None)
+        order = sorted(
+            (path.stem in self._again_at, entry.st_mtime_ns, path)
+            for path, entry in entries
+            if now >= self._again_at.get(path.stem, now)
+        )
+        return [path for _, _, path in order]
 
     def _entries(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Return the bodies that wait, in no order."""
@@ -262,8 +339,10 @@ class OutboxStore:
                 Reason.STORAGE, f"the outbox {self._folder} cannot be used: {error.strerror}"
             ) from error
 
-    def _path(self, digest: bytes) -> Path:
-        return self._folder / f"{digest.hex()}.zst"
+    def _paths(self, digest: bytes) -> tuple[Path, Path]:
+        """Return where a body waits, and where it is while it is set aside."""
+        path = self._folder / f"{digest.hex()}.zst"
+        return path, path.with_suffix(_REFUSED)
 
 
 class _Standing:
@@ -271,7 +350,9 @@ class _Standing:
 
     def __init__(self, name: str) -> None:
         self.error: StorageError | None = None
+        self.arrived = 0
         self._name = name
+        self._refused: bytes | None = None
         self._rests_until = 0.0
         self._lock = threading.Lock()
 
@@ -293,6 +374,18 @@ class _Standing:
         last = self.error or StorageError(Reason.STORAGE, f"{self._name} is asked again shortly")
         return StorageError(last.reason, last.detail, transient=last.transient)
 
+    def refused(self, digest: bytes, error: StorageError) -> None:
+        """Let it be once it refuses a second body in a row: one alone is no fault of the store."""
+        if not error.of_one:
+            self.failed(error)
+            return
+        with self._lock:
+            is_first = self._refused in {None, digest}
+            # After its rest two are tried again, so that many of them are gone through sooner.
+            self._refused = digest if is_first else None
+        if not is_first:
+            self.failed(error)
+
     def failed(self, error: StorageError) -> None:
         """Let it be for a while, and longer when only somebody can mend it."""
         with self._lock:
@@ -302,9 +395,12 @@ class _Standing:
             say = log.warning if error.transient else log.error
             say("raw_store_away", store=self._name, detail=error.detail)
 
-    def answered(self) -> None:
-        """Ask it as usual again."""
+    def answered(self, *, arrived: bool) -> None:
+        """Ask it as usual again; a body that `arrived` tells that it takes others too."""
         with self._lock:
+            if arrived:
+                self.arrived += 1
+                self._refused = None
             away, self.error = self.error, None
         if away is not None:
             log.info("raw_store_back", store=self._name)
@@ -331,6 +427,21 @@ def _held(path: Path, *, wait: bool) -> Iterator[BinaryIO | None]:
             return
         # Whoever held it before us may have sent and removed it.
         yield file if _is_at(path, file) else None
+
+
+def _freshened(path: Path) -> bool:
+    """Whether a body is there, and was put just now."""
+    with _held(path, wait=True) as file:
+        if file is not None:
+            os.utime(path)
+        return file is not None
+
+
+def _is_old(path: Path, file: BinaryIO | None, seconds: float) -> bool:
+    """Whether a body that is set aside was put longer ago."""
+    if path.suffix != _REFUSED or file is None:
+        return False
+    return time.time() - os.fstat(file.fileno()).st_mtime >= seconds
 
 
 def _is_at(path: Path, file: BinaryIO) -> bool:

@@ -153,6 +153,7 @@ class S3Store:
                 Reason.STORAGE,
                 f"{self}: what answers there is not S3; {_NOT_S3}",
                 transient=False,
+                of_one=True,
             )
         return digest
 
@@ -287,18 +288,28 @@ def _stay_here(context: dict[str, dict[str, object]], **_: object) -> None:
 
 def _fault_of(error: Exception, place: str) -> StorageError:
     """Return what an error of the SDK means, and its way out when it will not pass by itself."""
+    of_one = False
     if isinstance(error, ClientError):
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         passing = _passes(code, status)
         way_out = _way_out_of_answer(code, status)
+        of_one = not way_out and not _is_throttled(code, status)
     else:
         passing = isinstance(error, _PASSING) and not isinstance(error, SSLError)
         way_out = _way_out_of(error)
     words = f"{place}: {error}"
     if not passing:
         words += f"; {way_out or 'check CTISCRAPER_RAW_STORE and the CTISCRAPER_S3_… settings'}"
-    return StorageError(Reason.STORAGE, words, transient=passing)
+    return StorageError(Reason.STORAGE, words, transient=passing, of_one=of_one)
+
+
+def _is_throttled(code: str, status: int) -> bool:
+    return (
+        status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+        or code == "SlowDown"
+        or "Throttl" in code
+    )
 
 
 def _passes(code: str, status: int) -> bool:

@@ -1,8 +1,9 @@
 """What is no longer kept: old rows, found and deleted in small batches of their own."""
 # ruff: noqa: S608 - every statement is put together from constants of this module
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.types import Days, Keep
@@ -30,12 +31,31 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldSnapshots:
-    """Snapshots past their time among those up to `last`, and the hashes only they refer to."""
+    """Snapshots past their time among those up to `last`, and the hashes only they refer to.
 
-    ids: Sequence[int]
+    Each of `pages` is a snapshot with its hash; all are in the order of the snapshots.
+    """
+
+    pages: Sequence[tuple[int, bytes]]
     hashes: Sequence[bytes]
     last: int
     over: bool
+
+    @property
+    def ids(self) -> list[int]:
+        """The snapshots without their hashes."""
+        return [number for number, _ in self.pages]
+
+    def without(self, kept: Collection[bytes], *, until: bytes | None = None) -> Self:
+        """Return what is left without the snapshots of these hashes.
+
+        The next batch begins behind the first snapshot of the hash `until`.
+        """
+        pages = [page for page in self.pages if page[1] not in kept]
+        if until is None:
+            return replace(self, pages=pages)
+        last = next(number for number, sha256 in self.pages if sha256 == until)
+        return replace(self, pages=pages, last=last, over=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +119,12 @@ class Retention:
                 _OLD_SNAPSHOTS, {**_values(days), "after": after, "batch": BATCH}
             )
             rows = await cursor.fetchall()
-            ids = [int(row[0]) for row in rows if row[2]]
-            hashes = [bytes(row[1]) for row in rows if row[2]]
-            alone = await _without_row(conn, hashes, but=ids)
+            pages = [(int(row[0]), bytes(row[1])) for row in rows if row[2]]
+            hashes = dict.fromkeys(sha256 for _, sha256 in pages)
+            alone = set(await _without_row(conn, list(hashes), but=[page[0] for page in pages]))
         return OldSnapshots(
-            ids=ids,
-            hashes=alone,
+            pages=pages,
+            hashes=[sha256 for sha256 in hashes if sha256 in alone],
             last=int(rows[-1][0]) if rows else after,
             over=len(rows) < BATCH,
         )

@@ -184,6 +184,8 @@ def _bucket(store: OutboxStore) -> Finding:
         waiting = store.waiting()
         if waiting.items:
             held = f"; waiting in the outbox: {waiting.items} ({waiting.size:,} bytes)"
+        if waiting.refused:
+            held += f", {waiting.refused} of them as it refuses them (see the log)"
         kept = store.remote.get(store.remote.put(b""))
     except StorageError as error:
         verdict = Verdict.WARN if error.transient else Verdict.FAIL

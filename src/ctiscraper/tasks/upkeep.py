@@ -13,6 +13,7 @@ from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import RawStore
 from ctiscraper.db.retention import BATCH, Batch, Outlived, Retention
 from ctiscraper.db.session import Database
+from ctiscraper.errors import StorageError
 from ctiscraper.types import Keep
 
 # One run's time, shared out to its parts so that none keeps another from its turn.
@@ -20,13 +21,18 @@ SECONDS = 40.0
 # A body that was put is not deleted for half a day. Leases that are over for less are for workers
 # to judge, who know whether the database was away.
 LAPSED_SECONDS = 6 * 3600.0
+# A raw store that lets so many bodies in a row not go is away, or lets none go.
+MOST_FAILURES = 5
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removed:
-    """What a run removed; `done` says that it came to the end of everything."""
+    """What a run removed; `done` says that it came to the end of everything.
+
+    `undeleted` bodies were not let go by the raw store: their pages stay.
+    """
 
     checks: int
     revisions: int
@@ -34,13 +40,35 @@ class Removed:
     bodies: int
     workers: int
     done: bool
+    undeleted: int = 0
 
 
 @dataclass(slots=True)
 class _Bodies:
-    """How many bodies went from the raw store."""
+    """How many bodies went from the raw store, and what it did not let go."""
 
     removed: int = 0
+    undeleted: int = 0
+    failure: StorageError | None = None
+    stopped: bool = False
+    _in_a_row: int = 0
+
+    def delete(self, raw: RawStore, hashes: Sequence[bytes]) -> tuple[set[bytes], bytes | None]:
+        """Return which bodies stay, and the last that was tried where the store lets none go."""
+        stay: set[bytes] = set()
+        for at, sha256 in enumerate(hashes):
+            try:
+                self.removed += raw.delete(sha256)
+                self._in_a_row = 0
+            except StorageError as error:
+                stay.add(sha256)
+                self.failure = error
+                self.undeleted += 1
+                self._in_a_row += 1
+            if self._in_a_row >= MOST_FAILURES:
+                self.stopped, self._in_a_row = True, 0
+                return stay.union(hashes[at + 1 :]), sha256
+        return stay, None
 
 
 async def apply_retention(services: Services, *, seconds: float = SECONDS) -> Removed:
@@ -56,7 +84,8 @@ async def remove_outlived(
     """Remove rows and raw bodies past their time, for so many seconds at most.
 
     Each batch is a short transaction of its own; the next run goes on where this one ended.
-    Any number may run at once. Raises StorageError.
+    Any number may run at once. A body that the raw store does not let go keeps its page, and is
+    tried again in the next round. Raises StorageError, at the end where the store lets none go.
     """
     rows, bodies = Retention(database), _Bodies()
     # Whoever was frozen since it put a body may not write down any more that it did.
@@ -64,9 +93,10 @@ async def remove_outlived(
     share = seconds / 4
     checks = await _until_over(lambda: rows.drop_checks(keep.checks), share)
     revisions = await _until_over(lambda: rows.drop_revisions(keep.revisions), share)
+    # Before the raw store, which may be away.
+    workers = await rows.drop_workers()
     snapshots = await _until_over(lambda: _drop_snapshots(rows, raw, keep, bodies), share)
     sweep = await _until_over(lambda: _sweep(rows, raw, bodies), share)
-    workers = await rows.drop_workers()
     removed = Removed(
         checks=checks.removed,
         revisions=revisions.removed,
@@ -74,9 +104,22 @@ async def remove_outlived(
         bodies=bodies.removed,
         workers=workers.removed,
         done=checks.over and revisions.over and snapshots.over and sweep.over,
+        undeleted=bodies.undeleted,
     )
     log.info("outlived_removed", **{name: getattr(removed, name) for name in removed.__slots__})
+    _tell(bodies)
     return removed
+
+
+def _tell(bodies: _Bodies) -> None:
+    """Log what the raw store did not let go. Raises StorageError where it let none go."""
+    why = bodies.failure
+    if why is None:
+        return
+    log.error("bodies_undeleted", bodies=bodies.undeleted, detail=why.detail)
+    if bodies.stopped:
+        words = f"bodies cannot be deleted, and their pages stay: {why.detail}"
+        raise StorageError(why.reason, words, transient=why.transient)
 
 
 async def count_outlived(database: Database, raw: RawStore, keep: Keep) -> tuple[Outlived, int]:
@@ -103,8 +146,10 @@ async def _until_over(step: Callable[[], Awaitable[Batch]], seconds: float) -> B
 async def _drop_snapshots(rows: Retention, raw: RawStore, keep: Keep, bodies: _Bodies) -> Batch:
     """Delete bodies first and their rows after: what a crash leaves is done again."""
     old = await rows.old_snapshots(keep.raw)
-    bodies.removed += await asyncio.to_thread(_delete, raw, old.hashes)
-    return Batch(removed=await rows.drop_snapshots(old), over=old.over)
+    stay, until = await asyncio.to_thread(bodies.delete, raw, old.hashes)
+    old = old.without(stay, until=until)
+    removed = await rows.drop_snapshots(old)
+    return Batch(removed=removed, over=old.over or until is not None)
 
 
 async def _sweep(rows: Retention, raw: RawStore, bodies: _Bodies) -> Batch:
@@ -114,9 +159,13 @@ async def _sweep(rows: Retention, raw: RawStore, bodies: _Bodies) -> Batch:
     """
     after = bytes.fromhex(await rows.position("bodies"))
     hashes = await asyncio.to_thread(_next_hashes, raw, after)
-    alone = await rows.unreferenced(hashes)
-    gone = await asyncio.to_thread(_delete, raw, alone)
-    bodies.removed += gone
+    alone = sorted(await rows.unreferenced(hashes))
+    before = bodies.removed
+    _, until = await asyncio.to_thread(bodies.delete, raw, alone)
+    gone = bodies.removed - before
+    if until is not None:
+        await rows.move("bodies", until.hex())
+        return Batch(removed=gone, over=True)
     over = len(hashes) < BATCH
     await rows.move("bodies", "" if over else hashes[-1].hex())
     if over and (parts := await asyncio.to_thread(raw.remove_parts)):
@@ -126,7 +175,3 @@ async def _sweep(rows: Retention, raw: RawStore, bodies: _Bodies) -> Batch:
 
 def _next_hashes(raw: RawStore, after: bytes) -> list[bytes]:
     return list(itertools.islice(raw.hashes(after), BATCH))
-
-
-def _delete(raw: RawStore, hashes: Sequence[bytes]) -> int:
-    return sum(raw.delete(sha256) for sha256 in hashes)
