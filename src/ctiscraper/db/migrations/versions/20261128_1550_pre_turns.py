@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "20261128_1550"
-down_revision = "20261128_1540"
+down_revision = "20261128_1545"
 branch_labels = None
 depends_on = None
 

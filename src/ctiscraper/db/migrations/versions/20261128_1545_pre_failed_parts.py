@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261128_1540"
-down_revision = "20261128_1530"
+revision = "20261128_1545"
+down_revision = "20261128_1540"
 branch_labels = None
 depends_on = None
 
