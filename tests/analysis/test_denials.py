@@ -85,6 +85,7 @@ def test_long_sentences_take_no_long_time() -> None:
         "no a ",
         ": ",
         "without ",
+        "without, ",
         ", which ",
     ):
         contradicts(piece * 100, [piece * 1_000])

@@ -124,15 +124,11 @@ def _parts(sentence: str) -> list[str]:
 
 def _rests(clause: str) -> Iterator[tuple[str, bool]]:
     """A clause without a denial of all of it: what follows a "without" is denied, to a comma."""
-    found = _OF_THE_REST.search(clause)
-    if found is None:
-        yield clause, False
-        return
-    denied, comma, after = clause[found.start() :].partition(",")
-    yield clause[: found.start()], False
-    yield denied, True
-    if comma:
-        yield from _rests(after)
+    while found := _OF_THE_REST.search(clause):
+        yield clause[: found.start()], False
+        denied, _, clause = clause[found.start() :].partition(",")
+        yield denied, True
+    yield clause, False
 
 
 def _words(clauses: Iterable[str]) -> list[str]:
