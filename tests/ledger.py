@@ -15,6 +15,7 @@ class Ledger:
     saved: list[RobotsRecord] = field(default_factory=list)
     gaps: list[tuple[str, float]] = field(default_factory=list)
     slots: dict[str, list[float]] = field(default_factory=dict)
+    answered: list[str] = field(default_factory=list)
     _next: dict[str, datetime] = field(default_factory=dict)
     began: datetime = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
@@ -32,6 +33,9 @@ class Ledger:
         self._next[host] = slot + timedelta(seconds=gap)
         self.slots.setdefault(host, []).append((slot - self.began).total_seconds())
         return (slot - self.now).total_seconds()
+
+    async def succeeded(self, host: str) -> None:
+        self.answered.append(host)
 
     async def robots(self, origin: str) -> RobotsRecord | None:
         return self.records.get(origin)

@@ -188,7 +188,7 @@ _WORDS: dict[str, Words] = {
         "Its source was removed before the item was read.", "Add the source again and release it."
     ),
     Reason.WORKER_LOST: Words(
-        "Every worker that took this item ended without an answer.",
+        "Every worker that took this item, or checked this source, ended without an answer.",
         "Retry once; if it comes back, keep its address for a report.",
     ),
     Reason.STORAGE: Words(

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 
 import pytest
@@ -161,3 +162,41 @@ async def test_refused_url_costs_no_request(
     assert (error.scope, error.transient, error.requests) == (Scope.ITEM, False, 0)
     assert origin.asked == []
     assert ledger.gaps == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ({"/page": moved("http://other.test/end"), "/end": reply(b"end")}, ["other.test"]),
+        ({"/page": moved("http://other.test/gone")}, ["other.test"]),
+        ({"/page": moved("http://other.test/end"), "/end": reply(status=503)}, []),
+        ({"/page": moved("http://other.test/end"), "/end": reply(status=429)}, []),
+        (
+            {
+                "/page": moved("http://other.test/on"),
+                "/on": moved("http://third.test/end"),
+                "/end": reply(status=503),
+            },
+            ["other.test"],
+        ),
+        ({"/page": moved("/end"), "/end": reply(b"end")}, []),
+    ],
+)
+async def test_what_a_host_answers_to_who_is_led_there_counts_for_it(
+    origin: Origin, fetcher: Fetcher, ledger: Ledger, answers: dict[str, bytes], told: list[str]
+) -> None:
+    origin.answers |= answers
+    with contextlib.suppress(FetchError):
+        await fetcher.fetch_page(SITE, "http://site.test/page")
+    assert ledger.answered == told
+
+
+async def test_what_a_host_answers_to_another_ones_check_counts_for_it(
+    origin: Origin, fetcher: Fetcher, ledger: Ledger
+) -> None:
+    site = settings(feed_url=None, url="http://site.test/")
+    origin.answers |= {"/sitemap.xml": reply(b"x"), "/part.xml": reply(b"x")}
+    await fetcher.fetch_site(site, "http://site.test/sitemap.xml", NONE)
+    assert ledger.answered == []
+    await fetcher.fetch_site(site, "http://other.test/part.xml", NONE)
+    assert ledger.answered == ["other.test"]

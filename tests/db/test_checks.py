@@ -2,10 +2,13 @@
 
 import asyncio
 from dataclasses import replace
+from uuid import uuid4
 
 import psycopg
 
 import make
+from ctiscraper.db.checks import SourceLease
+from ctiscraper.db.queue import SUSPECT_AFTER
 from ctiscraper.errors import Reason
 from ctiscraper.types import FeedEntry, Health, Validators
 from db.stage import Stage
@@ -151,6 +154,53 @@ async def test_a_source_is_checked_by_one_worker_and_falls_due_again_when_it_is_
     assert await stage.checks.claim("acme.example", seconds=60) is None
     await stage.run("UPDATE source_state SET next_check_at = now()")
     assert await stage.checks.claim("acme.example", seconds=60) is not None
+
+
+async def test_a_check_that_ends_its_worker_each_time_is_told_and_comes_ever_more_seldom(
+    stage: Stage,
+) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+
+    async def lost(*, suspects: bool = True) -> SourceLease | None:
+        await stage.run("UPDATE source_state SET next_check_at = now()")
+        return await stage.checks.claim("acme.example", seconds=60, suspects=suspects)
+
+    waits = []
+    for turn in range(5):
+        assert (await lost(suspects=False) is None) is (turn >= SUSPECT_AFTER)
+        if turn >= SUSPECT_AFTER:
+            assert await lost() is not None
+        wait = "SELECT round(extract(epoch FROM next_check_at - now()) / 60)::int FROM source_state"
+        waits.append(await stage.value(wait))
+    assert waits == [1, 1, 5, 10, 20]
+    source = await stage.sources.get("acme")
+    assert (source.health, source.failures) == (Health.FAILING, 3)
+    assert await stage.rows("SELECT reason, detail FROM source_check ORDER BY id") == [
+        ("worker_lost", f"the worker ended while it checked this source, {n} times in a row")
+        for n in (2, 3, 4)
+    ]
+    lease = await lost()
+    assert lease is not None
+    assert (lease.source.reason, lease.source.failures) == (Reason.WORKER_LOST, 4)
+    await stage.checks.record(lease, make.summary(), make.standing())
+    assert await lost(suspects=False) is not None
+    assert (await stage.sources.get("acme")).health is Health.OK
+
+
+async def test_a_check_that_is_given_back_is_not_counted_and_made_soon(stage: Stage) -> None:
+    await stage.sources.add(make.settings(), actor="test")
+    await stage.run("UPDATE source_state SET tries = 4")
+    lease = await stage.checks.claim("acme.example", seconds=60)
+    assert lease is not None
+    await stage.run("UPDATE host SET work_at = 'infinity'")
+    await stage.checks.give_back(replace(lease, owner=uuid4()), seconds=60)
+    assert await stage.value("SELECT tries FROM source_state") == 5, "it is another's"
+    await stage.checks.give_back(lease, seconds=60)
+    soon = "SELECT tries, lease_owner, next_check_at <= now() + interval '60 s' FROM source_state"
+    assert await stage.rows(soon) == [(4, None, True)]
+    assert await stage.value(
+        "SELECT work_at = next_check_at FROM host JOIN source_state USING (host)"
+    )
 
 
 async def test_settings_changed_during_a_check_win(stage: Stage) -> None:

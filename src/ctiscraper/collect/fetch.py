@@ -73,16 +73,17 @@ class Fetcher:
     async def fetch_feed(self, settings: SourceSettings, url: str, validators: Validators) -> Page:
         """Return a feed's answer, 200 or 304; raises FetchError for any other."""
         headers = {"Accept": _FEED_ACCEPT, **_conditions(validators)}
-        return await self._fetch(settings, url, FEED_LIMITS, headers)
+        return await self._fetch(_check_of(settings), url, FEED_LIMITS, headers)
 
     async def fetch_site(self, settings: SourceSettings, url: str, validators: Validators) -> Page:
         """Return a sitemap's or listing's answer, 200 or 304; raises FetchError."""
         headers = {"Accept": "*/*", **_conditions(validators)}
-        return await self._fetch(settings, url, FEED_LIMITS, headers)
+        return await self._fetch(_check_of(settings), url, FEED_LIMITS, headers)
 
     async def fetch_page(self, settings: SourceSettings, url: str) -> Page:
         """Return an article page's answer, 200; raises FetchError for any other."""
-        return await self._fetch(settings, url, PAGE_LIMITS, {"Accept": _PAGE_ACCEPT})
+        errand = Errand(settings, host_of(url))
+        return await self._fetch(errand, url, PAGE_LIMITS, {"Accept": _PAGE_ACCEPT})
 
     async def manners(self, settings: SourceSettings, url: str) -> Manners:
         """Return how a URL's host is treated for a source; nothing is asked for it."""
@@ -96,10 +97,8 @@ class Fetcher:
         )
 
     async def _fetch(
-        self, settings: SourceSettings, url: str, limits: FetchLimits, headers: dict[str, str]
+        self, errand: Errand, url: str, limits: FetchLimits, headers: dict[str, str]
     ) -> Page:
-        errand = Errand(settings, host_of(url))
-
         async def before_hop(hop: str) -> None:
             await self._ask_leave(errand, hop)
 
@@ -107,12 +106,21 @@ class Fetcher:
             page = await self._client.get(
                 url, limits=limits, headers=headers, before_hop=before_hop
             )
+            await self._note_answers(errand, page)
             conditional = "If-None-Match" in headers or "If-Modified-Since" in headers
             _check_status(page, conditional=conditional)
         except FetchError as error:
             error.requests = errand.requests
             raise
         return replace(page, requests=errand.requests)
+
+    async def _note_answers(self, errand: Errand, page: Page) -> None:
+        """Close the breakers of hosts that one was led to; what they fail with counts as well."""
+        answered = {host_of(hop.url) for hop in page.redirects} | {host_of(page.final_url)}
+        if _is_passing(page.status):
+            answered.discard(host_of(page.final_url))
+        for host in sorted(answered - {errand.host}):
+            await self._ledger.succeeded(host)
 
     async def _ask_leave(self, errand: Errand, url: str) -> None:
         delay = None
@@ -139,10 +147,19 @@ def _conditions(validators: Validators) -> dict[str, str]:
     return headers
 
 
+def _check_of(settings: SourceSettings) -> Errand:
+    return Errand(settings, host_of(settings.feed_url or settings.url))
+
+
+def _is_passing(status: int) -> bool:
+    """Whether a host answers so by a fault of its own, or because we ask too often."""
+    return status in _SERVER_ERRORS or status in _PASSING
+
+
 def _check_status(page: Page, *, conditional: bool) -> None:
     if page.status == _OK or (conditional and page.not_modified):
         return
-    passing = page.status in _SERVER_ERRORS or page.status in _PASSING
+    passing = _is_passing(page.status)
     retry_after = None
     if passing:
         retry_after = parse_retry_after(page.headers.get("retry-after"), page.fetched_at)

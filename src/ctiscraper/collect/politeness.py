@@ -44,6 +44,9 @@ class HostLedger(Protocol):
         None when that were more than `most`: then none is.
         """
 
+    async def succeeded(self, host: str) -> None:
+        """Close the breaker of a host that answered."""
+
     async def robots(self, origin: str) -> RobotsRecord | None:
         """Return the robots.txt last read of an origin."""
 
@@ -53,7 +56,10 @@ class HostLedger(Protocol):
 
 @dataclass(slots=True)
 class Errand:
-    """The requests made for one answer, under one source's settings; `host` is asked first."""
+    """The requests made for one answer, under one source's settings.
+
+    `host` is the one whose turn it is; at any other one is led there.
+    """
 
     settings: SourceSettings
     host: str

@@ -11,6 +11,7 @@ from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.hosts import HOST_IS_OURS, RANK, wake
+from ctiscraper.db.queue import SUSPECT_AFTER
 from ctiscraper.db.revisits import revisit_at
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.sources import to_source
@@ -22,6 +23,7 @@ from ctiscraper.types import (
     Announced,
     CheckSummary,
     FeedEntry,
+    Health,
     Source,
     SourceStanding,
     Validators,
@@ -30,6 +32,13 @@ from ctiscraper.types import (
 CHUNK = 500
 # Why a check tells nothing of its source: no turn at its host, or no way out of here.
 TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
+# What is said of a source whose checks are begun again and again without an end.
+_LOST = "format('the worker ended while it checked this source, %%s times in a row', tries)"
+# What the next one waits if this one has no end either: each may cost a worker all it holds.
+_REST = f"""
+    CASE WHEN suspect THEN least(interval '1 day',
+        (2 ^ least(due.tries - {SUSPECT_AFTER}, 10)) * interval '5 minutes') END
+"""
 _REVISIT_AT = f"""
     CASE WHEN j.state = 'pending' THEN j.run_after ELSE {revisit_at("j.fruitless")} END
 """
@@ -50,36 +59,65 @@ class Checks:
         self._database = database
 
     async def claim(
-        self, host: str, *, seconds: float, under: UUID | None = None
+        self, host: str, *, seconds: float, suspects: bool = True, under: UUID | None = None
     ) -> SourceLease | None:
         """Return a due source of a host; it falls due again when the check is never finished.
 
         One that may take over what another gave up comes without validators, to be asked in full.
+        Without `suspects` those whose checks may have ended workers before are left waiting. Of
+        such a source that is told as its last check, and it falls due again ever later.
         With the owner token of a lease of the host, only while that lease lasts.
         """
         async with self._database.connection() as conn, conn.cursor() as cursor:
             await cursor.execute(
                 f"""
+                WITH due AS MATERIALIZED (
+                    SELECT source_id, tries, tries >= {SUSPECT_AFTER} AS suspect, {_LOST} AS lost
+                    FROM source_state
+                    WHERE host = %(host)s AND enabled AND next_check_at <= now()
+                        AND (%(suspects)s OR tries < {SUSPECT_AFTER}) AND {HOST_IS_OURS}
+                    ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED),
+                told AS (
+                    INSERT INTO source_check (source_id, reason, detail)
+                    SELECT source_id, '{Reason.WORKER_LOST}', lost FROM due WHERE suspect)
                 UPDATE source_state t SET lease_owner = gen_random_uuid(),
-                    next_check_at = now() + make_interval(secs => %(seconds)s)
-                FROM source s
-                WHERE s.id = t.source_id AND t.source_id =
-                    (SELECT source_id FROM source_state
-                     WHERE host = %(host)s AND enabled AND next_check_at <= now()
-                        AND {HOST_IS_OURS}
-                     ORDER BY next_check_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                    tries = least(due.tries + 1, 100),
+                    next_check_at = now() + greatest(make_interval(secs => %(seconds)s), {_REST}),
+                    health = CASE WHEN suspect THEN '{Health.FAILING}' ELSE t.health END,
+                    reason = CASE WHEN suspect THEN '{Reason.WORKER_LOST}' ELSE t.reason END,
+                    detail = CASE WHEN suspect THEN lost ELSE t.detail END,
+                    failures = t.failures + suspect::int
+                FROM due JOIN source s ON s.id = due.source_id
+                WHERE t.source_id = due.source_id
                 RETURNING s.id, s.settings::text, t.etag, t.last_modified, t.body_sha256, t.health,
                     t.reason, t.detail, t.failures, t.items_per_day, t.next_check_at,
                     t.last_checked_at, t.last_success_at, t.moved_to, t.moved_count, t.note,
                     t.lease_owner, {MAY_TAKE_OVER}
                 """,  # noqa: S608 - constants
-                {"seconds": seconds, "host": host, "under": under},
+                {"seconds": seconds, "host": host, "under": under, "suspects": suspects},
             )
             row = await cursor.fetchone()
         if row is None:
             return None
         source = to_source(row)
         return SourceLease(replace(source, validators=Validators()) if row[17] else source, row[16])
+
+    async def give_back(self, lease: SourceLease, *, seconds: float) -> None:
+        """Leave a check to be made again so much later: what cut it off was no fault of its own."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                WITH back AS (
+                    UPDATE source_state SET lease_owner = NULL, tries = greatest(0, tries - 1),
+                        next_check_at =
+                            least(next_check_at, now() + make_interval(secs => %(seconds)s))
+                    WHERE source_id = %(id)s AND lease_owner = %(owner)s
+                    RETURNING host, next_check_at)
+                UPDATE host h SET work_at = least(h.work_at, back.next_check_at)
+                FROM back WHERE h.host = back.host
+                """,
+                {"id": lease.source.id, "owner": lease.owner, "seconds": seconds},
+            )
 
     async def in_a_row(self, source_id: int, reason: str, *, most: int = 10) -> int:
         """Return how many of a source's last checks ended for this reason, one after the other.
@@ -151,7 +189,7 @@ async def _stand(
     cursor = await conn.execute(
         """
         WITH stood AS (
-            UPDATE source_state SET lease_owner = NULL,
+            UPDATE source_state SET lease_owner = NULL, tries = 0,
                 next_check_at = now() + make_interval(secs => %(next)s),
                 health = %(health)s, reason = %(reason)s, detail = %(detail)s, note = %(note)s,
                 failures = %(failures)s, etag = %(etag)s, last_modified = %(last_modified)s,

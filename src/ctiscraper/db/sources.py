@@ -87,7 +87,7 @@ class Sources:
                         WHEN health IN ('paused', 'gone') OR %(moved)s THEN 'new'
                         ELSE health END,
                     next_check_at = CASE WHEN %(same_feed)s THEN next_check_at ELSE now() END,
-                    failures = 0, lease_owner = NULL,
+                    failures = 0, tries = 0, lease_owner = NULL,
                     etag = CASE WHEN %(same_feed)s THEN etag END,
                     last_modified = CASE WHEN %(same_feed)s THEN last_modified END,
                     body_sha256 = CASE WHEN %(same_feed)s THEN body_sha256 END,
@@ -311,7 +311,7 @@ async def _insert(conn: Conn, settings: SourceSettings) -> int | None:
         """
         INSERT INTO source_state (source_id, host, enabled, health) VALUES (%s, %s, %s, %s)
         ON CONFLICT (source_id) DO UPDATE SET host = excluded.host, enabled = excluded.enabled,
-            health = excluded.health, next_check_at = now(), failures = 0,
+            health = excluded.health, next_check_at = now(), failures = 0, tries = 0,
             etag = NULL, last_modified = NULL, body_sha256 = NULL
         """,
         (row[0], host, settings.active, Health.NEW if settings.active else Health.PAUSED),

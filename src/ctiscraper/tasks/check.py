@@ -6,6 +6,7 @@ from datetime import datetime
 from ctiscraper.bootstrap import Services
 from ctiscraper.db.sources import checked_url
 from ctiscraper.errors import ConflictError, FetchError, Scope
+from ctiscraper.tasks.checking import Checking
 from ctiscraper.tasks.resting import count_fault
 from ctiscraper.types import Source, host_of
 
@@ -38,11 +39,11 @@ async def check_source(services: Services, key: str) -> FetchError | None:
 async def _checked(
     services: Services, source: Source, before: datetime | None
 ) -> FetchError | None:
-    host = host_of(checked_url(source.settings))
+    host, checking = host_of(checked_url(source.settings)), Checking(services)
     while True:
         lease = await services.checks.claim(host, seconds=services.settings.lease_seconds)
         if lease is not None:
-            _, error = await services.pipeline.check(lease)
+            _, error = await checking.check(lease, seconds=PATIENCE)
             if error is None:
                 await services.hosts.succeeded(host)
             elif error.scope is Scope.HOST:

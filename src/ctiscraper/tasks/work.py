@@ -12,15 +12,15 @@ from structlog.contextvars import bind_contextvars
 
 from ctiscraper.bootstrap import Services
 from ctiscraper.collect.tiers import SHARES
-from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.hosts import HostLease
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.loop import end_task
 from ctiscraper.tasks.bell import Bell, SilentBell
+from ctiscraper.tasks.checking import Checking
 from ctiscraper.tasks.holding import Holding
 from ctiscraper.tasks.resting import count_fault
 from ctiscraper.tracing import describe, traced
-from ctiscraper.types import CheckSummary, FetchJob, Retry, SourceSettings, Tier
+from ctiscraper.types import FetchJob, Retry, SourceSettings, Tier
 
 log = structlog.get_logger()
 
@@ -73,6 +73,15 @@ class _Turn:
 
 
 @dataclass(slots=True)
+class _Checks:
+    """How many checks of a host are left in its turn, and what they said of it."""
+
+    left: int
+    has_items: bool
+    rests: bool = False
+
+
+@dataclass(slots=True)
 class Worker:
     """One worker of one process; `run` returns when it is told to stop or has nothing left.
 
@@ -96,11 +105,13 @@ class Worker:
     _suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
     _drains: set[asyncio.Task[None]] = field(default_factory=set)
     holding: Holding = field(init=False)
+    checking: Checking = field(init=False)
     _settings: dict[int, tuple[float, SourceSettings]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Hold nothing yet."""
         services = self.services
+        self.checking = Checking(services)
         self.holding = Holding(
             services.queue,
             services.pipeline.put_back,
@@ -168,7 +179,7 @@ class Worker:
 
     async def _finished(self) -> bool:
         """Return whether a single round is over: nothing due, held or to be told of a text."""
-        if not self.once:
+        if not self.once or self.checking.owes:
             return False
         pipeline = self.services.pipeline
         try:
@@ -195,6 +206,7 @@ class Worker:
             return False
         try:
             async with asyncio.timeout(LOOK_SECONDS):
+                await self.checking.repay()
                 leases = await self.services.hosts.lease(
                     self.identity,
                     limit=room,
@@ -261,41 +273,44 @@ class Worker:
                 await self.services.hosts.release(lease)
 
     async def _check_sources(self, lease: HostLease) -> bool:
-        """Check a host's due sources; return whether it may be asked for items, and has some."""
-        checks = self.services.checks
-        has_items = lease.items_due
-        for _ in range(lease.sources_due):
-            due = None
-            if not self._stopping.is_set():
-                seconds = self.services.settings.lease_seconds
-                due = await checks.claim(lease.host, seconds=seconds, under=lease.owner)
-            if due is None:
-                break
-            summary, error = await self._check(due)
-            self.tally.checks += 1
-            if summary is not None:
-                log.info(
-                    "checked",
-                    source=summary.source_key,
-                    discovered=summary.discovered,
-                    reason=summary.reason,
-                )
-                has_items = has_items or summary.discovered + summary.changed > 0
-            if await self._host_rests(lease, error):
-                return False
-        return has_items
+        """Check a host's due sources, at last those that may have ended workers, one at a time.
 
-    async def _check(self, due: SourceLease) -> tuple[CheckSummary | None, FetchError | None]:
-        """Take a check through the pipeline; one that does not end has failed."""
-        pipeline = self.services.pipeline
-        try:
-            async with asyncio.timeout(LONGEST_SECONDS):
-                return await pipeline.check(due)
-        except TimeoutError:
-            log.warning("check_without_end", source=due.source.settings.key)
-            detail = f"no end within {LONGEST_SECONDS:g} s"
-            late = FetchError(Reason.TIMEOUT, detail, scope=Scope.ITEM)
-            return await pipeline.fail_check(due, late), None
+        Returns whether it may be asked for items, and has some.
+        """
+        turn = _Checks(lease.sources_due, lease.items_due)
+        while await self._check_next(lease, turn, suspects=False):
+            pass
+        if turn.left and not self._stopping.is_set():
+            async with self._suspects:
+                while await self._check_next(lease, turn, suspects=True):
+                    pass
+        return turn.has_items and not turn.rests
+
+    async def _check_next(self, lease: HostLease, turn: _Checks, *, suspects: bool) -> bool:
+        """Check one source; return whether there may be another."""
+        if self._stopping.is_set() or not turn.left:
+            return False
+        due = await self.services.checks.claim(
+            lease.host,
+            seconds=self.services.settings.lease_seconds,
+            suspects=suspects,
+            under=lease.owner,
+        )
+        if due is None:
+            return False
+        summary, error = await self.checking.check(due, seconds=LONGEST_SECONDS)
+        self.tally.checks += 1
+        if summary is not None:
+            log.info(
+                "checked",
+                source=summary.source_key,
+                discovered=summary.discovered,
+                reason=summary.reason,
+            )
+            turn.has_items = turn.has_items or summary.discovered + summary.changed > 0
+        turn.rests = await self._host_rests(lease, error)
+        turn.left = 0 if turn.rests else turn.left - 1
+        return turn.left > 0
 
     async def _process_items(self, lease: HostLease) -> None:
         """Process a host's items, at last those that may have ended workers, one at a time."""
@@ -416,6 +431,7 @@ class Worker:
         # Each is at its end by now; what it failed with is no news.
         await asyncio.gather(*tasks, return_exceptions=True)
         with contextlib.suppress(StorageError):
+            await self.checking.repay()
             await self.services.queue.retire(self.identity)
 
 
