@@ -78,8 +78,29 @@ async def test_another_model_makes_all_anew_and_the_old_vectors_go(database: str
     assert await embed_all(database, WordedEmbedder(version="2"), most=3) == 3
     assert rows(database, "SELECT count(*), count(DISTINCT model_id) FROM passage") == [(8, 2)]
     assert await embed_all(database, WordedEmbedder(version="2")) == 2
+    assert rows(database, "SELECT count(*), count(DISTINCT model_id) FROM passage") == [(10, 2)]
+    shelf.run("UPDATE embedding_model SET wanted_at = now() - interval '25 hours'")
+    assert await embed_all(database, WordedEmbedder(version="2")) == 0
     assert rows(database, "SELECT version FROM embedding_model") == [("2",)]
     assert rows(database, "SELECT count(*), count(DISTINCT model_id) FROM passage") == [(5, 1)]
+
+
+async def test_two_processes_with_different_models_undo_nothing_of_each_other(
+    database: str,
+) -> None:
+    shelf = Shelf(database)
+    shelf.article("one", text="Text.")
+    one, other = WordedEmbedder(), WordedEmbedder(version="2")
+    for turn in range(3):
+        for embedder in (one, other):
+            assert await embed_all(database, embedder) == (1 if turn == 0 else 0)
+            async with Database(database, size=1) as opened:
+                passages = Passages(opened)
+                known = await Embedding(passages, embedder).known()
+                assert known is not None
+                await passages.note_wanted(known)
+        shelf.run("UPDATE embedding_model SET wanted_at = wanted_at - interval '20 hours'")
+    assert rows(database, "SELECT count(DISTINCT model_id) FROM passage") == [(2,)]
 
 
 async def test_old_texts_are_reached_beyond_the_newest(

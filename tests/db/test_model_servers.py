@@ -1,5 +1,7 @@
 """Servers of models that are left alone: for how long, what it costs texts, and when it is over."""
 
+from uuid import uuid4
+
 import pytest
 
 from ctiscraper.db.analyses import Analyses
@@ -13,6 +15,7 @@ from db import modelled
 from db.stage import Stage
 
 NOTHING = Spent()
+FREE = modelled.FREE
 
 
 @pytest.fixture
@@ -198,6 +201,19 @@ async def test_a_model_that_is_configured_no_more_is_not_waited_for(
     assert server.reachable
     # It is given out, so that its worker can have the other model asked.
     assert (await modelled.claim_one(queue)).model == "small"
+
+
+async def test_a_server_is_tried_while_another_is_busy(stage: Stage, queue: ModelQueue) -> None:
+    await texts(stage, BREAKS_AFTER + 4)
+    for _ in range(BREAKS_AFTER):
+        await fail(queue, ModelFault.BUSY)
+    await stage.run("UPDATE model_server SET rest_until = NULL")
+    held = await queue.claim(uuid4(), server="http://other.example", limits=FREE, seconds=60.0)
+    assert held is not None
+    probe = await modelled.claim_one(queue)
+    assert await modelled.claim(queue) is None, "one text tells whether it is well"
+    await modelled.finish(queue, probe)
+    assert await modelled.claim(queue) is not None
 
 
 async def test_what_one_text_is_refused_for_rests_nobody(stage: Stage, queue: ModelQueue) -> None:

@@ -13,9 +13,11 @@ from ctiscraper.db.vector_index import (
     SCHEMA,
     IndexState,
     VectorModel,
+    index_name,
     index_of,
     index_state,
     prepare_vectors,
+    whole_index_of,
 )
 from ctiscraper.embedding import Embedding
 from web.shelf import Shelf
@@ -72,6 +74,25 @@ async def test_an_index_is_told_when_it_is_made_and_when_it_is_behind(prepared: 
         shelf.run(f"TRUNCATE {SCHEMA}.passage_near")
         assert await state(opened, model) is IndexState.BEHIND
         assert (await embedding.passages.progress(model)).indexed is False
+
+
+async def test_an_index_that_was_interrupted_is_none_and_is_made_anew(prepared: str) -> None:
+    async with Database(prepared, size=2) as opened:
+        embedding = Embedding(Passages(opened), WordedEmbedder())
+        model = await embedding.model()
+        await embedding.embed_all()
+        assert await state(opened, model) is IndexState.MADE
+        # As a server leaves it that is ended while it makes one.
+        Shelf(prepared).run(
+            "UPDATE pg_index SET indisvalid = false"
+            f" WHERE indexrelid = '{SCHEMA}.{index_name(model)}'::regclass"
+        )
+        assert await state(opened, model) is IndexState.UNMADE
+        assert await embedding.passages.lacks_index(model)
+        async with opened.transaction() as conn:
+            assert await whole_index_of(conn, model) is None
+        await embedding.passages.tidy(model)
+        assert await state(opened, model) is IndexState.MADE
 
 
 async def test_a_role_that_owns_nothing_is_told_apart(prepared: str, stranger: str) -> None:

@@ -25,6 +25,7 @@ from ctiscraper.db.model_servers import (
     refused,
     rests,
     succeeded,
+    try_with,
     was_well,
 )
 from ctiscraper.db.model_spending import Limits, Spending, Spent, in_turn
@@ -119,6 +120,8 @@ class ModelQueue:
                     return None
                 claimed = await self._take(conn, row, owner, limits, seconds)
                 if claimed is not None:
+                    if tried:
+                        await try_with(conn, server, owner)
                     return claimed
         return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import ModelError, ModelFault
@@ -118,6 +119,11 @@ async def is_tried(conn: Conn, server: str) -> bool:
     return bool(row and row[0])
 
 
+async def try_with(conn: Conn, server: str, lease: UUID) -> None:
+    """Keep with which text a server is tried: until it ends, nobody else asks that server."""
+    await conn.execute("UPDATE model_server SET tried_by = %s WHERE name = %s", (lease, server))
+
+
 async def lacked(conn: Conn, server: str) -> list[str]:
     """Return the models that a server is not asked for now: it lacks them, or is being tried."""
     cursor = await conn.execute(_LACKED, (server,))
@@ -225,9 +231,9 @@ SELECT coalesce(rest_until > now(), false) OR failures >= %s, fault, detail
 FROM model_server WHERE name = %s
 """
 _RESTS = """
-SELECT rest_until > now() OR (failures >= %s AND EXISTS
-    (SELECT 1 FROM model_analysis WHERE state = 'running'))
-FROM model_server WHERE name = %s
+SELECT s.rest_until > now() OR (s.failures >= %s AND EXISTS
+    (SELECT 1 FROM model_analysis m WHERE m.state = 'running' AND m.lease = s.tried_by))
+FROM model_server s WHERE s.name = %s
 """
 # Of two who fail at the same moment one finds that the other has.
 _WAS_WELL = """

@@ -31,6 +31,15 @@ _LEASE_SECONDS = 300
 # Three times of this are longer than most outages of a server.
 _PUT_OFF_SECONDS = 1200
 _DROPPED_AT_ONCE = 5_000
+# Whoever makes vectors says each minute that they are wanted; this often it is written down.
+_WANTED = """
+UPDATE embedding_model SET wanted_at = now()
+WHERE id = %s AND wanted_at < now() - interval '1 hour'
+"""
+# Two machines with different settings would make all vectors anew in turn otherwise.
+_UNWANTED = """
+SELECT id FROM embedding_model WHERE id <> %(model)s AND wanted_at < now() - interval '1 day'
+"""
 # "pass"; one at a time writes passages, so that their numbers are committed in order.
 _LOCK = 0x70617373
 
@@ -143,6 +152,15 @@ SELECT %(article)s, %(model)s, %(revision)s, p.position, p.begins, p.ends, p.vec
 FROM unnest(%(positions)s::integer[], %(begins)s::integer[], %(ends)s::integer[],
     %(vectors)s::bytea[]) AS p (position, begins, ends, vector) ORDER BY p.position
 """
+_DROP_PASSAGES = f"""
+DELETE FROM passage WHERE id IN
+    (SELECT id FROM passage WHERE model_id IN ({_UNWANTED}) LIMIT %(most)s)
+"""  # noqa: S608 - a constant of this module
+_DROP_TEXTS = f"""
+DELETE FROM embedded_text WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM embedded_text WHERE model_id IN ({_UNWANTED}) LIMIT %(most)s))
+"""  # noqa: S608 - a constant of this module
+_DROP_MODELS = f"DELETE FROM embedding_model WHERE id IN ({_UNWANTED})"  # noqa: S608 - the same
 
 
 class Passages:
@@ -172,6 +190,11 @@ class Passages:
         """Return a model that is known here, None for one that has made nothing yet."""
         async with self._database.connection() as conn:
             return await _known(conn, name, version)
+
+    async def note_wanted(self, model: VectorModel) -> None:
+        """Keep that vectors by a model are wanted, so that they are not removed for a day."""
+        async with self._database.connection() as conn:
+            await conn.execute(_WANTED, (model.id,))
 
     async def has_any(self, model: VectorModel) -> bool:
         """Whether any text has passages by a model."""
@@ -213,6 +236,7 @@ class Passages:
         `walk` is at its end.
         """
         async with self._database.transaction() as conn:
+            await conn.execute(_WANTED, (model.id,))
             row = await (await conn.execute("SELECT coalesce(max(id), 0) FROM article")).fetchone()
             newest = int(row[0]) if row else 0
             values: dict[str, object] = {"model": model.id, "owner": owner, "free": self._free}
@@ -293,25 +317,17 @@ class Passages:
     async def tidy(self, model: VectorModel) -> bool:
         """Do a step of what follows once all texts have passages; return whether there is more.
 
-        What other models made is removed, and the index is brought up to date where the server
-        has one.
+        What other models made that nobody wanted for a day is removed, and the index is brought
+        up to date where the server has one.
         """
+        values = {"model": model.id, "most": _DROPPED_AT_ONCE}
         async with self._database.transaction() as conn:
             await conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            cursor = await conn.execute(
-                "DELETE FROM passage WHERE id IN"
-                " (SELECT id FROM passage WHERE model_id <> %s LIMIT %s)",
-                (model.id, _DROPPED_AT_ONCE),
-            )
-            if not cursor.rowcount:
-                cursor = await conn.execute(
-                    "DELETE FROM embedded_text WHERE ctid = ANY(ARRAY("
-                    "SELECT ctid FROM embedded_text WHERE model_id <> %s LIMIT %s))",
-                    (model.id, _DROPPED_AT_ONCE),
-                )
-            if cursor.rowcount:
-                return True
-            await conn.execute("DELETE FROM embedding_model WHERE id <> %s", (model.id,))
+            for statement in (_DROP_PASSAGES, _DROP_TEXTS):
+                cursor = await conn.execute(statement, values)
+                if cursor.rowcount:
+                    return True
+            await conn.execute(_DROP_MODELS, values)
             index = await index_of(conn, model)
             if index is None:
                 return False

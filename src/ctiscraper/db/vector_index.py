@@ -171,16 +171,18 @@ async def whole_index_of(conn: Conn, model: VectorModel) -> VectorIndex | None:
 
 
 async def _is_complete(conn: Conn, model: VectorModel) -> bool:
-    """Whether the copy has every vector of a model and an index over them."""
+    """Whether the copy has every vector of a model and an index over them, made to its end."""
+    if not await _is_made(conn, model):
+        return False
     row = await (
         await conn.execute(
             """
-            SELECT to_regclass(%(index)s) IS NOT NULL AND NOT EXISTS (
+            SELECT NOT EXISTS (
                 SELECT 1 FROM passage p WHERE p.model_id = %(model)s AND p.id > coalesce((
                     SELECT max(passage_id) FROM ctiscraper_vectors.passage_near
                     WHERE model_id = %(model)s), 0))
             """,
-            {"index": f"{SCHEMA}.{index_name(model)}", "model": model.id},
+            {"model": model.id},
         )
     ).fetchone()
     return row == (True,)

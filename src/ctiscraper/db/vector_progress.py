@@ -4,7 +4,7 @@ from ctiscraper.db.session import Conn
 from ctiscraper.db.vector_index import VectorModel, whole_index_of
 from ctiscraper.operations import COUNTED_MOST, NO_VECTORS, Vectors
 
-# The model in use is the one that made vectors last: others are removed once it is done.
+# The model in use is the one that made vectors last: others are removed a day after their last use.
 _IN_USE = """
 SELECT m.id, m.name, m.version, m.dimensions FROM embedding_model m
 ORDER BY m.id = (SELECT model_id FROM passage ORDER BY id DESC LIMIT 1) DESC NULLS LAST,

@@ -54,6 +54,8 @@ async def _is_needed(settings: Settings, conninfo: str) -> bool:
         assert meaning.embedding is not None, "none was seen to above"
         model = await meaning.embedding.known()
         passages = meaning.embedding.passages
+        if model is not None:
+            await passages.note_wanted(model)
         if await passages.is_waited_for(model):
             return True
         # A server may get pgvector when all texts have their vectors.
