@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261128_1550"
-down_revision = "20261128_1200"
+revision = "20261128_1610"
+down_revision = "20261128_1560"
 branch_labels = None
 depends_on = None
 

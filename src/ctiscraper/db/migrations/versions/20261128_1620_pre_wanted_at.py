@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "20261128_1560"
-down_revision = "20261128_1550"
+revision = "20261128_1620"
+down_revision = "20261128_1610"
 branch_labels = None
 depends_on = None
 
