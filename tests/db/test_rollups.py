@@ -1,14 +1,9 @@
 """Counts by week and day agree with the rows, whatever happens to them and whoever writes."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import timedelta
-from uuid import uuid4
 
 import psycopg
-import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 import make
 from ctiscraper.db import migrate
@@ -21,11 +16,6 @@ from db.stage import Stage
 
 OTHER = make.settings("other", "other.example")
 BEFORE = "20261126_1800"
-SINCE = """
-    ALTER TABLE sighting ADD COLUMN refused_by bytea;
-    CREATE TABLE awaited_item (source_id bigint, job_id bigint, PRIMARY KEY (source_id, job_id))
-"""
-BACK = "ALTER TABLE sighting DROP COLUMN refused_by; DROP TABLE awaited_item"
 
 
 def actor(name: str) -> Mention:
@@ -166,32 +156,19 @@ async def test_lanes_are_folded_into_one_and_say_the_same(stage: Stage) -> None:
     assert await agrees(stage)
 
 
-@pytest.fixture
-def older(postgres: str) -> Iterator[str]:
-    """A database from before there were counts."""
-    name = sql.Identifier(f"older_{uuid4().hex[:12]}")
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        made = make_conninfo(postgres, dbname=name.as_string(connection).strip('"'))
-        migrate.upgrade(made, BEFORE)
-        with psycopg.connect(made) as inside:
-            # What stores articles here is of today.
-            inside.execute(SINCE)
-        yield made
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+def forget_counts(database: str) -> None:
+    """Leave a database as one has it whose articles were stored before there were counts."""
+    migrate.downgrade(database, BEFORE)
+    migrate.upgrade(database)
 
 
-def bring_up_to_date(older: str) -> None:
-    with psycopg.connect(older) as inside:
-        inside.execute(BACK)
-    migrate.upgrade(older)
-
-
-async def test_what_was_stored_before_is_filled_in_steps_beside_the_work(older: str) -> None:
-    async with Database(older, size=4) as opened:
+async def test_what_was_stored_before_is_filled_in_steps_beside_the_work(
+    database: str,
+) -> None:
+    async with Database(database, size=4) as opened:
         stage, rollups = Stage(opened), Rollups(opened)
         numbers = [await claimed.article(stage, f"n{n}", actor("APT1")) for n in range(6)]
-        await asyncio.to_thread(bring_up_to_date, older)
+        await asyncio.to_thread(forget_counts, database)
         assert len(await rollups.differences()) == 3
         assert await rollups.fill(step=2) is True
         # Articles that are counted already and such that are not yet, changed in every way.
@@ -208,12 +185,12 @@ async def test_what_was_stored_before_is_filled_in_steps_beside_the_work(older: 
         assert await stage.value("SELECT sum(articles) FROM entity_week") == 5
 
 
-async def test_who_fills_waits_for_nobody(older: str) -> None:
-    async with Database(older, size=4) as opened:
+async def test_who_fills_waits_for_nobody(database: str) -> None:
+    async with Database(database, size=4) as opened:
         stage, rollups = Stage(opened), Rollups(opened)
         await claimed.article(stage, "one", actor("APT1"))
-        await asyncio.to_thread(bring_up_to_date, older)
-        with psycopg.connect(older) as writer:
+        await asyncio.to_thread(forget_counts, database)
+        with psycopg.connect(database) as writer:
             writer.execute("UPDATE article SET tier = 'basic'")
             assert await rollups.fill() is None
             writer.commit()
