@@ -166,22 +166,22 @@ async def test_a_check_that_ends_its_worker_each_time_is_told_and_comes_ever_mor
         return await stage.checks.claim("acme.example", seconds=60, suspects=suspects)
 
     waits = []
-    for turn in range(5):
+    for turn in range(7):
         assert (await lost(suspects=False) is None) is (turn >= SUSPECT_AFTER)
         if turn >= SUSPECT_AFTER:
             assert await lost() is not None
         wait = "SELECT round(extract(epoch FROM next_check_at - now()) / 60)::int FROM source_state"
         waits.append(await stage.value(wait))
-    assert waits == [1, 1, 5, 10, 20]
+    assert waits == [1, 1, 1, 1, 5, 10, 20]
     source = await stage.sources.get("acme")
-    assert (source.health, source.failures) == (Health.FAILING, 3)
+    assert (source.health, source.failures) == (Health.FAILING, 5)
     assert await stage.rows("SELECT reason, detail FROM source_check ORDER BY id") == [
         ("worker_lost", f"the worker ended while it checked this source, {n} times in a row")
-        for n in (2, 3, 4)
+        for n in (2, 3, 4, 5, 6)
     ]
     lease = await lost()
     assert lease is not None
-    assert (lease.source.reason, lease.source.failures) == (Reason.WORKER_LOST, 4)
+    assert (lease.source.reason, lease.source.failures) == (Reason.WORKER_LOST, 6)
     await stage.checks.record(lease, make.summary(), make.standing())
     assert await lost(suspects=False) is not None
     assert (await stage.sources.get("acme")).health is Health.OK

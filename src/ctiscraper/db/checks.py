@@ -34,10 +34,11 @@ CHUNK = 500
 TELLS_NOTHING = (Reason.HOST_BUSY.value, Reason.OFFLINE.value)
 # What is said of a source whose checks are begun again and again without an end.
 _LOST = "format('the worker ended while it checked this source, %%s times in a row', tries)"
-# What the next one waits if this one has no end either: each may cost a worker all it holds.
+# What the next one waits if this is the fifth without an end, or a later one: each may cost a
+# worker all it holds, and an innocent source has fewer where workers are killed otherwise.
 _REST = f"""
-    CASE WHEN suspect THEN least(interval '1 day',
-        (2 ^ least(due.tries - {SUSPECT_AFTER}, 10)) * interval '5 minutes') END
+    CASE WHEN due.tries + 1 >= {MAX_ATTEMPTS} THEN least(interval '1 day',
+        (2 ^ least(due.tries + 1 - {MAX_ATTEMPTS}, 10)) * interval '5 minutes') END
 """
 _REVISIT_AT = f"""
     CASE WHEN j.state = 'pending' THEN j.run_after ELSE {revisit_at("j.fruitless")} END
@@ -65,7 +66,7 @@ class Checks:
 
         One that may take over what another gave up comes without validators, to be asked in full.
         Without `suspects` those whose checks may have ended workers before are left waiting. Of
-        such a source that is told as its last check, and it falls due again ever later.
+        such a source that is told as its last check, and from the fifth on it falls due ever later.
         With the owner token of a lease of the host, only while that lease lasts.
         """
         async with self._database.connection() as conn, conn.cursor() as cursor:
