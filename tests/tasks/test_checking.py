@@ -1,30 +1,20 @@
 """Checks that do not end: by a fault of nobody's, by ours, or because they end their worker."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 import make
 from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.queue import SUSPECT_AFTER
-from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, StorageError
 from ctiscraper.tasks import work
 from ctiscraper.tasks.work import Worker
 from ctiscraper.types import CheckSummary, FetchJob
-from tasks.test_work import Yard
+from tasks.yard import Yard
 
 LAST = "SELECT reason, detail FROM source_check ORDER BY id DESC LIMIT 1"
 TRIES = "SELECT tries FROM source_state"
-
-
-@pytest_asyncio.fixture
-async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
-    async with Database(database) as opened:
-        yield Yard(opened, folder=tmp_path)
 
 
 async def test_what_nobody_foresaw_in_a_check_is_told_and_backs_off(

@@ -1,24 +1,11 @@
 """What a host's faults count for, and whose turn it is when its rest is over."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
 from ctiscraper.collect.schedule import BREAKER_THRESHOLD
-from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason
 from ctiscraper.types import FetchJob
-from tasks.test_work import Yard
-
-
-@pytest_asyncio.fixture
-async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
-    async with Database(database) as opened:
-        yard = Yard(opened, folder=tmp_path)
-        yield yard
-        assert (await yard.accounting()).balanced
+from tasks.yard import Yard
 
 
 async def test_a_host_that_fails_each_time_after_it_has_answered_is_not_left_alone(

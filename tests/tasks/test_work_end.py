@@ -1,21 +1,11 @@
 """How a worker ends, whatever its tasks are at."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest_asyncio
-
-from ctiscraper.db.session import Database
 from ctiscraper.tasks.work import Worker
 from patience import until
-from tasks.test_work import Yard
-
-
-@pytest_asyncio.fixture
-async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
-    async with Database(database) as opened:
-        yield Yard(opened, folder=tmp_path)
+from tasks.yard import Yard
 
 
 async def test_a_cancellation_that_is_lost_keeps_no_worker_from_its_end(yard: Yard) -> None:

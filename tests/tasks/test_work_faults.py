@@ -1,32 +1,20 @@
 """A worker whose own parts fail: what it holds is safe, and it goes on by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-import pytest_asyncio
 from psycopg.errors import DataError
 from structlog.testing import capture_logs
 
 from ctiscraper.db.checks import SourceLease
 from ctiscraper.db.queue import SUSPECT_AFTER
-from ctiscraper.db.session import Database
 from ctiscraper.errors import FetchError, Reason, Scope, StorageError
 from ctiscraper.tasks import holding, work
 from ctiscraper.tasks.work import Worker
 from ctiscraper.types import CheckSummary, FetchJob
 from patience import until
-from tasks.test_work import Yard, raises
-
-
-@pytest_asyncio.fixture
-async def yard(database: str, tmp_path: Path) -> AsyncIterator[Yard]:
-    async with Database(database) as opened:
-        yard = Yard(opened, folder=tmp_path)
-        yield yard
-        assert (await yard.accounting()).balanced
+from tasks.yard import Yard, raises
 
 
 async def test_a_refund_is_owed_until_the_database_takes_it_and_nothing_is_taken_meanwhile(
