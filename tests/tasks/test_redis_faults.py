@@ -1,10 +1,12 @@
 """What is said of a Redis that fails names the setting which is in use."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import trustme
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError
 
 from ctiscraper.config import Settings, load_settings
@@ -44,15 +46,27 @@ def test_every_cause_is_named(cause: Exception, words: str) -> None:
 
 
 def test_what_errors_repeat_of_one_another_is_said_once() -> None:
-    """Celery's beat wraps kombu's error, which wraps that of the client."""
+    """Celery's beat wraps kombu's error, which wraps that of the client and its own slips."""
     words = "Error 111 connecting to cache.example:6380. Connection refused."
-    outer: Exception = ConnectionRefusedError(111, "Connection refused.")
-    for said in (words, words, f"Couldn't apply scheduled task basic: {words}"):
-        inner, outer = outer, RuntimeError(said)
+    chain: list[Exception] = [
+        RuntimeError(f"Couldn't apply scheduled task basic: {words}"),
+        RuntimeError(words),
+        IndexError("pop from empty list"),
+        RedisConnectionError(words),
+        ConnectionRefusedError(111, "Connection refused"),
+        RuntimeError("channel disconnected"),
+    ]
+    for outer, inner in pairwise(chain):
         outer.__cause__ = inner
+    told = what_is_wrong(load_settings(redis_url="redis://cache.example:6380/0"), chain[0])
+    assert told == f"Redis at cache.example:6380 cannot be reached: {words} (REDIS_URL)"
+
+
+def test_an_error_of_neither_network_nor_redis_is_told_whole() -> None:
+    outer = RuntimeError("Couldn't apply scheduled task basic: no such queue")
+    outer.__cause__ = KeyError("basic")
     told = what_is_wrong(load_settings(redis_url="redis://cache.example:6380/0"), outer)
-    assert told.count("Error 111") == 1
-    assert "scheduled task basic" in told
+    assert "scheduled task basic: no such queue" in told
 
 
 @pytest.mark.parametrize("password", ["wr0ng-s3cret", "other"])

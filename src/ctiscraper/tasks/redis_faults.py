@@ -1,6 +1,8 @@
 """What keeps Redis from answering, in words that name the setting which mends it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+from redis.exceptions import RedisError
 
 from ctiscraper.config import Settings
 from ctiscraper.setting_texts import fault_of_authority
@@ -16,9 +18,10 @@ def what_is_wrong(settings: Settings, error: BaseException) -> str:
     if settings.redis_ca and (fault := fault_of_authority(settings.redis_ca)):
         return f"Redis at {place} cannot be trusted: mend CTISCRAPER_REDIS_CA ({fault})"
     causes = list(_causes(error))
-    words = _words(map(str, causes))
+    names, texts = {_named(one) for one in causes}, [str(one) for one in causes]
+    words = _words(map(_text, _telling(causes)))
     said = next(
-        (say for sign, say in _SIGNS if sign in words or any(_named(c) == sign for c in causes)),
+        (say for sign, say in _SIGNS if sign in names or any(sign in one for one in texts)),
         "cannot be reached: {words} (REDIS_URL)",
     )
     for name, value in (
@@ -86,6 +89,19 @@ def _words(said: Iterable[str]) -> str:
         if not any(words in other for other in told):
             told = [other for other in told if other not in words] + [words]
     return " ".join(told)
+
+
+def _telling(causes: Sequence[BaseException]) -> Sequence[BaseException]:
+    """Return the errors of the network and of Redis, where there is one; else all.
+
+    Celery's say what it was about to do, and kombu's where its own lists were empty by then.
+    """
+    return [one for one in causes if isinstance(one, OSError | RedisError)] or causes
+
+
+def _text(error: BaseException) -> str:
+    """Return what an error says; of one of the system without its number, as Redis' repeat it."""
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _named(error: BaseException) -> str:
