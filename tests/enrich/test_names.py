@@ -125,10 +125,18 @@ def test_what_the_words_say_decides_between_a_group_and_its_malware() -> None:
 
 
 def test_a_brand_of_ransomware_is_its_gang_where_a_text_calls_it_so() -> None:
-    brand = small(entry("R1", "Zubrat", kind=Name.RANSOMWARE))
+    brand = small(Entry(Name.RANSOMWARE, "R1", "Zubrat"))
     gang = "The Zubrat gang threatens. The Zubrat group waits. Zubrat operators write."
     assert [it.kind for it in brand.find(gang)] == [Name.ACTOR]
     assert [it.kind for it in brand.find("The Zubrat ransomware.")] == [Name.RANSOMWARE]
+
+
+def test_software_of_attack_is_a_program_though_a_text_calls_its_gang_so() -> None:
+    text = "Zubrat actors scan. Zubrat actors wait. Zubrat actors write. Zubrat has called cmd.exe."
+    program = Entry(Name.RANSOMWARE, "S9446", "Zubrat", attack="S9446")
+    assert {it.kind for it in small(program).find(text)} == {Name.ACTOR, Name.RANSOMWARE}
+    group = entry("G1", "Zubrat")
+    assert {(it.kind, it.value) for it in small(program, group).find(text)} == {(Name.ACTOR, "G1")}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from ctiscraper.packs.own_lists import ADJECTIVE
 from ctiscraper.packs.records import NamesPack
 from ctiscraper.packs.spelling import joined, key_of, plain
 
-VERSION = "2"
+VERSION = "3"
 MOST_HITS = 100_000
 """So many places where a name may stand are looked at in one text, from its beginning."""
 
@@ -236,7 +236,10 @@ class Names:
         is_both = told[Name.RANSOMWARE] > _FEW and Name.RANSOMWARE in hit.said
         if told[Name.ACTOR] > max(1, told[Name.RANSOMWARE]) and not is_both:
             # Such a text speaks of those who run a brand, and calls them by its name.
-            return [(Name.ACTOR, best if actor is None else actor)]
+            gang = (Name.ACTOR, best if actor is None else actor)
+            # ATT&CK keeps groups apart from software: what it lists as that is a program here too.
+            is_program = actor is None and bool(self._entries[best].attack)
+            return [gang, (kind, best)] if is_program else [gang]
         known = [(Name.ACTOR, actor)] if actor is not None and hit.grouped else []
         return [(kind, best), *known]
 
