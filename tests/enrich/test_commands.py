@@ -30,6 +30,34 @@ def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands:
 
 
 @pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        (
+            "It ran vssadmin delete shadows /all /quiet to remove every copy and slept.",
+            ["vssadmin delete shadows /all /quiet"],
+        ),
+        (
+            "They ran wbadmin.exe delete catalog -quiet to stop the recovery.",
+            ["wbadmin.exe delete catalog -quiet"],
+        ),
+        ('echo "go to the end now" > C:\\a.txt', ['echo "go to the end now" > C:\\a.txt']),
+        ("scp /tmp/a.zip to", ["scp /tmp/a.zip to"]),
+        ("The group may use wmic to obtain lists of hosts.", []),
+        ("wevtutil was run, vssadmin and wmic too.", []),
+        ("wmic process call create calc", ["wmic process call create calc"]),
+        ('It starts "C:\\Users\\a\\x.exe" and waits.', []),
+        ("wmic shadowcopy delete", ["wmic shadowcopy delete"]),
+        ("wevtutil cl System", ["wevtutil cl System"]),
+        ("1. systeminfo\n2. tasklist /v", ["systeminfo", "tasklist /v"]),
+    ],
+)
+def test_a_sentence_is_no_command_and_ends_one(text: str, commands: list[str]) -> None:
+    assert [
+        one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE
+    ] == commands
+
+
+@pytest.mark.parametrize(
     ("command", "is_told"),
     [
         ("nltest /domain_trusts", True),

@@ -82,7 +82,12 @@ _WHOLE = re.compile(
     |net1?\s(?:user|group|localgroup|view|use|share|start|stop|accounts|config|time|session|file)\b
     |nltest\s/|(?:systeminfo|quser|qwinsta|tasklist|klist)(?:\.exe)?\b|netstat\s-|arp\s-a|route\sprint
     |query\s(?:user|session)|sc\s(?:create|config|query|start|stop|delete|\\\\)
-    |reg\s(?:add|query|save|delete|export)|wmic\s\w+|vssadmin\s\w+|wevtutil\s\w+|schtasks\s/
+    |reg\s(?:add|query|save|delete|export)|schtasks\s/
+    |vssadmin\s(?:add|create|delete|list|query|resize|revert)\b|wevtutil\s(?:[aceg]l|epl?|gli|gp|im|qe|sl|um)\b
+    |wmic\s(?:baseboard|bios|computersystem|cpu|csproduct|datafile|desktop|diskdrive|environment|group|job
+        |logicaldisk|logon|memorychip|netlogin|netuse|nic|nicconfig|ntdomain|nteventlog|os|pagefile
+        |partition|path\s\w+|process|product|qfe|registry|server|service|shadowcopy|shadowstorage
+        |share|startup|sysaccount|sysdriver|timezone|useraccount|volume)\b(?:\scall\s\w+)?
     |bcdedit\s/|chmod\s[+\d]|crontab\s-|uname\s-|cat\s/|nslookup\s\S+\.|ping\s\S+\.|cmdkey\s/
     """,
     re.VERBOSE | re.IGNORECASE,
@@ -114,6 +119,7 @@ _PROSE = re.compile(
     |\s(?=[A-Z][a-z]+\s(?:a|an|any|for|if|in|its|on|our|that|the|this|to|was|which|with)\s)
     |\s(?=(?:A|Additionally|After|Also|An|As|During|Figure|Finally|Here|In|It|Later|Next|Note|Once
         |Our|Subsequently|Table|The|Then|These|They|This|We|When)\s[a-z]+\s[a-z]+)
+    |\sto\s(?=[a-z]{3,}\s[a-z]{3,}\s[a-z]{2,}(?:[\s.,;]|$))
     |,?\s(?:after|and|are|as\swell|before|commands?|followed|in\sorder|is|that|then|to|used|using|was
         |were|which|with)\s
       (?:(?:a|an|are|be|by|executed|for|from|had|has|have|in|is|it|of|on|that|the|then|they|this|to
@@ -185,7 +191,10 @@ def find_commands(scan: Scan) -> Iterator[Observable]:
                 if not joined[other]:
                     limit = starts[other]
             last = _stripped(text, start, _end(text, start, limit))
-            yield Observable(Kind.COMMAND_LINE, text[start:last], start, last)
+            command = text[start:last]
+            # A program's name alone is no command, but of those that say enough by it.
+            if len(command.split()) > 1 or _WHOLE.match(command):
+                yield Observable(Kind.COMMAND_LINE, command, start, last)
 
 
 # As many as one comparison of articles asks for again and again. What is kept for longer pins the

@@ -28,7 +28,7 @@ from ctiscraper.packs.records import NamesPack
 from ctiscraper.packs.registry import read_known
 from ctiscraper.packs.warninglists import WarningPack
 
-OBSERVABLES_VERSION = "2"
+OBSERVABLES_VERSION = "3"
 ATTACK_VERSION = "2"
 
 # Techniques are told from their ids by an extractor of their own.
