@@ -60,10 +60,18 @@ def test_names_that_several_claim_are_reported() -> None:
 
 
 def test_no_common_word_is_left_as_a_name_of_its_own() -> None:
-    never = {"will", "inc", "agent", "malware", "unknown", "the", "apt", "whois"}
+    never = {"will", "inc", "agent", "malware", "unknown", "the", "apt", "whois", "final"}
     known = {name.lower() for it in built()[1].entries for name in names_of(it)}
     assert "inc ransom" in known
     assert known & never - {"inc"} == set()
+
+
+def test_ciphers_and_what_packs_programs_are_no_malware() -> None:
+    harmful = {Name.MALWARE, Name.RANSOMWARE}
+    named = {
+        it.lower() for one in built()[1].entries if one.kind in harmful for it in names_of(one)
+    }
+    assert not {"rijndael", "chacha", "ps2exe", "confuserex", "monero"} & named
 
 
 def test_values_are_unique_within_a_kind() -> None:
