@@ -31,3 +31,17 @@ def test_a_name_with_spaces_is_whole_in_a_column_of_names() -> None:
 def test_a_pipe_is_whole_and_bytes_of_code_are_no_server() -> None:
     assert _values("It opens \\\\pipe\\\\atctl then.", Kind.FILE_PATH) == ["\\\\pipe\\\\atctl"]
     assert not _values("The code is \\\\x90\\x90\\x90.", Kind.FILE_PATH)
+
+
+def test_a_mutex_has_a_letter_or_a_digit() -> None:
+    assert not _values("The mutex: ---- was seen.", Kind.MUTEX)
+
+
+def test_agents_in_lines_and_keys_in_brackets_are_told_apart() -> None:
+    agents = ["Mozilla/5.0 (X11) Gecko/20100101 Firefox/103.0", "Mozilla/5.0 (iPhone) Safari/1"]
+    assert _values("\n".join(agents), Kind.USER_AGENT) == agents
+    keys = "[HKEY_CURRENT_USER\\Software\\Qx] or [HKEY_LOCAL_MACHINE\\Software\\Qx\\A]"
+    assert _values(keys, Kind.REGISTRY_KEY) == [
+        "HKEY_CURRENT_USER\\Software\\Qx",
+        "HKEY_LOCAL_MACHINE\\Software\\Qx\\A",
+    ]

@@ -171,6 +171,7 @@ def test_the_place_is_that_of_the_value_alone(text: str, words: str) -> None:
         "ASP.NET and System.Net, node.js and socket.io",
         "datetime.now() and os.name",
         "Win32/Korplug.MK and Trojan.Agent.AB",
+        "called BehavesLike.Win32.Qxam.kh there",
         "The attack was found.In March it stopped.",
         "e.g. i.e. U.S. a.m.",
         "version 1.2.3.4 and v10.0.19041.1",

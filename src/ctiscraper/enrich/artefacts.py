@@ -78,7 +78,7 @@ _MUTEX_VALUE = re.compile(r"(?:Global\\|Local\\)?[A-Za-z0-9_{}\\.!@#$%&-]{4,80}$
 _AGENT = pattern(
     r"""
     Mozilla/\d\.\d{1,2}\s\([^)\n]{1,200}\)
-    (?:\s[A-Za-z][A-Za-z._-]+/[0-9A-Za-z.+-]+|\s\([^)\n]{1,60}\))*
+    (?:[\x20\t][A-Za-z][A-Za-z._-]+/[0-9A-Za-z.+-]+|[\x20\t]\([^)\n]{1,60}\))*
     |\b(?:curl|Wget|python-requests|Go-http-client|okhttp)/\d[\d.]*
     """
 )
@@ -90,7 +90,7 @@ _ROOTS = {
 _NEXT_ROOT = re.compile(
     r"""
     \s(?:(?:and|or|to|in|under|from)\s)?(?:HK(?:EY_|LM|CU|CR|U\b|CC)|[A-Za-z]:$|%|\\)
-    |(?<=\.exe)[\s,]|(?<=\.dll)[\s,]|,\s
+    |(?<=\.exe)[\s,]|(?<=\.dll)[\s,]|,\s|\]\s
     """,
     re.IGNORECASE | re.VERBOSE,
 )
@@ -222,7 +222,8 @@ def _mutexes(scan: Scan) -> Iterator[Observable]:
             continue
         value = found[0].rstrip(".,")
         # Unquoted, a word of letters alone is a word of the sentence.
-        if text[found.start() - 1] in QUOTES or not value.isalpha():
+        is_meant = text[found.start() - 1] in QUOTES or not value.isalpha()
+        if is_meant and any(map(str.isalnum, value)):
             yield Observable(Kind.MUTEX, value, found.start(), found.start() + len(value))
     for start, end in scan.find(_MUTEXES):
         listed = text[start:end].lstrip().partition("\n")

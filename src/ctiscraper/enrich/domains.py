@@ -34,6 +34,8 @@ _CODE_ROOTS = _words("""
     response self server session socket string sys system task this thread user vb window
     wscript shell
 """)
+# What detections are named for, amidst the name: BehavesLike.Win32.Agent.ch.
+_PLATFORMS = _words("msil w32 w64 win32 win64")
 # Names of products that are written like domain names.
 _PRODUCTS = _words("asp.net ado.net vb.net ml.net paint.net node.js next.js socket.io")
 _COUNTRY = 2
@@ -91,6 +93,8 @@ def is_written_as_domain(word: str) -> bool:
     ending, root = labels[-1], labels[0].lower()
     short = len(labels) == 2  # noqa: PLR2004 - a name and its ending
     if word.lower() in _PRODUCTS or _is_cased_as_code(word, labels):
+        return False
+    if any(it != it.lower() and it.lower() in _PLATFORMS for it in labels):
         return False
     if ending.lower() in _FILE_ENDINGS and (short or labels[-2].lower() in _INNER_ENDINGS):
         return False
