@@ -391,6 +391,13 @@ def test_a_rule_is_found_whole(kind: Kind, rule: str) -> None:
     assert values(f"Hunt with this:\n\n{rule}\n\nThe end.", kind) == [rule]
 
 
+def test_a_query_ends_where_words_speak_of_the_next() -> None:
+    first = "DeviceFileEvents\n| where SHA256 in (hashes)"
+    second = 'DeviceNetworkEvents\n| where RemoteIP in("192.0.2.1")\n| take 3'
+    text = f"{first}\nRequests of the bot\nThis query finds what it asks for.\n{second}\n\nEnd."
+    assert [value for _, value in found(text, Kind.QUERY)] == [first, second]
+
+
 def test_what_is_no_whole_rule_is_none() -> None:
     rules = {Kind.YARA, Kind.SIGMA, Kind.SNORT, Kind.QUERY}
     assert not found("The rule of law {", *rules)

@@ -27,6 +27,8 @@ _SIGMA_NEEDS = (
     re.compile(r"^\s*detection\s*:", re.MULTILINE),
 )
 _YAML_LINE = re.compile(r"(?:[ \t]*(?:- .*|[\w.|'\"*@ -]{1,80}:.*|#.*)|[ \t]+\S.*|---|\s*)(?:\n|$)")
+# Where a query has ended without a blank line: a heading or a sentence on what comes next.
+_SAID = re.compile(r"\n(?=[A-Z][\w'-]*(?:[ \t][\w,'/()-]+){2,}[.:]?[ \t]*(?:\n|$))")
 _LONGEST = 20_000
 
 
@@ -104,6 +106,7 @@ def _queries(scan: Scan) -> Iterator[Observable]:
         end, limit = start, min(len(text), start + _LONGEST)
         blank = text.find("\n\n", start, limit)
         end = blank if blank > 0 else limit
-        raw = text[start:end].rstrip()
+        said = _SAID.search(text, start, end)
+        raw = text[start : end if said is None else said.start()].rstrip()
         last = start + len(raw)
         yield Observable(Kind.QUERY, raw, start, last)
