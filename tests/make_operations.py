@@ -67,6 +67,9 @@ def hosts(**changes: object) -> HostsState:
 
 
 def work(**changes: object) -> Work:
+    """A state of work; whoever is named works, and nobody else does."""
+    workers = changes.get("workers", ())
+    assert isinstance(workers, tuple)
     nothing = Work(
         tiers=(tier("premium"), tier("standard"), tier("basic")),
         flow=flow(),
@@ -93,6 +96,7 @@ def work(**changes: object) -> Work:
             page_bytes=0,
         ),
         workers=(),
+        worker_count=len(workers),
         hosts=hosts(),
         balanced=True,
     )

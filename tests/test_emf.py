@@ -132,3 +132,16 @@ def test_what_is_not_known_is_left_out_rather_than_said_to_be_nothing() -> None:
     assert away["DatabaseReachable"] == 0
     assert "QueueDepth" not in away
     assert "AccountingBalanced" not in documents(made.operations(balanced=None))[0]
+    known, unknown = (
+        documents(made.operations(summed_seconds=seconds))[0] for seconds in (9.0, None)
+    )
+    sums = {"DeadLetters", "StorageWaiting", "BytesReceivedLastDay", "BytesSavedLastDay"}
+    assert set(known) - set(unknown) == sums
+
+
+def test_workers_are_counted_that_are_not_listed() -> None:
+    seen = made.operations(
+        tiers=(made.tier(due=300),), workers=(made.worker(),) * 100, worker_count=150
+    )
+    whole = documents(seen)[0]
+    assert (whole["Workers"], whole["BacklogPerWorker"]) == (150, 2)

@@ -50,9 +50,8 @@ def _of_all(work: Work) -> Iterable[Metric]:
     yield "OldestMessageAge", "Seconds", work.oldest_seconds
     yield "BacklogPerWorker", "Count", work.backlog_per_worker
     yield "InFlight", "Count", work.in_flight
-    yield "Workers", "Count", len(work.workers)
+    yield "Workers", "Count", work.worker_count
     yield "ItemsPerMinute", "None", flow.per_minute
-    yield "DeadLetters", "Count", work.standing.dead
     yield "DeadLettersLastHour", "Count", flow.dead_hour
     yield "RefundsLastHour", "Count", flow.refunds_hour
     yield "AttemptsBurntLastHour", "Count", flow.burnt_hour
@@ -60,11 +59,13 @@ def _of_all(work: Work) -> Iterable[Metric]:
     yield "EnrichmentFailed", "Count", work.enriching.failed
     yield "ModelQueueDepth", "Count", work.modelling.waiting
     yield "ModelOldestAge", "Seconds", work.modelling.oldest_seconds
-    yield "StorageWaiting", "Count", work.stranded
     yield "HostsResting", "Count", work.hosts.resting
     yield "RequestsLastDay", "Count", traffic.requests_day
-    yield "BytesReceivedLastDay", "Bytes", traffic.check_bytes + traffic.page_bytes
-    yield "BytesSavedLastDay", "Bytes", traffic.saved_bytes
+    if work.summed_seconds is not None:
+        yield "DeadLetters", "Count", work.standing.dead
+        yield "StorageWaiting", "Count", work.stranded
+        yield "BytesReceivedLastDay", "Bytes", traffic.check_bytes + traffic.page_bytes
+        yield "BytesSavedLastDay", "Bytes", traffic.saved_bytes
     if work.balanced is not None:
         yield "AccountingBalanced", "Count", int(work.balanced)
 

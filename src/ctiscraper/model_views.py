@@ -111,7 +111,7 @@ class AnalysisRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisPage:
-    """A page of analyses, the latest asked first."""
+    """A page of analyses, the newest first; one that is asked anew keeps its place."""
 
     analyses: tuple[AnalysisRow, ...]
     next: str | None

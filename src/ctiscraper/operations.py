@@ -205,7 +205,8 @@ class DatabaseState:
     """The database as it answered; the rest of the fields say nothing when it did not.
 
     `clock_apart` is how far its clock stands from ours, in seconds; `detail` why it did not
-    answer. `schema` is the revision it holds, `schema_wanted` what this program needs.
+    answer. `schema` is the revision it holds, `schema_wanted` what this program needs. `busy` is
+    when it answered while all connections of the process that asks were in use.
     """
 
     reachable: bool
@@ -215,6 +216,7 @@ class DatabaseState:
     schema_wanted: str = ""
     clock_apart: float = 0.0
     detail: str = ""
+    busy: bool = False
 
     @property
     def behind(self) -> bool:
@@ -227,6 +229,10 @@ class Work:
     """All that is seen of the work; `balanced` is None when it could not be told in time.
 
     `stranded` items wait since our own database or disk failed, which said `stranded_by`.
+    `worker_count` are at work, of whom `workers` are those who ended an item last, up to a hundred.
+    `summed_seconds` is how long ago `standing`, `vectors`, `stranded`, `balanced` and the checks of
+    `traffic` were summed, None where they could not be and so say nothing; with `sums_late` the
+    last try was not over in time.
     """
 
     tiers: tuple[TierWork, ...]
@@ -237,10 +243,13 @@ class Work:
     vectors: Vectors
     traffic: Traffic
     workers: tuple[WorkerState, ...]
+    worker_count: int
     hosts: HostsState
     balanced: bool | None
     stranded: int = 0
     stranded_by: str = ""
+    summed_seconds: float | None = 0.0
+    sums_late: bool = False
 
     @property
     def waiting(self) -> int:
@@ -260,7 +269,7 @@ class Work:
     @property
     def backlog_per_worker(self) -> float:
         """What waits for each worker; with none it is all for the first to come."""
-        return self.waiting / max(1, len(self.workers))
+        return self.waiting / max(1, self.worker_count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from rich.text import Text
 
+import make_operations as made
 from cli.conftest import Collected
 from cli.terminal import PATIENCE, Terminal, environment
 from ctiscraper import loop
@@ -69,6 +71,18 @@ def test_a_host_that_rests_for_our_sake_is_not_blamed(terminal: Terminal, databa
     said = " ".join(terminal.run("status", code=None).out.split())
     assert "None" not in said
     assert OURS_AWAY in said
+
+
+def test_sums_that_are_not_known_and_workers_that_are_not_listed_are_said() -> None:
+    work = made.work(workers=(made.worker(),), worker_count=151, summed_seconds=None)
+    seen = OperationsReport(degraded=True, findings=(), database=made.database(), work=work)
+    assert "151 at work, how many are dead is not known" in status._one_line(seen)
+    facts = "\n".join(status._facts(work))
+    assert "0 requests; checks not known; 0 pages" in facts
+    assert "Standing" not in facts
+    assert "Vectors" not in facts
+    said = [part.plain for part in status._screen(seen) if isinstance(part, Text)]
+    assert "and 150 more, who ended an item before these did" in said
 
 
 def test_an_idle_installation_is_well(terminal: Terminal) -> None:

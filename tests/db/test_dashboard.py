@@ -110,6 +110,48 @@ async def test_what_is_watched_comes_best_first_with_its_reasons(database: str) 
     assert watched == [(better, ["firewall", "mailer"]), (plain, ["mailer"])]
 
 
+# Others like an article, each 400 days old, that an entry matches.
+BACKFILLED = """
+WITH jobs AS (
+    INSERT INTO fetch_job (url_hash, url, host, source_id, state, entry)
+    SELECT sha256(n::text::bytea), 'https://old.example/' || n, 'old.example', j.source_id,
+        'stored', j.entry
+    FROM fetch_job j CROSS JOIN generate_series(1, 320) AS n WHERE j.article_id = %(like)s
+    RETURNING id, url, url_hash, source_id),
+articles AS (
+    INSERT INTO article (job_id, url_hash, source_id, tier, url, canonical_url, title, language,
+        summary, text, html, published_at, published_from, collected_at, sort_at, word_count,
+        reading_minutes, method, text_sha256, search)
+    SELECT j.id, j.url_hash, j.source_id, a.tier, j.url, j.url, a.title, a.language, a.summary,
+        a.text, a.html, a.published_at, a.published_from, a.collected_at,
+        now() - interval '400 days', a.word_count, a.reading_minutes, a.method, j.url_hash,
+        a.search
+    FROM jobs j JOIN article a ON a.id = %(like)s
+    RETURNING id, sort_at),
+scores AS (
+    INSERT INTO article_score (article_id, score, parts, version, listed_at)
+    SELECT id, 0.9, '[]', '1', sort_at FROM articles)
+INSERT INTO watch_hit (entry_id, article_id, count, prominent, starts, ends)
+SELECT 1, id, 1, true, 0, 1 FROM articles
+"""
+
+
+async def test_a_backfill_hides_nothing_that_is_watched(database: str) -> None:
+    shelf = Shelf(database)
+    scored = ScoredShelf(shelf)
+    shelf.run(
+        "INSERT INTO watchlist_entry (kind, term, weight, actor) VALUES ('product', 'mail', 1, 'x')"
+    )
+    fresh = scored.article("Mail of today", "words")
+    bound = scored.article("Mail of the seventh day", "words", days_ago=6.99)
+    scored.article("Mail of the day before", "words", days_ago=7.01)
+    async with Database(database, size=1) as opened:
+        await scored.join(opened)
+    shelf.run(BACKFILLED, {"like": fresh})
+    watched = (await morning(database)).watched
+    assert {one.article.id for one in watched} == {fresh, bound}
+
+
 async def test_techniques_have_their_month_and_the_one_before(database: str) -> None:
     scored = ScoredShelf(Shelf(database))
     for ago in (1, 2, 29, 31, 45, 70):

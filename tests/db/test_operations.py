@@ -231,6 +231,22 @@ async def test_workers_are_alive_as_long_as_their_leases(stage: Stage) -> None:
     assert len(patient.work.workers) == 3
 
 
+async def test_all_workers_are_counted_though_not_all_are_shown(stage: Stage) -> None:
+    await announce(stage, 3)
+    await stage.run(
+        """
+        INSERT INTO worker_heartbeat (worker, pid, started_at, seen_at, progressed_at, done)
+        SELECT gen_random_uuid(), n, now() - make_interval(secs => 2000 - n), now(),
+            now() - make_interval(secs => 1000 - n), n
+        FROM generate_series(1, 150) AS n
+        """
+    )
+    work = await work_of(stage)
+    assert (work.worker_count, len(work.workers)) == (150, 100)
+    assert work.backlog_per_worker == 3 / 150
+    assert [worker.pid for worker in work.workers] == list(range(51, 151))
+
+
 async def test_an_account_that_does_not_hold_is_seen(stage: Stage) -> None:
     await announce(stage, 1)
     await stage.run("UPDATE sighting SET first = false")
@@ -316,6 +332,67 @@ async def test_a_database_that_is_away_or_slow_is_a_state_too(stage: Stage, data
         seen = await OperationsBoard(stage.database, patience=0.2).read()
     assert (seen.database.reachable, seen.work) == (False, None)
     assert "0.2 s" in seen.database.detail
+
+
+async def test_sums_that_take_too_long_stay_as_they_were_and_say_so(
+    stage: Stage, database: str
+) -> None:
+    now = 0.0
+    board = OperationsBoard(stage.database, patience=0.5, clock=lambda: now)
+    await announce(stage, 1)
+    await stage.queue.finish(await stage.claim(), "dead", "parser_crash", "", None)
+    work = (await board.read()).work
+    assert work is not None
+    assert (work.standing.dead, work.summed_seconds, work.sums_late) == (1, 0, False)
+    now = 40.0
+    with psycopg.connect(database) as conn:
+        conn.execute("LOCK TABLE source_check")
+        seen = await board.read()
+        first = await OperationsBoard(stage.database, patience=0.5, clock=lambda: now).read()
+    assert seen.database.reachable
+    assert seen.work is not None
+    assert (seen.work.standing.dead, seen.work.traffic.checks) == (1, 1)
+    assert (seen.work.summed_seconds, seen.work.sums_late) == (40, True)
+    assert first.database.reachable
+    assert first.work is not None
+    assert (first.work.summed_seconds, first.work.sums_late) == (None, True)
+    now = 80.0
+    work = (await board.read()).work
+    assert work is not None
+    assert (work.summed_seconds, work.sums_late) == (0, False)
+
+
+async def test_a_busy_pool_is_no_database_that_is_away(stage: Stage, database: str) -> None:
+    await announce(stage, 2)
+    async with Database(database, size=1) as opened, opened.connection():
+        seen = await OperationsBoard(opened, patience=0.5).read()
+    assert (seen.database.reachable, seen.database.busy) == (True, True)
+    assert seen.work is not None
+    assert (seen.work.waiting, seen.work.summed_seconds) == (2, None)
+
+
+async def test_a_busy_pool_of_a_database_that_is_away_is_told_by_the_server(stage: Stage) -> None:
+    async with Database(stage.database.conninfo, size=1) as opened, opened.connection():
+        opened.conninfo = "host=127.0.0.1 port=1"
+        seen = await OperationsBoard(opened, patience=0.5).read()
+    assert not seen.database.reachable
+    assert "127.0.0.1" in seen.database.detail
+
+
+async def test_what_our_own_database_or_disk_stranded_is_counted(stage: Stage) -> None:
+    await announce(stage, 4)
+    await stage.run(
+        """
+        UPDATE fetch_job SET rank = id % 3, reason = (ARRAY['database', 'storage', 'timeout',
+                NULL])[1 + id % 4], detail = 'told by ' || id,
+            run_after = now() + make_interval(secs => id)
+        """
+    )
+    last = await stage.value(
+        "SELECT max(id) FROM fetch_job WHERE reason IN ('database', 'storage')"
+    )
+    work = await work_of(stage)
+    assert (work.stranded, work.stranded_by) == (2, f"told by {last}")
 
 
 async def test_the_robots_txt_of_a_host_is_found(stage: Stage) -> None:

@@ -29,6 +29,26 @@ def test_what_is_well_needs_no_advice() -> None:
         assert [finding.advice for finding in findings(seen)] == [""] * 8
 
 
+def test_sums_that_are_old_or_not_there_are_told_and_nothing_is_said_of_them() -> None:
+    old = made.operations(summed_seconds=600.0, sums_late=True)
+    [told] = amiss(old)
+    assert (told.part, told.verdict) == ("sums", Verdict.WARN)
+    assert told.words == "of 10 min ago: adding up anew took too long"
+    none = made.operations(summed_seconds=None, sums_late=True, balanced=None)
+    assert [one.words for one in amiss(none)] == ["not known yet: adding up took too long"]
+    words = {one.part: one.words for one in findings(none)}
+    assert words["dead letters"] == "how many stand is not known, none in the last hour"
+    assert words["storage"] == words["accounting"] == "not added up: that took too long"
+
+
+def test_a_busy_pool_is_told_apart_from_a_database_that_is_away() -> None:
+    busy = replace(made.operations(), database=made.database(busy=True))
+    [told] = amiss(busy)
+    assert (told.part, told.verdict) == ("database", Verdict.WARN)
+    assert "every connection of this process is in use" in told.words
+    assert "DATABASE_URL" not in told.advice
+
+
 def test_texts_that_nobody_asks_a_model_about_are_told_with_the_command() -> None:
     waiting = replace(
         made.work().modelling, waiting=3, oldest_seconds=7200.0, seen_seconds=MODELS_SILENT

@@ -423,6 +423,8 @@ async def test_what_was_asked_and_judged_is_in_the_audit_log(
 async def test_the_list_goes_on_where_it_ended(client: httpx2.AsyncClient, shelf: Shelf) -> None:
     number = shelf.article("one", text=TEXT)
     made = [say(shelf, number, model=f"m{n}") for n in range(5)]
+    again = await client.post(f"/api/v1/analyses/{made[1]}/retry")
+    assert again.status_code < 300, again.text
     seen: list[int] = []
     cursor: str | None = None
     while True:

@@ -1,9 +1,11 @@
 """The operations page and its JSON: figures, words, and what stands when the database does not."""
 
 import httpx2
+import psycopg
 from fastapi import FastAPI
 from selectolax.lexbor import LexborHTMLParser
 
+from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.passages import Passages
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
@@ -131,6 +133,39 @@ async def test_json_tells_the_same(client: httpx2.AsyncClient, shelf: Shelf) -> 
     assert told["work"]["tiers"][1]["due"] == 1
     assert told["database"]["reachable"] is True
     assert (await client.get("/api/v1/operations?x=1")).status_code == 422
+
+
+async def test_the_page_says_of_sums_that_they_are_not_known(
+    client: httpx2.AsyncClient, app: FastAPI, opened: Database, database: str
+) -> None:
+    app.state.board = OperationsBoard(opened, patience=0.5)
+    with psycopg.connect(database) as conn:
+        conn.execute("LOCK TABLE source_check")
+        told = (await client.get("/api/v1/operations")).json()
+        answer = await client.get("/operations")
+        metrics = (await client.get("/metrics")).text
+    assert answer.status_code == 200
+    assert (told["database"]["reachable"], told["work"]["summed_seconds"]) == (True, None)
+    assert answer.text.count("not known: adding up took too long") == 4
+    [amiss] = words(LexborHTMLParser(answer.text), ".trouble")
+    assert amiss.startswith("Sums: not known yet")
+    assert "ctiscraper_database_up 1.0" in metrics
+    assert "ctiscraper_queue_depth{" in metrics
+    for name in ("ended_items", "vector_texts", "storage_waiting", "checks_last_day"):
+        assert f"ctiscraper_{name}" not in metrics
+
+
+async def test_workers_that_are_not_listed_are_counted(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    shelf.run(
+        "INSERT INTO worker_heartbeat (worker, pid, started_at, seen_at, progressed_at, done)"
+        " SELECT gen_random_uuid(), n, now(), now(), now(), 1 FROM generate_series(1, 150) AS n"
+    )
+    text = (await client.get("/operations")).text
+    assert "and 50 more, who ended an item before these did" in text
+    assert "150 at work" in text
+    assert "ctiscraper_workers 150.0" in (await client.get("/metrics")).text
 
 
 async def test_the_page_stands_when_the_database_does_not(

@@ -120,7 +120,7 @@ def list_analyses(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Analyses, the latest asked first, or those of one article."""
+    """Analyses, the newest first, or those of one article; asked anew they keep their place."""
 
     async def read() -> AnalysisPage | ArticleAnalyses:
         async with _open_desk(data) as (desk, _):

@@ -106,10 +106,15 @@ def _one_line(seen: OperationsReport) -> str:
     work = seen.work
     line = (
         f"{_count(work.waiting)} waiting, {_count(work.in_flight)} in flight, "
-        f"{work.flow.per_minute:.1f} ended a minute, {len(work.workers)} at work, "
-        f"{_count(work.standing.dead)} dead"
+        f"{work.flow.per_minute:.1f} ended a minute, {work.worker_count:,} at work, "
+        f"{_dead(work)}"
     )
     return f"{line}; {amiss}" if amiss else line
+
+
+def _dead(work: Work) -> str:
+    known = work.summed_seconds is not None
+    return f"{_count(work.standing.dead)} dead" if known else "how many are dead is not known"
 
 
 def _screen(seen: OperationsReport) -> Iterable[RenderableType]:
@@ -125,6 +130,9 @@ def _screen(seen: OperationsReport) -> Iterable[RenderableType]:
     if seen.work.workers:
         yield Text()
         yield _workers(seen.work)
+        more = seen.work.worker_count - len(seen.work.workers)
+        if more:
+            yield Text(f"and {more:,} more, who ended an item before these did")
     if seen.work.hosts.rests or seen.work.hosts.paces:
         yield Text()
         yield _hosts(seen.work.hosts)
@@ -163,22 +171,30 @@ def _facts(work: Work) -> Iterable[str]:
         f"{ended.filtered:,} filtered, {ended.failed:,} failed, {ended.dead:,} dead; "
         "what is looked at again counts again"
     )
-    yield (
-        f"Standing  {_count(standing.dead)} dead, {_count(standing.failed)} failed, "
-        f"{_count(standing.filtered)} quarantined"
-    )
+    is_summed = work.summed_seconds is not None
+    if is_summed:
+        yield (
+            f"Standing  {_count(standing.dead)} dead, {_count(standing.failed)} failed, "
+            f"{_count(standing.filtered)} quarantined"
+        )
     texts = work.enriching
     waits = f", the oldest new one for {span(texts.oldest_seconds)}" if texts.oldest_seconds else ""
     yield (
         f"Texts     {_count(texts.waiting)} to be looked through{waits}; "
         f"{_count(texts.failed)} could not be ('ctiscraper enrichment failed' lists them)"
     )
-    yield f"Vectors   {_vectors(work.vectors)}"
+    if is_summed:
+        yield f"Vectors   {_vectors(work.vectors)}"
     yield f"Attempts  {flow.refunds:,} given back, {flow.burnt:,} burnt"
+    checks = "checks not known"
+    if is_summed:
+        checks = (
+            f"{traffic.checks:,} checks, {traffic.unchanged:,} unchanged, "
+            f"{size(traffic.check_bytes)} received, {size(traffic.saved_bytes)} saved"
+        )
     yield (
-        f"24 hours  {traffic.requests_day:,} requests; {traffic.checks:,} checks, "
-        f"{traffic.unchanged:,} unchanged, {size(traffic.check_bytes)} received, "
-        f"{size(traffic.saved_bytes)} saved; {traffic.pages:,} pages, {size(traffic.page_bytes)}"
+        f"24 hours  {traffic.requests_day:,} requests; {checks}; "
+        f"{traffic.pages:,} pages, {size(traffic.page_bytes)}"
     )
 
 

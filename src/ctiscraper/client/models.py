@@ -78,9 +78,9 @@ class ModelsCalls(Transport):
         cursor: str | None = None,
         limit: int | None = None,
     ) -> AnalysisPage:
-        """Analyses, the latest asked first.
+        """Analyses, the newest first.
 
-        Of all articles.
+        Of all articles; one that is asked anew keeps its place.
 
         Needs `article:read`.
         """

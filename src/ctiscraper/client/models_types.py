@@ -31,7 +31,7 @@ class AnalysisRow(Struct, frozen=True, kw_only=True):
 
 
 class AnalysisPage(Struct, frozen=True, kw_only=True):
-    """A page of analyses, the latest asked first."""
+    """A page of analyses, the newest first; one that is asked anew keeps its place."""
 
     analyses: tuple[AnalysisRow, ...]
     next: str | None

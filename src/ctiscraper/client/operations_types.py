@@ -29,7 +29,8 @@ class DatabaseState(Struct, frozen=True, kw_only=True):
     """The database as it answered; the rest of the fields say nothing when it did not.
 
     `clock_apart` is how far its clock stands from ours, in seconds; `detail` why it did not
-    answer. `schema` is the revision it holds, `schema_wanted` what this program needs.
+    answer. `schema` is the revision it holds, `schema_wanted` what this program needs. `busy`
+    is when it answered while all connections of the process that asks were in use.
     """
 
     reachable: bool
@@ -39,6 +40,7 @@ class DatabaseState(Struct, frozen=True, kw_only=True):
     schema_wanted: str = ""
     clock_apart: float = 0.0
     detail: str = ""
+    busy: bool = False
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -235,6 +237,10 @@ class Work(Struct, frozen=True, kw_only=True):
     """All that is seen of the work; `balanced` is None when it could not be told in time.
 
     `stranded` items wait since our own database or disk failed, which said `stranded_by`.
+    `worker_count` are at work, of whom `workers` are those who ended an item last, up to a
+    hundred. `summed_seconds` is how long ago `standing`, `vectors`, `stranded`, `balanced` and
+    the checks of `traffic` were summed, None where they could not be and so say nothing; with
+    `sums_late` the last try was not over in time.
     """
 
     tiers: tuple[TierWork, ...]
@@ -245,10 +251,13 @@ class Work(Struct, frozen=True, kw_only=True):
     vectors: Vectors
     traffic: Traffic
     workers: tuple[WorkerState, ...]
+    worker_count: int
     hosts: HostsState
     balanced: bool | None
     stranded: int = 0
     stranded_by: str = ""
+    summed_seconds: float | None = 0.0
+    sums_late: bool = False
 
 
 class OperationsReport(Struct, frozen=True, kw_only=True):

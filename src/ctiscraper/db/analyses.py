@@ -68,7 +68,7 @@ class Analyses:
     async def page(
         self, *, state: AnalysisState | None = None, cursor: str | None = None, limit: int = 50
     ) -> AnalysisPage:
-        """Return a page, the latest asked first. Raises CursorError."""
+        """Return a page, the newest first, whenever each was asked last. Raises CursorError."""
         values: dict[str, object] = {
             "after": from_cursor(cursor).id if cursor else None,
             "state": state.value if state else None,

@@ -25,8 +25,6 @@ from ctiscraper.views import SourceRef
 MONTH = 30
 SHOWN = 10
 SOURCES_SHOWN = 20
-# Of so many of the newest matches the best are shown.
-_MATCHES = 300
 _WATCHED_DAYS = 7
 # In so many days a source shows how long it is silent at times.
 _RHYTHM_DAYS = 63
@@ -104,18 +102,22 @@ _FAILING = """
     ORDER BY array_position('{premium,standard,basic}'::text[], s.tier), t.last_success_at, s.key
     LIMIT %(shown)s
 """
+# The best of every day along its index, as far as the first few that are watched: how much was
+# matched of older articles changes nothing. With OFFSET each score is held against the matches by
+# itself, and they are never read as a whole.
 _WATCHED = """
-    WITH hits AS (
-        SELECT h.article_id, h.entry_id FROM watch_hit h ORDER BY h.article_id DESC LIMIT %(most)s
-    ),
-    best AS (
-        SELECT r.article_id, r.score
-        FROM article_score r JOIN article a ON a.id = r.article_id
-        WHERE r.article_id IN (SELECT h.article_id FROM hits h
-                JOIN watchlist_entry w ON w.id = h.entry_id WHERE w.removed_at IS NULL)
-            AND r.listed_at > now() - make_interval(days => %(days)s)
-            AND a.duplicate_of IS NULL
-        ORDER BY r.score DESC, r.article_id DESC LIMIT %(shown)s
+    WITH best AS (
+        SELECT b.article_id, b.score
+        FROM generate_series(0, %(days)s) AS ago CROSS JOIN LATERAL (
+            SELECT r.article_id, r.score
+            FROM article_score r JOIN article a ON a.id = r.article_id
+            WHERE r.day = (now() AT TIME ZONE 'UTC')::date - ago
+                AND (ago < %(days)s OR r.listed_at > now() - make_interval(days => %(days)s))
+                AND EXISTS (SELECT 1 FROM watch_hit h JOIN watchlist_entry w ON w.id = h.entry_id
+                    WHERE h.article_id = r.article_id AND w.removed_at IS NULL OFFSET 0)
+                AND a.duplicate_of IS NULL
+            ORDER BY r.score DESC, r.article_id DESC LIMIT %(shown)s) b
+        ORDER BY b.score DESC, b.article_id DESC LIMIT %(shown)s
     )
     SELECT b.article_id, w.id, w.kind, w.term
     FROM best b JOIN watch_hit h ON h.article_id = b.article_id
@@ -171,9 +173,8 @@ class DashboardBoard:
 
 
 async def _watched(conn: Conn) -> tuple[WatchedArticle, ...]:
-    cursor = await conn.execute(
-        _WATCHED, {"most": _MATCHES, "days": _WATCHED_DAYS, "shown": SHOWN}, prepare=False
-    )
+    values = {"days": _WATCHED_DAYS, "shown": SHOWN}
+    cursor = await conn.execute(_WATCHED, values, prepare=False)
     because: dict[int, list[WatchedBy]] = {}
     for number, entry, kind, term in await cursor.fetchall():
         because.setdefault(number, []).append(WatchedBy(id=entry, kind=kind, term=term))

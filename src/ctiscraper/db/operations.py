@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ctiscraper.db.hosts import RANK
+from ctiscraper.db.operation_sums import OperationSums
 from ctiscraper.db.server import schema_wanted
-from ctiscraper.db.session import Conn, Database
-from ctiscraper.db.vector_progress import vectors_now
+from ctiscraper.db.session import Conn, Database, NoConnectionError
 from ctiscraper.errors import ModelFault, Reason, StorageError
 from ctiscraper.operations import (
     COUNTED_MOST,
@@ -26,7 +27,6 @@ from ctiscraper.operations import (
     Standing,
     TierWork,
     Traffic,
-    Vectors,
     Work,
     WorkerState,
 )
@@ -39,11 +39,8 @@ WORKERS_SHOWN = 100
 LOOKED_AT = 1000
 # Counting what waits may take this share of the time; with a long queue it is done less often.
 RECENT_SHARE = 0.05
-# What has to be summed over many rows is summed this seldom, and this share of the time at most.
-SLOW_SECONDS = 30.0
-SLOW_SHARE = 0.02
-# How much longer than for the rest is waited for it: on a large, busy database it takes seconds.
-SLOW_PATIENCE = 4
+# So much of the patience is waited for a connection of the pool, before one of its own is made.
+POOL_SHARE = 0.5
 # An application-wide number that admits one process at a time to folding the counters.
 FOLD_KEY = 0x63746F70
 
@@ -145,35 +142,18 @@ SELECT coalesce(sum(stored), 0)::bigint, coalesce(sum(duplicate), 0)::bigint,
     coalesce(sum(page_bytes) FILTER (WHERE minute > now() - interval '24 hours'), 0)::bigint
 FROM work_count
 """  # noqa: S608 - constants of this module
+# Those who ended an item last are shown, so that the busiest of all is among them.
 _WORKERS = """
 SELECT pid, started_at, extract(epoch FROM now() - seen_at)::float8,
-    extract(epoch FROM now() - progressed_at)::float8, done
-FROM worker_heartbeat WHERE seen_at > now() - make_interval(secs => %(alive)s)
-ORDER BY started_at, pid LIMIT %(workers)s
+    extract(epoch FROM now() - progressed_at)::float8, done, alive
+FROM (SELECT *, count(*) OVER () AS alive FROM worker_heartbeat
+    WHERE seen_at > now() - make_interval(secs => %(alive)s)
+    ORDER BY progressed_at DESC, pid LIMIT %(workers)s) w
+ORDER BY started_at, pid
 """
 _MARK = """
 SELECT coalesce((SELECT requests FROM request_mark WHERE hour <= now() - interval '24 hours'
     ORDER BY hour DESC LIMIT 1), 0)
-"""
-_DAY = """
-SELECT count(*), count(*) FILTER (WHERE unchanged), coalesce(sum(wire_bytes), 0)::bigint,
-    coalesce(sum(saved_bytes), 0)::bigint
-FROM source_check WHERE checked_at > now() - interval '24 hours'
-"""
-_STANDING = """
-SELECT (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'dead' LIMIT %(most)s) d),
-    (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'failed' LIMIT %(most)s) f),
-    (SELECT count(*) FROM (SELECT 1 FROM fetch_job WHERE state = 'filtered' LIMIT %(most)s) q)
-"""
-_STRANDED = """
-SELECT count(*), coalesce((array_agg(detail ORDER BY run_after DESC))[1], '') FROM (
-    SELECT detail, run_after FROM fetch_job
-    WHERE state = 'pending' AND reason IN ('database', 'storage') LIMIT %(most)s) s
-"""
-_BALANCED = """
-SELECT coalesce(
-    bool_and(discovered = stored + duplicate + filtered + failed + dead + pending), true)
-FROM accounting
 """
 _ROBOTS = """
 SELECT h.host, left(coalesce(r.body, r.good_body), 65536)
@@ -182,18 +162,6 @@ JOIN robots r ON r.origin IN ('https://' || h.host, 'http://' || h.host)
 WHERE coalesce(r.body, r.good_body) IS NOT NULL
 ORDER BY r.origin
 """
-
-
-@dataclass(frozen=True, slots=True)
-class _Slow:
-    """What is summed over many rows, and when it is summed anew."""
-
-    standing: Standing
-    vectors: Vectors
-    day: tuple[int, int, int, int]
-    balanced: bool | None
-    stranded: tuple[int, str]
-    until: float
 
 
 class OperationsBoard:
@@ -215,42 +183,53 @@ class OperationsBoard:
         self._patience = patience
         self._clock = clock
         self._recent: tuple[Work, float] | None = None
-        self._slow: _Slow | None = None
+        self._sums = OperationSums(database, patience=patience, clock=clock)
 
     async def read(self) -> Operations:
         """Return the state; a database that does not answer in time is one as well."""
         try:
-            async with asyncio.timeout(self._patience), self._database.connection() as conn:
-                state = await _database_state(conn)
-                if state.behind:
-                    return Operations(database=state)
-                fresh = await self._recently(conn)
-            slow = await self._slowly()
+            return await self._look(self._database.connection(POOL_SHARE * self._patience))
+        except NoConnectionError:
+            # All connections of this process are in use, or none can be made: the server tells.
+            return await self._look_apart()
         except TimeoutError:
-            return _away(f"no answer within {self._patience:g} s")
+            return self._silent()
         except StorageError as error:
             return _away(error.detail)
-        checks, unchanged, check_bytes, saved = slow.day
-        day = {"checks": checks, "unchanged": unchanged, "saved_bytes": saved}
-        traffic = replace(fresh.traffic, check_bytes=check_bytes, **day)
-        work = replace(
-            fresh,
-            standing=slow.standing,
-            vectors=slow.vectors,
-            balanced=slow.balanced,
-            traffic=traffic,
-            stranded=slow.stranded[0],
-            stranded_by=slow.stranded[1],
-        )
-        return Operations(database=state, work=work)
+
+    async def _look_apart(self) -> Operations:
+        """Return the state as a connection beside the pool has it."""
+        try:
+            return await self._look(self._database.apart(), busy=True)
+        except TimeoutError:
+            return self._silent()
+        except StorageError as error:
+            return _away(error.detail)
+
+    async def _look(
+        self, connection: AbstractAsyncContextManager[Conn], *, busy: bool = False
+    ) -> Operations:
+        """Return the state; of a busy pool nothing more is wanted for what takes long to sum."""
+        async with connection as conn, asyncio.timeout(self._patience):
+            state = replace(await _database_state(conn), busy=busy)
+            if state.behind:
+                return Operations(database=state)
+            fresh = await self._recently(conn)
+        if not busy:
+            await self._sums.renew()
+        return Operations(database=state, work=self._sums.added_to(fresh))
+
+    def _silent(self) -> Operations:
+        return _away(f"no answer within {self._patience:g} s")
 
     def forget(self) -> None:
         """Count and sum everything anew at the next look: something was changed by hand."""
-        self._recent = self._slow = None
+        self._recent = None
+        self._sums.forget()
 
     async def robots(self, hosts: Iterable[str]) -> Mapping[str, str]:
         """Return the robots.txt of those hosts whose is known."""
-        async with self._database.connection() as conn:
+        async with self._database.connection(self._patience) as conn:
             cursor = await conn.execute(_ROBOTS, (list(hosts),))
             return {str(row[0]): str(row[1]) for row in await cursor.fetchall()}
 
@@ -270,6 +249,7 @@ class OperationsBoard:
         flow = (await _rows(conn, _FLOW))[0]
         requests = sum(int(row[4]) for row in hosts)
         texts = (await _rows(conn, _ENRICHING, most=COUNTED_MOST, looked_at=LOOKED_AT))[0]
+        workers, worker_count = await self._workers(conn)
         models = (await _rows(conn, _MODELLING, most=COUNTED_MOST, looked_at=LOOKED_AT))[0]
         return Work(
             tiers=await _tiers(conn, {row[0]: row[5] for row in hosts}),
@@ -288,7 +268,8 @@ class OperationsBoard:
                 pages=flow[13],
                 page_bytes=flow[14],
             ),
-            workers=await self._workers(conn),
+            workers=workers,
+            worker_count=worker_count,
             hosts=HostsState(
                 known=sum(row[1] for row in hosts),
                 leased=sum(row[2] for row in hosts),
@@ -299,9 +280,10 @@ class OperationsBoard:
             balanced=None,
         )
 
-    async def _workers(self, conn: Conn) -> tuple[WorkerState, ...]:
+    async def _workers(self, conn: Conn) -> tuple[tuple[WorkerState, ...], int]:
+        """Return those that are shown, and how many there are."""
         rows = await _rows(conn, _WORKERS, alive=self._alive_seconds, workers=WORKERS_SHOWN)
-        return tuple(
+        workers = tuple(
             WorkerState(
                 pid=row[0],
                 started_at=row[1],
@@ -311,37 +293,7 @@ class OperationsBoard:
             )
             for row in rows
         )
-
-    async def _slowly(self) -> _Slow:
-        """Return what is summed over many rows, as old as its cost allows."""
-        began = self._clock()
-        if self._slow is not None and began < self._slow.until:
-            return self._slow
-        patience = SLOW_PATIENCE * self._patience
-        async with asyncio.timeout(patience), self._database.connection() as conn:
-            dead, failed, filtered = (await _rows(conn, _STANDING, most=COUNTED_MOST))[0]
-            day = (await _rows(conn, _DAY))[0]
-            stranded, words = (await _rows(conn, _STRANDED, most=COUNTED_MOST))[0]
-            vectors = await vectors_now(conn)
-        balanced = await self._balanced()
-        ended = self._clock()
-        self._slow = _Slow(
-            standing=Standing(dead=dead, failed=failed, filtered=filtered),
-            vectors=vectors,
-            day=(day[0], day[1], day[2], day[3]),
-            balanced=balanced,
-            stranded=(stranded, words),
-            until=ended + max(SLOW_SECONDS, (ended - began) / SLOW_SHARE),
-        )
-        return self._slow
-
-    async def _balanced(self) -> bool | None:
-        """Return whether every account holds, None when there is too much to add up in time."""
-        try:
-            async with asyncio.timeout(self._patience), self._database.connection() as conn:
-                return bool((await _rows(conn, _BALANCED))[0][0])
-        except (TimeoutError, StorageError):
-            return None
+        return workers, rows[0][5] if rows else 0
 
 
 async def fold_counts(database: Database) -> None:

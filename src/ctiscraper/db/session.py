@@ -104,6 +104,10 @@ _OURS = (OperationalError, InternalError, InterfaceError, PoolTimeout, Insuffici
 _OTHER_SCHEMA = (UndefinedTable, UndefinedColumn, UndefinedFunction)
 
 
+class NoConnectionError(StorageError):
+    """That the pool gave none in time: all are in use, or none can be made."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL, made inside a running event loop.
 
@@ -193,13 +197,14 @@ class Database:
         await self.close()
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Conn]:
+    async def connection(self, patience: float | None = None) -> AsyncIterator[Conn]:
         """Yield a connection where each statement is its own transaction.
 
-        Raises StorageError when the server cannot be reached, or has another schema.
+        Raises StorageError when the server cannot be reached, or has another schema, and of these
+        NoConnectionError when none was free for `patience`, in seconds.
         """
         try:
-            conn = await self._pool.getconn()
+            conn = await self._pool.getconn(patience)
             try:
                 async with conn:
                     yield conn
@@ -215,6 +220,8 @@ class Database:
                 f"the schema of the database is not this program's ({_first_line(error)}): "
                 "run 'ctiscraper migrate', or update the program",
             ) from error
+        except PoolTimeout as error:
+            raise NoConnectionError(Reason.DATABASE, str(error).strip()) from error
         except _OURS as error:
             raise StorageError(Reason.DATABASE, str(error).strip()) from error
 

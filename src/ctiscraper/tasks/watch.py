@@ -33,6 +33,8 @@ FAILED_LATELY = 60.0
 DEGRADED = {"redis": "redis", "storage": "storage", "database clock": "clock"}
 # A model worker looks for its server every minute: one that is there is seen long before.
 MODELS_SILENT = 900.0
+# What is said of sums that there are none of.
+NOT_SUMMED = "not added up: that took too long"
 # Of fewer hosts than this the half may well rest.
 MANY_HOSTS = 10
 
@@ -81,7 +83,7 @@ def _report(seen: Operations, bell: BellState | None = None) -> OperationsReport
 async def observe(board: OperationsBoard) -> Operations:
     """Return the state of operations, with the delays that the hosts' robots.txt ask for."""
     seen = await board.read()
-    if seen.work is None:
+    if seen.work is None or seen.database.busy:
         return seen
     hosts = seen.work.hosts
     try:
@@ -98,7 +100,7 @@ def findings(seen: Operations, bell: BellState | None = None) -> tuple[Finding, 
     found = [*_database(seen.database), *_bell(bell)]
     if seen.work is not None:
         found += [judge(seen.work) for judge in _JUDGES]
-        found += judge_models(seen.work.modelling)
+        found += [*judge_models(seen.work.modelling), *_sums(seen.work)]
     order = (Verdict.FAIL, Verdict.WARN, Verdict.OK)
     return tuple(sorted(found, key=lambda one: order.index(one.verdict)))
 
@@ -147,6 +149,13 @@ def _database(state: DatabaseState) -> Iterable[Finding]:
             Verdict.FAIL,
             "it is read-only: nothing can be collected",
             "name the primary server in DATABASE_URL, or make room and let it be written to",
+        )
+    elif state.busy:
+        yield finding(
+            "database",
+            Verdict.WARN,
+            f"PostgreSQL {state.version}, writable, but every connection of this process is in use",
+            "if that lasts, see in pg_stat_activity what takes so long; others wait for it",
         )
     else:
         yield finding("database", Verdict.OK, f"PostgreSQL {state.version}, writable")
@@ -198,10 +207,10 @@ def _workers(work: Work) -> Finding:
         return finding(
             "workers",
             Verdict.WARN,
-            f"{len(work.workers)} at work, but none has ended an item for {span(idle)}",
+            f"{work.worker_count:,} at work, but none has ended an item for {span(idle)}",
             "look into their log, then start them anew: what they hold is taken back",
         )
-    return finding("workers", Verdict.OK, f"{len(work.workers)} at work")
+    return finding("workers", Verdict.OK, f"{work.worker_count:,} at work")
 
 
 def _queue(work: Work) -> Finding:
@@ -221,17 +230,21 @@ def _queue(work: Work) -> Finding:
 
 
 def _storage(work: Work) -> Finding:
+    if work.summed_seconds is None:
+        return finding("storage", Verdict.OK, NOT_SUMMED)
     return judge_storage(work.stranded, work.stranded_by)
 
 
 def _dead_letters(work: Work) -> Finding:
-    standing, hour = work.standing.dead, work.flow.dead_hour
+    hour, standing = work.flow.dead_hour, f"{work.standing.dead:,} stand"
+    if work.summed_seconds is None:
+        standing = "how many stand is not known"
     if not hour:
-        return finding("dead letters", Verdict.OK, f"{standing:,} stand, none in the last hour")
+        return finding("dead letters", Verdict.OK, f"{standing}, none in the last hour")
     return finding(
         "dead letters",
         Verdict.WARN,
-        f"{hour:,} in the last hour, {standing:,} stand",
+        f"{hour:,} in the last hour, {standing}",
         "see their causes with 'ctiscraper dead list' or on the Accounting page, "
         "then retry or discard them",
     )
@@ -265,7 +278,7 @@ def _hosts(work: Work) -> Finding:
 
 def _accounting(work: Work) -> Finding:
     if work.balanced is None:
-        return finding("accounting", Verdict.OK, "not added up: that took too long")
+        return finding("accounting", Verdict.OK, NOT_SUMMED)
     if work.balanced:
         return finding("accounting", Verdict.OK, "every announced item stands somewhere")
     return finding(
@@ -273,6 +286,22 @@ def _accounting(work: Work) -> Finding:
         Verdict.FAIL,
         "the sum does not hold for at least one source",
         "this is a fault of the program: report it with the output of 'ctiscraper accounting'",
+    )
+
+
+def _sums(work: Work) -> Iterable[Finding]:
+    """Yield how old the sums are that took too long to be made anew, where they did."""
+    if not work.sums_late:
+        return
+    words = "not known yet: adding up took too long"
+    if work.summed_seconds is not None:
+        words = f"of {span(work.summed_seconds)} ago: adding up anew took too long"
+    yield finding(
+        "sums",
+        Verdict.WARN,
+        words,
+        "what ended and stands, vectors and checks are so old; the rest is of now. "
+        "See in pg_stat_activity what keeps the database busy",
     )
 
 

@@ -53,12 +53,17 @@ class MetricFamilies(Collector):
         if self._work is None:
             return
         yield from _queue(self._work.tiers)
-        yield from _items(self._work)
+        yield from _backlog(self._work)
+        if self._work.summed_seconds is not None:
+            yield from _items(self._work)
         yield from _enriching(self._work.enriching)
         yield from _modelling(self._work.modelling)
-        yield from _vectors(self._work.vectors)
+        if self._work.summed_seconds is not None:
+            yield from _vectors(self._work.vectors)
         yield from _flow(self._work.flow)
         yield from _traffic(self._work.traffic)
+        if self._work.summed_seconds is not None:
+            yield from _checks(self._work.traffic)
         yield from _workers(self._work)
         yield from _hosts(self._work.hosts)
 
@@ -133,17 +138,20 @@ def _queue(tiers: tuple[TierWork, ...]) -> Iterable[Metric]:
     )
 
 
+def _backlog(work: Work) -> Iterable[Metric]:
+    yield _gauge(
+        "backlog_per_worker",
+        "Items and checks that wait, for each worker alive; with none, all of them.",
+        work.backlog_per_worker,
+    )
+
+
 def _items(work: Work) -> Iterable[Metric]:
     yield _labelled(
         "ended_items",
         "Items that stand where they ended, by state; each counted up to 100000.",
         ("state",),
         (((state,), count) for state, count in asdict(work.standing).items()),
-    )
-    yield _gauge(
-        "backlog_per_worker",
-        "Items and checks that wait, for each worker alive; with none, all of them.",
-        work.backlog_per_worker,
     )
     yield _gauge(
         "storage_waiting",
@@ -246,6 +254,18 @@ def _traffic(traffic: Traffic) -> Iterable[Metric]:
     )
     for name, text, value in (
         ("requests_last_day", "Requests made in the last 24 hours.", traffic.requests_day),
+        ("pages_last_day", "Article pages kept in the last 24 hours.", traffic.pages),
+        (
+            "page_bytes_last_day",
+            "Bytes of the article pages kept in the last 24 hours, decoded.",
+            traffic.page_bytes,
+        ),
+    ):
+        yield _gauge(name, text, value)
+
+
+def _checks(traffic: Traffic) -> Iterable[Metric]:
+    for name, text, value in (
         ("checks_last_day", "Checks of sources in the last 24 hours.", traffic.checks),
         (
             "unchanged_checks_last_day",
@@ -262,18 +282,12 @@ def _traffic(traffic: Traffic) -> Iterable[Metric]:
             "Bytes that conditional requests saved in the last 24 hours.",
             traffic.saved_bytes,
         ),
-        ("pages_last_day", "Article pages kept in the last 24 hours.", traffic.pages),
-        (
-            "page_bytes_last_day",
-            "Bytes of the article pages kept in the last 24 hours, decoded.",
-            traffic.page_bytes,
-        ),
     ):
         yield _gauge(name, text, value)
 
 
 def _workers(work: Work) -> Iterable[Metric]:
-    yield _gauge("workers", "Worker processes alive.", len(work.workers))
+    yield _gauge("workers", "Worker processes alive.", work.worker_count)
     if work.workers:
         yield _gauge(
             "worker_idle_seconds",

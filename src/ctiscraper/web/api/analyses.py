@@ -87,11 +87,11 @@ async def compare_models(
     return tagged(request, encoded(found))
 
 
-@router.get("/analyses", response_model=AnalysisPage, summary="Analyses, the latest asked first")
+@router.get("/analyses", response_model=AnalysisPage, summary="Analyses, the newest first")
 async def list_analyses(
     request: Request, desk: DeskDep, parameters: Annotated[AnalysisParameters, Query()]
 ) -> Response:
-    """Of all articles."""
+    """Of all articles; one that is asked anew keeps its place."""
     page = await desk.analyses.page(
         state=parameters.state, cursor=parameters.cursor, limit=parameters.limit
     )

@@ -19,6 +19,9 @@ router = Routes(prefix="/operations", tags=["operations"], route_class=GuardedRo
 async def get_operations(report: OperationsDep, _: Annotated[NoParameters, Query()]) -> Response:
     """May be two seconds old; sums over a day and of ended items half a minute or more.
 
+    How old those are `summed_seconds` tells, null where they could not be made and so say nothing;
+    with `sums_late` the last try was not over in time.
+
     A database that does not answer is told here too: then there is no `work`.
     """
     return JsonAnswer(report)
