@@ -53,7 +53,7 @@ class Change:
     """A change of many articles at once; `articles` are those that were not so already.
 
     `capped` says that more were asked for than are changed at once. Until `undo_until` it can be
-    undone, once.
+    undone, once. `full` could not be tagged, as they have all the tags that an article may have.
     """
 
     id: int
@@ -64,6 +64,7 @@ class Change:
     undo_until: datetime
     undone_at: datetime | None = None
     capped: bool = False
+    full: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,12 @@ import asyncio
 import itertools
 from uuid import UUID, uuid4
 
+import pytest
+
 import make
 from ctiscraper.db.hosts import HOST_IS_OURS, HostLease
 from ctiscraper.db.queue import Held
+from ctiscraper.errors import ConflictError
 from ctiscraper.types import RobotsRecord, Tier
 from db.stage import Stage
 
@@ -145,6 +148,17 @@ async def test_a_resting_host_is_left_alone(stage: Stage) -> None:
     assert await stage.hosts.lease(stage.worker, limit=1, seconds=60) == []
     await stage.sources.check_now("acme")
     assert len(await stage.hosts.lease(stage.worker, limit=1, seconds=60)) == 1
+
+
+async def test_the_check_of_a_paused_source_leaves_its_host_resting(stage: Stage) -> None:
+    await stage.sources.add(make.settings(active=False), actor="test")
+    await stage.sources.add(make.settings("other"), actor="test")
+    await stage.hosts.failed(HOST, "timeout", "")
+    await stage.hosts.rest(HOST, 3600)
+    before = await stage.rows("SELECT failures, open_until, work_at FROM host")
+    with pytest.raises(ConflictError, match="is paused: resume it first"):
+        await stage.sources.check_now("acme")
+    assert await stage.rows("SELECT failures, open_until, work_at FROM host") == before
 
 
 async def test_failures_count_in_a_row_until_an_answer(stage: Stage) -> None:

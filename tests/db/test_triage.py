@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from ctiscraper.db.changing import Changes
 from ctiscraper.db.session import Database
 from ctiscraper.db.triage import TAGS_MOST, Triage, normal_tag
 from ctiscraper.errors import InputError, NotFoundError
@@ -106,7 +107,25 @@ async def test_tags_are_added_taken_and_undone(opened: Database, shelf: Shelf) -
         "UPDATE article_triage SET tags = ARRAY(SELECT 'x' || n FROM generate_series(1, %s) n)",
         (TAGS_MOST,),
     )
-    assert (await triage.tag(ada, [1, 3], "more")).articles == 1
+    change = await triage.tag(ada, [1, 2, 3], "more")
+    assert (change.articles, change.full) == (1, 2)
+    assert await Changes(opened).get(ada, change.id) == change
+    assert (await triage.tag(ada, [1, 3], "x1")).full == 0
+    shelf.run("UPDATE article_triage SET tags = '{more}' WHERE article_id = 1")
+    assert (await triage.undo(ada, change.id)).articles == (3,)
+
+
+async def test_what_became_of_an_undone_change_is_kept(opened: Database, shelf: Shelf) -> None:
+    del shelf
+    ada, bob = [await reader(opened, name) for name in ("ada", "bob")]
+    triage, changes = Triage(opened), Changes(opened)
+    change = await triage.set_state(ada, [1, 2], TriageState.DONE)
+    await triage.set_state(bob, [2], TriageState.IGNORED)
+    assert await changes.undone(ada, change.id) is None
+    undone = await triage.undo(ada, change.id)
+    assert (undone.restored, undone.left) == (1, 1)
+    assert await changes.undone(ada, change.id) == undone
+    assert await changes.undone(bob, change.id) is None
 
 
 async def test_changes_at_the_same_time_are_one_after_the_other(

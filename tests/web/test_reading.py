@@ -58,6 +58,7 @@ async def test_the_team_changes_states_tags_and_assignees(
     for change in changes:
         answer = await client.post(path, json={"articles": [1], **change})
         assert (answer.status_code, answer.json()["articles"]) == (201, 1), answer.text
+        assert answer.json()["full"] == 0
     found = (await client.get("/api/v1/articles/1/standing")).json()
     assert (found["state"], found["tags"], found["assignee"]["id"]) == (
         "review", ["hot-topic"], admin

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import httpx2
 
 from internet.world import FakeInternet
+from web.shelf import Shelf
 from web.sourced import FORM, working
 
 
@@ -76,6 +77,18 @@ async def test_pages_add_a_source_without_script(database: str, tmp_path: Path) 
         assert removed.status_code == 303
         assert "its articles stay" in (await client.get(removed.headers["location"])).text
         assert "This source was removed" in (await client.get("/sources/k")).text
+
+
+async def test_a_paused_source_is_not_checked_and_nothing_says_it_was(
+    client: httpx2.AsyncClient, shelf: Shelf
+) -> None:
+    shelf.source("idle", active=False)
+    shelf.run("UPDATE source_state SET enabled = false, health = 'paused'")
+    for path in ("/api/v1/sources/idle/check", "/sources/idle/check"):
+        answer = await client.post(path, headers=FORM)
+        assert (answer.status_code, path) == (409, path)
+        assert "is paused: resume it first" in answer.text
+    assert shelf.run("SELECT count(*) FROM audit_entry WHERE action = 'source.check'") == (0,)
 
 
 BAD_URLS = (

@@ -5,14 +5,17 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from selectolax.lexbor import LexborHTMLParser
 
 from ctiscraper.access.cookies import csrf_token
 from ctiscraper.db.session import Database
+from ctiscraper.db.triage import TAGS_MOST
 from ctiscraper.identity import Role
 from people import person, session_of, token_of
 from web.shelf import Shelf
 from web.test_pages import FORM, attribute, page, words
+from web.test_searches import asking
 
 
 @pytest.fixture
@@ -54,10 +57,55 @@ async def test_the_chosen_are_changed_and_undone(client: httpx2.AsyncClient, fil
     undo = attribute(tree, "#toast [name=change]", "value")
     answer = await send(client, attribute(tree, "#toast form", "action"), change=undo, here="/")
     tree = await told(client, answer)
-    assert words(tree, "#toast p") == ["Undone: it is as it was before."]
+    assert words(tree, "#toast p") == ["Undone: 2 articles as before."]
     assert words(tree, ".item.is-review h3") == []
     again = await send(client, "/triage/undo", change=undo)
     assert again.status_code == 409
+
+
+async def test_what_an_undo_left_is_told_and_no_address_tells_of_one(
+    client: httpx2.AsyncClient, app: FastAPI, opened: Database, filled: Shelf
+) -> None:
+    async def toast(address: str) -> list[str]:
+        return words(await page(client, address), "#toast p")
+
+    filled.run("SELECT setval('triage_change_id_seq', 41, false)")
+    await send(client, "/triage", articles=[1, 2], act="state", state="done")
+    did = ["2 articles put into \u201cDone\u201d."]
+    assert await toast("/?undone=41") == await toast("/articles/1?undone=41") == did
+    assert await toast("/?undone=42") == []
+    token = await token_of(opened, await person(opened, Role.ANALYST))
+    async with asking(app, token) as other:
+        await send(other, "/triage", articles=1, act="state", state="ignored")
+    answer = await send(client, "/triage/undo", change=41, here="/")
+    left = ["Undone: 1 article as before. 1 stays: somebody changed it since."]
+    assert words(await told(client, answer), "#toast p") == left
+    assert await toast("/?changed=41") == left
+    await send(client, "/triage", articles=1, act="state", state="done")
+    async with asking(app, token) as other:
+        await send(other, "/triage", articles=1, act="state", state="ignored")
+    answer = await send(client, "/triage/undo", change=43, here="/")
+    left = ["Nothing was undone. 1 stays: somebody changed it since."]
+    assert words(await told(client, answer), "#toast p") == left
+
+
+async def test_what_has_no_room_for_a_tag_is_told(
+    client: httpx2.AsyncClient, filled: Shelf
+) -> None:
+    filled.run(
+        "INSERT INTO article_triage (article_id, tags, changed_by)"
+        " SELECT g, ARRAY(SELECT 'x' || n FROM generate_series(1, %s) n), 'test'"
+        " FROM generate_series(1, 2) g",
+        (TAGS_MOST,),
+    )
+    for articles, said in (
+        ([1], "Nothing was changed. 1 has 30 tags already: take one off first."),
+        ([1, 3], "1 article tagged \u201cmore\u201d. 1 has 30 tags already: take one off first."),
+        ([1, 2], "Nothing was changed. 2 have 30 tags already: take one off each first."),
+        ([3], "Nothing had to be changed: it was so already."),
+    ):
+        answer = await send(client, "/triage", articles=articles, act="tag", tag="more", here="/")
+        assert words(await told(client, answer), "#toast p") == [said]
 
 
 async def test_a_whole_search_is_changed(client: httpx2.AsyncClient, filled: Shelf) -> None:

@@ -248,7 +248,7 @@ async def test_without_script_forms_do_everything(
     await page.locator("#a-2").get_by_role("button", name="Star").click()
     await expect(toast).to_have_text("1 article starred.")
     await page.get_by_role("button", name="Undo this change").click()
-    await expect(toast).to_contain_text("as it was before")
+    await expect(toast).to_have_text("Undone: 1 article as before.")
     await page.locator("#a-1 > .choose input").check()
     await page.locator(".bulk").get_by_label("Tag").fill("Hot topic")
     await page.keyboard.press("Enter")

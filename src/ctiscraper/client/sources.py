@@ -192,7 +192,8 @@ class SourcesCalls(Transport):
     ) -> None:
         """Check it now.
 
-        The source is asked as soon as its host may be; ten times a minute at most.
+        It is asked as soon as its host may be; ten times a minute at most, and not while
+        paused.
 
         Needs `source:write`.
         """

@@ -30,7 +30,8 @@ class Change(Struct, frozen=True, kw_only=True):
     """A change of many articles at once; `articles` are those that were not so already.
 
     `capped` says that more were asked for than are changed at once. Until `undo_until` it can
-    be undone, once.
+    be undone, once. `full` could not be tagged, as they have all the tags that an article may
+    have.
     """
 
     id: int
@@ -41,6 +42,7 @@ class Change(Struct, frozen=True, kw_only=True):
     undo_until: datetime
     undone_at: datetime | None = None
     capped: bool = False
+    full: int = 0
 
 
 class PersonRef(Struct, frozen=True, kw_only=True):

@@ -29,21 +29,29 @@ class Way:
 
     `known` gives the articles of `%(ids)s` that are not so yet, with what they are. `write`
     changes those of `known`; `restore` changes those of `former` back and returns their ids.
+    `full` gives those that are not so yet and have no room for it.
     """
 
     known: str
     write: str
     restore: str
     personal: bool
+    full: str = "SELECT WHERE false"
 
 
-RETURNED = "id, field, value, articles, made_at, undone_at"
+# What is told of a change beside its columns stands in `former`, behind what the articles were:
+# how many were full, and those that its undoing restored.
+RETURNED = """id, field, value, articles, made_at, undone_at,
+    coalesce(jsonb_path_query_first(former, '$[*].full')::integer, 0)"""
 _CHANGE = sql.SQL(
     """
     WITH known AS MATERIALIZED ({known}),
+    crowded AS (SELECT count(*) AS number FROM ({full}) f),
     written AS ({write})
     INSERT INTO triage_change (owner, field, value, articles, former)
     SELECT %(owner)s, %(field)s, %(value)s, count(*), coalesce(jsonb_agg(to_jsonb(k)), '[]')
+        || (SELECT CASE WHEN number > 0 THEN jsonb_build_object('full', number)
+            ELSE '[]' END FROM crowded)
     FROM known k
     RETURNING {returned}
     """
@@ -59,6 +67,7 @@ async def change_many(
     cursor = await conn.execute(
         _CHANGE.format(
             known=sql.SQL(way.known),
+            full=sql.SQL(way.full),
             write=sql.SQL(way.write),
             returned=sql.SQL(RETURNED),
         ),
@@ -108,13 +117,21 @@ async def undo_many(conn: Conn, way: Way, who: Principal, change: Change) -> Und
 async def closed(conn: Conn, change: Change, articles: tuple[int, ...]) -> Undone:
     """Return a change as undone, which it can be once."""
     cursor = await conn.execute(
-        f"UPDATE triage_change SET undone_at = now() WHERE id = %s RETURNING {RETURNED}",  # noqa: S608 - a constant
-        (change.id,),
+        f"""
+        UPDATE triage_change SET undone_at = now(),
+            former = former || jsonb_build_object('restored', %s::bigint[])
+        WHERE id = %s RETURNING {RETURNED}
+        """,  # noqa: S608 - a constant
+        (list(articles), change.id),
     )
     row = await cursor.fetchone()
     assert row is not None, "it is locked"
+    return _undone(to_change(row), articles)
+
+
+def _undone(change: Change, articles: tuple[int, ...]) -> Undone:
     return Undone(
-        change=to_change(row),
+        change=change,
         restored=len(articles),
         left=change.articles - len(articles),
         articles=articles,
@@ -123,7 +140,7 @@ async def closed(conn: Conn, change: Change, articles: tuple[int, ...]) -> Undon
 
 def to_change(row: TupleRow, *, capped: bool = False) -> Change:
     """Return the change of a row of `RETURNED`."""
-    number, field, value, articles, made_at, undone_at = row[:6]
+    number, field, value, articles, made_at, undone_at, full = row[:7]
     return Change(
         id=number,
         field=field,
@@ -133,6 +150,7 @@ def to_change(row: TupleRow, *, capped: bool = False) -> Change:
         undo_until=made_at + UNDO_FOR,
         undone_at=undone_at,
         capped=capped,
+        full=full,
     )
 
 
@@ -151,3 +169,16 @@ class Changes:
             )
             row = await cursor.fetchone()
         return None if row is None else to_change(row)
+
+    async def undone(self, who: Principal, number: int) -> Undone | None:
+        """Return what became of a change of this one that was undone, None when none was."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                f"""
+                SELECT {RETURNED}, jsonb_path_query_first(former, '$[*].restored')
+                FROM triage_change WHERE id = %s AND owner = %s AND undone_at IS NOT NULL
+                """,  # noqa: S608 - a constant
+                (number, who.key),
+            )
+            row = await cursor.fetchone()
+        return None if row is None or row[-1] is None else _undone(to_change(row), tuple(row[-1]))

@@ -5,7 +5,16 @@ from contextlib import suppress
 
 from psycopg.errors import ReadOnlySqlTransaction
 
-from ctiscraper.db.changing import Way, change_many, closed, lock, open_change, to_change, undo_many
+from ctiscraper.db.changing import (
+    RETURNED,
+    Way,
+    change_many,
+    closed,
+    lock,
+    open_change,
+    to_change,
+    undo_many,
+)
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change, Undone, Visit
@@ -198,7 +207,7 @@ _THROUGH_MOVED = f"""
         jsonb_build_object('through', b.id, 'unread',
             (SELECT coalesce(jsonb_agg(article_id), '[]') FROM unread))
     FROM newest n, before b
-    RETURNING id, field, value, articles, made_at, undone_at
+    RETURNING {RETURNED}
 """  # noqa: S608 - constants
 
 

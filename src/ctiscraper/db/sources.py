@@ -176,13 +176,18 @@ class Sources:
             await _record(conn, key, _Change(actor, "remove", reason), source.settings, None)
 
     async def check_now(self, key: str) -> None:
-        """Make a source due at once, whatever it waits for. Raises NotFoundError."""
+        """Make a source due at once, whatever it waits for.
+
+        Raises NotFoundError, and ConflictError for one that is paused.
+        """
         source = await self.get(key)
         async with self._database.transaction() as conn:
-            await conn.execute(
+            cursor = await conn.execute(
                 "UPDATE source_state SET next_check_at = now() WHERE source_id = %s AND enabled",
                 (source.id,),
             )
+            if cursor.rowcount == 0:
+                raise ConflictError(f"the source '{key}' is paused: resume it first")
             host = host_of(checked_url(source.settings))
             await conn.execute(
                 "UPDATE host SET open_until = NULL, failures = 0 WHERE host = %s", (host,)

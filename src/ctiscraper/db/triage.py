@@ -44,6 +44,7 @@ _SORTED = "(SELECT coalesce(array_agg(DISTINCT g ORDER BY g), '{{}}') FROM unnes
 _WITH = _SORTED.format(tags="t.tags || %(value)s::text")
 _LESS = "array_remove(t.tags, %(value)s::text)"
 _HELD = "coalesce(t.tags, '{}') @> ARRAY[%(value)s::text]"
+_FULL = f"cardinality(coalesce(t.tags, '{{}}')) >= {TAGS_MOST}"
 _ID = "nullif(%(value)s, '')::bigint"
 
 _WAYS = {
@@ -64,9 +65,8 @@ _WAYS = {
         personal=False,
     ),
     TAG: Way(
-        known=_ROWS.format(
-            differs=f"NOT ({_HELD}) AND cardinality(coalesce(t.tags, '{{}}')) < {TAGS_MOST}"
-        ),
+        known=_ROWS.format(differs=f"NOT ({_HELD}) AND NOT ({_FULL})"),
+        full=_ROWS.format(differs=f"NOT ({_HELD}) AND {_FULL}"),
         write=_WRITE.format(column="tags", value="ARRAY[%(value)s::text]", update=_WITH),
         restore=_RESTORE.format(column="tags", former=_LESS, same=_HELD),
         personal=False,
@@ -116,7 +116,7 @@ class Triage:
     async def tag(
         self, who: Principal, ids: Sequence[int], tag: str, *, capped: bool = False
     ) -> Change:
-        """Return the change that tags articles that have fewer than 30 tags. Raises InputError."""
+        """Return the change that tags articles; those with 30 tags are full. Raises InputError."""
         return await self._change(who, TAG, ids, normal_tag(tag), capped=capped)
 
     async def untag(

@@ -208,7 +208,7 @@ async def remove_source(
     summary="Check it now",
 )
 async def check_source(sources: SourcesDep, key: SourceKey, _: Nothing) -> Response:
-    """The source is asked as soon as its host may be; ten times a minute at most."""
+    """It is asked as soon as its host may be; ten times a minute at most, and not while paused."""
     await sources.check_now(key)
     return Response(status_code=202)
 

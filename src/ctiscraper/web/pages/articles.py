@@ -59,7 +59,7 @@ from ctiscraper.web.saved import as_search, reader_of
 from ctiscraper.web.schemas import PageFilters, RevisionParameters
 from ctiscraper.web.search_words import HELP
 from ctiscraper.web.triage_forms import TriageTold
-from ctiscraper.web.triage_words import STATES
+from ctiscraper.web.triage_words import STATES, undone_words
 from ctiscraper.web.verdict_words import VERDICTS
 from ctiscraper.web.who import Who, of_reader
 
@@ -138,10 +138,14 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
 async def _note(
     changes: Changes, triage: Triage, who: Principal, told: TriageTold
 ) -> Mapping[str, object] | None:
-    """What a form did before it led here."""
-    if told.undone is not None:
-        return {"said": "Undone: it is as it was before.", "change": None}
-    change = await changes.get(who, told.changed) if told.changed is not None else None
+    """What a form did before it led here, as it is kept: an address alone proves nothing."""
+    number = told.changed if told.undone is None else told.undone
+    if number is None:
+        return None
+    undone = await changes.undone(who, number)
+    if undone is not None:
+        return {"said": undone_words(undone), "change": None}
+    change = await changes.get(who, number)
     return None if change is None else await changed_note(triage, change)
 
 
