@@ -46,6 +46,19 @@ def test_what_is_watched_for_comes_first(terminal: Terminal, database: str) -> N
     assert terminal.noted() == ["watchlist.add", "watchlist.remove"]
 
 
+def test_of_entries_to_remove_those_that_are_not_there_are_told(terminal: Terminal) -> None:
+    for name in ("One", "Two", "Three"):
+        terminal.run("watchlist", "add", "vendor", name)
+    said = terminal.run("watchlist", "remove", "1", "99", "2", "98", "1", code=Exit.NOT_FOUND)
+    assert said.out == "2 removed.\n"
+    assert "no entry 99, 98" in said.err
+    said = terminal.run("watchlist", "remove", "3", "99", "--json", code=Exit.NOT_FOUND)
+    assert said.json == {"count": 1}
+    assert "no entry 99" in said.err
+    assert terminal.run("watchlist", "list", "--json").json == []
+    assert terminal.noted() == [*("watchlist.add",) * 3, *("watchlist.remove",) * 3]
+
+
 def test_what_is_wrong_has_its_code(terminal: Terminal) -> None:
     terminal.run("watchlist", "add", "vendor", "Acme", "--json")
     assert "remove it" in terminal.run("watchlist", "add", "vendor", "ACME", code=6).err

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import httpx2
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 import patience
 from ctiscraper.access.cookies import session_key
 from ctiscraper.access.tokens import new_token
-from ctiscraper.db.live import LiveReader
+from ctiscraper.db.live import LiveReader, Waiting
 from ctiscraper.db.session import Database
 from ctiscraper.db.tokens import Tokens
 from ctiscraper.identity import Permission
@@ -294,6 +295,33 @@ async def test_a_look_that_was_not_told_of_its_end_is_the_last(opened: Database)
         assert looking is not None
     done, _ = await asyncio.wait({looking}, timeout=PATIENCE)
     assert done == {looking}
+
+
+class FaultyReader(LiveReader):
+    """One whose next looks break by a fault of the program."""
+
+    faults = 0
+
+    async def waiting(self) -> Waiting:
+        if self.faults:
+            self.faults -= 1
+            raise ValueError("a fault")
+        return await super().waiting()
+
+
+async def test_a_look_that_breaks_is_logged_and_made_again(
+    place: Place, opened: Database, shelf: Shelf, token: str
+) -> None:
+    place.live._reader = reader = FaultyReader(opened)
+    async with place.asked(authorization=token) as (_, lines):
+        await until(lines, "articles")
+        reader.faults = 2
+        shelf.article("new")
+        with capture_logs() as logs:
+            async with asyncio.timeout(PATIENCE):
+                assert (await until(lines, "articles")).data == {"added": 1}
+    broke = [one for one in logs if one["event"] == "live_look_broke"]
+    assert [(one["log_level"], one["exc_info"]) for one in broke] == [("error", True)] * 2
 
 
 async def test_a_wrong_number_is_refused(place: Place, token: str) -> None:

@@ -13,6 +13,7 @@ from ctiscraper.cli.exits import Exit
 from ctiscraper.cli.options import Data, DryRun, Json, Output
 from ctiscraper.cli.output import ago, counted, print_json, print_lines, print_table
 from ctiscraper.cli.texts import hand_over, read_file
+from ctiscraper.errors import NotFoundError
 from ctiscraper.loop import run_async
 from ctiscraper.scoring import Scoring
 from ctiscraper.views import WatchEntry, WatchImport
@@ -99,20 +100,33 @@ def remove(
     json: Json = False,
 ) -> None:
     """Watch for entries no more."""
+    wanted = tuple(dict.fromkeys(ids))
 
-    async def act() -> None:
+    async def act() -> tuple[int, ...]:
         async with _scoring(data) as scoring:
-            for number in ids:
-                entry = await scoring.watchlist.get(number)
-                await scoring.watchlist.remove(number, actor=ACTOR)
-                await note_deed(scoring.database, "watchlist.remove", number, before=entry.watched)
-                await scoring.rescore()
+            return tuple([number for number in wanted if not await _remove(scoring, number)])
 
-    run_async(act())
+    unknown = run_async(act())
+    count = len(wanted) - len(unknown)
     if json:
-        print_json({"count": len(ids)})
-    else:
-        print_lines([f"{len(ids)} removed."])
+        print_json({"count": count})
+    elif count:
+        print_lines([f"{count} removed."])
+    if unknown:
+        missing = ", ".join(map(str, unknown))
+        raise NotFoundError(f"the watchlist has no entry {missing}")
+
+
+async def _remove(scoring: Scoring, number: int) -> bool:
+    """Watch for an entry no more; return whether there was one."""
+    try:
+        entry = await scoring.watchlist.get(number)
+        await scoring.watchlist.remove(number, actor=ACTOR)
+    except NotFoundError:
+        return False
+    await note_deed(scoring.database, "watchlist.remove", number, before=entry.watched)
+    await scoring.rescore()
+    return True
 
 
 @app.command("import")

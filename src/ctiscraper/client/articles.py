@@ -127,6 +127,10 @@ class ArticlesCalls(Transport):
 
         By default the last change. Lines, with the words that differ marked.
 
+        Of long texts only the first 3,000 lines are compared, which `cut` tells. Where telling
+        what is the same would have cost too much, lines are changed as a whole, which `coarse`
+        tells.
+
         Needs `article:read`.
         """
         return self.call(

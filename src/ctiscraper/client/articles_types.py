@@ -154,12 +154,13 @@ class Line(Struct, frozen=True, kw_only=True):
 
 
 class Changes(Struct, frozen=True, kw_only=True):
-    """Two texts compared; `cut` when only the start of them was."""
+    """Two texts compared: `cut` when only their start was, `coarse` when not in full."""
 
     lines: tuple[Line, ...]
     added: int
     removed: int
     cut: bool = False
+    coarse: bool = False
 
 
 class RevisionText(Struct, frozen=True, kw_only=True):

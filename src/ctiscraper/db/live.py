@@ -11,11 +11,20 @@ COUNTED_MOST = 200_000
 """No more is counted of what waits."""
 
 _ADDED_MOST = 10_000
+_PATIENCE_SECONDS = 60.0
 
 _NEWEST = "SELECT coalesce(max(id), 0) FROM article"
+# Lists fold away what repeats another article, which is known a moment after it was stored: until
+# then it and those behind it are left for the next time, but nothing waits for long.
 _ADDED = """
-    SELECT count(*), coalesce(max(id), %(after)s) FROM (SELECT id FROM article
-        WHERE id > %(after)s AND id <= %(until)s ORDER BY id LIMIT %(most)s) a
+    SELECT count(*) FILTER (WHERE duplicate_of IS NULL), coalesce(max(id), %(after)s)
+    FROM (SELECT id, duplicate_of FROM article
+        WHERE id > %(after)s AND id <= %(until)s AND id < coalesce((
+            SELECT article_id FROM outbox
+            WHERE topic = 'article' AND article_id > %(after)s
+                AND created_at > now() - %(patience)s * interval '1 second'
+            ORDER BY article_id LIMIT 1), %(until)s + 1)
+        ORDER BY id LIMIT %(most)s) a
 """
 # Items whose time has not come are nobody's work yet.
 _WAITING = """
@@ -52,8 +61,13 @@ class LiveReader:
         return int(row[0])
 
     async def added(self, after: int, *, until: int = 2**62) -> tuple[int, int]:
-        """Return how many articles were stored behind one, up to 10,000, and the last of them."""
-        values = {"after": after, "until": until, "most": _ADDED_MOST}
+        """Return how many articles lists have behind one, and the last of the 10,000 looked at."""
+        values = {
+            "after": after,
+            "until": until,
+            "most": _ADDED_MOST,
+            "patience": _PATIENCE_SECONDS,
+        }
         async with self._database.connection() as conn:
             row = await (await conn.execute(_ADDED, values)).fetchone()
         assert row is not None, "an aggregate has one row"

@@ -48,6 +48,7 @@ from ctiscraper.web.api import (
 )
 from ctiscraper.web.asked import QUESTIONS_A_MINUTE
 from ctiscraper.web.attack import AttackShelf
+from ctiscraper.web.changes import Comparisons
 from ctiscraper.web.compression import Compression
 from ctiscraper.web.dashboard import SECONDS as DASHBOARD_SECONDS
 from ctiscraper.web.dashboard import TREND_SECONDS
@@ -237,6 +238,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.state.feed_allowance = Allowance(feeds.A_MINUTE, 60.0)
     app.state.recent = Recent[bytes](LIST_SECONDS)
     app.state.attack = AttackShelf()
+    app.state.comparisons = Comparisons()
     app.state.questions = Allowance(QUESTIONS_A_MINUTE, 60.0)
     app.state.rechecks = Allowance(RECHECKS_A_MINUTE, 60.0)
     app.state.retention = Recent[RetentionReport](SCORES_SECONDS)

@@ -48,6 +48,7 @@ from ctiscraper.tasks.watch import OperationsReport, report
 from ctiscraper.types import Keep, Tier
 from ctiscraper.views import AccountingReport
 from ctiscraper.web.allowance import Allowance
+from ctiscraper.web.changes import Comparisons
 from ctiscraper.web.matrix import Matrix
 from ctiscraper.web.recent import Recent
 from ctiscraper.weighing import DEFAULT_WEIGHTS, Weights
@@ -269,6 +270,13 @@ def recent_of(request: Request) -> Recent[bytes]:
     return kept
 
 
+async def _comparisons(request: Request) -> Comparisons:
+    kept = request.app.state.comparisons
+    assert isinstance(kept, Comparisons)
+    return kept
+
+
+ComparisonsDep = Annotated[Comparisons, Depends(_comparisons)]
 ArticlesDep = Annotated[Articles, Depends(over(Articles))]
 EntitiesDep = Annotated[Entities, Depends(over(Entities))]
 VerdictsDep = Annotated[Verdicts, Depends(over(Verdicts))]

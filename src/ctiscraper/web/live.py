@@ -176,12 +176,17 @@ class Live:
         # A cancellation may be lost, and another has begun to look since.
         while self._looking is asyncio.current_task():
             began = self._clock()
+            pause = self._look
             try:
                 await self._look_once()
             except StorageError as error:
                 log.warning("live_look_failed", detail=str(error))
+            except Exception:
+                # The boundary of this task: streams live on, and nobody else looks for them.
+                log.exception("live_look_broke")
+                pause = self.heartbeat
             spent = self._clock() - began
-            await asyncio.sleep(max(self._look, spent / self._share))
+            await asyncio.sleep(max(pause, spent / self._share))
 
     async def _look_once(self) -> None:
         newest, added = self._newest, 0

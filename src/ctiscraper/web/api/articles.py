@@ -1,6 +1,5 @@
 """Articles: the list, one in full, its revisions and what changed."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -20,8 +19,8 @@ from ctiscraper.views import (
 )
 from ctiscraper.web.answers import encoded, tagged
 from ctiscraper.web.asked import meaning_of
-from ctiscraper.web.changes import Changes, compare
-from ctiscraper.web.deps import ArticlesDep, recent_of, services_of
+from ctiscraper.web.changes import Changes
+from ctiscraper.web.deps import ArticlesDep, ComparisonsDep, recent_of, services_of
 from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.parameters import described, read_parameters
@@ -145,12 +144,17 @@ async def get_revision(
 async def get_changes(
     request: Request,
     articles: ArticlesDep,
+    comparisons: ComparisonsDep,
     article_id: ArticleId,
     parameters: Annotated[RevisionParameters, Query()],
 ) -> Response:
-    """By default the last change. Lines, with the words that differ marked."""
+    """By default the last change. Lines, with the words that differ marked.
+
+    Of long texts only the first 3,000 lines are compared, which `cut` tells. Where telling what is
+    the same would have cost too much, lines are changed as a whole, which `coarse` tells.
+    """
     after = parameters.after or (await articles.get(article_id)).revision
     before = parameters.before or max(1, after - 1)
     old = await articles.revision(article_id, before)
     new = await articles.revision(article_id, after)
-    return tagged(request, encoded(await asyncio.to_thread(compare, old.text, new.text)))
+    return tagged(request, encoded(await comparisons.one(old.text, new.text)))

@@ -33,9 +33,9 @@ from ctiscraper.views import (
 )
 from ctiscraper.web.annotated import AnnotatedDep
 from ctiscraper.web.asked import MeaningDep
-from ctiscraper.web.changes import compare
 from ctiscraper.web.deps import (
     ArticlesDep,
+    ComparisonsDep,
     DeskDep,
     EntitiesDep,
     OverviewDep,
@@ -246,6 +246,7 @@ async def article_changes(
     request: Request,
     articles: ArticlesDep,
     overview: OverviewDep,
+    comparisons: ComparisonsDep,
     article_id: ArticleId,
     chosen: Annotated[RevisionParameters, Query()],
 ) -> Response:
@@ -262,7 +263,7 @@ async def article_changes(
             "article": found,
             "old": old,
             "new": new,
-            "changes": await asyncio.to_thread(compare, old.text, new.text),
+            "changes": await comparisons.one(old.text, new.text),
         },
         scope=request.scope,
     )

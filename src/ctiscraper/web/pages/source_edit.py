@@ -15,9 +15,10 @@ from ctiscraper.types import Source, Tier
 from ctiscraper.views import ChangeRow
 from ctiscraper.web.answers import encoded
 from ctiscraper.web.auditing import pass_over, tell_of_source
-from ctiscraper.web.changes import Changes, compare
+from ctiscraper.web.changes import Changes, Comparisons
 from ctiscraper.web.deps import (
     ActorDep,
+    ComparisonsDep,
     MendingDep,
     OverviewDep,
     PastDep,
@@ -50,6 +51,7 @@ class _Shown:
     problems: Sequence[str] = ()
     since: Sequence[ChangeRow] = ()
     rehearsal: Rehearsal | None = None
+    text_changes: Sequence[Changes | None] = ()
     looking: bool = False
     wrong: Mapping[str, str] = field(default_factory=dict)
 
@@ -73,6 +75,7 @@ async def edit_source(  # noqa: PLR0913 - one parameter for each part that it wo
     sources: SourcesDep,
     overview: OverviewDep,
     past: PastDep,
+    comparisons: ComparisonsDep,
     rehearsals: RehearsalsDep,
     sourcing: SourcingDep,
     key: SourceKey,
@@ -92,7 +95,9 @@ async def edit_source(  # noqa: PLR0913 - one parameter for each part that it wo
         pass_over(request)
     if given.action == "try":
         rehearsal = await rehearsals.rehearse(source.settings, settings)
-        return await _form(request, overview, source, typed, replace(shown, rehearsal=rehearsal))
+        changed = await _text_changes(rehearsal.trials, comparisons)
+        shown = replace(shown, rehearsal=rehearsal, text_changes=changed)
+        return await _form(request, overview, source, typed, shown)
     if given.action == "look":
         page = await _form(request, overview, source, typed, replace(shown, looking=True))
         return live(page, sourcing.looking(settings), lambda seen: _looked(request, seen))
@@ -151,11 +156,13 @@ async def apply_fix(
     return RedirectResponse(f"/sources/{key}?done=mended", 303)
 
 
-def text_changes(trial: Trial) -> Changes | None:
-    """Return how the text of an article would change, None where it would not."""
-    if trial.before.text == trial.after.text or not trial.before.text:
-        return None
-    return compare(trial.before.text, trial.after.text)
+async def _text_changes(
+    trials: Sequence[Trial], comparisons: Comparisons
+) -> tuple[Changes | None, ...]:
+    """How the text of each article would change, None where it would not."""
+    texts = [(trial.before.text, trial.after.text) for trial in trials]
+    compared = iter(await comparisons.all([(was, now) for was, now in texts if was and was != now]))
+    return tuple(next(compared) if was and was != now else None for was, now in texts)
 
 
 def _wrong(shown: _Shown, error: CatalogError) -> _Shown:
@@ -210,7 +217,6 @@ async def _form(
             "fields": FIELDS,
             "shown": shown,
             "conflict": status == 409,  # noqa: PLR2004 - HTTP's conflict
-            "text_changes": text_changes,
         },
         scope=request.scope,
         status=422 if shown.problems else status,
