@@ -77,8 +77,9 @@ def to_wanted(
 
 
 @asynccontextmanager
-async def bounded(database: Database, *, seconds: float = SEARCH_SECONDS) -> AsyncIterator[Conn]:
+async def bounded(database: Database, *, seconds: float | None = None) -> AsyncIterator[Conn]:
     """Yield a transaction whose statements end in time. Raises QueryError."""
+    seconds = SEARCH_SECONDS if seconds is None else seconds
     async with database.transaction() as conn:
         # None at all would be no bound.
         limit = str(max(1, int(seconds * 1000)))
