@@ -8,6 +8,7 @@ from xml.etree import ElementTree as ET
 
 import feedparser
 import httpx2
+import psycopg
 import pytest
 from fastapi import FastAPI
 from structlog.contextvars import merge_contextvars
@@ -15,6 +16,7 @@ from structlog.testing import capture_logs
 
 from ctiscraper.access.feeds import new_feed_token
 from ctiscraper.access.tokens import new_token
+from ctiscraper.db import article_filters
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.session import Database
 from ctiscraper.db.tokens import Tokens
@@ -344,3 +346,17 @@ async def test_the_log_does_not_tell_the_token(
     assert lines
     assert token not in str(lines)
     assert any(line.get("path") == "/feeds/[redacted].atom" for line in lines)
+
+
+async def test_a_feed_whose_search_takes_too_long_is_asked_for_again_later(
+    client: httpx2.AsyncClient, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(article_filters, "SEARCH_SECONDS", 0.3)
+    made = await feed(client, "actor:akira")
+    with psycopg.connect(shelf.conninfo) as connection:
+        connection.execute("LOCK TABLE known_name IN ACCESS EXCLUSIVE MODE")
+        answer = await client.get(made["atom"])
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "300")
+    assert "took longer than 0.3 seconds" in answer.text
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert (await client.get(made["atom"])).status_code == 200

@@ -56,9 +56,10 @@ def to_wanted(
 ) -> Wanted:
     """Return what a list of articles is narrowed to, its search resolved before.
 
-    Those who share `values` may stand in one statement, if they are narrowed by searches alone.
+    Those who share `values` may stand in one statement, if they are narrowed by searches alone:
+    nothing is looked for that one of them could begin with.
     """
-    wanted = Wanted() if values is None else Wanted(values=values)
+    wanted = Wanted() if values is None else Wanted(values=values, driven=False)
     for names, conditions in ((_WALKED, wanted.walked), (_FILTERS, wanted.filters)):
         for name, condition in names.items():
             value = getattr(query, name)
@@ -76,16 +77,18 @@ def to_wanted(
 
 
 @asynccontextmanager
-async def bounded(database: Database) -> AsyncIterator[Conn]:
+async def bounded(database: Database, *, seconds: float | None = None) -> AsyncIterator[Conn]:
     """Yield a transaction whose statements end in time. Raises QueryError."""
+    seconds = SEARCH_SECONDS if seconds is None else seconds
     async with database.transaction() as conn:
-        limit = str(int(SEARCH_SECONDS * 1000))
+        # None at all would be no bound.
+        limit = str(max(1, int(seconds * 1000)))
         await conn.execute("SELECT set_config('statement_timeout', %s, true)", (limit,))
         try:
             yield conn
         except QueryCanceled as error:
             raise QueryError(
-                f"this question took longer than {SEARCH_SECONDS:g} seconds; "
+                f"this question took longer than {seconds:g} seconds; "
                 "narrow it by source, tier or time, or use rarer words"
             ) from error
         except DataError as error:

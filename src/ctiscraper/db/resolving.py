@@ -1,6 +1,6 @@
 """What the words and fields of a search stand for in this database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -38,6 +38,8 @@ _SAID = {
     FieldName.IOC: "no article names the indicator {}",
 }
 _LONGEST_SHOWN = 80
+# What one name may stand for.
+_MOST_VALUES, _MOST_OF_A_NAME = 50, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,8 @@ class Reader:
 class Resolved:
     """A search with what its leaves stand for; `words` is empty text for what is too common.
 
-    Of `people` nobody has the number 0. `reader` is None where none is asked about.
+    The leaves of searches that were resolved with it are among them. Of `people` nobody has the
+    number 0. `reader` is None where none is asked about.
     """
 
     question: Question
@@ -79,29 +82,40 @@ async def resolve(
     """Return a search of a reader with what it stands for, None for none."""
     if question is None:
         return None
-    found = list(leaves(question.tree))
-    texts = list(dict.fromkeys(leaf for leaf in found if not isinstance(leaf, Term)))
-    terms = list(dict.fromkeys(leaf for leaf in found if isinstance(leaf, Term)))
-    words = await _words(conn, texts)
-    things = {term: await _thing(conn, question, term) for term in terms if term.name in MENTIONED}
-    sources = {
-        term: await _sources(conn, term.value) for term in terms if term.name is FieldName.SOURCE
-    }
-    people = {
-        term: await _people(conn, term.value, reader)
-        for term in terms
-        if term.name is FieldName.ASSIGNEE
-    }
-    personal = any(term.name in PERSONAL for term in terms)
-    resolved = Resolved(
-        question=question,
-        words=words,
-        things=things,
-        sources=sources,
-        people=people,
-        reader=await _reader(conn, reader) if personal and reader is not None else None,
+    [resolved] = await resolve_all(conn, [question], reader)
+    return resolved
+
+
+async def resolve_all(
+    conn: Conn, questions: Sequence[Question], reader: int | None = None
+) -> list[Resolved]:
+    """Return searches of a reader with what they stand for, each in its place.
+
+    However many they are, what they have of one kind is looked up together.
+    """
+    found = dict.fromkeys(leaf for question in questions for leaf in leaves(question.tree))
+    terms = [leaf for leaf in found if isinstance(leaf, Term)]
+    keys = {value: pairs for question in questions for value, pairs in question.things.items()}
+    words = await _words(conn, [leaf for leaf in found if not isinstance(leaf, Term)])
+    things = await _things(conn, terms, keys)
+    sources = await _sources(conn, [term for term in terms if term.name is FieldName.SOURCE])
+    people = await _people(
+        conn, [term for term in terms if term.name is FieldName.ASSIGNEE], reader
     )
-    return replace(resolved, notes=tuple(_notes(resolved)))
+    personal = any(term.name in PERSONAL for term in terms)
+    known = await _reader(conn, reader) if personal and reader is not None else None
+    resolved = [
+        Resolved(
+            question=question,
+            words=words,
+            things=things,
+            sources=sources,
+            people=people,
+            reader=known,
+        )
+        for question in questions
+    ]
+    return [replace(one, notes=tuple(_notes(one))) for one in resolved]
 
 
 async def _words(conn: Conn, texts: Sequence[Text]) -> dict[Text, str]:
@@ -135,90 +149,174 @@ def _forms(text: Text) -> tuple[str | None, str | None, str | None]:
     return one, other, None
 
 
-async def _thing(conn: Conn, question: Question, term: Term) -> Thing:
-    if term.name is FieldName.IOC:
-        return await _by_keys(conn, question.things.get(term.value, ()))
-    if term.name is FieldName.CVE:
-        return await _by_keys(conn, [("cve", term.value)])
-    if term.name is FieldName.ATTACK and _is_number(term.value):
-        return await _technique(conn, term.value)
-    return await _named(conn, KINDS[term.name], storable(term.value))
+async def _things(
+    conn: Conn, terms: Sequence[Term], keys: Mapping[str, Sequence[tuple[str, str]]]
+) -> dict[Term, Thing]:
+    """Return what each field stands for that asks for what an article names."""
+    pairs: dict[Term, Sequence[tuple[str, str]]] = {}
+    techniques: list[Term] = []
+    named: dict[FieldName, list[Term]] = {}
+    for term in terms:
+        if term.name is FieldName.IOC:
+            pairs[term] = keys.get(term.value, ())
+        elif term.name is FieldName.CVE:
+            pairs[term] = [("cve", term.value)]
+        elif term.name is FieldName.ATTACK and _is_number(term.value):
+            techniques.append(term)
+        elif term.name in KINDS:
+            named.setdefault(term.name, []).append(term)
+    found = {**await _by_keys(conn, pairs), **await _by_numbers(conn, techniques)}
+    for name, those in named.items():
+        found |= await _named(conn, KINDS[name], those)
+    return found
 
 
 def _is_number(value: str) -> bool:
     return value[:1] == "T" and value[1:5].isdigit()
 
 
-async def _by_keys(conn: Conn, pairs: Sequence[tuple[str, str]]) -> Thing:
-    keys = [entity_key(kind, value) for kind, value in pairs]
+async def _by_keys(
+    conn: Conn, pairs: Mapping[Term, Sequence[tuple[str, str]]]
+) -> dict[Term, Thing]:
+    if not pairs:
+        return {}
+    keys = {
+        term: [entity_key(kind, value) for kind, value in those] for term, those in pairs.items()
+    }
     cursor = await conn.execute(
-        "SELECT id, articles FROM entity WHERE key = ANY(%b) AND articles > 0", (keys,)
+        "SELECT key, id, articles FROM entity WHERE key = ANY(%b) AND articles > 0",
+        (list({key for those in keys.values() for key in those}),),
+        binary=True,
     )
-    return _to_thing(await cursor.fetchall())
+    known = {row[0]: (row[1], row[2]) for row in await cursor.fetchall()}
+    return {
+        term: _to_thing([known[key] for key in dict.fromkeys(those) if key in known])
+        for term, those in keys.items()
+    }
 
 
-async def _technique(conn: Conn, number: str) -> Thing:
-    """Return a technique with those below it."""
+async def _by_numbers(conn: Conn, terms: Sequence[Term]) -> dict[Term, Thing]:
+    """Return techniques, each with those below it."""
+    if not terms:
+        return {}
     cursor = await conn.execute(
         """
-        SELECT id, articles FROM entity
+        SELECT value, id, articles FROM entity
         WHERE kind = ANY(%(kinds)s) AND articles > 0
-            AND (value = %(number)s OR starts_with(value, %(number)s || '.'))
+            AND (value = ANY(%(numbers)s) OR split_part(value, '.', 1) = ANY(%(numbers)s))
         """,
-        {"kinds": list(_TECHNIQUES), "number": number},
+        {"kinds": list(_TECHNIQUES), "numbers": [storable(term.value) for term in terms]},
     )
-    return _to_thing(await cursor.fetchall())
+    rows: dict[str, list[tuple[int, int]]] = {}
+    for value, number, articles in await cursor.fetchall():
+        for asked in {value, value.partition(".")[0]}:
+            rows.setdefault(asked, []).append((number, articles))
+    return {term: _to_thing(rows.get(storable(term.value), ())) for term in terms}
 
 
-async def _named(conn: Conn, kinds: Sequence[str], name: str) -> Thing:
-    """Return the things of a name: what the pack knows by it, and what texts alone call so."""
-    cursor = await conn.execute(
-        "SELECT DISTINCT value FROM known_name WHERE label = %s AND kind = ANY(%s) LIMIT 50",
-        (joined(name), list({*kinds, *(_RELATED if kinds != _TECHNIQUES else ())})),
-    )
-    values = [row[0] for row in await cursor.fetchall()]
+async def _named(conn: Conn, kinds: Sequence[str], terms: Sequence[Term]) -> dict[Term, Thing]:
+    """Return the things of names: what the pack knows by each, and what texts alone call so."""
+    names = {term: storable(term.value) for term in terms}
+    values = await _known_values(conn, kinds, names.values())
+    keys = {
+        term: [entity_key(kind, value) for kind in kinds for value in values.get(joined(name), ())]
+        for term, name in names.items()
+    }
     cursor = await conn.execute(
         """
-        SELECT id, articles FROM entity WHERE key = ANY(%(keys)b) AND articles > 0
-        UNION
-        SELECT id, articles FROM entity
-        WHERE lower(left(coalesce(nullif(name, ''), value), 100)) = %(label)s
+        SELECT key, NULL, id, articles FROM entity WHERE key = ANY(%(keys)b) AND articles > 0
+        UNION ALL
+        SELECT NULL, lower(left(coalesce(nullif(name, ''), value), 100)), id, articles FROM entity
+        WHERE lower(left(coalesce(nullif(name, ''), value), 100)) = ANY(%(labels)s)
             AND kind = ANY(%(kinds)s) AND articles > 0
         """,
         {
-            "keys": [entity_key(kind, value) for kind in kinds for value in values],
-            "label": name.lower()[:100],
+            "keys": list({key for those in keys.values() for key in those}),
+            "labels": list({_label(name) for name in names.values()}),
             "kinds": list(kinds),
         },
+        binary=True,
     )
-    return _to_thing(await cursor.fetchall())
+    rows: dict[bytes | str, dict[int, int]] = {}
+    for key, label, number, articles in await cursor.fetchall():
+        rows.setdefault(label if key is None else key, {})[number] = articles
+    found: dict[Term, Thing] = {}
+    for term, name in names.items():
+        by: tuple[bytes | str, ...] = (*keys[term], _label(name))
+        found[term] = _to_thing(row for one in by for row in rows.get(one, {}).items())
+    return found
 
 
-def _to_thing(rows: Sequence[Sequence[int]]) -> Thing:
-    return Thing(ids=tuple(row[0] for row in rows), articles=sum(row[1] for row in rows))
+async def _known_values(
+    conn: Conn, kinds: Sequence[str], names: Iterable[str]
+) -> dict[str, list[str]]:
+    """Return under the letters of each name the values that the pack has for it."""
+    cursor = await conn.execute(
+        "SELECT DISTINCT label, value FROM known_name WHERE label = ANY(%s) AND kind = ANY(%s)",
+        (
+            list({joined(name) for name in names}),
+            list({*kinds, *(_RELATED if kinds != _TECHNIQUES else ())}),
+        ),
+    )
+    found: dict[str, list[str]] = {}
+    for label, value in await cursor.fetchall():
+        found.setdefault(label, []).append(value)
+    return {label: values[:_MOST_VALUES] for label, values in found.items()}
 
 
-async def _sources(conn: Conn, value: str) -> tuple[int, ...]:
+def _label(name: str) -> str:
+    """Return a name as the index of things has it."""
+    return name.lower()[:100]
+
+
+def _to_thing(rows: Iterable[tuple[int, int]]) -> Thing:
+    known = dict(rows)
+    return Thing(ids=tuple(known), articles=sum(known.values()))
+
+
+async def _sources(conn: Conn, terms: Sequence[Term]) -> dict[Term, tuple[int, ...]]:
+    if not terms:
+        return {}
+    values = [storable(term.value) for term in terms]
     cursor = await conn.execute(
         """
-        SELECT id FROM source
-        WHERE key = %(key)s OR lower(settings->>'name') = lower(%(value)s) LIMIT 20
+        WITH g AS (SELECT * FROM unnest(%(keys)s::text[], %(values)s::text[])
+            WITH ORDINALITY AS g (key, value, place))
+        SELECT g.place, s.id FROM g JOIN source s ON s.key = g.key
+        UNION
+        SELECT g.place, s.id FROM g JOIN source s ON lower(s.settings->>'name') = lower(g.value)
         """,
-        {"key": storable(value).lower(), "value": storable(value)},
+        {"keys": [value.lower() for value in values], "values": values},
     )
-    return tuple(row[0] for row in await cursor.fetchall())
+    found: dict[int, list[int]] = {}
+    for place, number in await cursor.fetchall():
+        found.setdefault(place, []).append(number)
+    return {
+        term: tuple(found.get(place, ())[:_MOST_OF_A_NAME]) for place, term in enumerate(terms, 1)
+    }
 
 
-async def _people(conn: Conn, value: str, reader: int | None) -> tuple[int, ...]:
-    if value == NOBODY:
-        return (0,)
-    if value == ME:
-        return () if reader is None else (reader,)
-    cursor = await conn.execute(
-        "SELECT id FROM app_user WHERE login = %(name)s OR lower(name) = %(name)s LIMIT 20",
-        {"name": storable(value)},
-    )
-    return tuple(row[0] for row in await cursor.fetchall())
+async def _people(
+    conn: Conn, terms: Sequence[Term], reader: int | None
+) -> dict[Term, tuple[int, ...]]:
+    own = {NOBODY: (0,), ME: () if reader is None else (reader,)}
+    names = [storable(term.value) for term in terms if term.value not in own]
+    found: dict[str, dict[int, None]] = {}
+    if names:
+        cursor = await conn.execute(
+            "SELECT login, lower(name), id FROM app_user"
+            " WHERE login = ANY(%(names)s) OR lower(name) = ANY(%(names)s)",
+            {"names": names},
+        )
+        for login, name, number in await cursor.fetchall():
+            for called in (login, name):
+                found.setdefault(called, {})[number] = None
+    return {
+        term: own[term.value]
+        if term.value in own
+        else tuple(found.get(storable(term.value), ()))[:_MOST_OF_A_NAME]
+        for term in terms
+    }
 
 
 async def _reader(conn: Conn, user_id: int) -> Reader:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 from psycopg import sql
 
@@ -55,7 +56,8 @@ class Wanted:
     """What articles must be like, with the values of the conditions.
 
     `walked` narrow the indexes by date, `filters` are looked at article by article, those in
-    `texts` by reading its words; the drivers are what the search can begin with instead.
+    `texts` by reading its words; the drivers are what the search can begin with instead, where it
+    is `driven`.
     """
 
     walked: list[Sql] = field(default_factory=list)
@@ -63,6 +65,7 @@ class Wanted:
     drivers: list[Driver] = field(default_factory=list)
     values: dict[str, object] = field(default_factory=dict)
     texts: list[Sql] = field(default_factory=list)
+    driven: bool = True
 
     @property
     def nothing(self) -> bool:
@@ -118,7 +121,7 @@ class _Adding:
         matches = self._matches(query)
         self.wanted.filters.append(matches)
         self.wanted.texts.append(matches)
-        loose = _loose(self.resolved, words)
+        loose = _loose(self.resolved, words) if self.wanted.driven else ""
         if loose:
             self.wanted.drivers.append(
                 self._by_words(loose, answers=matches if loose == query else None)
@@ -133,7 +136,7 @@ class _Adding:
         (self.wanted.walked if walked else self.wanted.filters).append(condition)
         if not all(isinstance(leaf, Term) for leaf in leaves(part)):
             self.wanted.texts.append(condition)
-        driver = self._driver(part)
+        driver = self._driver(part) if self.wanted.driven else None
         if driver is not None:
             answers = condition if driver.things is not None else None
             self.wanted.drivers.append(replace(driver, answers=answers))
@@ -159,18 +162,29 @@ class _Adding:
         return self._term(node)
 
     def _joined(self, node: And | Or) -> Sql | None:
-        texts = [part for part in node.parts if _is_text(part)]
-        joined = type(node)(tuple(texts)) if len(texts) > 1 else None
-        parts = [joined, *(p for p in node.parts if not _is_text(p))] if joined else node.parts
-        found = [one for part in parts if (one := self._condition(part)) is not None]
-        if not found:
-            return None
+        texts: list[Node] = []
+        named: list[Term] = []
+        rest: list[Node] = []
+        for part in node.parts:
+            if isinstance(node, Or) and _is_mentioned(part):
+                named.append(part)
+            else:
+                (texts if _is_text(part) else rest).append(part)
+        together = [type(node)(tuple(texts))] if len(texts) > 1 else texts
+        found = [one for part in (*together, *rest) if (one := self._condition(part)) is not None]
+        if named:
+            # Whichever of them an article names, it is looked up once.
+            found.append(self._mentioned(named))
+        if isinstance(node, Or):
+            found = [one for one in found if one != _FALSE] or found[:1]
+        if len(found) < 2:  # noqa: PLR2004 - one part is no group
+            return found[0] if found else None
         word = sql.SQL(" AND " if isinstance(node, And) else " OR ")
         return sql.SQL("({})").format(word.join(found))
 
     def _term(self, term: Term) -> Sql:
         if term.name in MENTIONED:
-            return self._mentioned(term)
+            return self._mentioned([term])
         if term.name is FieldName.SOURCE:
             return self._of_sources(self.resolved.sources[term])
         if term.name is FieldName.SCORE:
@@ -191,8 +205,9 @@ class _Adding:
             return sql.SQL("a.source_id = {}").format(self.wanted.keep("s", ids[0]))
         return sql.SQL("a.source_id = ANY({}::bigint[])").format(self.wanted.keep("s", list(ids)))
 
-    def _mentioned(self, term: Term) -> Sql:
-        ids = list(self.resolved.things[term].ids)
+    def _mentioned(self, terms: Sequence[Term]) -> Sql:
+        """Return that an article names any of these."""
+        ids = list({number for term in terms for number in self.resolved.things[term].ids})
         if not ids:
             return _FALSE
         # Looked up for each article: without the offset all that name a thing may be read at once.
@@ -313,6 +328,10 @@ def _loose(resolved: Resolved, node: Node) -> str:
 def _excluded(resolved: Resolved, node: Node) -> str:
     query = written_query(resolved, node) if isinstance(node, Not) else ""
     return "" if "<" in query else query
+
+
+def _is_mentioned(node: Node) -> TypeGuard[Term]:
+    return isinstance(node, Term) and node.name in MENTIONED
 
 
 def _is_text(node: Node) -> bool:

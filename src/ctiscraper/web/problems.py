@@ -90,34 +90,50 @@ def problem_answer(
 
     `more` are further members of the JSON.
     """
-    request_id = scope.get("state", {}).get("request_id", "")
-    title = HTTPStatus(status).phrase
-    if scope["path"].startswith(_JSON):
-        body: dict[str, object] = {
-            "type": "about:blank",
-            "title": title,
-            "status": status,
-            "detail": detail,
-            "instance": scope["path"],
-            "request_id": request_id,
-            **more,
-        }
-        if problems:
-            body["errors"] = list(problems)
-        return JsonAnswer(body, status, headers, media_type="application/problem+json")
+    if not scope["path"].startswith(_JSON):
+        return error_page(scope, status, detail, problems=problems, headers=headers)
+    body: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": scope["path"],
+        "request_id": _request_id(scope),
+        **more,
+    }
+    if problems:
+        body["errors"] = list(problems)
+    return JsonAnswer(body, status, headers, media_type="application/problem+json")
+
+
+def error_page(
+    scope: Scope,
+    status: int,
+    detail: str,
+    *,
+    problems: Sequence[Mapping[str, object]] = (),
+    headers: Mapping[str, str] | None = None,
+    back: str = "/",
+) -> Response:
+    """Return the page for an error; `back` is where it leads on to."""
     return render(
         "error.html",
         {
             "status": status,
-            "title": title,
+            "title": HTTPStatus(status).phrase,
             "detail": detail,
             "problems": problems,
-            "request_id": request_id,
+            "request_id": _request_id(scope),
+            "back": back,
         },
         scope=scope,
         status=status,
         headers=headers,
     )
+
+
+def _request_id(scope: Scope) -> str:
+    return str(scope.get("state", {}).get("request_id", ""))
 
 
 def is_refusal(error: BaseException) -> bool:

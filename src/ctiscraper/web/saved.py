@@ -1,5 +1,6 @@
 """Saved searches as pages and API give them."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -12,7 +13,7 @@ from ctiscraper.asking import understand
 from ctiscraper.db.saved_news import News, news_of
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.session import Database
-from ctiscraper.errors import QueryError, SearchSyntaxError
+from ctiscraper.errors import SearchSyntaxError
 from ctiscraper.identity import Permission, Principal
 from ctiscraper.query.tree import FieldName, Question
 from ctiscraper.query.write import narrowed, written_term
@@ -45,6 +46,17 @@ async def with_news(
     database: Database, user_id: int, searches: tuple[SavedSearch, ...]
 ) -> tuple[SavedSearch, ...]:
     """Return saved searches with what is new to each, or why one finds nothing any more."""
+    # What others share may take long to read: meanwhile other requests go on.
+    questions, mistakes = await asyncio.to_thread(_understood, searches)
+    news = await news_of(database, user_id, questions)
+    return tuple(
+        _told(search, news.get(search.id, News(new=None)), mistakes.get(search.id, ""))
+        for search in searches
+    )
+
+
+def _understood(searches: tuple[SavedSearch, ...]) -> tuple[dict[int, Question], dict[int, str]]:
+    """Return by their numbers what searches ask for, and why others ask for nothing."""
     questions: dict[int, Question] = {}
     mistakes: dict[int, str] = {}
     for search in searches:
@@ -52,15 +64,7 @@ async def with_news(
             questions[search.id] = understand(search.query)
         except SearchSyntaxError as mistake:
             mistakes[search.id] = str(mistake)
-    try:
-        news = await news_of(database, user_id, questions)
-    except QueryError:
-        # The list is worth more than its counts.
-        news = {}
-    return tuple(
-        _told(search, news.get(search.id, News(new=None)), mistakes.get(search.id, ""))
-        for search in searches
-    )
+    return questions, mistakes
 
 
 def _told(search: SavedSearch, news: News, mistake: str) -> SavedSearch:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
@@ -16,7 +17,7 @@ from ctiscraper.db.meaning import Mode
 from ctiscraper.db.saved_searches import SavedSearches
 from ctiscraper.db.searched import Shown
 from ctiscraper.db.triage import Triage
-from ctiscraper.errors import ModelError, SearchSyntaxError, UnavailableError
+from ctiscraper.errors import ModelError, QueryError, SearchSyntaxError, UnavailableError
 from ctiscraper.identity import Principal
 from ctiscraper.meaning import Meaning
 from ctiscraper.query.write import narrowed
@@ -78,6 +79,26 @@ PERIODS = {1: "The best of today", 7: "The best of 7 days", 30: "The best of 30 
 
 NOWHERE = Visit(since=None, new=0)
 
+_NOTHING = ArticlePage(articles=(), next=None)
+# How many days of articles a search that takes too long may be narrowed to.
+_SHORTER = (7, 30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The page that is asked for, or why there is none: its notes say it where it is no mistake."""
+
+    page: ArticlePage
+    mistake: SearchSyntaxError | None = None
+    is_unanswered: bool = False
+
+    @property
+    def status(self) -> int:
+        """The status of the page."""
+        if self.mistake is not None:
+            return int(HTTPStatus.UNPROCESSABLE_ENTITY)
+        return int(HTTPStatus.BAD_REQUEST if self.is_unanswered else HTTPStatus.OK)
+
 
 @router.get("/")
 async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is given
@@ -96,7 +117,8 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
 ) -> Response:
     """The newest articles, by day, those of a search, or the best of some days."""
     visit = NOWHERE if who.user_id is None else await reading.visit(who.user_id)
-    page, mistake = await _found(articles, meaning, filters, who)
+    found = await _found(articles, meaning, filters, who)
+    page, mistake = found.page, found.mistake
     chosen = filters.chosen()
     numbers = [one.id for one in page.articles]
     standings = await triage.standings(who.user_id, numbers)
@@ -119,6 +141,7 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
             "as_search": None if mistake or filters.mode is not Mode.WORDS else as_search(filters),
             "filters": filters,
             "mistake": mistake,
+            "shorter": _shorter(filters) if found.is_unanswered else None,
             "help": HELP,
             "by_meaning": meaning.embedding is not None,
             "watched": await _watched(scoring, filters.watch),
@@ -131,7 +154,7 @@ async def article_list(  # noqa: PLR0913, PLR0917 - a route names what it is giv
             "methods": list(Extraction),
         },
         scope=request.scope,
-        status=int(HTTPStatus.UNPROCESSABLE_ENTITY if mistake else HTTPStatus.OK),
+        status=found.status,
     )
 
 
@@ -151,23 +174,32 @@ async def _note(
 
 async def _found(
     articles: Articles, meaning: Meaning, filters: PageFilters, who: Principal
-) -> tuple[ArticlePage, SearchSyntaxError | None]:
-    """The page that is asked for, or what is wrong with the search."""
+) -> _Found:
+    """The page that is asked for, or why there is none."""
     try:
         query = of_reader(filters.query(), who)
     except SearchSyntaxError as mistake:
-        return ArticlePage(articles=(), next=None), mistake
-    if filters.mode is not Mode.WORDS:
-        try:
-            return await meaning.page(query, filters.mode, cursor=filters.cursor), None
-        except (UnavailableError, ModelError) as error:
-            # The page stays, with its box and a way to search by words.
-            length = len(query.q.text) if query.q is not None else 0
-            note = SearchNote(message=str(error), position=0, length=length)
-            return ArticlePage(articles=(), next=None, notes=(note,)), None
+        return _Found(_NOTHING, mistake)
     searched = query.q is not None
     shown = Shown(facets=searched and query.days is None, snippets=searched)
-    return await articles.page(query, cursor=filters.cursor, shown=shown), None
+    try:
+        if filters.mode is not Mode.WORDS:
+            return _Found(await meaning.page(query, filters.mode, cursor=filters.cursor))
+        return _Found(await articles.page(query, cursor=filters.cursor, shown=shown))
+    except (UnavailableError, ModelError, QueryError) as error:
+        # The page stays, with its box and a way on.
+        length = len(query.q.text) if query.q is not None else 0
+        note = SearchNote(message=str(error), position=0, length=length)
+        page = replace(_NOTHING, notes=(note,))
+        return _Found(page, is_unanswered=isinstance(error, QueryError))
+
+
+def _shorter(filters: PageFilters) -> list[tuple[int, date]]:
+    """How many days a list may be narrowed to, and with which each begins."""
+    today = datetime.now(UTC).date()
+    days = [(days, today - timedelta(days=days)) for days in _SHORTER]
+    first, last = filters.since or date.min, filters.until or date.max
+    return [(count, day) for count, day in days if first < day <= last]
 
 
 @router.get("/articles/{article_id}.md")
@@ -284,13 +316,16 @@ async def _watched(scoring: Scoring, number: int | None) -> WatchEntry | None:
 async def _neighbours(
     articles: Articles, filters: PageFilters, article: ArticleDetail, who: Principal
 ) -> tuple[ArticleSummary | None, ArticleSummary | None]:
-    """The articles beside one; a search that is wrong or has another order leads nowhere."""
+    """The articles beside one; a search that is wrong or has another order leads nowhere.
+
+    Nor does one that takes too long: the article is there to be read all the same.
+    """
     try:
         query = of_reader(filters.query(), who)
-    except SearchSyntaxError:
+        is_ranked = query.ranked or filters.mode is not Mode.WORDS
+        return (None, None) if is_ranked else await articles.neighbours(query, article)
+    except (SearchSyntaxError, QueryError):
         return None, None
-    is_ranked = query.ranked or filters.mode is not Mode.WORDS
-    return (None, None) if is_ranked else await articles.neighbours(query, article)
 
 
 def _heading(filters: PageFilters) -> str | None:

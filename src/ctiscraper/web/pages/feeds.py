@@ -17,7 +17,7 @@ from ctiscraper.asking import understand
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.feed_items import FeedItem, FeedItems, Stamp
 from ctiscraper.db.saved_searches import Followed, SavedSearches
-from ctiscraper.errors import SearchSyntaxError
+from ctiscraper.errors import QueryError, SearchSyntaxError
 from ctiscraper.extract.sanitise import sanitise
 from ctiscraper.identity import GRANTS, Permission
 from ctiscraper.share.syndication import ATOM_TYPE, JSON_TYPE, Entry, Feed, atom, json_feed
@@ -28,11 +28,13 @@ from ctiscraper.web.deps import Services, WebServices
 from ctiscraper.web.flat import Routes
 from ctiscraper.web.guarded import GuardedRoute
 from ctiscraper.web.render import is_web_link, with_query
+from ctiscraper.web.search_words import sentence
 
 router = Routes(prefix="/feeds", route_class=GuardedRoute)
 
 MOST = 100
 A_MINUTE = 60
+_AGAIN_SECONDS = 300
 # Beyond so many characters of texts the items that follow have their summary alone.
 LONGEST_TEXTS = 4_000_000
 # Changes with the form of what is written, so that readers take it anew.
@@ -82,6 +84,10 @@ async def _answer(
     except SearchSyntaxError as mistake:
         said = f"The search of this feed cannot be understood any more: {mistake}."
         return _plain(HTTPStatus.CONFLICT, said)
+    except QueryError as error:
+        # The next time it may do: a reader shall not take the feed for gone.
+        again = {"retry-after": str(_AGAIN_SECONDS)}
+        return _plain(HTTPStatus.SERVICE_UNAVAILABLE, sentence(str(error)), again)
     items = FeedItems(given.database)
     stamps = await items.stamps(ids)
     changed_at = _changed_at(followed.search, stamps)

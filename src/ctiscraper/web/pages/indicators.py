@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Path, Query, Request
@@ -9,7 +10,8 @@ from starlette.responses import Response
 
 from ctiscraper.db.packs import Packs
 from ctiscraper.enrich.context import sentence_at
-from ctiscraper.entity_views import EntitySighting, EntitySummary
+from ctiscraper.entity_views import EntityPage, EntitySighting, EntitySummary
+from ctiscraper.errors import QueryError
 from ctiscraper.packs.cve import CveFacts
 from ctiscraper.web.deps import EntitiesDep, OverviewDep
 from ctiscraper.web.files import handed_over
@@ -48,11 +50,17 @@ async def entity_list(
     filters: Annotated[EntityFilters, Query()],
 ) -> Response:
     """The things that articles name, the newest known first."""
+    page, problem = EntityPage(entities=(), next=None), ""
+    try:
+        page = await entities.page(filters.query(), cursor=filters.cursor)
+    except QueryError as error:
+        problem = str(error)
     return render(
         "indicators.html",
         {
             "pulse": await overview.pulse(),
-            "page": await entities.page(filters.query(), cursor=filters.cursor),
+            "page": page,
+            "problem": problem,
             "filters": filters,
             "chosen": filters.chosen(),
             "groups": GROUPS,
@@ -60,6 +68,7 @@ async def entity_list(
             "sources": await overview.sources(),
         },
         scope=request.scope,
+        status=int(HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK),
     )
 
 

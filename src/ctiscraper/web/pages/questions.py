@@ -1,12 +1,13 @@
 """The page that questions are asked on."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
-from ctiscraper.errors import ModelError
+from ctiscraper.errors import InputError, ModelError, QueryError
 from ctiscraper.models.server import leaves
 from ctiscraper.questions import LONGEST_QUESTION, Answer, mark_of, said_of
 from ctiscraper.types import Tier
@@ -54,7 +55,11 @@ async def answer_page(
 ) -> Response:
     """The page with its answer, for browsers without scripts."""
     asked = await read_form(request, QuestionAsked)
-    answer = await whole_answer(questions, asked)
+    try:
+        answer: Answer | InputError | QueryError = await whole_answer(questions, asked)
+    except (InputError, QueryError) as error:
+        # The question stays where it was typed.
+        answer = error
     return await _page(request, questions, meaning, overview, asked, answer)
 
 
@@ -70,8 +75,10 @@ async def _page(
     meaning: MeaningDep,
     overview: OverviewDep,
     asked: QuestionAsked | None,
-    answer: Answer | None,
+    given: Answer | InputError | QueryError | None,
 ) -> Response:
+    answer = given if isinstance(given, Answer) else None
+    problem, status = _refused(given)
     progress, away = None, ""
     # An answer says itself that the model of vectors is away: nobody need wait for it once more.
     by_meaning = meaning.embedding is not None and not (answer and answer.unmeant)
@@ -86,6 +93,7 @@ async def _page(
             "pulse": await overview.pulse(),
             "asked": asked,
             "answer": answer,
+            "problem": problem,
             "passages": shown(answer.passages) if answer else (),
             "sentences": answer.sentences if answer else (),
             "said": said_of(answer) if answer else (),
@@ -100,4 +108,14 @@ async def _page(
             "tiers": list(Tier),
         },
         scope=request.scope,
+        status=status,
     )
+
+
+def _refused(given: object) -> tuple[str, int]:
+    """Why a question has no answer, and the status that says so."""
+    if isinstance(given, InputError):
+        return str(given), int(HTTPStatus.UNPROCESSABLE_ENTITY)
+    if isinstance(given, QueryError):
+        return str(given), int(HTTPStatus.BAD_REQUEST)
+    return "", int(HTTPStatus.OK)

@@ -1,10 +1,13 @@
 """The techniques that the articles of a search or a time name, as the ATT&CK matrix."""
 
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Query, Request
 from starlette.responses import Response
 
+from ctiscraper.db.techniques import NamedTechniques
+from ctiscraper.errors import QueryError, SearchSyntaxError
 from ctiscraper.web.deps import OverviewDep
 from ctiscraper.web.files import handed_over
 from ctiscraper.web.flat import Routes
@@ -19,6 +22,8 @@ router = Routes(prefix="/techniques", route_class=GuardedRoute)
 
 Filters = Annotated[MatrixFilters, Query()]
 
+_NOTHING = NamedTechniques(counts=(), articles=0, copies=False, capped=False)
+
 
 @router.get("")
 async def technique_matrix(
@@ -30,12 +35,19 @@ async def technique_matrix(
     filters: Filters,
 ) -> Response:
     """How many of the asked articles name each technique, by tactic."""
-    named = await techniques.named(of_reader(filters.query(), who))
+    named, problem, status = _NOTHING, "", HTTPStatus.OK
+    try:
+        named = await techniques.named(of_reader(filters.query(), who))
+    except SearchSyntaxError as mistake:
+        problem, status = str(mistake), HTTPStatus.UNPROCESSABLE_ENTITY
+    except QueryError as error:
+        problem, status = str(error), HTTPStatus.BAD_REQUEST
     return render(
         "techniques.html",
         {
             "pulse": await overview.pulse(),
             "named": named,
+            "problem": problem,
             "columns": matrix.columns(named.counts, filters.matrix),
             "elsewhere": matrix.elsewhere(named.counts, filters.matrix),
             "version": matrix.versions.get(filters.matrix, ""),
@@ -45,6 +57,7 @@ async def technique_matrix(
             "sources": await overview.sources(),
         },
         scope=request.scope,
+        status=int(status),
     )
 
 

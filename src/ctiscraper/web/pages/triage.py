@@ -11,15 +11,18 @@ from starlette.responses import RedirectResponse, Response
 
 from ctiscraper.db.articles import Articles
 from ctiscraper.db.triage import Triage
+from ctiscraper.errors import QueryError
 from ctiscraper.identity import Principal
 from ctiscraper.triage_views import Change
 from ctiscraper.web.deps import ArticlesDep
 from ctiscraper.web.flat import Routes
 from ctiscraper.web.forms import read_form
 from ctiscraper.web.guarded import GuardedRoute
+from ctiscraper.web.problems import error_page
 from ctiscraper.web.reader_deps import ReadingDep, TriageDep, after_triage, found_by
 from ctiscraper.web.redirects import local_path
 from ctiscraper.web.render import render, with_query
+from ctiscraper.web.search_words import sentence
 from ctiscraper.web.triage_forms import Chosen, ReadingForm, TriageForm, UndoForm
 from ctiscraper.web.triage_words import STATES, change_words, undone_words
 from ctiscraper.web.who import Reader, Who
@@ -37,7 +40,10 @@ async def change_reading(
     form = await read_form(request, ReadingForm)
     if form.act == "everything":
         return await _answer(request, triage, who, form, await reading.read_everything(who))
-    ids, capped = await _articles_of(articles, form, who)
+    try:
+        ids, capped = await _articles_of(articles, form, who)
+    except QueryError as error:
+        return _unanswered(request, form, error)
     if form.act in {"read", "unread"}:
         change = await reading.mark(who, ids, read=form.act == "read", capped=capped)
     elif form.act in {"star", "unstar"}:
@@ -53,8 +59,11 @@ async def change_triage(
 ) -> Response:
     """Set the state, the assignee or a tag of the chosen, or of a search."""
     form = await read_form(request, TriageForm)
-    ids, capped = await _articles_of(articles, form, who)
-    change = await _changed(triage, who, form, (ids, capped))
+    try:
+        meant = await _articles_of(articles, form, who)
+    except QueryError as error:
+        return _unanswered(request, form, error)
+    change = await _changed(triage, who, form, meant)
     return await _answer(request, triage, who, form, change)
 
 
@@ -91,6 +100,16 @@ async def _articles_of(
     if query.days is not None:
         raise _fault("search", "of a list by score articles are chosen one by one")
     return await found_by(articles, query, who)
+
+
+def _unanswered(request: Request, form: Chosen, error: QueryError) -> Response:
+    """Return that which articles a search means could not be found out, and the way back to it."""
+    return error_page(
+        request.scope,
+        HTTPStatus.BAD_REQUEST,
+        f"Nothing was changed. {sentence(str(error))}",
+        back=local_path(form.here),
+    )
 
 
 async def _changed(
