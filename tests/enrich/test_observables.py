@@ -375,34 +375,6 @@ def test_sentences_are_no_commands(text: str) -> None:
 
 
 YARA = 'rule evil : apt {\n  strings:\n    $a = "}" \n  condition:\n    $a\n}'
-SIGMA = (
-    "title: Evil\nlogsource:\n  product: windows\n"
-    "detection:\n  selection:\n    Image: x\n  condition: selection"
-)
-SNORT = 'alert tcp $HOME_NET any -> $EXTERNAL_NET 443 (msg:"evil"; sid:1000001; rev:1;)'
-KQL = 'DeviceProcessEvents\n| where FileName =~ "evil.exe"\n| project Timestamp'
-
-
-@pytest.mark.parametrize(
-    ("kind", "rule"),
-    [(Kind.YARA, YARA), (Kind.SIGMA, SIGMA), (Kind.SNORT, SNORT), (Kind.QUERY, KQL)],
-)
-def test_a_rule_is_found_whole(kind: Kind, rule: str) -> None:
-    assert values(f"Hunt with this:\n\n{rule}\n\nThe end.", kind) == [rule]
-
-
-def test_a_query_ends_where_words_speak_of_the_next() -> None:
-    first = "DeviceFileEvents\n| where SHA256 in (hashes)"
-    second = 'DeviceNetworkEvents\n| where RemoteIP in("192.0.2.1")\n| take 3'
-    text = f"{first}\nRequests of the bot\nThis query finds what it asks for.\n{second}\n\nEnd."
-    assert [value for _, value in found(text, Kind.QUERY)] == [first, second]
-
-
-def test_what_is_no_whole_rule_is_none() -> None:
-    rules = {Kind.YARA, Kind.SIGMA, Kind.SNORT, Kind.QUERY}
-    assert not found("The rule of law {", *rules)
-    assert not found("title: A report\nby someone", *rules)
-    assert not found("alert tcp the admin (now)", *rules)
 
 
 def test_nothing_of_one_sort_overlaps() -> None:
