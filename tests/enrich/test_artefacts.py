@@ -33,6 +33,11 @@ def test_a_pipe_is_whole_and_bytes_of_code_are_no_server() -> None:
     assert not _values("The code is \\\\x90\\x90\\x90.", Kind.FILE_PATH)
 
 
+def test_a_placeholder_in_brackets_is_part_of_its_path() -> None:
+    path = "%AppData%\\[random chars] folder\\file.exe"
+    assert _values(f"It drops {path} there.", Kind.FILE_PATH) == [path]
+
+
 def test_a_mutex_has_a_letter_or_a_digit() -> None:
     assert not _values("The mutex: ---- was seen.", Kind.MUTEX)
 
@@ -40,6 +45,8 @@ def test_a_mutex_has_a_letter_or_a_digit() -> None:
 def test_agents_in_lines_and_keys_in_brackets_are_told_apart() -> None:
     agents = ["Mozilla/5.0 (X11) Gecko/20100101 Firefox/103.0", "Mozilla/5.0 (iPhone) Safari/1"]
     assert _values("\n".join(agents), Kind.USER_AGENT) == agents
+    wrapped = "Mozilla/5.0 (X11) AppleWebKit/537.36\n(KHTML, like Gecko) Chrome/90.0 Safari/537.36"
+    assert _values(wrapped, Kind.USER_AGENT) == [wrapped]
     keys = "[HKEY_CURRENT_USER\\Software\\Qx] or [HKEY_LOCAL_MACHINE\\Software\\Qx\\A]"
     assert _values(keys, Kind.REGISTRY_KEY) == [
         "HKEY_CURRENT_USER\\Software\\Qx",

@@ -48,6 +48,13 @@ def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands:
         ('It starts "C:\\Users\\a\\x.exe" and waits.', []),
         ("wmic shadowcopy delete", ["wmic shadowcopy delete"]),
         ("wevtutil cl System", ["wevtutil cl System"]),
+        ("wevtutil clear-log Security", ["wevtutil clear-log Security"]),
+        (
+            'wmic rdtoggle where AllowTSConnections="0" call SetAllowTSConnections "1"',
+            ['wmic rdtoggle where AllowTSConnections="0" call SetAllowTSConnections "1"'],
+        ),
+        ("wmic recoveros set autoreboot = False", ["wmic recoveros set autoreboot = False"]),
+        ("They used wmic to delete all copies.", []),
         ("1. systeminfo\n2. tasklist /v", ["systeminfo", "tasklist /v"]),
     ],
 )

@@ -36,6 +36,19 @@ def test_a_query_ends_where_words_speak_of_the_next() -> None:
     assert rules(text) == [(Kind.QUERY, first), (Kind.QUERY, second)]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "| tstats count where index=win\nAND EventCode IN (1, 3)\nBY host\n| sort count",
+        "index=win EventCode=1 | search Image=*x.exe\nAND NOT User IN (SYSTEM, admin)\n| stats c",
+        "DeviceProcessEvents\n| where\nProcessCommandLine has 'encodedcommand'\n| take 5",
+        "DeviceProcessEvents\n| summarize by\nDeviceName and User and Time\n| take 5",
+    ],
+)
+def test_a_line_of_a_query_does_not_end_it(query: str) -> None:
+    assert rules(f"{query}\n\nThe end.") == [(Kind.QUERY, query)]
+
+
 def test_what_is_no_whole_rule_is_none() -> None:
     assert not rules("The rule of law {")
     assert not rules("title: A report\nby someone")

@@ -78,7 +78,8 @@ _MUTEX_VALUE = re.compile(r"(?:Global\\|Local\\)?[A-Za-z0-9_{}\\.!@#$%&-]{4,80}$
 _AGENT = pattern(
     r"""
     Mozilla/\d\.\d{1,2}\s\([^)\n]{1,200}\)
-    (?:[\x20\t][A-Za-z][A-Za-z._-]+/[0-9A-Za-z.+-]+|[\x20\t]\([^)\n]{1,60}\))*
+    (?:\x20[A-Za-z][A-Za-z._-]+/[0-9A-Za-z.+-]+|\s\([^)\n]{1,60}\)
+    |\s(?:AppleWebKit|Chrome|Edge?|Firefox|Gecko|Mobile|OPR|Safari|Version)/[0-9A-Za-z.+-]+)*
     |\b(?:curl|Wget|python-requests|Go-http-client|okhttp)/\d[\d.]*
     """
 )
@@ -90,7 +91,7 @@ _ROOTS = {
 _NEXT_ROOT = re.compile(
     r"""
     \s(?:(?:and|or|to|in|under|from)\s)?(?:HK(?:EY_|LM|CU|CR|U\b|CC)|[A-Za-z]:$|%|\\)
-    |(?<=\.exe)[\s,]|(?<=\.dll)[\s,]|,\s|\]\s
+    |(?<=\.exe)[\s,]|(?<=\.dll)[\s,]|,\s|\]\s(?:(?:and|or)\s)?\[?HK
     """,
     re.IGNORECASE | re.VERBOSE,
 )

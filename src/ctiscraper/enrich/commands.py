@@ -83,11 +83,15 @@ _WHOLE = re.compile(
     |nltest\s/|(?:systeminfo|quser|qwinsta|tasklist|klist)(?:\.exe)?\b|netstat\s-|arp\s-a|route\sprint
     |query\s(?:user|session)|sc\s(?:create|config|query|start|stop|delete|\\\\)
     |reg\s(?:add|query|save|delete|export)|schtasks\s/
-    |vssadmin\s(?:add|create|delete|list|query|resize|revert)\b|wevtutil\s(?:[aceg]l|epl?|gli|gp|im|qe|sl|um)\b
-    |wmic\s(?:baseboard|bios|computersystem|cpu|csproduct|datafile|desktop|diskdrive|environment|group|job
-        |logicaldisk|logon|memorychip|netlogin|netuse|nic|nicconfig|ntdomain|nteventlog|os|pagefile
-        |partition|path\s\w+|process|product|qfe|registry|server|service|shadowcopy|shadowstorage
-        |share|startup|sysaccount|sysdriver|timezone|useraccount|volume)\b(?:\scall\s\w+)?
+    |vssadmin\s(?:add|create|delete|list|query|resize|revert)\b
+    |wevtutil\s(?:[aceg]l|epl?|gli|gp|im|qe|sl|um
+        |(?:archive|clear|enum|export|get|install|query|set|uninstall)-[a-z]+)\b
+    |wmic\s(?:baseboard|bios|computersystem|cpu|csproduct|desktop|diskdrive|environment|group|job
+        |logicaldisk|logon|netlogin|netuse|nic|nicconfig|ntdomain|os|pagefile|partition|process
+        |product|qfe|registry|server|service|shadowcopy|share|startup|sysaccount|sysdriver
+        |useraccount|volume|path\s\w+
+        |(?!(?:and|can|could|may|or|then|to|will)\s)\w+\s(?=(?:assoc|call|create|delete|get|list|set
+            |where)\b))\b(?:\s?call\s\w+)?
     |bcdedit\s/|chmod\s[+\d]|crontab\s-|uname\s-|cat\s/|nslookup\s\S+\.|ping\s\S+\.|cmdkey\s/
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -28,7 +28,10 @@ _SIGMA_NEEDS = (
 )
 _YAML_LINE = re.compile(r"(?:[ \t]*(?:- .*|[\w.|'\"*@ -]{1,80}:.*|#.*)|[ \t]+\S.*|---|\s*)(?:\n|$)")
 # Where a query has ended without a blank line: a heading or a sentence on what comes next.
-_SAID = re.compile(r"\n(?=[A-Z][\w'-]*(?:[ \t][\w,'/()-]+){2,}[.:]?[ \t]*(?:\n|$))")
+_SAID = re.compile(
+    r"\n(?!(?:AND|BY|NOT|OR|WHERE)\b)"
+    r"(?=[A-Z][\w-]*(?:[ \t][\w,-]+){2,}[.:]?[ \t]*(?:$|\n(?![ \t]*\|)))"
+)
 _LONGEST = 20_000
 
 
@@ -99,13 +102,14 @@ def _sigma(scan: Scan) -> Iterator[Observable]:
 
 def _queries(scan: Scan) -> Iterator[Observable]:
     text = scan.text
-    last = 0
+    last, blank = 0, -1
     for start, _ in scan.find(_QUERY):
         if start < last:
             continue
-        end, limit = start, min(len(text), start + _LONGEST)
-        blank = text.find("\n\n", start, limit)
-        end = blank if blank > 0 else limit
+        if blank < start:
+            blank = text.find("\n\n", start)
+            blank = len(text) if blank < 0 else blank
+        end = min(blank, start + _LONGEST)
         said = _SAID.search(text, start, end)
         raw = text[start : end if said is None else said.start()].rstrip()
         last = start + len(raw)
