@@ -9,6 +9,8 @@ from ctiscraper.errors import ModelFault
 
 # Beyond this waiting items are not counted: whatever has to be decided by the number is decided.
 COUNTED_MOST = 100_000
+# What keeps sums from their end on a large or busy database.
+TOO_LONG = "adding up took too long"
 # Why a host rests that did nothing wrong.
 OURS_AWAY = "our own network, database or disk was away"
 
@@ -231,8 +233,8 @@ class Work:
     `stranded` items wait since our own database or disk failed, which said `stranded_by`.
     `worker_count` are at work, of whom `workers` are those who ended an item last, up to a hundred.
     `summed_seconds` is how long ago `standing`, `vectors`, `stranded`, `balanced` and the checks of
-    `traffic` were summed, None where they could not be and so say nothing; with `sums_late` the
-    last try was not over in time.
+    `traffic` were summed, None where they could not be and so say nothing; `sums_fault`
+    is what kept the last try from its end, empty where nothing did.
     """
 
     tiers: tuple[TierWork, ...]
@@ -243,13 +245,13 @@ class Work:
     vectors: Vectors
     traffic: Traffic
     workers: tuple[WorkerState, ...]
-    worker_count: int
     hosts: HostsState
     balanced: bool | None
     stranded: int = 0
     stranded_by: str = ""
     summed_seconds: float | None = 0.0
-    sums_late: bool = False
+    sums_fault: str = ""
+    worker_count: int = 0
 
     @property
     def waiting(self) -> int:

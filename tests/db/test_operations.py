@@ -10,7 +10,7 @@ from ctiscraper.db.migrate import downgrade
 from ctiscraper.db.operations import OperationsBoard, fold_counts
 from ctiscraper.db.queue import Held
 from ctiscraper.db.session import Database
-from ctiscraper.operations import Flow, TierWork, Work
+from ctiscraper.operations import TOO_LONG, Flow, TierWork, Work
 from ctiscraper.types import MAX_ATTEMPTS, Retry, Tier
 from db.stage import Stage
 
@@ -343,7 +343,7 @@ async def test_sums_that_take_too_long_stay_as_they_were_and_say_so(
     await stage.queue.finish(await stage.claim(), "dead", "parser_crash", "", None)
     work = (await board.read()).work
     assert work is not None
-    assert (work.standing.dead, work.summed_seconds, work.sums_late) == (1, 0, False)
+    assert (work.standing.dead, work.summed_seconds, work.sums_fault) == (1, 0, "")
     now = 40.0
     with psycopg.connect(database) as conn:
         conn.execute("LOCK TABLE source_check")
@@ -352,14 +352,24 @@ async def test_sums_that_take_too_long_stay_as_they_were_and_say_so(
     assert seen.database.reachable
     assert seen.work is not None
     assert (seen.work.standing.dead, seen.work.traffic.checks) == (1, 1)
-    assert (seen.work.summed_seconds, seen.work.sums_late) == (40, True)
+    assert (seen.work.summed_seconds, seen.work.sums_fault) == (40, TOO_LONG)
     assert first.database.reachable
     assert first.work is not None
-    assert (first.work.summed_seconds, first.work.sums_late) == (None, True)
+    assert (first.work.summed_seconds, first.work.sums_fault) == (None, TOO_LONG)
     now = 80.0
     work = (await board.read()).work
     assert work is not None
-    assert (work.summed_seconds, work.sums_late) == (0, False)
+    assert (work.summed_seconds, work.sums_fault) == (0, "")
+
+
+async def test_what_keeps_sums_from_being_made_is_told(stage: Stage, database: str) -> None:
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute("ALTER TABLE source_check RENAME TO later_check")
+    work = (await OperationsBoard(stage.database).read()).work
+    assert work is not None
+    assert work.summed_seconds is None
+    assert "source_check" in work.sums_fault
+    assert "ctiscraper migrate" in work.sums_fault
 
 
 async def test_a_busy_pool_is_no_database_that_is_away(stage: Stage, database: str) -> None:

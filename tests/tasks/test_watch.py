@@ -8,7 +8,7 @@ import make_operations as made
 from ctiscraper.db.hosts import Hosts
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.db.session import Database
-from ctiscraper.operations import DatabaseState, Modelling, Operations, Standing
+from ctiscraper.operations import TOO_LONG, DatabaseState, Modelling, Operations, Standing
 from ctiscraper.tasks.bell import BellState
 from ctiscraper.tasks.findings import Finding, Verdict
 from ctiscraper.tasks.watch import MODELS_SILENT, findings, report, report_away, size, span
@@ -30,15 +30,15 @@ def test_what_is_well_needs_no_advice() -> None:
 
 
 def test_sums_that_are_old_or_not_there_are_told_and_nothing_is_said_of_them() -> None:
-    old = made.operations(summed_seconds=600.0, sums_late=True)
+    old = made.operations(summed_seconds=600.0, sums_fault=TOO_LONG)
     [told] = amiss(old)
     assert (told.part, told.verdict) == ("sums", Verdict.WARN)
-    assert told.words == "of 10 min ago: adding up anew took too long"
-    none = made.operations(summed_seconds=None, sums_late=True, balanced=None)
-    assert [one.words for one in amiss(none)] == ["not known yet: adding up took too long"]
+    assert told.words == "of 10 min ago: adding up took too long"
+    none = made.operations(summed_seconds=None, sums_fault="permission denied", balanced=None)
+    assert [one.words for one in amiss(none)] == ["not known yet: permission denied"]
     words = {one.part: one.words for one in findings(none)}
     assert words["dead letters"] == "how many stand is not known, none in the last hour"
-    assert words["storage"] == words["accounting"] == "not added up: that took too long"
+    assert words["storage"] == words["accounting"] == "not added up"
 
 
 def test_a_busy_pool_is_told_apart_from_a_database_that_is_away() -> None:

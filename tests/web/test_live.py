@@ -117,6 +117,32 @@ async def test_new_articles_are_told_to_all_who_listen(
                 assert (added, found.number) == (2, "3")
 
 
+async def test_who_has_only_come_is_not_told_of_what_his_page_has(
+    place: Place, shelf: Shelf, token: str
+) -> None:
+    shelf.article("old")
+    async with place.asked(authorization=token) as (_, one):
+        await until(one, "articles")
+        for title in ("new", "newer"):
+            shelf.run(
+                "INSERT INTO outbox (topic, article_id, revision) VALUES ('article', %s, 1)",
+                (shelf.article(title),),
+            )
+        async with place.asked(authorization=token) as (_, other):
+            first = await until(other, "articles")
+            assert (first.data, first.number) == ({"added": 0}, "3")
+            shelf.run("DELETE FROM outbox")
+            shelf.article("newest")
+            added, found = 0, first
+            while found.number != "4":
+                found = await until(other, "articles")
+                added += int(str(found.data["added"]))
+            assert added == 1
+        told = 0
+        while told < 3:
+            told += int(str((await until(one, "articles")).data["added"]))
+
+
 @pytest.mark.parametrize("way", ["header", "parameter"])
 async def test_who_was_cut_off_hears_what_came_meanwhile(
     place: Place, shelf: Shelf, token: str, way: str

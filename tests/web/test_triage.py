@@ -81,6 +81,12 @@ async def test_what_an_undo_left_is_told_and_no_address_tells_of_one(
     left = ["Undone: 1 article as before. 1 stays: somebody changed it since."]
     assert words(await told(client, answer), "#toast p") == left
     assert await toast("/?changed=41") == left
+    # An older version of the program undoes without a word of what it restored.
+    filled.run(
+        "UPDATE triage_change SET former ="
+        " jsonb_path_query_array(former, '$[*] ? (!exists(@.restored))') WHERE id = 41"
+    )
+    assert await toast("/?undone=41") == ["Undone."]
     await send(client, "/triage", articles=1, act="state", state="done")
     async with asking(app, token) as other:
         await send(other, "/triage", articles=1, act="state", state="ignored")

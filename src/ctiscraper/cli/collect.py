@@ -18,6 +18,7 @@ from ctiscraper.db.session import Database
 from ctiscraper.db.sources import Sources
 from ctiscraper.loop import alongside, run_async
 from ctiscraper.reasons import health_words, words_of
+from ctiscraper.tasks.check import refuse_paused
 from ctiscraper.tasks.crew import Crew
 from ctiscraper.tasks.run import COMMAND, write_order
 
@@ -53,8 +54,10 @@ async def _collect(settings: Settings, *, source: str | None, once: bool, as_jso
         since = await board.now()
         source_id = None
         if source is not None:
+            chosen = await sources.get(source)
+            refuse_paused(chosen)
             await sources.check_now(source)
-            source_id = (await sources.get(source)).id
+            source_id = chosen.id
         crew = Crew(
             COMMAND,
             write_order(engine.conninfo, settings, once=once, source_id=source_id),

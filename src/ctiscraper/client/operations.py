@@ -20,7 +20,7 @@ class OperationsCalls(Transport):
         May be two seconds old; sums over a day and of ended items half a minute or more.
 
         How old those are `summed_seconds` tells, null where they could not be made and so say
-        nothing; with `sums_late` the last try was not over in time.
+        nothing; `sums_fault` is what kept the last try from its end.
 
         A database that does not answer is told here too: then there is no `work`.
 

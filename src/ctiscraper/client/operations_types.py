@@ -239,8 +239,8 @@ class Work(Struct, frozen=True, kw_only=True):
     `stranded` items wait since our own database or disk failed, which said `stranded_by`.
     `worker_count` are at work, of whom `workers` are those who ended an item last, up to a
     hundred. `summed_seconds` is how long ago `standing`, `vectors`, `stranded`, `balanced` and
-    the checks of `traffic` were summed, None where they could not be and so say nothing; with
-    `sums_late` the last try was not over in time.
+    the checks of `traffic` were summed, None where they could not be and so say nothing;
+    `sums_fault` is what kept the last try from its end, empty where nothing did.
     """
 
     tiers: tuple[TierWork, ...]
@@ -251,13 +251,13 @@ class Work(Struct, frozen=True, kw_only=True):
     vectors: Vectors
     traffic: Traffic
     workers: tuple[WorkerState, ...]
-    worker_count: int
     hosts: HostsState
     balanced: bool | None
     stranded: int = 0
     stranded_by: str = ""
     summed_seconds: float | None = 0.0
-    sums_late: bool = False
+    sums_fault: str = ""
+    worker_count: int = 0
 
 
 class OperationsReport(Struct, frozen=True, kw_only=True):

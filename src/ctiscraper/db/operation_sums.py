@@ -9,7 +9,7 @@ from typing import Any
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.vector_progress import vectors_now
 from ctiscraper.errors import StorageError
-from ctiscraper.operations import COUNTED_MOST, Standing, Vectors, Work
+from ctiscraper.operations import COUNTED_MOST, TOO_LONG, Standing, Vectors, Work
 
 # Summed this seldom, and this share of the time at most.
 SLOW_SECONDS = 30.0
@@ -63,7 +63,7 @@ class OperationSums:
         self._patience = patience
         self._clock = clock
         self._last: _Summed | None = None
-        self._late = False
+        self._fault = ""
         self._until: float | None = None
 
     async def renew(self) -> None:
@@ -74,10 +74,12 @@ class OperationSums:
         try:
             summed = await self._sum()
             balanced = await self._balanced()
-        except (TimeoutError, StorageError):
-            ended, self._late = self._clock(), True
+        except TimeoutError:
+            ended, self._fault = self._clock(), TOO_LONG
+        except StorageError as error:
+            ended, self._fault = self._clock(), str(error)
         else:
-            ended, self._late = self._clock(), False
+            ended, self._fault = self._clock(), ""
             self._last = replace(summed, balanced=balanced, at=ended)
         self._until = ended + max(SLOW_SECONDS, (ended - began) / SLOW_SHARE)
 
@@ -89,7 +91,7 @@ class OperationSums:
         """Return the work with the sums, and with how old they are."""
         last = self._last
         if last is None:
-            return replace(fresh, summed_seconds=None, sums_late=self._late)
+            return replace(fresh, summed_seconds=None, sums_fault=self._fault)
         checks, unchanged, check_bytes, saved = last.day
         return replace(
             fresh,
@@ -106,7 +108,7 @@ class OperationSums:
             stranded=last.stranded[0],
             stranded_by=last.stranded[1],
             summed_seconds=max(0.0, self._clock() - last.at),
-            sums_late=self._late,
+            sums_fault=self._fault,
         )
 
     async def _sum(self) -> _Summed:

@@ -14,17 +14,23 @@ PATIENCE = 120.0
 LOOK_AGAIN = 0.3
 
 
+def refuse_paused(source: Source) -> None:
+    """Refuse to check a source that is paused: raise ConflictError with the command to wake it."""
+    if not source.settings.active:
+        key = source.settings.key
+        raise ConflictError(
+            f"the source '{key}' is paused: 'ctiscraper sources edit {key} --set active=true' "
+            "wakes it"
+        )
+
+
 async def check_source(services: Services, key: str) -> FetchError | None:
     """Check a source now, or wait until the worker that is at it has; give its host's error.
 
     Raises NotFoundError, and ConflictError for one that is paused or when it takes too long.
     """
     source = await services.sources.get(key)
-    if not source.settings.active:
-        raise ConflictError(
-            f"the source '{key}' is paused: 'ctiscraper sources edit {key} --set active=true' "
-            "wakes it"
-        )
+    refuse_paused(source)
     await services.sources.check_now(key)
     try:
         async with asyncio.timeout(PATIENCE):

@@ -10,7 +10,14 @@ from ctiscraper.config import AGENT
 from ctiscraper.db.operations import OperationsBoard
 from ctiscraper.errors import StorageError
 from ctiscraper.fault_words import advice_on, said_of
-from ctiscraper.operations import DatabaseState, HostState, Modelling, Operations, Work
+from ctiscraper.operations import (
+    TOO_LONG,
+    DatabaseState,
+    HostState,
+    Modelling,
+    Operations,
+    Work,
+)
 from ctiscraper.tasks.bell import Bell, BellState, SilentBell
 from ctiscraper.tasks.findings import (
     Finding,
@@ -34,7 +41,7 @@ DEGRADED = {"redis": "redis", "storage": "storage", "database clock": "clock"}
 # A model worker looks for its server every minute: one that is there is seen long before.
 MODELS_SILENT = 900.0
 # What is said of sums that there are none of.
-NOT_SUMMED = "not added up: that took too long"
+NOT_SUMMED = "not added up"
 # Of fewer hosts than this the half may well rest.
 MANY_HOSTS = 10
 
@@ -278,7 +285,8 @@ def _hosts(work: Work) -> Finding:
 
 def _accounting(work: Work) -> Finding:
     if work.balanced is None:
-        return finding("accounting", Verdict.OK, NOT_SUMMED)
+        words = NOT_SUMMED if work.summed_seconds is None else f"{NOT_SUMMED}: {TOO_LONG}"
+        return finding("accounting", Verdict.OK, words)
     if work.balanced:
         return finding("accounting", Verdict.OK, "every announced item stands somewhere")
     return finding(
@@ -290,19 +298,16 @@ def _accounting(work: Work) -> Finding:
 
 
 def _sums(work: Work) -> Iterable[Finding]:
-    """Yield how old the sums are that took too long to be made anew, where they did."""
-    if not work.sums_late:
+    """Yield how old the sums are that could not be made anew, and why, where that is so."""
+    if not work.sums_fault:
         return
-    words = "not known yet: adding up took too long"
+    words = "not known yet"
     if work.summed_seconds is not None:
-        words = f"of {span(work.summed_seconds)} ago: adding up anew took too long"
-    yield finding(
-        "sums",
-        Verdict.WARN,
-        words,
-        "what ended and stands, vectors and checks are so old; the rest is of now. "
-        "See in pg_stat_activity what keeps the database busy",
-    )
+        words = f"of {span(work.summed_seconds)} ago"
+    advice = "what ended and stands, vectors and checks are so old; the rest is of now"
+    if work.sums_fault == TOO_LONG:
+        advice += ". See in pg_stat_activity what keeps the database busy"
+    yield finding("sums", Verdict.WARN, f"{words}: {work.sums_fault}", advice)
 
 
 def judge_models(state: Modelling) -> Iterable[Finding]:

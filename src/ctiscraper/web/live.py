@@ -58,6 +58,8 @@ class Listener:
     resumes: int | None
     began: float = field(default_factory=time.monotonic)
     told: int | None = None
+    # The last article that his page has, until what came behind it was counted for him alone.
+    behind: int | None = None
     works: tuple[Work, ...] | None = None
     ended: bool = False
 
@@ -152,7 +154,8 @@ class Live:
         is_first = one.told is None
         added = await self._added(one, newest)
         if added or is_first:
-            events.append(_event("articles", {"added": added}, number=newest))
+            number = max(newest, one.behind or 0)
+            events.append(_event("articles", {"added": added}, number=number))
         if one.sees_work and one.works != self._works:
             one.works = self._works
             events.append(_event("work", {"works": one.works}))
@@ -160,17 +163,28 @@ class Live:
 
     async def _added(self, one: Listener, newest: int) -> int:
         """How many articles came since a listener was told; a new one begins from now on."""
-        told, one.told = one.told, self._stored
-        if told is not None:
-            return self._stored - told
-        if one.resumes is None:
-            return 0
-        # He was cut off: what came meanwhile is counted once, for him alone.
+        told, stored = one.told, self._stored
+        if told is not None and one.behind is None:
+            one.told = stored
+            return stored - told
         try:
-            return (await self._reader.added(one.resumes, until=newest))[0]
+            count = await self._added_for(one, newest)
         except StorageError:
-            one.told = None
             return 0
+        one.told = stored
+        return count
+
+    async def _added_for(self, one: Listener, newest: int) -> int:
+        """How many came behind what the page has of one who was cut off, or who has only come."""
+        if one.behind is None:
+            there = await self._reader.newest()
+            one.behind = there if one.resumes is None else min(one.resumes, there)
+        if newest < one.behind:
+            # What may repeat another article is not counted yet, and the page has it.
+            return 0
+        count = (await self._reader.added(one.behind, until=newest))[0]
+        one.behind = None
+        return count
 
     async def _go_on_looking(self) -> None:
         # A cancellation may be lost, and another has begun to look since.

@@ -169,6 +169,9 @@ async def _note(
     if undone is not None:
         return {"said": undone_words(undone), "change": None}
     change = await changes.get(who, number)
+    if change is not None and told.undone is not None and change.undone_at is not None:
+        # By an older version of the program beside this one, which kept no numbers.
+        return {"said": "Undone.", "change": None}
     return None if change is None else await changed_note(triage, change)
 
 
