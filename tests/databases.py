@@ -11,6 +11,8 @@ from psycopg.conninfo import make_conninfo
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
+import statements
+
 
 class _Session:
     """A session of the server that is told what to do, and asked later how that ended."""
@@ -54,6 +56,7 @@ class FreshDatabases:
         """The name of a database that nobody has used."""
         self._making.settle()
         taken, self._next = self._next, self._begun()
+        statements.lend(self.conninfo(taken))
         return taken
 
     def conninfo(self, name: str) -> str:
@@ -61,6 +64,7 @@ class FreshDatabases:
 
     def drop(self, name: str) -> None:
         """Begin to drop a database, whoever uses it."""
+        statements.take_back(self.conninfo(name))
         self._dropping.begin(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def close(self) -> None:

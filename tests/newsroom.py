@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import psycopg
-
 import planted
 from ctiscraper.db.session import Database
 from ctiscraper.db.stories import Stories
@@ -12,6 +10,7 @@ from ctiscraper.enrich.listed import host_in
 from ctiscraper.enrich.stories import Stories as Judge
 from ctiscraper.intelligence import Extractor, Mention
 from planted import Planted
+from statements import connected
 
 START = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 FILLER = "Nothing of this stands anywhere else: "
@@ -46,12 +45,12 @@ class Newsroom:
             at=START + timedelta(hours=hours),
             language=language,
         )
-        with psycopg.connect(self.conninfo, autocommit=True) as conn:
+        with connected(self.conninfo) as conn:
             return planted.store(conn, one, [_named(words) for words in named])
 
     def again(self, *articles: int) -> None:
         """Let articles come once more, as after an edit or when all is read anew."""
-        with psycopg.connect(self.conninfo, autocommit=True) as conn:
+        with connected(self.conninfo) as conn:
             for number in articles:
                 conn.execute(
                     "INSERT INTO outbox (topic, article_id, revision) VALUES ('story', %s, 2)",
@@ -60,7 +59,7 @@ class Newsroom:
 
     def renamed(self, article: int, *named: str) -> None:
         """Let an article name other things than it did."""
-        with psycopg.connect(self.conninfo, autocommit=True) as conn:
+        with connected(self.conninfo) as conn:
             conn.execute("DELETE FROM mention WHERE article_id = %s", (article,))
             row = conn.execute(
                 "SELECT source_id, sort_at FROM article WHERE id = %s", (article,)

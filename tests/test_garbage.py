@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ctiscraper.garbage import leave_out_what_stays
+from ctiscraper.garbage import leave_out_what_stays, loading
 
 
 @pytest.fixture(autouse=True)
@@ -49,3 +49,26 @@ def test_what_nobody_holds_is_freed_before() -> None:
     leave_out_what_stays(times=1)
     gc.unfreeze()
     assert living() == 0
+
+
+def test_what_is_loaded_is_gone_through_by_no_full_collection() -> None:
+    # A full one comes when there is a quarter more than at the last.
+    gc.freeze()
+    gc.collect()
+    before = gc.get_threshold()
+    generations: set[int] = set()
+    gc.callbacks.append(lambda _, about: generations.add(about["generation"]))
+    with loading():
+        kept = [Ring() for _ in range(100_000)]
+    assert generations == {0, 1}
+    assert living() == 0
+    assert gc.get_threshold() == before
+    kept.append(Ring())
+    assert living() == 1
+
+
+def test_full_collections_come_again_when_loading_failed() -> None:
+    before = gc.get_threshold()
+    with pytest.raises(ImportError), loading():
+        raise ImportError
+    assert gc.get_threshold() == before

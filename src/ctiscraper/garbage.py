@@ -1,9 +1,12 @@
 """Python's garbage collector: it does not go through what stays again and again."""
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _FULL = 2
 _TIMES = 10
+_NEVER = 1 << 30
 
 
 class _Staying:
@@ -28,3 +31,19 @@ def leave_out_what_stays(*, times: int = _TIMES) -> None:
     """
     gc.callbacks.append(_Staying(times))
     gc.collect()
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Hold full collections back, and leave what was loaded meanwhile out of all later ones.
+
+    They would go through all that was loaded before, several times in a second of imports and once
+    more as the process ends, and find a few dozen objects: modules stay as long as it does.
+    """
+    young, middle, old = gc.get_threshold()
+    gc.set_threshold(young, middle, _NEVER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(young, middle, old)
+        gc.freeze()

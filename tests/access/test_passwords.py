@@ -162,6 +162,12 @@ async def test_an_unknown_user_costs_what_a_known_one_does() -> None:
     assert abs(apart) < 0.005
 
 
+def test_what_nobody_is_held_against_is_made_once_in_a_process() -> None:
+    first, second = (Passwords(time_cost=1, memory_kib=64) for _ in range(2))
+    assert first._nobody is second._nobody
+    assert Passwords(time_cost=2, memory_kib=64)._nobody != first._nobody
+
+
 async def test_few_hashes_stand_in_memory_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     passwords = Passwords(time_cost=1, memory_kib=8192)
     now, most = 0, 0

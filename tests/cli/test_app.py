@@ -44,6 +44,17 @@ def test_help_loads_no_command() -> None:
     assert "'fastapi'" not in said.stdout
 
 
+def test_a_command_is_loaded_without_full_collections() -> None:
+    tell = "print(gc.get_stats()[2]['collections'], gc.get_freeze_count())"
+    ask = "sys.argv = ['ctiscraper', '--verbose', 'web', '--help']; c.main()"
+    code = f"import atexit, gc, sys, ctiscraper.cli as c; {tell}; atexit.register(lambda: {tell})"
+    said = subprocess.run([PROGRAM[0], "-c", f"{code}; {ask}"], capture_output=True, check=True)
+    first, *_, last = said.stdout.decode().splitlines()
+    (before, frozen), (after, kept) = (map(int, line.split()) for line in (first, last))
+    assert (frozen, after) == (0, before)
+    assert kept > 100_000
+
+
 def test_it_runs_as_a_module() -> None:
     done = subprocess.run([*PROGRAM, "--version"], capture_output=True, check=True, text=True)
     assert done.stdout == f"ctiscraper {__version__}\n"

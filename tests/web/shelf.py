@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-import psycopg
 
 from ctiscraper.types import SourceSettings, Tier
+from statements import connected
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ class Shelf:
     def run(
         self, statement: str, values: tuple[object, ...] | dict[str, object] = ()
     ) -> tuple[Any, ...]:
-        with psycopg.connect(self.conninfo, autocommit=True) as connection:
+        with connected(self.conninfo) as connection:
             cursor = connection.execute(statement, values)
             return (cursor.fetchone() if cursor.description else None) or ()
 

@@ -4,6 +4,7 @@ import asyncio
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cache
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -139,16 +140,24 @@ class Checked:
     rehashed: str | None = None
 
 
+def _hasher(time_cost: int, memory_kib: int) -> PasswordHasher:
+    return PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=1, type=Type.ID)
+
+
+@cache
+def _of_nobody(time_cost: int, memory_kib: int) -> str:
+    """Return what is held against the password of nobody: it costs what anybody's does."""
+    return _hasher(time_cost, memory_kib).hash("nobody has this password")
+
+
 class Passwords:
     """Hashes by argon2id, made off the event loop and few at a time."""
 
     def __init__(self, *, time_cost: int = TIME_COST, memory_kib: int = MEMORY_KIB) -> None:
-        self._hasher = PasswordHasher(
-            time_cost=time_cost, memory_cost=memory_kib, parallelism=1, type=Type.ID
-        )
+        self._hasher = _hasher(time_cost, memory_kib)
         self._room = asyncio.Semaphore(AT_ONCE)
-        # What the password of nobody is held against: it costs what anybody's does.
-        self._nobody = self._hasher.hash("nobody has this password")
+        # Made before anybody logs in: the first stranger must not wait longer than the second.
+        self._nobody = _of_nobody(time_cost, memory_kib)
 
     async def hash(self, password: str) -> str:
         """Return what is kept of a password."""

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -13,6 +14,7 @@ from ctiscraper.cli.commands import COMMANDS
 from ctiscraper.cli.exits import Exit, exit_of
 from ctiscraper.cli.output import print_error
 from ctiscraper.errors import CTIScraperError
+from ctiscraper.garbage import loading
 from ctiscraper.telemetry import configure_logs
 
 if TYPE_CHECKING:
@@ -93,9 +95,18 @@ def program(
     configure_logs(json=settings.json_logs, level=settings.log_level or level)
 
 
+def _load(words: Sequence[str]) -> None:
+    """Import the command that is asked for: the process has it for as long as it lives."""
+    known = next((COMMANDS[word] for word in words if word in COMMANDS), None)
+    if known is not None:
+        with loading():
+            importlib.import_module(f"ctiscraper.cli.{known.place.partition(':')[0]}")
+
+
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code."""
     try:
+        _load(sys.argv[1:])
         app(prog_name="ctiscraper")
     except CTIScraperError as error:
         print_error(error, as_json="--json" in sys.argv)
