@@ -1,7 +1,9 @@
 """What processes really write to standard error: one line each, in one form, without secrets."""
 
+import asyncio
 import contextlib
 import json
+import logging
 import os
 import pty
 import signal
@@ -17,7 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 
+import patience
 from canary import ACCESS_KEY, CANARY, PLACES
 from cli.terminal import Background, Terminal, catalogue_of, environment
 from ctiscraper import telemetry
@@ -96,6 +100,28 @@ def test_libraries_write_in_the_same_form() -> None:
     assert named["kombu.connection"] == "error"
     assert named["py.warnings"] == "warning"
     assert named["asyncio"] == "error"
+
+
+async def test_a_query_that_is_stopped_twice_is_no_news(
+    database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.configure_logs(json=True)
+    async with await psycopg.AsyncConnection.connect(database) as conn:
+
+        async def is_asking() -> bool:
+            return conn.info.transaction_status is TransactionStatus.ACTIVE
+
+        logging.getLogger("psycopg").warning("query cancellation failed")
+        asked = asyncio.ensure_future(conn.execute("SELECT pg_sleep(60)"))
+        await patience.until(is_asking)
+        for _ in range(2):
+            asked.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        assert conn.closed
+    (line,) = lines_of(capsys.readouterr().err)
+    assert (line["event"], line["logger"]) == ("query cancellation failed", "psycopg")
 
 
 def test_a_worker_of_celery_writes_in_the_same_form() -> None:

@@ -26,6 +26,8 @@ _TRACE_HEAD, _TRACE_TAIL = 4_000, 12_000
 _FIRST = ("timestamp", "level", "event", "logger")
 _LEVELS = {"exception": "error", "warn": "warning", "fatal": "critical"}
 _UNSHOWN: dict[str, Plain] = {"event": "unloggable"}
+# A query that is stopped twice ends its connection, which is what whoever stops it wants.
+_NO_NEWS = {"psycopg": "query cancellation interrupted (CancelledError)"}
 
 Event = MutableMapping[str, Any]
 
@@ -50,8 +52,11 @@ class _Foreign(logging.Handler):
         self.json = json
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record."""
-        event: Event = {"event": _said(record), "logger": record.name}
+        """Write a record, unless it tells a library's warning of what is no fault here."""
+        said = _said(record)
+        if (usual := _NO_NEWS.get(record.name)) and said.startswith(usual):
+            return
+        event: Event = {"event": said, "logger": record.name}
         if record.exc_info:
             event["exc_info"] = record.exc_info
         _LINES.write(_line(merge_contextvars(None, "", event), record.levelname, json=self.json))

@@ -198,6 +198,7 @@ _ERRORS: dict[int | str, dict[str, object]] = {
         (404, "There is no such thing"),
         (409, "It contradicts what is stored"),
         (413, "The body is too large"),
+        (421, "The host name asked for is not served here"),
         (422, "A parameter or field is wrong"),
         (429, "This token has asked too often: wait as Retry-After says"),
         (428, "Say which version of it was read"),
