@@ -16,6 +16,7 @@ from ctiscraper.db.vector_index import (
     index_name,
     index_of,
     index_state,
+    nearest_by_index,
     prepare_vectors,
     whole_index_of,
 )
@@ -93,6 +94,29 @@ async def test_an_index_that_was_interrupted_is_none_and_is_made_anew(prepared: 
             assert await whole_index_of(conn, model) is None
         await embedding.passages.tidy(model)
         assert await state(opened, model) is IndexState.MADE
+
+
+async def test_some_articles_are_searched_whole_whatever_the_server_reckons(
+    prepared: str,
+) -> None:
+    shelf = Shelf(prepared, count=10, sources={"acme": 1})
+    for number in range(30):
+        shelf.article(f"near {number}", text="Thieves steal cookies.")
+    far = [shelf.article(f"far {number}", text="Ships carry grain cookies.") for number in range(3)]
+    async with Database(prepared, size=2) as opened:
+        embedding = Embedding(Passages(opened), WordedEmbedder())
+        model = await embedding.model()
+        await embedding.embed_all()
+        (vector,) = await embedding.embedder.embed(["Thieves steal cookies."])
+        async with opened.transaction() as conn:
+            index = await whole_index_of(conn, model)
+            assert index is not None
+            # To walk the index in its order is cheapest now, and so few candidates has it.
+            await conn.execute("SET LOCAL enable_sort = off")
+            await conn.execute("SET LOCAL enable_seqscan = off")
+            await conn.execute("SET LOCAL hnsw.ef_search = 5")
+            found = await nearest_by_index(conn, index, model, vector, limit=10, among=far)
+    assert {article for _, article, _ in found} == set(far)
 
 
 async def test_a_role_that_owns_nothing_is_told_apart(prepared: str, stranger: str) -> None:

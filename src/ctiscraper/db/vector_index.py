@@ -311,9 +311,12 @@ async def nearest_by_index(
         )
     else:
         values["among"] = among
+        # Without the offset the server may walk the index in its order, which ends with its list of
+        # candidates: the nearest of all, whose articles may be others.
         inner = sql.SQL(
-            "SELECT n.passage_id, {far} AS far FROM passage q JOIN {place} n ON n.passage_id = q.id"
-            " WHERE n.model_id = {model} AND q.model_id = {model} AND q.article_id = ANY(%(among)s)"
+            "SELECT * FROM (SELECT n.passage_id, {far} AS far FROM passage q"
+            " JOIN {place} n ON n.passage_id = q.id WHERE n.model_id = {model}"
+            " AND q.model_id = {model} AND q.article_id = ANY(%(among)s) OFFSET 0) c"
             " ORDER BY far LIMIT %(limit)s"
         )
     found = inner.format(far=far, place=_PLACE, model=sql.Literal(model.id))
