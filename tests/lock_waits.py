@@ -1,6 +1,8 @@
-"""Sessions of a database that wait for a lock which another holds."""
+"""Locks of a database: held against everybody, and sessions that wait for one."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
@@ -10,6 +12,14 @@ _WAITING = """
     SELECT pid FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
+
+
+@contextmanager
+def held(database: str, table: str) -> Iterator[None]:
+    """Let everybody wait who reads a table."""
+    with psycopg.connect(database) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+        yield
 
 
 def until_waiting(database: str, *, end: bool = False) -> None:

@@ -1,28 +1,19 @@
 """What is new to saved searches, counted together and in the time that there is for all."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-import psycopg
 import pytest
 
 from ctiscraper.asking import understand
 from ctiscraper.db import saved_news
 from ctiscraper.db.saved_news import MOST, news_of
 from ctiscraper.db.session import Database
+from lock_waits import held
 from people import person
 from web.shelf import Shelf
 
 TERMS = 60
 SLOW = "score>=10"
-
-
-@contextmanager
-def held(database: str, table: str) -> Iterator[None]:
-    """Let everybody wait who reads a table."""
-    with psycopg.connect(database) as connection:
-        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
-        yield
 
 
 async def counts(opened: Database, user: int, searches: Sequence[str]) -> list[int | None]:

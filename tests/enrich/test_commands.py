@@ -7,6 +7,10 @@ from ctiscraper.enrich.kinds import Kind
 from ctiscraper.enrich.observables import find_observables
 
 
+def _commands(text: str) -> list[str]:
+    return [one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE]
+
+
 @pytest.mark.parametrize(
     ("text", "commands"),
     [
@@ -24,9 +28,7 @@ from ctiscraper.enrich.observables import find_observables
     ],
 )
 def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands: list[str]) -> None:
-    assert [
-        one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE
-    ] == commands
+    assert _commands(text) == commands
 
 
 @pytest.mark.parametrize(
@@ -59,9 +61,7 @@ def test_a_command_ends_with_its_cell_and_not_with_its_pipe(text: str, commands:
     ],
 )
 def test_a_sentence_is_no_command_and_ends_one(text: str, commands: list[str]) -> None:
-    assert [
-        one.value for one in find_observables(text) if one.kind is Kind.COMMAND_LINE
-    ] == commands
+    assert _commands(text) == commands
 
 
 @pytest.mark.parametrize(

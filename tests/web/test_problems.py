@@ -1,31 +1,21 @@
 """Questions that end before they are answered: their pages stay, with what was typed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import httpx2
-import psycopg
 import pytest
 from fastapi import FastAPI
 from selectolax.lexbor import LexborHTMLParser
 
 from ctiscraper.db import article_filters, entities
+from lock_waits import held
 from web.shelf import Shelf
 from web.test_matrix import MATRIX
 from web.test_pages import FORM, attribute, words
 
 SLOW = "actor:akira loader"
-
-
-@contextmanager
-def held(database: str, table: str) -> Iterator[None]:
-    """Let everybody wait who reads a table."""
-    with psycopg.connect(database) as connection:
-        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
-        yield
 
 
 @pytest.fixture(autouse=True)
