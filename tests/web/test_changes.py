@@ -14,12 +14,17 @@ from hypothesis import strategies as st
 
 import patience
 from ctiscraper.web import changes as module
-from ctiscraper.web.changes import LINES_MOST, Changes, Comparisons, compare, compare_all
+from ctiscraper.web.changes import LINES_MOST, PAIRS_MOST, Changes, Comparisons, compare_all
 from web.shelf import Shelf
 
 LINES = st.lists(
     st.sampled_from(["a b", "a c", "d", "", "e f g", ".,.,.,", ".;.;.;", ". , . ,"]), max_size=30
 )
+
+
+def compare(before: str, after: str, *, most: int = PAIRS_MOST) -> Changes:
+    (changes,) = compare_all([(before, after)], most=most)
+    return changes
 
 
 def side(changes: Changes, kinds: set[str]) -> list[str]:

@@ -76,11 +76,6 @@ def compare_all(texts: Iterable[tuple[str, str]], *, most: int = PAIRS_MOST) -> 
     return tuple(_compare(before, after, work) for before, after in texts)
 
 
-def compare(before: str, after: str, *, most: int = PAIRS_MOST) -> Changes:
-    """Return the changes that lead from one text to the other."""
-    return _compare(before, after, _Work(most))
-
-
 @dataclass(slots=True)
 class _Work:
     """How many pairs may still be compared; `refused` once something was not."""
