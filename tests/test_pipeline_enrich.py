@@ -1,5 +1,6 @@
 """What stored texts name, found through the pipeline, and what becomes of texts that fail."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,13 +8,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 
 import make
 from canned import HTML, Bench, page
+from ctiscraper.db import enrichments
 from ctiscraper.db.enrichments import MOST_ATTEMPTS
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ParseError, Reason, StorageError
+from ctiscraper.loop import alongside
 from ctiscraper.pipeline import ENRICH_SECONDS
+from inline import InlineSandbox
+from patience import until
 
 
 @pytest_asyncio.fixture
@@ -39,6 +45,10 @@ async def test_what_a_stored_text_names_is_found_with_its_places(bench: Bench) -
     assert (await bench.pipeline.enrich(), await bench.pipeline.unenriched()) == (0, 0)
 
 
+# No claim of a worker that looks through texts is as long.
+WAITS_LONG = "SELECT bool_and(claimed_until > now() + interval '4 minutes') FROM enrichment_job"
+
+
 async def _failure(bench: Bench) -> object:
     return await bench.value(
         "SELECT max(result->>'failure') FROM analysis WHERE stage = 'enrichment'"
@@ -60,6 +70,7 @@ async def test_a_parser_ended_from_outside_leaves_the_text_for_later(bench: Benc
     bench.sandbox.failure = ParseError(Reason.PARSER_CRASH, "SIGTERM", transient=True)
     await bench.pipeline.enrich()
     assert await bench.pipeline.unenriched() == 1
+    assert await bench.value(WAITS_LONG) is True
     await bench.run("UPDATE enrichment_job SET claimed_until = NULL")
     bench.sandbox.failure = None
     await bench.pipeline.enrich()
@@ -94,6 +105,78 @@ async def test_texts_that_take_long_are_kept_in_between_and_the_others_pay_nothi
         assert await pipeline.enrich() == 1
         assert await bench.rows(waits) == [(0, None)] * left
     assert await pipeline.enrich() == 0
+
+
+class _Waiting(InlineSandbox):
+    """Parsers that answer once they are let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.let = asyncio.Event(), asyncio.Event()
+
+    async def call(self, name: str, payload: bytes) -> bytes:
+        if name == "enrich":
+            self.asked.set()
+            await self.let.wait()
+        return await super().call(name, payload)
+
+
+async def test_a_claim_is_short_and_renewed_while_its_text_is_looked_through(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a text whose worker was killed waits a minute at most, and no slow one is taken away."""
+    await _compared(bench, 1)
+    monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.01)
+    sandbox = _Waiting()
+    pipeline = replace(bench.pipeline, sandbox=sandbox)
+    over = "SELECT claimed_until FROM enrichment_job"
+    async with alongside(pipeline.enrich()) as looking:
+        await sandbox.asked.wait()
+        assert (
+            await bench.value(
+                "SELECT max(claimed_until) < now() + interval '61 s' FROM enrichment_job"
+            )
+            is True
+        )
+        await bench.run("UPDATE enrichment_job SET claimed_until = now() + interval '9 s'")
+        await until(lambda: _is(bench, f"SELECT ({over}) > now() + interval '50 s'"))
+        assert await bench.pipeline.enrich() == 0
+        sandbox.let.set()
+        assert await looking == 1
+    assert await bench.pipeline.unenriched() == 0
+
+
+async def test_a_renewal_that_failed_is_tried_again_and_none_takes_back_what_was_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _compared(bench, 1)
+    monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.01)
+    sandbox = _Waiting()
+    pipeline = replace(bench.pipeline, sandbox=sandbox)
+    async with alongside(pipeline.enrich()) as looking:
+        await sandbox.asked.wait()
+        await bench.run(FULL)
+        await bench.run(
+            "CREATE TRIGGER full_disk BEFORE UPDATE ON enrichment_job"
+            " FOR EACH STATEMENT EXECUTE FUNCTION full_disk()"
+        )
+        with capture_logs() as logs:
+            await until(lambda: asyncio.sleep(0, logs))
+        await bench.run("DROP TRIGGER full_disk ON enrichment_job")
+        # Another has it now: its claim is not ours to renew.
+        await bench.run(
+            "UPDATE enrichment_job SET claim = gen_random_uuid(),"
+            " claimed_until = now() + interval '9 s'"
+        )
+        sandbox.let.set()
+        assert await looking == 1
+    assert {one["event"] for one in logs} == {"claim_not_renewed"}
+    assert await bench.value("SELECT claimed_until < now() + interval '9 s' FROM enrichment_job")
+    assert await bench.pipeline.unenriched() == 1
+
+
+async def _is(bench: Bench, query: str) -> bool:
+    return await bench.value(query) is True
 
 
 async def test_a_text_whose_parser_was_ended_too_often_is_left_with_what_ended_it(
@@ -171,6 +254,7 @@ async def test_a_text_that_the_database_fails_at_ends_while_others_are_kept(benc
     )
     assert await bench.pipeline.enrich() == 3
     assert await bench.rows("SELECT article_id, attempts FROM enrichment_job") == [(bad, 1)]
+    assert await bench.value(WAITS_LONG) is True
     await bench.run(
         "UPDATE enrichment_job SET attempts = 5, claimed_until = now() - interval '1 s'"
     )

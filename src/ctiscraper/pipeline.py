@@ -38,7 +38,7 @@ from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageErro
 from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
 from ctiscraper.intelligence import Enrichment
-from ctiscraper.loop import Threads
+from ctiscraper.loop import Threads, alongside
 from ctiscraper.messages import EnrichMessage, PageMessage
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.scoring import ScoredText, Scoring
@@ -365,9 +365,12 @@ class Pipeline:
         """Return how many stored texts were looked through for what they name."""
         texts = await self.enrichments.claim(uuid4(), limit=ENRICH_BATCH)
         try:
-            looked = await self._look_through_all(texts)
+            async with alongside(self.enrichments.renew(texts)):
+                looked = await self._look_through_all(texts)
             if len(looked) < len(texts):
                 await self.enrichments.give_back(texts[len(looked) :])
+            unread = [text for text, finding in zip(texts, looked, strict=False) if finding is None]
+            await self.enrichments.hold(unread)
         except StorageError:
             await self.enrichments.give_back(texts)
             raise

@@ -52,6 +52,26 @@ async def _settle(walk: Walk, crew: Crew) -> None:
         await asyncio.sleep(0.02)
 
 
+async def _left(walk: Walk) -> str:
+    """Return what has not ended, and until when it waits."""
+    items = """
+        SELECT j.id, j.url, j.state, j.attempts, j.busy_turns, j.reason, j.run_after - now(),
+            j.lease_until - now(), h.work_at - now(), h.lease_until - now(),
+            h.next_allowed_at - now(), h.open_until - now()
+        FROM fetch_job j JOIN host h USING (host) WHERE j.state IN ('pending', 'leased')
+    """
+    checks = """
+        SELECT source_id, host, tries, next_check_at - now(), reason FROM source_state
+        WHERE last_success_at IS NULL
+    """
+    waiting = "SELECT article_id, attempts, claimed_until - now() FROM enrichment_job"
+    workers = "SELECT pid, now() - seen_at, done FROM worker_heartbeat ORDER BY 2 LIMIT 8"
+    told = [
+        str(row) for query in (items, checks, waiting, workers) for row in await walk.rows(query)
+    ]
+    return "\n".join(["not ended:", *told])
+
+
 async def _disturb(walk: Walk, crew: Crew, chance: random.Random) -> None:
     """Kill most and freeze some beyond their lease, at moments nobody chose."""
     frozen: list[Process] = []
@@ -102,7 +122,10 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
         await walk.add(*net.sources())
         with crew_of(write_order(database, settings, once=False), WORKERS) as crew:
             await _disturb(walk, crew, random.Random(5))
-            await asyncio.wait_for(_settle(walk, crew), 240)
+            try:
+                await asyncio.wait_for(_settle(walk, crew), 240)
+            except TimeoutError:
+                pytest.fail(await _left(walk))
         accounting = await walk.accounting()
         assert accounting.balanced
         assert accounting.discovered == HOSTS * ITEMS

@@ -118,7 +118,7 @@ async def test_counts_are_those_of_the_mentions_whoever_is_killed(database: str)
                 crew.start()
             for _ in range(KILLS):
                 await crew.kill_at_work()
-                # What the killed one held is free again, as it would be two minutes later; and
+                # What the killed one held is free again, as it would be a minute later; and
                 # what is done is asked for once more, so that there is something to take away.
                 await stage.run("UPDATE enrichment_job SET claimed_until = now()")
                 await stage.enrichments.queue()

@@ -1,5 +1,6 @@
 """The texts whose claims are to be found: which are next, and what was found in them."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,11 @@ STORY_TOPIC = "story"
 MOST_ATTEMPTS = 5
 # The form of what is recorded in `analysis`.
 _VERSION = 1
-# A batch takes half a minute, and its last text may wait long for its turn at the parsers.
-_CLAIM_SECONDS = 300
+# A batch may take longer, and renews its claim: one whose worker was killed is free so soon.
+_CLAIM_SECONDS = 60
+_RENEW_SECONDS = 15
+# How long a text waits that could not be looked through or kept this time.
+_LATER_SECONDS = 300
 _MOST_LISTED = 1000
 # Among so many of the newest articles those are looked for that were missed.
 _RECENT = 100_000
@@ -71,7 +75,7 @@ class Enrichments:
         self._database = database
 
     async def claim(self, owner: UUID, *, limit: int) -> list[StoredText]:
-        """Return up to `limit` texts for this owner alone, new ones first, for five minutes."""
+        """Return up to `limit` texts for this owner alone, new ones first, for a minute."""
         async with self._database.connection() as conn:
             cursor = await conn.execute(_CLAIM, {"owner": owner, "limit": limit})
             texts = [
@@ -94,20 +98,45 @@ class Enrichments:
             conn.carried(max((len(text.text) + len(text.html) for text in texts), default=0))
         return texts
 
+    async def renew(self, texts: Sequence[StoredText]) -> None:
+        """Keep texts claimed until cancelled, while they are looked through."""
+        while True:
+            await asyncio.sleep(_RENEW_SECONDS)
+            try:
+                await self.hold(texts, seconds=_CLAIM_SECONDS)
+            except StorageError as error:
+                log.warning("claim_not_renewed", detail=error.detail)
+
+    async def hold(self, texts: Sequence[StoredText], *, seconds: float = _LATER_SECONDS) -> None:
+        """Keep claimed texts from everybody for so long; those claimed by another stay theirs."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                UPDATE enrichment_job SET claimed_until = now() + make_interval(secs => %s)
+                WHERE article_id = ANY(%s) AND claim = ANY(%s)
+                """,
+                (seconds, [text.article_id for text in texts], [text.claim for text in texts]),
+            )
+
     async def give_back(self, texts: Sequence[StoredText], *, later: bool = False) -> None:
         """Leave claimed texts for their next turn, which is not counted as one more.
 
-        With `later` that comes when their claim would have been over, after the turns of others.
+        With `later` that comes in five minutes, after the turns of others.
         """
         async with self._database.connection() as conn:
             await conn.execute(
                 """
-                UPDATE enrichment_job SET claim = NULL,
-                    claimed_until = CASE WHEN %s THEN claimed_until END,
+                UPDATE enrichment_job SET claim = NULL, claimed_until = CASE WHEN %s
+                        THEN now() + make_interval(secs => %s) END,
                     attempts = greatest(0, attempts - 1)
                 WHERE article_id = ANY(%s) AND claim = ANY(%s)
                 """,
-                (later, [text.article_id for text in texts], [text.claim for text in texts]),
+                (
+                    later,
+                    _LATER_SECONDS,
+                    [text.article_id for text in texts],
+                    [text.claim for text in texts],
+                ),
             )
 
     async def keep(self, found: Sequence[Finding], join: Join | None = None) -> int:
@@ -115,7 +144,7 @@ class Enrichments:
 
         A text that changed or was claimed by another meanwhile is left for its next turn. One
         that the database refuses costs the others nothing, and ends with its reason; one that it
-        fails at while it keeps others is left until its claim is over. `join` writes what follows
+        fails at while it keeps others is left for five minutes. `join` writes what follows
         from the mentions, in the same transaction. Raises StorageError where nothing can be kept.
         """
         try:
@@ -134,15 +163,16 @@ class Enrichments:
         """Keep texts one by one, so that one that the database fails at holds up no other."""
         # In no order, since those that it fails at may be the first of all.
         waiting = random.sample(found, len(found))
-        kept = failed = 0
+        kept, failed = 0, list[StoredText]()
         for one in waiting:
             try:
                 kept += await self.keep([one], join)
             except StorageError as error:
-                failed += 1
-                if not kept and failed >= min(_FAILING, len(found)):
+                failed.append(one.text)
+                if not kept and len(failed) >= min(_FAILING, len(found)):
                     raise
                 log.warning("enrichment_unkept", article=one.text.article_id, detail=error.detail)
+        await self.hold(failed)
         return kept
 
     async def _keep(self, found: Sequence[Finding], join: Join | None) -> int:
