@@ -1,5 +1,6 @@
 """The reference pages agree with the program: nothing undocumented, nothing made up."""
 
+import ast
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -45,13 +46,47 @@ def test_every_reason_is_explained_as_the_program_explains_it() -> None:
 
 def test_every_setting_is_described_as_the_program_describes_it() -> None:
     page = read("reference/settings.md")
-    rows = {row[1]: row[3] for line in page.splitlines() if len(row := line.split("|")) == 5}
+    table = [row for line in page.splitlines() if len(row := line.split("|")) == 5]
+    rows = {row[1]: row[3] for row in table if row[1].startswith(" `")}
+    assert sum(row[1].startswith(" `") for row in table) == len(rows)
 
     for name, field in Settings.model_fields.items():
         choices = getattr(field.validation_alias, "choices", None)
         variable = choices[0] if choices else PREFIX + name.upper()
         assert rows[f" `{variable}` "].strip() == field.description
-    assert len(rows) == len(Settings.model_fields) + 2
+    assert len(rows) == len(Settings.model_fields)
+
+
+_SAY = {"debug", "info", "warning", "error", "exception", "critical"}
+
+
+def _events() -> set[str]:
+    """Return the fixed words by which the program's own log lines are told apart."""
+    called = [
+        node
+        for file in (ROOT / "src" / "ctiscraper").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in _SAY
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id in {"log", "_log"}
+    ]
+    first = [one.args[0] for one in called if one.args]
+    return {
+        word.value
+        for one in first
+        for word in ast.walk(one)
+        if isinstance(word, ast.Constant) and isinstance(word.value, str)
+    }
+
+
+def test_every_event_of_the_log_is_described() -> None:
+    rows = [line for line in read("reference/logs.md").splitlines() if line[:3] == "| `"]
+    described = {name for row in rows for name in re.findall(r"`([\w.]+)`", row.split("|")[1])}
+
+    assert len(_events()) > 80
+    assert _events() - described == set()
 
 
 def test_every_setting_of_a_source_is_in_the_catalogue_format() -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -144,6 +145,72 @@ async def test_a_claim_is_short_and_renewed_while_its_text_is_looked_through(
         sandbox.let.set()
         assert await looking == 1
     assert await bench.pipeline.unenriched() == 0
+
+
+async def test_a_stop_midway_costs_no_text_a_turn(bench: Bench) -> None:
+    await _compared(bench, 2)
+    sandbox = _Waiting()
+    async with alongside(replace(bench.pipeline, sandbox=sandbox).enrich()):
+        await sandbox.asked.wait()
+    assert await bench.rows("SELECT attempts, claimed_until FROM enrichment_job") == [
+        (0, None),
+        (0, None),
+    ]
+
+
+async def test_an_outage_while_findings_are_kept_makes_texts_wait_but_a_moment(
+    bench: Bench,
+) -> None:
+    await _compared(bench, 2)
+    await bench.run("""
+        CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END $$
+    """)
+    await bench.run(
+        "CREATE TRIGGER gone BEFORE INSERT ON analysis FOR EACH STATEMENT EXECUTE FUNCTION gone()"
+    )
+    with pytest.raises(StorageError):
+        await bench.pipeline.enrich()
+    waits = "SELECT attempts, claimed_until - now() BETWEEN '1 s' AND '10 s' FROM enrichment_job"
+    assert await bench.rows(waits) == [(0, True), (0, True)]
+
+
+async def test_texts_stay_claimed_while_the_database_is_slow_to_refuse_one_of_them(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _compared(bench, 4)
+    bad = await bench.value("SELECT max(id) FROM article")
+    await bench.run("""
+        CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(0.6); RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$
+    """)
+    await bench.run(
+        "CREATE TRIGGER slow BEFORE INSERT ON analysis FOR EACH ROW"
+        f" WHEN (new.article_id = {bad}) EXECUTE FUNCTION slow()"
+    )
+    # The first alone is the bad one.
+    monkeypatch.setattr(
+        enrichments.random,
+        "sample",
+        lambda found, _count: sorted(found, key=lambda one: -one.text.article_id),
+    )
+    monkeypatch.setattr(enrichments, "_FAILING", 3)
+    monkeypatch.setattr(enrichments, "_CLAIM_SECONDS", 0.4)
+    monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.05)
+    taken: list[int] = []
+
+    async def take() -> None:
+        while True:
+            texts = await bench.pipeline.enrichments.claim(uuid4(), limit=10)
+            taken.extend(text.article_id for text in texts)
+            await asyncio.sleep(0)
+
+    async with alongside(bench.pipeline.enrich()) as looking:
+        await until(lambda: _is(bench, "SELECT bool_and(claim IS NOT NULL) FROM enrichment_job"))
+        async with alongside(take()):
+            assert await looking == 4
+    assert taken == []
+    assert await bench.rows("SELECT article_id, attempts FROM enrichment_job") == [(bad, 1)]
 
 
 async def test_a_renewal_that_failed_is_tried_again_and_none_takes_back_what_was_lost(

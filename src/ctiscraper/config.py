@@ -69,7 +69,7 @@ class LogSettings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None,
         description="The least that is logged: debug, info, warning or error; "
-        "by itself info in workers and error in commands.",
+        "by itself info in services and error in commands.",
     )
 
     @property
@@ -127,7 +127,11 @@ class Settings(LogSettings, SignOnSettings, ModelSettings):
         default=1.0, ge=0, le=60, description="Seconds between two requests to one host, at least."
     )
     lease_seconds: float = Field(
-        default=60.0, ge=2, le=600, description="How long a worker may be silent."
+        default=60.0,
+        ge=2,
+        le=600,
+        description="Seconds without a sign of life after which what a worker holds is given to "
+        "another.",
     )
     egress_allow_cidrs: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
         default=(), description="Private networks that sources may be in, comma separated."

@@ -1,5 +1,7 @@
 """The life of an article, in order: read this first."""
 
+import asyncio
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +27,7 @@ from ctiscraper.collect.standing import (
     items_per_day,
 )
 from ctiscraper.db.checks import Checks, SourceLease
-from ctiscraper.db.enrichments import MOST_ATTEMPTS, Enrichments, Finding, StoredText
+from ctiscraper.db.enrichments import MOST_ATTEMPTS, Enrichments, Finding, StoredText, pause_after
 from ctiscraper.db.links import Links
 from ctiscraper.db.queue import Queue
 from ctiscraper.db.raw import RawStore
@@ -38,7 +40,7 @@ from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageErro
 from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
 from ctiscraper.intelligence import Enrichment
-from ctiscraper.loop import Threads, alongside
+from ctiscraper.loop import Threads, alongside, to_its_end
 from ctiscraper.messages import EnrichMessage, PageMessage
 from ctiscraper.sandbox import Sandbox
 from ctiscraper.scoring import ScoredText, Scoring
@@ -364,26 +366,43 @@ class Pipeline:
     async def enrich(self) -> int:
         """Return how many stored texts were looked through for what they name."""
         texts = await self.enrichments.claim(uuid4(), limit=ENRICH_BATCH)
-        try:
-            async with alongside(self.enrichments.renew(texts)):
-                looked = await self._look_through_all(texts)
-            if len(looked) < len(texts):
-                await self.enrichments.give_back(texts[len(looked) :])
-            unread = [text for text, finding in zip(texts, looked, strict=False) if finding is None]
-            await self.enrichments.hold(unread)
-        except StorageError:
-            await self.enrichments.give_back(texts)
-            raise
-        found = [finding for finding in looked if finding is not None]
-        if found:
+        if not texts:
+            return 0
+        async with alongside(self.enrichments.renew(texts)):
             try:
-                with span("enrich", articles=len(found)):
-                    await self.enrichments.keep(found, self._score)
-            except StorageError:
-                # Not at once: what the database fails at would come before all others again.
-                await self.enrichments.give_back([one.text for one in found], later=True)
+                looked = await self._look_through_all(texts)
+                await self._leave(texts, looked)
+            except (StorageError, asyncio.CancelledError):
+                await self._give_back(texts)
                 raise
+            await self._keep_findings([finding for finding in looked if finding is not None])
         return len(looked)
+
+    async def _leave(self, texts: Sequence[StoredText], looked: Sequence[Finding | None]) -> None:
+        """Leave what there was no time for to its next turn, and for later what was not read."""
+        await self.enrichments.give_back(texts[len(looked) :])
+        await self.enrichments.hold(
+            [text for text, one in zip(texts, looked, strict=False) if one is None]
+        )
+
+    async def _keep_findings(self, found: Sequence[Finding]) -> None:
+        if not found:
+            return
+        texts = [one.text for one in found]
+        try:
+            with span("enrich", articles=len(found)):
+                await self.enrichments.keep(found, self._score)
+        except StorageError as error:
+            await self._give_back(texts, seconds=pause_after(error))
+            raise
+        except asyncio.CancelledError:
+            await self._give_back(texts)
+            raise
+
+    async def _give_back(self, texts: Sequence[StoredText], *, seconds: float = 0.0) -> None:
+        """Leave texts for their next turn; where the database is away that is owed."""
+        with contextlib.suppress(StorageError):
+            await to_its_end(self.enrichments.give_back(texts, seconds=seconds))
 
     async def _look_through_all(self, texts: Sequence[StoredText]) -> list[Finding | None]:
         """Return what these texts name, or the first of them when that takes long."""

@@ -17,7 +17,7 @@ class Words:
 _WORDS: dict[str, Words] = {
     Reason.ADDRESS_REFUSED: Words(
         "The name leads to a private or reserved address, which is never asked.",
-        "Check the URL; an operator can allow a private network in the settings file.",
+        "Check the URL; an operator can allow a private network in CTISCRAPER_EGRESS_ALLOW_CIDRS.",
     ),
     Reason.PORT_REFUSED: Words(
         "The URL names a port that is not allowed.",

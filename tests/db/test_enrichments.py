@@ -1,7 +1,12 @@
 """Texts wait until what they name is known: each for one worker, none lost, none twice."""
 
+import asyncio
+
+import pytest
+
 import make
 from ctiscraper.db.enrichments import Finding
+from ctiscraper.errors import StorageError
 from ctiscraper.intelligence import Extractor
 from db import claimed
 from db.stage import Stage
@@ -24,6 +29,56 @@ async def test_a_text_is_given_to_one_owner_until_its_claim_runs_out(stage: Stag
     await stage.run("UPDATE enrichment_job SET claimed_until = now() - interval '1 second'")
     [again] = await claimed.claim(stage)
     assert again.attempts == 2
+
+
+async def test_a_text_that_may_have_ended_its_workers_is_claimed_by_itself(stage: Stage) -> None:
+    """Whoever is beside it would pay with it, and end as it does."""
+    first, second, third = [await claimed.store(stage, name) for name in ("one", "two", "three")]
+    for suspect in (third, second, first):
+        await stage.run(
+            "UPDATE enrichment_job SET claim = NULL, claimed_until = NULL,"
+            f" attempts = 2 * (article_id = {suspect})::int"
+        )
+        others = {first, second, third} - {suspect}
+        turns = [{text.article_id for text in await claimed.claim(stage)} for _ in range(3)]
+        assert sorted(turns, key=len) == [set(), {suspect}, others]
+
+
+async def test_what_asks_for_an_extractor_of_a_newer_program_is_left_to_that(stage: Stage) -> None:
+    known = await claimed.store(stage, "one")
+    newer = await claimed.store(stage, "two")
+    await stage.run(
+        f"UPDATE enrichment_job SET extractors = '{{names,horoscopes}}' WHERE article_id = {newer}"
+    )
+    assert [text.article_id for text in await claimed.claim(stage)] == [known]
+    assert await claimed.claim(stage) == []
+    left = f"SELECT attempts, claim FROM enrichment_job WHERE article_id = {newer}"
+    assert await stage.rows(left) == [(0, None)]
+
+
+async def test_what_the_database_did_not_take_back_is_owed(stage: Stage) -> None:
+    await claimed.store(stage, "one")
+    texts = await claimed.claim(stage)
+    await stage.run("ALTER TABLE enrichment_job RENAME TO away")
+    with pytest.raises(StorageError):
+        await stage.enrichments.give_back(texts)
+    await stage.run("ALTER TABLE away RENAME TO enrichment_job")
+    # Its claim is not over yet.
+    [again] = await claimed.claim(stage)
+    assert again.attempts == 1
+
+
+async def test_holding_waits_for_nobody_and_shortens_nothing(stage: Stage) -> None:
+    await claimed.store(stage, "one")
+    texts = await claimed.claim(stage)
+    await stage.enrichments.hold(texts, seconds=600)
+    await stage.enrichments.hold(texts, seconds=60)
+    over = "SELECT claimed_until > now() + interval '9 minutes' FROM enrichment_job"
+    assert await stage.value(over) is True
+    async with stage.database.transaction() as conn, asyncio.timeout(20):
+        await conn.execute("SELECT FROM enrichment_job FOR UPDATE")
+        await stage.enrichments.hold(texts, seconds=900)
+    assert await stage.value(over) is True
 
 
 async def test_who_lost_the_claim_writes_nothing(stage: Stage) -> None:

@@ -140,6 +140,7 @@ async def test_killed_and_frozen_workers_lose_nothing_and_double_nothing(
             ("enrichment", HOSTS * ITEMS - 1),
             ("near_duplicate", HOSTS * ITEMS - 1),
         ]
+        assert await walk.value("SELECT count(*) FROM enrichment_failure") == 0
         innocent = "SELECT max(attempts) < 5 FROM fetch_job WHERE state <> 'dead'"
         assert await walk.value(innocent)
 

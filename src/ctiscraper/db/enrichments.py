@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from psycopg import DataError
+from psycopg import DataError, OperationalError
 from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.arrays import array
@@ -23,11 +23,17 @@ STORY_TOPIC = "story"
 MOST_ATTEMPTS = 5
 # The form of what is recorded in `analysis`.
 _VERSION = 1
+# After so many claims without an end a text is looked through by itself: whoever was claimed beside
+# one that ends its worker pays with it, and must not be beside it again.
+_SUSPECT_AFTER = 2
 # A batch may take longer, and renews its claim: one whose worker was killed is free so soon.
 _CLAIM_SECONDS = 60
 _RENEW_SECONDS = 15
-# How long a text waits that could not be looked through or kept this time.
-_LATER_SECONDS = 300
+# How long a text waits that could not be looked through or kept this time, and after an outage.
+_LATER_SECONDS = 300.0
+_SOON_SECONDS = 10.0
+# What a server says that goes down or does not take connections yet.
+_GOING_DOWN = frozenset({"57P01", "57P02", "57P03"})
 _MOST_LISTED = 1000
 # Among so many of the newest articles those are looked for that were missed.
 _RECENT = 100_000
@@ -73,11 +79,23 @@ class Enrichments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        # What could not be given back, as the database was away.
+        self._owed: list[StoredText] = []
 
     async def claim(self, owner: UUID, *, limit: int) -> list[StoredText]:
-        """Return up to `limit` texts for this owner alone, new ones first, for a minute."""
+        """Return up to `limit` texts for this owner alone, new ones first, for a minute.
+
+        One that may have ended its workers comes by itself; those that ask for an extractor of a
+        newer program are left to that.
+        """
+        await self._repay()
         async with self._database.connection() as conn:
-            cursor = await conn.execute(_CLAIM, {"owner": owner, "limit": limit})
+            values = {
+                "owner": owner,
+                "beside": limit - 1,
+                "known": [one.value for one in Extractor],
+            }
+            cursor = await conn.execute(_CLAIM, values)
             texts = [
                 StoredText(
                     claim=owner,
@@ -108,35 +126,54 @@ class Enrichments:
                 log.warning("claim_not_renewed", detail=error.detail)
 
     async def hold(self, texts: Sequence[StoredText], *, seconds: float = _LATER_SECONDS) -> None:
-        """Keep claimed texts from everybody for so long; those claimed by another stay theirs."""
+        """Keep claimed texts from everybody for so long, or longer where they were already.
+
+        Those claimed by another stay theirs, and what is being written is not waited for.
+        """
+        if not texts:
+            return
         async with self._database.connection() as conn:
             await conn.execute(
                 """
-                UPDATE enrichment_job SET claimed_until = now() + make_interval(secs => %s)
-                WHERE article_id = ANY(%s) AND claim = ANY(%s)
+                UPDATE enrichment_job SET claimed_until =
+                    greatest(claimed_until, now() + make_interval(secs => %s))
+                WHERE article_id IN (SELECT article_id FROM enrichment_job
+                    WHERE article_id = ANY(%s) AND claim = ANY(%s) FOR UPDATE SKIP LOCKED)
                 """,
                 (seconds, [text.article_id for text in texts], [text.claim for text in texts]),
             )
 
-    async def give_back(self, texts: Sequence[StoredText], *, later: bool = False) -> None:
-        """Leave claimed texts for their next turn, which is not counted as one more.
+    async def give_back(self, texts: Sequence[StoredText], *, seconds: float = 0.0) -> None:
+        """Leave claimed texts for their next turn, not counted as one more, in so many seconds.
 
-        With `later` that comes in five minutes, after the turns of others.
+        What the database does not take is owed, and given back before the next claim.
         """
+        try:
+            await self._give_back(texts, seconds)
+        except StorageError:
+            self._owed.extend(texts)
+            raise
+
+    async def _repay(self) -> None:
+        owed, self._owed = self._owed, []
+        await self.give_back(owed)
+
+    async def _give_back(self, texts: Sequence[StoredText], seconds: float) -> None:
+        if not texts:
+            return
         async with self._database.connection() as conn:
             await conn.execute(
                 """
-                UPDATE enrichment_job SET claim = NULL, claimed_until = CASE WHEN %s
-                        THEN now() + make_interval(secs => %s) END,
-                    attempts = greatest(0, attempts - 1)
-                WHERE article_id = ANY(%s) AND claim = ANY(%s)
+                UPDATE enrichment_job SET claim = NULL, attempts = greatest(0, attempts - 1),
+                    claimed_until = CASE WHEN %(seconds)s > 0
+                        THEN now() + make_interval(secs => %(seconds)s) END
+                WHERE article_id = ANY(%(ids)s) AND claim = ANY(%(claims)s)
                 """,
-                (
-                    later,
-                    _LATER_SECONDS,
-                    [text.article_id for text in texts],
-                    [text.claim for text in texts],
-                ),
+                {
+                    "seconds": seconds,
+                    "ids": [text.article_id for text in texts],
+                    "claims": [text.claim for text in texts],
+                },
             )
 
     async def keep(self, found: Sequence[Finding], join: Join | None = None) -> int:
@@ -233,12 +270,22 @@ class Enrichments:
         return int(row[0]) if row else 0
 
 
+_FREE = """
+    (claimed_until IS NULL OR claimed_until < now())
+    AND (extractors IS NULL OR extractors <@ %(known)s::text[])
+"""
 _CLAIM = f"""
-WITH next AS (
-    SELECT article_id FROM enrichment_job
-    WHERE claimed_until IS NULL OR claimed_until < now()
-    ORDER BY rank, article_id DESC LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+WITH first AS MATERIALIZED (
+    SELECT article_id, attempts >= {_SUSPECT_AFTER} AS suspect FROM enrichment_job
+    WHERE {_FREE} ORDER BY rank, article_id DESC LIMIT 1 FOR UPDATE SKIP LOCKED
 ),
+beside AS MATERIALIZED (
+    SELECT j.article_id FROM enrichment_job j
+    WHERE {_FREE} AND attempts < {_SUSPECT_AFTER} AND NOT (SELECT suspect FROM first)
+        AND j.article_id <> (SELECT article_id FROM first)
+    ORDER BY rank, article_id DESC LIMIT %(beside)s FOR UPDATE SKIP LOCKED
+),
+next AS (SELECT article_id FROM first UNION ALL SELECT article_id FROM beside),
 mine AS (
     UPDATE enrichment_job j SET claim = %(owner)s, attempts = least(j.attempts + 1, 100),
         claimed_until = now() + make_interval(secs => {_CLAIM_SECONDS})
@@ -278,6 +325,18 @@ WHERE a.id > (SELECT coalesce(max(id), 0) FROM article) - %(recent)s
     AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = 'article' AND o.article_id = a.id)
 ON CONFLICT (article_id) DO NOTHING
 """
+
+
+def pause_after(error: StorageError) -> float:
+    """Return how many seconds texts wait that could not be kept by this.
+
+    After an outage but a moment; what the database fails at would come before all others again.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, OperationalError):
+        return _LATER_SECONDS
+    lost = cause.sqlstate is None or cause.sqlstate[:2] == "08" or cause.sqlstate in _GOING_DOWN
+    return _SOON_SECONDS if lost else _LATER_SECONDS
 
 
 async def _end(conn: Conn, texts: Sequence[StoredText]) -> dict[int, bool]:
