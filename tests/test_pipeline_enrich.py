@@ -195,7 +195,7 @@ async def test_texts_stay_claimed_while_the_database_is_slow_to_refuse_one_of_th
         lambda found, _count: sorted(found, key=lambda one: -one.text.article_id),
     )
     monkeypatch.setattr(enrichments, "_FAILING", 3)
-    monkeypatch.setattr(enrichments, "_CLAIM_SECONDS", 0.4)
+    monkeypatch.setattr(enrichments, "_CLAIM_SECONDS", 1.0)
     monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.05)
     taken: list[int] = []
 
@@ -217,7 +217,7 @@ async def test_a_renewal_that_failed_is_tried_again_and_none_takes_back_what_was
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _compared(bench, 1)
-    monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.05)
     sandbox = _Waiting()
     pipeline = replace(bench.pipeline, sandbox=sandbox)
     async with alongside(pipeline.enrich()) as looking:

@@ -94,6 +94,7 @@ class Enrichments:
                 "owner": owner,
                 "beside": limit - 1,
                 "known": [one.value for one in Extractor],
+                "seconds": _CLAIM_SECONDS,
             }
             cursor = await conn.execute(_CLAIM, values)
             texts = [
@@ -288,7 +289,7 @@ beside AS MATERIALIZED (
 next AS (SELECT article_id FROM first UNION ALL SELECT article_id FROM beside),
 mine AS (
     UPDATE enrichment_job j SET claim = %(owner)s, attempts = least(j.attempts + 1, 100),
-        claimed_until = now() + make_interval(secs => {_CLAIM_SECONDS})
+        claimed_until = now() + make_interval(secs => %(seconds)s)
     FROM next WHERE j.article_id = next.article_id
     RETURNING j.article_id, j.revision, j.extractors, j.attempts
 )
