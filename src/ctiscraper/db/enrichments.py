@@ -201,16 +201,17 @@ class Enrichments:
         """Keep texts one by one, so that one that the database fails at holds up no other."""
         # In no order, since those that it fails at may be the first of all.
         waiting = random.sample(found, len(found))
-        kept, failed = 0, list[StoredText]()
+        # Each may take as long as a statement may, and one that fails is left until then.
+        await self.hold([one.text for one in waiting])
+        kept = failed = 0
         for one in waiting:
             try:
                 kept += await self.keep([one], join)
             except StorageError as error:
-                failed.append(one.text)
-                if not kept and len(failed) >= min(_FAILING, len(found)):
+                failed += 1
+                if not kept and failed >= min(_FAILING, len(found)):
                     raise
                 log.warning("enrichment_unkept", article=one.text.article_id, detail=error.detail)
-        await self.hold(failed)
         return kept
 
     async def _keep(self, found: Sequence[Finding], join: Join | None) -> int:
