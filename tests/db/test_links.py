@@ -35,6 +35,33 @@ async def test_a_copy_is_linked_to_what_it_repeats_and_both_are_kept(stage: Stag
     assert (accounting.stored, accounting.duplicate) == (2, 1)
 
 
+async def test_of_two_copies_whose_transactions_ended_the_other_way_round_one_is_linked(
+    stage: Stage,
+) -> None:
+    """Numbers are given before transactions end: the higher may be compared without the lower."""
+    late = await _store(stage, "late", (1, 2))
+    await stage.run("CREATE TABLE mark_aside AS SELECT * FROM article_fingerprint")
+    await stage.run("CREATE TABLE outbox_aside AS SELECT * FROM outbox")
+    await stage.run("DELETE FROM article_fingerprint")
+    await stage.run("DELETE FROM outbox")
+    early = await _store(stage, "early", (2, 3))
+    assert late < early
+    assert await stage.links.link_next(alike) == 1
+    await stage.run("INSERT INTO article_fingerprint SELECT * FROM mark_aside")
+    await stage.run("INSERT INTO outbox OVERRIDING SYSTEM VALUE SELECT * FROM outbox_aside")
+    assert await stage.links.link_next(alike) == 1
+    rows = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
+    assert rows == [(late, early), (early, None)]
+    # Compared again, neither comes to repeat itself.
+    again = "INSERT INTO outbox (topic, article_id, revision) SELECT 'article', id, 1 FROM article"
+    for ids in (f"{early}", f"{late}", f"{late}, {early}"):
+        await stage.run(f"{again} WHERE id IN ({ids})")
+        await stage.links.link_next(alike)
+        repeats = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
+        assert sum(root is not None for _, root in repeats) == 1
+        assert all(one != root for one, root in repeats)
+
+
 async def test_copies_of_copies_share_one_root(stage: Stage) -> None:
     first = await _store(stage, "first", (1, 2))
     await _store(stage, "second", (2, 3))

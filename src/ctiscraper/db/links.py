@@ -28,17 +28,24 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan',
 """
 
 # The sum keeps the primary key out of the plan: half of all articles are older than a new one.
+# Numbers are given before transactions end: one with a higher number may have been compared first,
+# without this one, and is looked at by it in turn.
+_LATE = 1000
 CANDIDATES = f"""
 SELECT me.article_id, f.article_id, coalesce(a.duplicate_of, f.article_id), f.version,
     a.text_sha256, f.signature, f.bands, f.shingles
 FROM article_fingerprint me CROSS JOIN LATERAL (
     SELECT * FROM article_fingerprint it
     WHERE it.bands && me.bands AND it.version = me.version
-        AND it.article_id + 0 < me.article_id
+        AND (it.article_id + 0 < me.article_id
+            OR (it.article_id + 0 > me.article_id
+                AND it.article_id + 0 < me.article_id + {_LATE}
+                AND EXISTS (SELECT FROM analysis n
+                    WHERE n.article_id = it.article_id AND n.stage = '{STAGE}')))
     ORDER BY it.article_id DESC LIMIT {MOST_CANDIDATES}) f
 JOIN article a ON a.id = f.article_id
 WHERE me.article_id = ANY(%s)
-"""  # noqa: S608 - a constant of this module
+"""  # noqa: S608 - constants of this module
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +164,22 @@ def _verdict(
     text: _Text, candidates: list[_Candidate], similarity: Similarity, roots: dict[int, int]
 ) -> _Verdict:
     scored = [
-        (value, -one.article_id, one)
+        (value, -one.article_id, root)
         for one in candidates
-        if (value := similarity(text.mark, one.mark)) is not None
+        # What repeats this text itself is none that it could repeat.
+        if (root := _root(one, roots)) != text.article_id
+        and (value := similarity(text.mark, one.mark)) is not None
     ]
     if not scored:
         return _Verdict(text)
-    value, _, nearest = max(scored, key=lambda entry: entry[:2])
-    root = roots.get(nearest.article_id, nearest.root_id)
-    return _Verdict(text, roots.get(root, root), nearest.article_id, value)
+    value, nearest, root = max(scored)
+    return _Verdict(text, root, -nearest, value)
+
+
+def _root(one: _Candidate, roots: dict[int, int]) -> int:
+    """Return what an article repeats by now, itself when nothing."""
+    root = roots.get(one.article_id, one.root_id)
+    return roots.get(root, root)
 
 
 async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
