@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 import make
 from canned import HTML, Bench, page
-from ctiscraper.db import enrichments
+from ctiscraper.db import enrichments, one_by_one
 from ctiscraper.db.enrichments import MOST_ATTEMPTS
 from ctiscraper.db.session import Database
 from ctiscraper.errors import ParseError, Reason, StorageError
@@ -190,11 +190,9 @@ async def test_texts_stay_claimed_while_the_database_is_slow_to_refuse_one_of_th
     )
     # The first alone is the bad one.
     monkeypatch.setattr(
-        enrichments.random,
-        "sample",
-        lambda found, _count: sorted(found, key=lambda one: -one.text.article_id),
+        "random.sample", lambda found, _: sorted(found, key=lambda one: -one.text.article_id)
     )
-    monkeypatch.setattr(enrichments, "_FAILING", 3)
+    monkeypatch.setattr(one_by_one, "FAILING", 3)
     monkeypatch.setattr(enrichments, "_CLAIM_SECONDS", 1.0)
     monkeypatch.setattr(enrichments, "_RENEW_SECONDS", 0.05)
     taken: list[int] = []

@@ -1,7 +1,11 @@
 """Near-duplicates: linked to the first, once for each text, also when stored at once."""
 
+import pytest
+
 import make
+from ctiscraper.errors import StorageError
 from ctiscraper.types import Fingerprint
+from db.failing import fail_at
 from db.stage import Stage
 
 URL = "https://acme.example/a/"
@@ -60,6 +64,31 @@ async def test_of_two_copies_whose_transactions_ended_the_other_way_round_one_is
         repeats = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
         assert sum(root is not None for _, root in repeats) == 1
         assert all(one != root for one, root in repeats)
+
+
+async def test_one_text_that_the_database_fails_at_holds_up_no_other(stage: Stage) -> None:
+    first, bad, copy = [await _store(stage, name, (1,)) for name in ("first", "bad", "copy")]
+    await fail_at(stage, "analysis", bad)
+    assert await stage.links.link_next(alike) == 2
+    assert await stage.value(f"SELECT duplicate_of FROM article WHERE id = {copy}") == first
+    assert await stage.rows("SELECT article_id FROM outbox WHERE topic = 'article'") == [(bad,)]
+    # What comes meanwhile is before it, and it has its turn once it can be written.
+    later = await _store(stage, "later", (1,))
+    assert await stage.links.link_next(alike) == 1
+    await stage.run("DROP TRIGGER fails ON analysis")
+    assert await stage.links.link_next(alike) == 1
+    rows = await stage.rows("SELECT id FROM article WHERE duplicate_of = 1 ORDER BY id")
+    assert rows == [(bad,), (copy,), (later,)]
+
+
+async def test_a_database_that_fails_at_everything_is_told(stage: Stage) -> None:
+    for name in ("one", "two", "three"):
+        await _store(stage, name, (1,))
+    await stage.run("ALTER TABLE analysis RENAME TO away")
+    with pytest.raises(StorageError):
+        await stage.links.link_next(alike)
+    await stage.run("ALTER TABLE away RENAME TO analysis")
+    assert await stage.links.link_next(alike) == 3
 
 
 async def test_copies_of_copies_share_one_root(stage: Stage) -> None:

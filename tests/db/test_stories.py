@@ -11,6 +11,8 @@ from ctiscraper.db.stories import Stories
 from ctiscraper.enrich.enrichment import Knowledge
 from ctiscraper.enrich.verdicts import Verdicts
 from ctiscraper.packs.warninglists import build_default
+from db.failing import fail_at
+from db.stage import Stage
 from name_packs import names
 from newsroom import Newsroom
 from planted import World
@@ -30,6 +32,19 @@ async def test_articles_that_share_a_rare_hash_are_one_story(newsroom: Newsroom)
         "SELECT first_article, articles, last_at - first_at = interval '5 hours' FROM story"
     )
     assert rows == [(first, 2, True)]
+
+
+async def test_one_article_that_the_database_fails_at_holds_up_no_other(newsroom: Newsroom) -> None:
+    first = newsroom.tell(HASH, source="acme")
+    bad = newsroom.tell(SECOND, source="bolt")
+    second = newsroom.tell(HASH, source="cobalt", hours=5)
+    stage = Stage(newsroom.database)
+    await fail_at(stage, "story_article", bad)
+    assert await newsroom.assign() == 2
+    assert await newsroom.groups() == {frozenset({first, second})}
+    assert await newsroom.rows("SELECT article_id FROM outbox WHERE topic = 'story'") == [(bad,)]
+    await stage.run("DROP TRIGGER fails ON story_article")
+    assert await newsroom.assign() == 1
 
 
 async def test_it_is_written_down_why(newsroom: Newsroom) -> None:

@@ -1,7 +1,6 @@
 """The texts whose claims are to be found: which are next, and what was found in them."""
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,6 +13,7 @@ from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.arrays import array
 from ctiscraper.db.mentions import Claims, Delta, write_mentions
+from ctiscraper.db.one_by_one import one_by_one
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.errors import StorageError
 from ctiscraper.intelligence import Enrichment, Extractor
@@ -38,8 +38,6 @@ _MOST_LISTED = 1000
 # Among so many of the newest articles those are looked for that were missed.
 _RECENT = 100_000
 _QUEUED_AT_ONCE = 20_000
-# When the database fails at so many in a row, and has kept none, it is no text's doing.
-_FAILING = 2
 
 log = structlog.get_logger()
 
@@ -199,20 +197,9 @@ class Enrichments:
 
     async def _keep_each(self, found: Sequence[Finding], join: Join | None) -> int:
         """Keep texts one by one, so that one that the database fails at holds up no other."""
-        # In no order, since those that it fails at may be the first of all.
-        waiting = random.sample(found, len(found))
         # Each may take as long as a statement may, and one that fails is left until then.
-        await self.hold([one.text for one in waiting])
-        kept = failed = 0
-        for one in waiting:
-            try:
-                kept += await self.keep([one], join)
-            except StorageError as error:
-                failed += 1
-                if not kept and failed >= min(_FAILING, len(found)):
-                    raise
-                log.warning("enrichment_unkept", article=one.text.article_id, detail=error.detail)
-        return kept
+        await self.hold([one.text for one in found])
+        return await one_by_one(found, lambda one: self.keep([one], join), _leave)
 
     async def _keep(self, found: Sequence[Finding], join: Join | None) -> int:
         async with self._database.transaction() as conn:
@@ -327,6 +314,10 @@ WHERE a.id > (SELECT coalesce(max(id), 0) FROM article) - %(recent)s
     AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.topic = 'article' AND o.article_id = a.id)
 ON CONFLICT (article_id) DO NOTHING
 """
+
+
+async def _leave(one: Finding, error: Exception) -> None:
+    log.warning("enrichment_unkept", article=one.text.article_id, detail=str(error))
 
 
 def pause_after(error: StorageError) -> float:

@@ -7,6 +7,8 @@ import msgspec
 from psycopg.rows import TupleRow
 
 from ctiscraper.db.model_asking import Wanted, queue_texts
+from ctiscraper.db.one_by_one import FAULTS, one_by_one
+from ctiscraper.db.outbox import first_waiting, put_last
 from ctiscraper.db.rescoring import touch
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.store import TOPIC
@@ -90,14 +92,26 @@ class Links:
 
         `similarity` gives None for texts that are not near-duplicates. One worker at a time
         does this, so that two copies stored at once still see each other; the effect, its
-        record and the end of the outbox row are one transaction.
+        record and the end of the outbox row are one transaction. A text that the database fails
+        at goes behind the others.
         """
+        try:
+            return await self._link(similarity, limit=limit)
+        except FAULTS:
+            waiting = await first_waiting(self._database, TOPIC, limit)
+            return await one_by_one(
+                waiting, lambda one: self._link(similarity, only=one), self._leave
+            )
+
+    async def _link(
+        self, similarity: Similarity, *, limit: int = 1, only: int | None = None
+    ) -> int:
         async with self._database.transaction() as conn:
             cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK_KEY,))
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            texts = await _waiting(conn, limit)
+            texts = await _waiting(conn, limit, only)
             if texts:
                 await conn.execute(PLAN)
                 candidates = await _candidates(conn, texts)
@@ -105,6 +119,9 @@ class Links:
                 if self._wanted is not None:
                     await queue_texts(conn, [text.article_id for text in texts], self._wanted)
         return len(texts)
+
+    async def _leave(self, outbox_id: int, error: Exception) -> None:
+        await put_last(self._database, TOPIC, outbox_id, error)
 
     async def waiting(self) -> int:
         """Return how many texts are still to be compared."""
@@ -114,16 +131,17 @@ class Links:
         return int(row[0]) if row else 0
 
 
-async def _waiting(conn: Conn, limit: int) -> list[_Text]:
+async def _waiting(conn: Conn, limit: int, only: int | None) -> list[_Text]:
     cursor = await conn.execute(
         """
         SELECT o.id, o.article_id, o.revision, f.version, a.text_sha256, f.signature, f.bands,
             f.shingles
         FROM outbox o JOIN article_fingerprint f USING (article_id)
         JOIN article a ON a.id = o.article_id
-        WHERE o.topic = %s ORDER BY o.id LIMIT %s FOR UPDATE OF o SKIP LOCKED
+        WHERE o.topic = %(topic)s AND (%(only)s::bigint IS NULL OR o.id = %(only)s)
+        ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o SKIP LOCKED
         """,
-        (TOPIC, limit),
+        {"topic": TOPIC, "limit": limit, "only": only},
     )
     return [_Text(row[0], row[1], row[2], _mark(row[3:])) for row in await cursor.fetchall()]
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 
 from ctiscraper.db import story_decisions as decisions
+from ctiscraper.db.one_by_one import FAULTS, one_by_one
+from ctiscraper.db.outbox import first_waiting, put_last
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.story_neighbours import neighbourhood, read_batch
 from ctiscraper.db.story_placing import place
@@ -34,17 +36,28 @@ class Stories:
         """Put up to `limit` articles into the stories that they belong to; return how many.
 
         The effect and the end of the outbox row are one transaction. An article that comes again
-        is judged again, but stays where a person put it.
+        is judged again, but stays where a person put it. One that the database fails at goes
+        behind the others.
         """
+        try:
+            return await self._assign(judge, limit=limit)
+        except FAULTS:
+            waiting = await first_waiting(self._database, TOPIC, limit)
+            return await one_by_one(waiting, lambda one: self._assign(judge, only=one), self._leave)
+
+    async def _assign(self, judge: StoryJudge, *, limit: int = 1, only: int | None = None) -> int:
         async with self._database.transaction() as conn:
             cursor = await conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK_KEY,))
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            waiting = await _waiting(conn, limit)
+            waiting = await _waiting(conn, limit, only)
             if waiting:
                 await _assign(conn, judge, waiting)
         return len(waiting)
+
+    async def _leave(self, outbox_id: int, error: Exception) -> None:
+        await put_last(self._database, TOPIC, outbox_id, error)
 
     async def waiting(self) -> int:
         """Return how many articles are still to be put into stories."""
@@ -94,14 +107,15 @@ async def _lock(conn: Conn) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
 
 
-async def _waiting(conn: Conn, limit: int) -> list[_Waiting]:
+async def _waiting(conn: Conn, limit: int, only: int | None) -> list[_Waiting]:
     cursor = await conn.execute(
         """
         SELECT o.id, o.article_id, coalesce(x.by_hand, false)
         FROM outbox o LEFT JOIN story_article x USING (article_id)
-        WHERE o.topic = %s ORDER BY o.id LIMIT %s FOR UPDATE OF o SKIP LOCKED
+        WHERE o.topic = %(topic)s AND (%(only)s::bigint IS NULL OR o.id = %(only)s)
+        ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o SKIP LOCKED
         """,
-        (TOPIC, limit),
+        {"topic": TOPIC, "limit": limit, "only": only},
     )
     return [_Waiting(*row) for row in await cursor.fetchall()]
 

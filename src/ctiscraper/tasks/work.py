@@ -412,14 +412,14 @@ class Worker:
         return await self.services.pipeline.link() >= LINK_BATCH
 
     async def _look_through(self) -> bool:
-        """Find what stored texts name, tell their stories, and score them anew when need be."""
+        """Find what stored texts name, score them anew when need be, and tell their stories."""
         found = 0
         if await self.services.recognition.refresh():
             found = await self.services.pipeline.enrich()
-        await self.services.pipeline.tell_stories()
         if time.monotonic() - self._rescored_at >= RESCORE_SECONDS:
             found += await self.services.scoring.rescore(RESCORE_BATCH)
             self._rescored_at = time.monotonic()
+        await self.services.pipeline.tell_stories()
         return found > 0
 
     async def _wind_down(self, upkeep: list[asyncio.Task[None]]) -> None:
