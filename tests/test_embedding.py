@@ -1,20 +1,25 @@
 """Texts get their passages: the newest first, each once, whatever ends a process midway."""
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import psycopg
 import pytest
 
+from ctiscraper import embedding
 from ctiscraper.bootstrap import open_meaning
 from ctiscraper.config import Settings
-from ctiscraper.db.passages import EmbeddingProgress, Passages, Walk
+from ctiscraper.db import passages
+from ctiscraper.db.passages import EmbeddingProgress, Passages, WaitingText, Walk
 from ctiscraper.db.session import Database
+from ctiscraper.db.vector_index import VectorModel
 from ctiscraper.embed.weights import Floats
 from ctiscraper.embedding import BuiltinEmbedder, Embedding, ServedEmbedder
 from ctiscraper.errors import ModelError, ModelFault
@@ -287,6 +292,73 @@ async def test_a_text_that_ends_its_process_each_time_is_given_up(database: str)
                 await stage.embed_all()
     found = rows(database, f"SELECT passages, failure FROM embedded_text WHERE article_id={number}")
     assert found == [(0, "its passages ended their process each time")]
+
+
+class _Killed(BaseException):
+    """A process ends in the midst of a text, and cleans nothing up."""
+
+
+class _Mortal(Passages):
+    killed = False
+
+    async def give_back(
+        self, model: VectorModel, owner: UUID, texts: Sequence[WaitingText]
+    ) -> None:
+        if not self.killed:
+            await super().give_back(model, owner, texts)
+
+
+class _Killer(WordedEmbedder):
+    def __init__(self, killed: _Mortal) -> None:
+        super().__init__()
+        self.mortal = killed
+
+    async def embed(self, texts: Sequence[str]) -> Floats:
+        if any("Poison" in text for text in texts):
+            self.mortal.killed = True
+            raise _Killed
+        return await super().embed(texts)
+
+
+async def test_a_text_that_ends_its_process_takes_none_with_it_that_was_claimed_beside_it(
+    database: str,
+) -> None:
+    shelf = Shelf(database)
+    others = [shelf.article(f"n{number}", text="Text.") for number in range(3)]
+    poison = shelf.article("poison", text="Poison.")
+
+    for _ in range(20):
+        async with Database(database, size=2) as opened:
+            mortal = _Mortal(opened)
+            with contextlib.suppress(_Killed):
+                await Embedding(mortal, _Killer(mortal)).embed_some()
+            shelf.run("UPDATE embedded_text SET leased_until = now() WHERE owner IS NOT NULL")
+    found = rows(database, "SELECT article_id, failure <> '' FROM embedded_text ORDER BY 1")
+    assert found == [*((number, False) for number in others), (poison, True)]
+    assert rows(database, "SELECT count(*) FROM passage") == [(3,)]
+
+
+async def test_a_text_that_takes_long_stays_with_whom_it_is_worked_on_by(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passages, "_LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(embedding, "RENEW_SECONDS", 0.05)
+    Shelf(database).article("long", text="Text.")
+    async with Database(database, size=2) as opened, Database(database, size=2) as beside:
+        other = Embedding(Passages(beside), WordedEmbedder())
+        model = await other.model()
+        claimed: list[WaitingText] = []
+
+        class Slow(WordedEmbedder):
+            async def embed(self, texts: Sequence[str]) -> Floats:
+                until = asyncio.get_running_loop().time() + 1.5
+                while "Text" in texts[0] and asyncio.get_running_loop().time() < until:
+                    claimed.extend(await other.passages.claim(model, other.owner, Walk(), limit=4))
+                return await super().embed(texts)
+
+        assert await Embedding(Passages(opened), Slow()).embed_some() == 1
+    assert claimed == []
+    assert rows(database, "SELECT passages, attempts FROM embedded_text") == [(1, 1)]
 
 
 async def test_a_text_that_changed_meanwhile_is_left_for_its_next_turn(database: str) -> None:

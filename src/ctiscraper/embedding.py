@@ -1,6 +1,7 @@
 """Vectors of all texts: who makes them, and the work of making them, a little at a time."""
 
 import asyncio
+import contextlib
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 from ctiscraper.analysis.marking import marking
 from ctiscraper.db.passages import (
     MOST_ATTEMPTS,
+    RENEW_SECONDS,
     EmbeddedPassage,
     EmbeddedText,
     EmbeddingProgress,
@@ -25,7 +27,8 @@ from ctiscraper.db.passages import (
 from ctiscraper.db.vector_index import VectorModel
 from ctiscraper.embed.embedder import Embedder
 from ctiscraper.embed.weights import Floats
-from ctiscraper.errors import ModelError, ModelFault
+from ctiscraper.errors import ModelError, ModelFault, StorageError
+from ctiscraper.loop import alongside, to_its_end
 from ctiscraper.models.probe import among
 from ctiscraper.models.server import ModelServer
 from ctiscraper.types import Tlp
@@ -37,6 +40,10 @@ if TYPE_CHECKING:
 
 BATCH = 4
 """Texts that are claimed at a time."""
+
+# After so many a text is worked on by itself: whoever is claimed beside one that ends its process
+# pays with it.
+_SUSPECT_ATTEMPTS = 2
 
 MOST_PASSAGES = 400
 """Passages of one text; what comes after them is found by its words alone."""
@@ -211,13 +218,25 @@ class Embedding:
         """Return how many texts were given their passages; 0 where a look found none.
 
         A look goes one step further back; `is_over` tells when it has seen all texts. What a
-        process held that was killed is another's after five minutes. A text that made the server
-        fail is put off, and others go on.
+        process held that was killed is another's after a minute. A text that made the server fail
+        is put off, and others go on.
 
         Raises ModelError, SettingsError and StorageError.
         """
         model = await self.model()
         texts = await self.passages.claim(model, self.owner, self._walk, limit=limit)
+        if not texts:
+            return 0
+        suspects = [text for text in texts if text.attempts >= _SUSPECT_ATTEMPTS]
+        if suspects and len(texts) > 1:
+            others = [text for text in texts if text is not suspects[0]]
+            await self.passages.give_back(model, self.owner, others)
+            texts = suspects[:1]
+        async with alongside(self._renew(model, texts)):
+            await self._embed_all(model, texts)
+        return len(texts)
+
+    async def _embed_all(self, model: VectorModel, texts: Sequence[WaitingText]) -> None:
         done = 0
         try:
             for text in texts:
@@ -228,8 +247,14 @@ class Embedding:
                     done += await self.passages.keep(model, self.owner, made)
         finally:
             if done < len(texts):
-                await self.passages.give_back(model, self.owner)
-        return len(texts)
+                await to_its_end(self.passages.give_back(model, self.owner, texts))
+
+    async def _renew(self, model: VectorModel, texts: Sequence[WaitingText]) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            # What cannot be renewed now may be at the next time, or is another's then.
+            with contextlib.suppress(StorageError):
+                await self.passages.renew(model, self.owner, texts)
 
     @property
     def is_over(self) -> bool:

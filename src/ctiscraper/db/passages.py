@@ -27,7 +27,9 @@ MOST_ATTEMPTS = 3
 _NEWEST = 500
 # Of how many articles one step further back is.
 _WINDOW = 5_000
-_LEASE_SECONDS = 300
+# A lease is renewed while its texts are worked at: one whose process was killed is over so soon.
+_LEASE_SECONDS = 60
+RENEW_SECONDS = 15
 # Three times of this are longer than most outages of a server.
 _PUT_OFF_SECONDS = 1200
 _DROPPED_AT_ONCE = 5_000
@@ -46,7 +48,7 @@ _LOCK = 0x70617373
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingText:
-    """A text to be made passages of, by its owner alone for some minutes; `tlp` is its source's."""
+    """A text to be made passages of, by its owner alone for a minute; `tlp` is its source's."""
 
     article_id: int
     revision: int
@@ -304,14 +306,31 @@ class Passages:
             )
         return cursor.rowcount == 1
 
-    async def give_back(self, model: VectorModel, owner: UUID) -> None:
-        """Let others have at once what this owner holds, without an attempt counted."""
+    async def renew(self, model: VectorModel, owner: UUID, texts: Sequence[WaitingText]) -> None:
+        """Let what this owner still holds of these be its own for a minute more.
+
+        What is being written is not waited for.
+        """
+        async with self._database.connection() as conn:
+            await conn.execute(
+                "UPDATE embedded_text SET leased_until = now() + %s * interval '1 second'"
+                " WHERE model_id = %s AND article_id IN (SELECT article_id FROM embedded_text"
+                " WHERE model_id = %s AND owner = %s AND article_id = ANY(%s)"
+                " AND passages IS NULL FOR UPDATE SKIP LOCKED)",
+                (_LEASE_SECONDS, model.id, model.id, owner, [one.article_id for one in texts]),
+            )
+
+    async def give_back(
+        self, model: VectorModel, owner: UUID, texts: Sequence[WaitingText]
+    ) -> None:
+        """Let others have at once what this owner holds of these, without an attempt counted."""
         async with self._database.connection() as conn:
             await conn.execute(
                 "UPDATE embedded_text SET leased_until = '-infinity', owner = NULL,"
                 " attempts = greatest(attempts - 1, 0)"
-                " WHERE model_id = %s AND owner = %s AND passages IS NULL",
-                (model.id, owner),
+                " WHERE model_id = %s AND owner = %s AND article_id = ANY(%s)"
+                " AND passages IS NULL",
+                (model.id, owner, [one.article_id for one in texts]),
             )
 
     async def tidy(self, model: VectorModel) -> bool:

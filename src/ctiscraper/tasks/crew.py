@@ -82,7 +82,7 @@ class Crew:
         while True:
             began = loop.time()
             try:
-                code = await self._run_one()
+                code = await self.run_one()
             except OSError as error:
                 if self.once and error.errno not in _PASSING:
                     raise
@@ -97,8 +97,8 @@ class Crew:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE)
 
-    async def _run_one(self) -> int:
-        """Return the code with which a new worker ended."""
+    async def run_one(self) -> int:
+        """Return the code with which a new worker ended, watched over as the others are."""
         with contextlib.ExitStack() as stack:
             sink = stack.enter_context(_for_us_alone(self.log_file)) if self.log_file else None
             process = await self._start(sink)

@@ -16,8 +16,16 @@ from ctiscraper.config import Settings, with_passwords
 from ctiscraper.db.session import Database
 from ctiscraper.embedding import Embedding
 from ctiscraper.errors import CTIScraperError, ModelError, ModelFault
-from ctiscraper.loop import run_async
-from ctiscraper.tasks.run import read_order, write_order
+from ctiscraper.loop import alongside, run_async, until_one_ends
+from ctiscraper.tasks.crew import PULSE_SECONDS, Crew
+from ctiscraper.tasks.run import (
+    PULSE,
+    STOP_SIGNALS,
+    end_with_parent,
+    read_order,
+    show_parent_life,
+    write_order,
+)
 from ctiscraper.telemetry import configure_logs
 
 COMMAND = (sys.executable, "-m", "ctiscraper.tasks.embedding")
@@ -31,15 +39,22 @@ log = structlog.get_logger()
 
 
 async def keep_embedding(
-    settings: Settings, conninfo: str, *, look_seconds: float = LOOK_SECONDS
+    settings: Settings,
+    conninfo: str,
+    *,
+    look_seconds: float = LOOK_SECONDS,
+    pulse_seconds: float = PULSE_SECONDS,
 ) -> None:
-    """Have vectors made of the texts that have none, whenever there are any, until cancelled."""
+    """Have vectors made of the texts that have none, whenever there are any, until cancelled.
+
+    A process that shows no life for `pulse_seconds` is ended, and another made at the next look.
+    """
     if settings.embedding == "none":
         await asyncio.Event().wait()
     while True:
         try:
             if await _is_needed(settings, conninfo):
-                await _run_child(write_order(conninfo, settings))
+                await _run_child(write_order(conninfo, settings), pulse_seconds)
         except CTIScraperError as error:
             log.warning("embedding_put_off", detail=str(error))
         await asyncio.sleep(look_seconds)
@@ -62,16 +77,10 @@ async def _is_needed(settings: Settings, conninfo: str) -> bool:
         return model is not None and await passages.lacks_index(model)
 
 
-async def _run_child(order: bytes) -> None:
-    child = await asyncio.create_subprocess_exec(*COMMAND, stdin=asyncio.subprocess.PIPE)
-    try:
-        await child.communicate(order)
-    finally:
-        if child.returncode is None:
-            child.terminate()
-            await child.wait()
-    if child.returncode:
-        log.warning("embedding_ended", code=child.returncode)
+async def _run_child(order: bytes, pulse_seconds: float) -> None:
+    async with Crew(COMMAND, order, 0, None, pulse_seconds=pulse_seconds) as crew:
+        if code := await crew.run_one():
+            log.warning("embedding_ended", code=code)
 
 
 async def embed_waiting(embedding: Embedding, *, share: float = SHARE) -> int:
@@ -93,6 +102,25 @@ async def embed_waiting(embedding: Embedding, *, share: float = SHARE) -> int:
 
 
 async def _work(settings: Settings, conninfo: str) -> None:
+    """Make vectors until a signal says stop: what is held then goes back to others at once."""
+    stopping = asyncio.Event()
+    for number in STOP_SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    async with (
+        alongside(_show_life()),
+        alongside(stopping.wait()) as told,
+        alongside(_make(settings, conninfo)) as made,
+    ):
+        await until_one_ends(made, told)
+
+
+async def _show_life() -> None:
+    while True:
+        show_parent_life()
+        await asyncio.sleep(1.0)
+
+
+async def _make(settings: Settings, conninfo: str) -> None:
     async with (
         Database(conninfo, size=2, password_file=settings.database_password_file) as database,
         open_meaning(settings, database) as meaning,
@@ -111,9 +139,12 @@ def main() -> None:
     """Be the process that makes vectors, as the parent's order says."""
     configure_logs()
     try:
-        order = read_order(FileIO(0, closefd=False))
+        stream = FileIO(0, closefd=False)
+        order = read_order(stream)
         settings = with_passwords(Settings.model_validate(order.settings))
         configure_logs(json=settings.json_logs, level=settings.log_level or "info")
+        end_with_parent(stream)
+        os.set_blocking(PULSE, False)
         os.nice(NICE)
         run_async(_work(settings, order.conninfo))
     except CTIScraperError as error:

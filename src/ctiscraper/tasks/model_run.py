@@ -1,7 +1,6 @@
 """The entry of a process that asks models: its order, its signals, its sign of life, its end."""
 
 import asyncio
-import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from ctiscraper.tasks.run import (
     end_with_parent,
     read_order,
     settings_of,
+    show_parent_life,
     write_order,
 )
 from ctiscraper.telemetry import configure_logs
@@ -114,12 +114,6 @@ async def _show_life(worker: ModelWorker, sign: Sign) -> None:
         await asyncio.sleep(1.0)
 
 
-def _pulse() -> None:
-    """Write a sign of life to the parent; one that does not read is no reason to wait for it."""
-    with contextlib.suppress(BlockingIOError, BrokenPipeError):
-        os.write(PULSE, b".")
-
-
 def main() -> None:
     """Be the process that asks models, as the parent at standard input says."""
     configure_logs()
@@ -129,7 +123,7 @@ def main() -> None:
         configure_logs(json=settings.json_logs, level=settings.log_level or "info")
         end_with_parent(stream)
         os.set_blocking(PULSE, False)
-        run_async(ask_models(settings, order.conninfo, once=order.once, sign=_pulse))
+        run_async(ask_models(settings, order.conninfo, once=order.once, sign=show_parent_life))
     except CTIScraperError as error:
         log.error("model_worker_failed", error=str(error))  # noqa: TRY400 - the message names cause and way out
         sys.exit(1)

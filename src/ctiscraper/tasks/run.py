@@ -157,6 +157,12 @@ def give_sign(worker: Worker, pulse: int) -> None:
             os.write(pulse, b".")
 
 
+def show_parent_life() -> None:
+    """Write a sign of life to the parent; one that does not read is no reason to wait for it."""
+    with contextlib.suppress(BlockingIOError, BrokenPipeError):
+        os.write(PULSE, b".")
+
+
 def give_back_what_is_free() -> None:
     """Give the system the pages of whatever nobody holds, rings of objects among it.
 
