@@ -1,5 +1,6 @@
 """Recognisers follow the data packs in use, and serve on with what they had when one is off."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 
+import make_packs as make
 from ctiscraper.db.known_names import KnownNames
 from ctiscraper.db.packs import Packs
 from ctiscraper.db.session import Database
 from ctiscraper.db.touched import Touched
+from ctiscraper.errors import PackError
 from ctiscraper.intelligence import Enrichment, Extractor
 from ctiscraper.messages import PARSERS, WARM_UP, EnrichMessage
 from ctiscraper.packs.pack import write_pack
@@ -109,14 +112,88 @@ async def test_a_pack_that_cannot_be_used_leaves_what_was_there(scene: Scene, li
     assert await scene.reasons() == told
 
 
+def _older(lists: bytes) -> bytes:
+    pack, records = read_known(lists)
+    return write_pack(pack.info, msgspec.structs.replace(records, patterns=(("x", 0),)))
+
+
+async def _age(scene: Scene) -> None:
+    """Let it be some minutes later."""
+    await scene.stage.run("UPDATE pack_change SET changed_at = changed_at - interval '3 minutes'")
+
+
 async def test_a_newer_default_has_texts_looked_through_again(scene: Scene, lists: bytes) -> None:
     await claimed.article(scene.stage, "one")
-    pack, records = read_known(lists)
-    older = write_pack(pack.info, msgspec.structs.replace(records, patterns=(("x", 0),)))
-    await scene.packs.install(older, build="0.1+1")
+    await scene.packs.install(_older(lists), build="0.1+1")
     await scene.recognition.refresh()
+    # Others may look texts through with the older pack for a minute still.
+    assert await scene.later()
+    assert await claimed.claim(scene.stage) == []
+    await _age(scene)
+    assert await scene.later()
     [text] = await claimed.claim(scene.stage)
     assert text.extractors == (Extractor.OBSERVABLES,)
+    await scene.stage.run("DELETE FROM enrichment_job")
+    await _age(scene)
+    assert await scene.later()
+    assert await scene.stage.enrichments.waiting() == 0
+
+
+async def test_texts_are_looked_through_again_whoever_installed_the_newer_default(
+    scene: Scene, lists: bytes
+) -> None:
+    """A command, or a worker that was killed before it queued them."""
+    await claimed.article(scene.stage, "one")
+    await scene.packs.install(_older(lists), build="0.1+1")
+    assert len(await Reference(scene.packs).install_defaults()) == 1
+    await _age(scene)
+    assert await scene.packs.take_change(older_than=60) is not None
+    assert await scene.later()
+    assert await scene.stage.enrichments.waiting() == 0
+    await scene.stage.run("UPDATE pack_change SET held_until = now() - interval '1 second'")
+    assert await scene.later()
+    assert await scene.stage.enrichments.waiting() == 1
+
+
+async def test_texts_are_looked_through_again_though_another_pack_cannot_be_built(
+    scene: Scene, lists: bytes
+) -> None:
+    packs = Packs(scene.stage.database, {"zoo": make.ZOO, LISTS.name: LISTS})
+    await claimed.article(scene.stage, "one")
+    await scene.packs.install(_older(lists), build="0.1+1")
+    with pytest.raises(PackError):
+        await Reference(packs).install_defaults()
+    await _age(scene)
+    assert await scene.later()
+    assert await scene.stage.enrichments.waiting() == 1
+
+
+async def test_a_change_that_follows_another_is_told_from_before_both(
+    scene: Scene, lists: bytes
+) -> None:
+    packs = Packs(scene.stage.database, scene.packs.known, again=True)
+    first = (await packs.install(_older(lists))).new
+    await packs.install(lists)
+    pack, records = read_known(lists)
+    last = write_pack(pack.info, msgspec.structs.replace(records, patterns=(("y", 0),)))
+    taken = await packs.take_change(older_than=0)
+    assert taken is not None
+    await packs.install(last)
+    await packs.end_change(taken)
+    due = await packs.take_change(older_than=0)
+    assert due is not None
+    assert due.old == first.sha256
+    assert due.new == (await packs.active())["warninglists"].sha256
+
+
+async def test_a_turn_that_another_holds_stops_nobody_who_has_older_packs(
+    scene: Scene, lists: bytes
+) -> None:
+    await scene.packs.install(_older(lists), build="0.1+1")
+    async with scene.packs.build_turn() as ours, asyncio.timeout(20):
+        assert ours
+        assert await scene.recognition.refresh()
+    assert (await scene.packs.active())["warninglists"].build == "0.1+1"
 
 
 async def test_the_first_packs_have_nothing_looked_through_twice(

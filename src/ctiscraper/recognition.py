@@ -17,6 +17,10 @@ from ctiscraper.sandbox import Sandbox
 
 # How soon a process notices that other packs are in use.
 LOOK_SECONDS = 60.0
+# When nobody looks through a text with older packs any more, what they change is queued.
+KNOWN_SECONDS = 2 * LOOK_SECONDS
+# How long a default that cannot be built is let be, where older packs can be used.
+BUILD_AGAIN_SECONDS = 3600.0
 
 log = structlog.get_logger()
 
@@ -32,6 +36,7 @@ class Recognition:
     names: KnownNames
     _used: Mapping[str, Path] | None = None
     _looked_at: float = field(default=float("-inf"))
+    _build_at: float = field(default=float("-inf"))
 
     async def refresh(self) -> bool:
         """Return whether the recognisers are made of the packs in use, made anew if need be.
@@ -41,10 +46,7 @@ class Recognition:
         """
         if time.monotonic() - self._looked_at < LOOK_SECONDS:
             return self._used is not None
-        try:
-            await self._install_defaults()
-        except PackError as error:
-            log.error("default_packs_missing", error=str(error))  # noqa: TRY400 - names cause and way out
+        await self._install_defaults()
         try:
             await self.names.renew()
             places = await self.reference.fill(self.shelf)
@@ -53,6 +55,7 @@ class Recognition:
                 await self.sandbox.renew(msgspec.json.encode(told))
                 self._used = places
                 log.info("packs_in_use", packs=sorted(places))
+            await self._queue_touched()
         except StorageError:
             raise
         except CTIScraperError as error:
@@ -61,9 +64,20 @@ class Recognition:
         return self._used is not None
 
     async def _install_defaults(self) -> None:
-        """Install new defaults, and have texts looked through again for what they change."""
-        for done in await self.reference.install_defaults():
-            change = await self.reference.change_of(done)
-            if done.old is not None and change is not None and change.extractors:
+        if time.monotonic() < self._build_at:
+            return
+        try:
+            await self.reference.install_defaults(patient=False)
+        except PackError as error:
+            log.error("default_packs_missing", error=str(error))  # noqa: TRY400 - names cause and way out
+            if self._used is not None:
+                self._build_at = time.monotonic() + BUILD_AGAIN_SECONDS
+
+    async def _queue_touched(self) -> None:
+        """Have texts looked through again for what came into use and everybody knows by now."""
+        while due := await self.reference.due_change(older_than=KNOWN_SECONDS):
+            told, change = due
+            if change.extractors:
                 count = await self.touched.queue(change)
                 log.info("texts_queued_again", pack=change.pack, version=change.new, texts=count)
+            await self.reference.end_change(told)

@@ -14,11 +14,12 @@ from typing import BinaryIO, cast
 
 import structlog
 
-from ctiscraper.db.packs import Installed, Packs, StoredPack
+from ctiscraper.db.packs import DueChange, Installed, Packs, StoredPack
 from ctiscraper.errors import (
     ConflictError,
     CTIScraperError,
     FetchError,
+    NotFoundError,
     PackError,
     Reason,
     StorageError,
@@ -90,20 +91,38 @@ class Reference:
     def __init__(self, packs: Packs) -> None:
         self._packs = packs
 
-    async def install_defaults(self) -> list[Installed]:
+    async def install_defaults(self, *, patient: bool = True) -> list[Installed]:
         """Install the defaults of packs that are missing or older than the packages here.
 
         Cheap where there is nothing to do. Each is built in a process of its own, by one process
-        of the installation at a time. Raises StorageError, and PackError for one that cannot be
-        built, when the others are in use.
+        of the installation at a time; who is not `patient` waits for no other where older ones
+        can be used. Raises StorageError, and PackError for one that cannot be built, when the
+        others are in use.
         """
-        while await self._packs.missing_defaults():
+        while missing := await self._packs.missing_defaults():
             async with self._packs.build_turn() as ours:
                 if ours:
                     # Whoever had the turn before may have built them.
                     return await self._build_all(await self._packs.missing_defaults())
+            active = await self._packs.active()
+            if not patient and all(known.name in active for known in missing):
+                break
             await asyncio.sleep(TURN_POLL)
         return []
+
+    async def due_change(self, *, older_than: float) -> tuple[DueChange, PackChange] | None:
+        """Return a change of packs whose texts are to be queued again, once it is so old.
+
+        In seconds; it is to be told to `end_change`. Raises PackError and StorageError.
+        """
+        due = await self._packs.take_change(older_than=older_than)
+        if due is None:
+            return None
+        return due, await self._between(due.name, due.old, due.new)
+
+    async def end_change(self, due: DueChange) -> None:
+        """Forget a change whose texts are queued."""
+        await self._packs.end_change(due)
 
     async def install_default(self, name: str) -> Installed:
         """Go back to the default of a pack, whatever is in use. Raises PackError."""
@@ -215,9 +234,16 @@ class Reference:
         """Return what an installation changed, None when it changed nothing."""
         if not done.changed:
             return None
-        name = done.new.info.name
-        new = await self._packs.body(name, done.new.sha256)
-        old = None if done.old is None else await self._packs.body(name, done.old.sha256)
+        before = None if done.old is None else done.old.sha256
+        return await self._between(done.new.info.name, before, done.new.sha256)
+
+    async def _between(self, name: str, before: bytes | None, now: bytes) -> PackChange:
+        """Return what differs between two versions; from one that is kept no more, everything."""
+        new = await self._packs.body(name, now)
+        old = None
+        if before is not None:
+            with contextlib.suppress(NotFoundError):
+                old = await self._packs.body(name, before)
         return await asyncio.to_thread(self._compare, name, old, new)
 
     def _compare(self, name: str, old: bytes | None, new: bytes) -> PackChange:

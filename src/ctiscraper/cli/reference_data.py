@@ -78,9 +78,9 @@ class _Opened:
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[_Opened]:
+async def _opened(settings: Settings, *, again: bool = False) -> AsyncIterator[_Opened]:
     async with open_database(settings) as database:
-        packs = Packs(database)
+        packs = Packs(database, again=again)
         yield _Opened(database, packs, Reference(packs))
 
 
@@ -173,7 +173,7 @@ def update(
     settings = settings_for(data)
 
     async def work() -> tuple[list[tuple[Update, int]], Sequence[CTIScraperError]]:
-        async with _opened(settings) as at:
+        async with _opened(settings, again=reprocess) as at:
             await at.reference.install_defaults()
             if file:
                 found = Round(
@@ -183,7 +183,7 @@ def update(
                 found = await _from_network(at, settings, chosen, url)
             for one in found.done:
                 await _note(at, "pack.update", one.installed)
-            shown = [(one, await _reach(at, one, again=reprocess)) for one in found.done]
+            shown = [(one, await _reach(at, one)) for one in found.done]
             return shown, found.failed
 
     done, failed = run_async(work())
@@ -201,15 +201,14 @@ async def _note(at: _Opened, action: str, done: Installed) -> None:
     await note_deed(at.database, action, done.new.info.name, before=before, after=after)
 
 
-async def _reach(at: _Opened, done: Update, *, again: bool) -> int:
-    """Return how many articles an update touches; with `again` they are queued."""
+async def _reach(at: _Opened, done: Update) -> int:
+    """Return how many articles an update touches."""
     if done.change is None:
         return 0
     if done.installed.new.info.name == cve.NAME:
         # No text has to be read again: what is known of vulnerabilities is joined to scores.
         await Scoring(at.database).touch_cves()
-    touched = Touched(at.database)
-    return await (touched.queue if again else touched.count)(done.change)
+    return await Touched(at.database).count(done.change)
 
 
 async def _from_network(
@@ -302,7 +301,7 @@ def _show(
         which = f"  It touches {', '.join(one.change.extractors)}: {counted(count, 'article')}"
         print_lines(
             [
-                f"{which} queued to be looked through again."
+                f"{which} that workers will look through again, from two minutes on."
                 if again
                 else f"{which} to be looked through again; --reprocess queues them."
             ]

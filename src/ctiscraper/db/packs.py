@@ -22,6 +22,8 @@ KEPT = 2
 # One at a time installs, one at a time builds defaults.
 _INSTALL_KEY, _BUILD_KEY = 0x7061636B, 0x70616362
 _INSTALL_TIMEOUT = "10min"
+# Longer than it takes to find the texts of one change; who was killed meanwhile is followed then.
+_CHANGE_HELD = "15 minutes"
 
 _COLUMNS = """
     name, version, source, licence, notice, sha256, records, build, active, installed_at,
@@ -51,11 +53,27 @@ class Installed:
     changed: bool
 
 
-class Packs:
-    """The packs in PostgreSQL, in the versions that are kept."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DueChange:
+    """A pack by the checksums of before and now, for which texts are to be queued again."""
 
-    def __init__(self, database: Database, known: Mapping[str, KnownPack] = KNOWN) -> None:
+    name: str
+    old: bytes
+    new: bytes
+
+
+class Packs:
+    """The packs in PostgreSQL, in the versions that are kept.
+
+    With `again` whatever is installed has the texts that it touches looked through again, as
+    newer defaults have in any case.
+    """
+
+    def __init__(
+        self, database: Database, known: Mapping[str, KnownPack] = KNOWN, *, again: bool = False
+    ) -> None:
         self._database = database
+        self._again = again
         self.known = known
 
     async def active(self) -> dict[str, StoredPack]:
@@ -122,6 +140,8 @@ class Packs:
                 return Installed(new=old, old=old, changed=False)
             await conn.execute("UPDATE pack SET active = false WHERE name = %s", (pack.info.name,))
             new = await _keep(conn, pack, build)
+            if old is not None and (self._again or (build is not None and not force)):
+                await _note_change(conn, old, new)
             await _forget(conn, pack.info.name)
             if isinstance(records, CvePack):
                 await fill(conn, records)
@@ -150,6 +170,34 @@ class Packs:
         data = await self.body(name, wanted.sha256)
         # As somebody's choice it stays when a program with a newer default starts.
         return await self.install(data)
+
+    async def take_change(self, *, older_than: float) -> DueChange | None:
+        """Return a change that is so many seconds old, for whoever asks alone for some minutes."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                f"""
+                UPDATE pack_change SET held_until = now() + interval '{_CHANGE_HELD}'
+                WHERE name = (SELECT name FROM pack_change
+                    WHERE changed_at <= now() - make_interval(secs => %s)
+                        AND (held_until IS NULL OR held_until < now())
+                    ORDER BY changed_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                RETURNING name, old_sha256, new_sha256
+                """,  # noqa: S608 - a constant
+                (older_than,),
+            )
+            row = await cursor.fetchone()
+        return None if row is None else DueChange(name=row[0], old=row[1], new=row[2])
+
+    async def end_change(self, change: DueChange) -> None:
+        """Forget a change whose texts are queued, unless another came meanwhile."""
+        async with self._database.connection() as conn:
+            await conn.execute(
+                """
+                DELETE FROM pack_change
+                WHERE name = %s AND new_sha256 = %s AND held_until IS NOT NULL
+                """,
+                (change.name, change.new),
+            )
 
     async def cve(self, ids: Sequence[str]) -> dict[str, CveFacts]:
         """Return what is known of vulnerabilities, by their CVE in capitals."""
@@ -227,6 +275,18 @@ async def _keep(conn: Conn, pack: Pack, build: str | None) -> StoredPack:
     row = await cursor.fetchone()
     assert row is not None, "what was written comes back"
     return _to_pack(row)
+
+
+async def _note_change(conn: Conn, old: StoredPack, new: StoredPack) -> None:
+    """Keep that texts are to be looked through again: whoever does that has not begun yet."""
+    await conn.execute(
+        """
+        INSERT INTO pack_change (name, old_sha256, new_sha256) VALUES (%s, %s, %s)
+        ON CONFLICT (name) DO UPDATE
+        SET new_sha256 = excluded.new_sha256, changed_at = now(), held_until = NULL
+        """,
+        (new.info.name, old.sha256, new.sha256),
+    )
 
 
 async def _forget(conn: Conn, name: str) -> None:
