@@ -20,11 +20,11 @@ from ctiscraper.collect.find import Finder, Found
 from ctiscraper.collect.gates import held_back
 from ctiscraper.collect.standing import (
     GONE_AFTER,
-    MOVED_AFTER,
     Chance,
     after_answer,
     after_failure,
     items_per_day,
+    move_of,
 )
 from ctiscraper.db.checks import Checks, SourceLease
 from ctiscraper.db.enrichments import MOST_ATTEMPTS, Enrichments, Finding, StoredText, pause_after
@@ -36,7 +36,15 @@ from ctiscraper.db.sources import Sources
 from ctiscraper.db.store import SnapshotRecord, Store
 from ctiscraper.db.stories import Stories
 from ctiscraper.enrich.stories import Stories as StoryTeller
-from ctiscraper.errors import FetchError, ParseError, Reason, Scope, StorageError
+from ctiscraper.errors import (
+    FetchError,
+    NotFoundError,
+    ParseError,
+    Reason,
+    Scope,
+    StaleError,
+    StorageError,
+)
 from ctiscraper.extract.fingerprint import is_near_duplicate, similarity
 from ctiscraper.extract.urls import url_key
 from ctiscraper.intelligence import Enrichment
@@ -176,22 +184,18 @@ class Pipeline:
 
     async def _follow_move(self, source: Source, found: Found, standing: SourceStanding) -> None:
         """Write a feed's own address down: found on its site, or moved for good."""
-        settings = source.settings
-        if found.feed_url is not None and found.feed_url != settings.feed_url:
+        move = move_of(source, found, standing)
+        if move is None:
+            return
+        # Who edited or removed it meanwhile knows better.
+        with contextlib.suppress(StaleError, NotFoundError):
             await self.sources.update(
-                settings.key,
-                replace(settings, feed_url=found.feed_url, discovery=found.discovery),
-                actor="discovery",
-                reason=f"the site has this {found.discovery}",
+                source.settings.key,
+                move.settings,
+                actor=move.actor,
+                reason=move.reason,
                 same_feed=True,
-            )
-        elif standing.moved_to is not None and standing.moved_count >= MOVED_AFTER:
-            await self.sources.update(
-                settings.key,
-                replace(settings, feed_url=standing.moved_to),
-                actor="redirect",
-                reason=f"moved permanently, {standing.moved_count} equal answers",
-                same_feed=True,
+                expected=source.settings,
             )
 
     # 3. An item is claimed: fetch its page, keep the bytes, read them, keep the article.
@@ -381,9 +385,8 @@ class Pipeline:
     async def _leave(self, texts: Sequence[StoredText], looked: Sequence[Finding | None]) -> None:
         """Leave what there was no time for to its next turn, and for later what was not read."""
         await self.enrichments.give_back(texts[len(looked) :])
-        await self.enrichments.hold(
-            [text for text, one in zip(texts, looked, strict=False) if one is None]
-        )
+        unread = [text for text, one in zip(texts, looked, strict=False) if one is None]
+        await self.enrichments.hold(unread)
 
     async def _keep_findings(self, found: Sequence[Finding]) -> None:
         if not found:

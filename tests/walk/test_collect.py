@@ -1,12 +1,23 @@
 """The main job from end to end: found, fetched, read, kept once, and never asked for again."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from ctiscraper.types import Discovery, Health, Selectors, SourceSettings
+from ctiscraper.collect.standing import MOVED_AFTER
+from ctiscraper.db.checks import SourceLease
+from ctiscraper.types import (
+    Announced,
+    CheckSummary,
+    Discovery,
+    Health,
+    Selectors,
+    SourceSettings,
+    SourceStanding,
+)
 from internet.world import FakeInternet
 from walk.walker import walking
 
@@ -229,6 +240,39 @@ async def test_a_feed_that_moved_for_good_is_followed_after_three_answers(
             await walk.collect()
             assert (await walk.sources.get(source.key)).moved_count == expected
         assert (await walk.sources.get(source.key)).settings.feed_url != source.feed_url
+
+
+async def test_what_somebody_saved_while_a_moved_feed_was_read_stands(
+    database: str, tmp_path: Path
+) -> None:
+    async with (
+        FakeInternet(hosts=1, items=2) as net,
+        walking(database, net, tmp_path) as walk,
+    ):
+        net.sites[0].faults["/atom.xml"] = "redirect_301"
+        [source] = net.sources()
+        source = _changed(source, feed_url=net.sites[0].url("/atom.xml"))
+        await walk.add(source)
+        edited = _changed(source, name="As somebody calls it")
+        record = walk.services.checks.record
+
+        async def and_somebody_saves(
+            lease: SourceLease,
+            summary: CheckSummary,
+            standing: SourceStanding,
+            announced: Sequence[Announced] = (),
+        ) -> CheckSummary | None:
+            kept = await record(lease, summary, standing, announced)
+            if standing.moved_count == MOVED_AFTER:
+                await walk.sources.update(source.key, edited, actor="somebody", same_feed=True)
+            return kept
+
+        walk.services.checks.record = and_somebody_saves  # type: ignore[method-assign]
+        for expected in (1, 2, 0):
+            await walk.all_due()
+            await walk.collect()
+            assert (await walk.sources.get(source.key)).moved_count == expected
+        assert (await walk.sources.get(source.key)).settings == edited
 
 
 def _changed(source: SourceSettings, **changes: object) -> SourceSettings:

@@ -5,9 +5,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
+from ctiscraper.collect.find import Found
 from ctiscraper.collect.schedule import next_check_delay, parse_cache_control
 from ctiscraper.errors import FetchError, ParseError, Reason, Scope
-from ctiscraper.types import Health, Page, ParsedFeed, Source, SourceStanding, Validators
+from ctiscraper.types import (
+    Health,
+    Page,
+    ParsedFeed,
+    Source,
+    SourceSettings,
+    SourceStanding,
+    Validators,
+)
 
 # RFC 9110 section 15.4: only these say that the move is for good.
 PERMANENT = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.PERMANENT_REDIRECT}
@@ -34,6 +43,30 @@ class Chance:
     """The random part of a schedule, 0 to 1, passed in so that decisions stay pure."""
 
     jitter: float
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """The settings of a source with the address that its feed has by now, and who says so why."""
+
+    settings: SourceSettings
+    actor: str
+    reason: str
+
+
+def move_of(source: Source, found: Found, standing: SourceStanding) -> Move | None:
+    """Return how a feed's own address is to be written down, None when it is the one we have.
+
+    It was found on its site, or moved for good.
+    """
+    settings = source.settings
+    if found.feed_url is not None and found.feed_url != settings.feed_url:
+        moved = replace(settings, feed_url=found.feed_url, discovery=found.discovery)
+        return Move(moved, "discovery", f"the site has this {found.discovery}")
+    if standing.moved_to is not None and standing.moved_count >= MOVED_AFTER:
+        moved = replace(settings, feed_url=standing.moved_to)
+        return Move(moved, "redirect", f"moved permanently, {standing.moved_count} equal answers")
+    return None
 
 
 def after_answer(

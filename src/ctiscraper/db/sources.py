@@ -64,14 +64,15 @@ class Sources:
         actor: str,
         reason: str = "",
         same_feed: bool = False,
-        expected: int | None = None,
+        expected: int | SourceSettings | None = None,
     ) -> Source:
         """Return the source with new settings, due at once; what it collected stays.
 
         What it announces is read whole then, however little of it changed: by other settings it
         may say something else. With `same_feed` a new address is that of the feed just read: its
-        validators and its next check stand. With `expected` nothing is written over another's
-        change. Raises NotFoundError, and StaleError when the source has another version by now.
+        validators and its next check stand. With `expected`, a version or what stood then,
+        nothing is written over another's change. Raises NotFoundError, and StaleError when the
+        source has another version by now.
         """
         async with self._database.transaction() as conn:
             before = await _held(conn, key, expected)
@@ -256,10 +257,11 @@ def to_source(row: tuple[object, ...]) -> Source:
     )
 
 
-async def _held(conn: Conn, key: str, expected: int | None) -> SourceSettings:
+async def _held(conn: Conn, key: str, expected: int | SourceSettings | None) -> SourceSettings:
     """Return the present settings of a source, whose row stays locked.
 
-    Raises NotFoundError, and StaleError when they are not of the version that was expected.
+    Raises NotFoundError, and StaleError when they are not those, or of the version, that were
+    expected.
     """
     cursor = await conn.execute(
         "SELECT settings::text FROM source WHERE key = %s AND removed_at IS NULL FOR NO KEY UPDATE",
@@ -268,9 +270,11 @@ async def _held(conn: Conn, key: str, expected: int | None) -> SourceSettings:
     row = await cursor.fetchone()
     if row is None:
         raise NotFoundError(f"there is no source with the key '{key}'")
-    if expected is not None and expected != await _version(conn, key):
-        raise _stale(key, expected)
-    return _settings.decode(row[0])
+    held = _settings.decode(row[0])
+    version = await _version(conn, key)
+    if expected is not None and expected not in (version, held):
+        raise _stale(key, expected if isinstance(expected, int) else version)
+    return held
 
 
 async def _version(conn: Conn, key: str) -> int:
