@@ -10,7 +10,10 @@ ROOMS = ("db", "tasks")
 # They pass the server's clock on to the stages, whose dates and robots.txt are judged by it.
 PROCESS = (SOURCE / "pipeline.py", SOURCE / "bootstrap.py", SOURCE / "collect" / "find.py")
 
-MOMENTS = "lease_until|next_check_at|run_after|work_at|open_until|next_allowed_at|turn_at"
+MOMENTS = (
+    "lease_until|next_check_at|run_after|work_at|open_until|next_allowed_at|turn_at"
+    "|claimed_until|leased_until|held_until|rest_until|changed_at"
+)
 SET_OR_COMPARED = re.compile(rf"\b(?:\w+\.)?({MOMENTS})\s*(<=|>=|=|<|>)\s*([^\s,()]+)")
 # The server's own clock, another such moment, or no moment at all.
 OF_THE_SERVER = re.compile(

@@ -18,7 +18,13 @@ from ctiscraper.db.users import Users
 from ctiscraper.identity import Role
 from ctiscraper.loop import alongside
 from ctiscraper.tasks import rounds
-from ctiscraper.tasks.rounds import count_words, go_round, shut_out_unseen, watch_access
+from ctiscraper.tasks.rounds import (
+    check_accounts,
+    count_words,
+    go_round,
+    shut_out_unseen,
+    watch_access,
+)
 from patience import until
 from web.shelf import Shelf
 
@@ -87,6 +93,28 @@ class Broken:
     @property
     def __name__(self) -> str:
         return self.name
+
+
+async def test_a_source_whose_items_do_not_add_up_is_named_in_the_log(database: str) -> None:
+    shelf = Shelf(database)
+    shelf.article("one", source="acme")
+    shelf.article("two", source="bolt")
+    async with Database(database, size=1) as opened:
+        with capture_logs() as logs:
+            await check_accounts(opened)
+        assert [(one["event"], one["balanced"]) for one in logs] == [("accounts_checked", True)]
+        shelf.run(
+            "DELETE FROM article WHERE source_id = (SELECT id FROM source WHERE key = 'bolt')"
+        )
+        with capture_logs() as logs:
+            await check_accounts(opened)
+    told, checked = logs
+    assert (told["event"], told["log_level"], told["source"]) == (
+        "accounts_unbalanced",
+        "error",
+        "bolt",
+    )
+    assert checked["balanced"] is False
 
 
 STEPS = ("remove_outlived", "check_accounts", "queue_missed", "count_words", "roll_up")
