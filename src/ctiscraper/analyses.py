@@ -22,7 +22,8 @@ from ctiscraper.analysis.marking import marking
 from ctiscraper.analysis.tasks import task_of
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_asking import Wanted
-from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue
+from ctiscraper.db.model_patience import PatientQueue
+from ctiscraper.db.model_queue import Claimed, Kept
 from ctiscraper.db.model_report import ModelBoard
 from ctiscraper.db.model_servers import ModelServers
 from ctiscraper.db.model_spending import Limits
@@ -80,7 +81,6 @@ class Analyse(Protocol):
         within: Within,
     ) -> Analysis:
         """Return what it finds. Raises ModelError."""
-        ...
 
 
 class AskForRules(Protocol):
@@ -299,7 +299,7 @@ class Asking:
         analyse_text: Analyse = analyse,
         ask_for_rules: AskForRules | None = None,
     ) -> None:
-        self.queue = ModelQueue(database)
+        self.queue = PatientQueue(database)
         self.servers = ModelServers(database)
         self.use = use
         self.server = server

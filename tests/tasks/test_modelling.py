@@ -14,7 +14,8 @@ from ctiscraper.analysing import Within, known_techniques
 from ctiscraper.analysis.analysed import AnalysedText, Analysis, Claim, Quote, TaskName
 from ctiscraper.db.analyses import Analyses
 from ctiscraper.db.model_asking import queue_texts
-from ctiscraper.db.model_queue import Claimed, ModelQueue
+from ctiscraper.db.model_patience import PatientQueue
+from ctiscraper.db.model_queue import Claimed
 from ctiscraper.db.model_servers import BREAKS_AFTER
 from ctiscraper.db.model_spending import Limits
 from ctiscraper.db.session import Database
@@ -452,7 +453,7 @@ async def _never(prompt: Prompt) -> str:
     raise AssertionError("it never comes")
 
 
-class CutOff(ModelQueue):
+class CutOff(PatientQueue):
     """A queue whose database is away at the first claim."""
 
     def __init__(self, database: Database) -> None:

@@ -3,15 +3,20 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
 import patience
 from answering import ScriptedServer, first_words, use
 from ctiscraper.analyses import Asking
 from ctiscraper.analysis.analysed import TaskName
+from ctiscraper.db import model_patience
 from ctiscraper.db.model_asking import queue_texts
-from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue
+from ctiscraper.db.model_patience import PatientQueue
+from ctiscraper.db.model_queue import Claimed, Kept
 from ctiscraper.db.model_spending import Limits, Spent
 from ctiscraper.db.session import Database
+from ctiscraper.errors import ModelError, ModelFault
+from ctiscraper.loop import alongside
 from ctiscraper.tasks import modelling
 from ctiscraper.tasks.modelling import ModelWorker
 from db import modelled
@@ -21,7 +26,7 @@ from db.stage import Stage
 ONCE = [(100, 1)]
 
 
-class SlowQueue(ModelQueue):
+class SlowQueue(PatientQueue):
     """A queue that keeps an answer before or after it has waited at a gate."""
 
     def __init__(self, database: Database, *, keeps_first: bool) -> None:
@@ -98,3 +103,45 @@ async def test_what_somebody_cancels_while_it_is_kept_is_paid_for_once(
         ("cancelled", 100)
     ]
     assert await paid(stage) == ONCE
+
+
+REFUSES = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$
+"""
+
+
+@pytest.mark.parametrize("answers", [True, False])
+async def test_what_was_answered_outlasts_an_outage_of_the_database(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    """It is asked about once and paid for once, be it kept or failed."""
+    monkeypatch.setattr(model_patience, "AGAIN_SECONDS", 0.05)
+    async with stage.database.transaction() as conn:
+        number = await modelled.article(stage, "one", "A word is here.")
+        await queue_texts(conn, [number], use().wanted([TaskName.SUMMARY]))
+    await stage.run(REFUSES)
+    await stage.run(
+        "CREATE TRIGGER refuses BEFORE UPDATE ON model_analysis FOR EACH ROW"
+        " WHEN (old.state = 'running' AND new.state <> 'running') EXECUTE FUNCTION refuse()"
+    )
+    fault = None if answers else ModelError(ModelFault.TOO_LONG, "longer than its window")
+    server = ScriptedServer(fault=fault)
+    working = ModelWorker(Asking(stage.database, server, use(), first_words))
+    with capture_logs() as logs:
+        async with alongside(working.run()):
+
+            async def waits() -> bool:
+                return [one["event"] for one in logs].count("answer_waits") >= 3
+
+            await patience.until(waits)
+            await stage.run("DROP TRIGGER refuses ON model_analysis")
+
+            async def written() -> bool:
+                return await stage.value("SELECT state <> 'running' FROM model_analysis") is True
+
+            await patience.until(written)
+    state = ("done", 1, None) if answers else ("pending", 1, "too_long")
+    assert await stage.rows("SELECT state, attempts, fault FROM model_analysis") == [state]
+    assert len(server.asked) == 1
+    assert await paid(stage) == (ONCE if answers else [(0, 1)])
