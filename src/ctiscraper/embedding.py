@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 BATCH = 4
 """Texts that are claimed at a time."""
 
+# Who stops meanwhile is ended by force before.
+GIVE_BACK_TRIES = 10
+GIVE_BACK_SECONDS = 3.0
 # After so many a text is worked on by itself: whoever is claimed beside one that ends its process
 # pays with it.
 _SUSPECT_ATTEMPTS = 2
@@ -228,18 +231,20 @@ class Embedding:
         if not texts:
             return 0
         suspects = [text for text in texts if text.attempts >= _SUSPECT_ATTEMPTS]
-        if suspects and len(texts) > 1:
-            others = [text for text in texts if text is not suspects[0]]
-            await self.passages.give_back(model, self.owner, others)
-            texts = suspects[:1]
+        chosen = suspects[:1] or texts
         async with alongside(self._renew(model, texts)):
-            await self._embed_all(model, texts)
-        return len(texts)
+            await self._embed_all(model, texts, chosen)
+        return len(chosen)
 
-    async def _embed_all(self, model: VectorModel, texts: Sequence[WaitingText]) -> None:
+    async def _embed_all(
+        self, model: VectorModel, texts: Sequence[WaitingText], chosen: Sequence[WaitingText]
+    ) -> None:
+        """Give the chosen ones of these passages; the others, and what is cut off, go back."""
         done = 0
         try:
-            for text in texts:
+            if others := [text for text in texts if text not in chosen]:
+                await self.passages.give_back(model, self.owner, others)
+            for text in chosen:
                 made = await self._embed(text)
                 if made is None:
                     done += await self.passages.put_off(model, self.owner, text)
@@ -247,7 +252,16 @@ class Embedding:
                     done += await self.passages.keep(model, self.owner, made)
         finally:
             if done < len(texts):
-                await to_its_end(self.passages.give_back(model, self.owner, texts))
+                await to_its_end(self._give_back(model, texts))
+
+    async def _give_back(self, model: VectorModel, texts: Sequence[WaitingText]) -> None:
+        """Give texts back, also after an outage: none of them is to pay for that."""
+        for _ in range(GIVE_BACK_TRIES - 1):
+            try:
+                return await self.passages.give_back(model, self.owner, texts)
+            except StorageError:
+                await asyncio.sleep(GIVE_BACK_SECONDS)
+        return await self.passages.give_back(model, self.owner, texts)
 
     async def _renew(self, model: VectorModel, texts: Sequence[WaitingText]) -> None:
         while True:

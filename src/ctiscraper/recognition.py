@@ -70,7 +70,7 @@ class Recognition:
             await self.reference.install_defaults(patient=False)
         except PackError as error:
             log.error("default_packs_missing", error=str(error))  # noqa: TRY400 - names cause and way out
-            if self._used is not None:
+            if await self.reference.can_wait():
                 self._build_at = time.monotonic() + BUILD_AGAIN_SECONDS
 
     async def _queue_touched(self) -> None:

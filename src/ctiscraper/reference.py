@@ -104,11 +104,18 @@ class Reference:
                 if ours:
                     # Whoever had the turn before may have built them.
                     return await self._build_all(await self._packs.missing_defaults())
-            active = await self._packs.active()
-            if not patient and all(known.name in active for known in missing):
+            if not patient and await self._can_wait(missing):
                 break
             await asyncio.sleep(TURN_POLL)
         return []
+
+    async def can_wait(self) -> bool:
+        """Return whether there is an older pack in use for each default that is missing."""
+        return await self._can_wait(await self._packs.missing_defaults())
+
+    async def _can_wait(self, missing: Sequence[KnownPack]) -> bool:
+        active = await self._packs.active()
+        return all(known.name in active for known in missing)
 
     async def due_change(self, *, older_than: float) -> tuple[DueChange, PackChange] | None:
         """Return a change of packs whose texts are to be queued again, once it is so old.

@@ -1,8 +1,11 @@
 """Near-duplicates: linked to the first, once for each text, also when stored at once."""
 
 import pytest
+from structlog.testing import capture_logs
 
 import make
+from ctiscraper.db import outbox
+from ctiscraper.db.outbox import Resting
 from ctiscraper.errors import StorageError
 from ctiscraper.types import Fingerprint
 from db.failing import fail_at
@@ -66,12 +69,20 @@ async def test_of_two_copies_whose_transactions_ended_the_other_way_round_one_is
         assert all(one != root for one, root in repeats)
 
 
-async def test_one_text_that_the_database_fails_at_holds_up_no_other(stage: Stage) -> None:
+async def test_one_text_that_the_database_fails_at_holds_up_no_other(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, bad, copy = [await _store(stage, name, (1,)) for name in ("first", "bad", "copy")]
     await fail_at(stage, "analysis", bad)
     assert await stage.links.link_next(alike) == 2
     assert await stage.value(f"SELECT duplicate_of FROM article WHERE id = {copy}") == first
     assert await stage.rows("SELECT article_id FROM outbox WHERE topic = 'article'") == [(bad,)]
+    # For a minute it is not tried again, and then for as long as it takes.
+    with capture_logs() as logs:
+        assert await stage.links.link_next(alike) == 0
+    assert logs == []
+    stage.links._resting = Resting()
+    monkeypatch.setattr(outbox, "REST_SECONDS", 0.0)
     # What comes meanwhile is before it, and it has its turn once it can be written.
     later = await _store(stage, "later", (1,))
     assert await stage.links.link_next(alike) == 1
@@ -79,6 +90,22 @@ async def test_one_text_that_the_database_fails_at_holds_up_no_other(stage: Stag
     assert await stage.links.link_next(alike) == 1
     rows = await stage.rows("SELECT id FROM article WHERE duplicate_of = 1 ORDER BY id")
     assert rows == [(bad,), (copy,), (later,)]
+
+
+async def test_copies_that_are_revised_at_once_keep_one_root_among_them(stage: Stage) -> None:
+    """None repeats itself, or one that repeats another, whatever was linked before."""
+    numbers = [await _store(stage, f"n{n}", (n,)) for n in range(5)]
+    await stage.links.link_next(never)
+    await stage.run("UPDATE article_fingerprint SET bands = '{7}'")
+    for before in ("NULL", "CASE WHEN id IN (1, 3) THEN id + 1 END", "CASE WHEN id < 5 THEN 5 END"):
+        await stage.run(f"UPDATE article SET duplicate_of = {before}")
+        await stage.run(
+            "INSERT INTO outbox (topic, article_id, revision) SELECT 'article', id, 1 FROM article"
+        )
+        assert await stage.links.link_next(alike) == len(numbers)
+        linked = await stage.rows("SELECT id, duplicate_of FROM article ORDER BY id")
+        [root] = [one for one, other in linked if other is None]
+        assert linked == [(one, None if one == root else root) for one in numbers]
 
 
 async def test_a_database_that_fails_at_everything_is_told(stage: Stage) -> None:

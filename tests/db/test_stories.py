@@ -4,8 +4,10 @@ import asyncio
 from itertools import pairwise
 
 import psycopg
+import pytest
 
 import planted
+from ctiscraper.db import outbox
 from ctiscraper.db.session import Database
 from ctiscraper.db.stories import Stories
 from ctiscraper.enrich.enrichment import Knowledge
@@ -34,7 +36,10 @@ async def test_articles_that_share_a_rare_hash_are_one_story(newsroom: Newsroom)
     assert rows == [(first, 2, True)]
 
 
-async def test_one_article_that_the_database_fails_at_holds_up_no_other(newsroom: Newsroom) -> None:
+async def test_one_article_that_the_database_fails_at_holds_up_no_other(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "REST_SECONDS", 1e-9)
     first = newsroom.tell(HASH, source="acme")
     bad = newsroom.tell(SECOND, source="bolt")
     second = newsroom.tell(HASH, source="cobalt", hours=5)

@@ -8,13 +8,13 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from psycopg import DataError, OperationalError
+from psycopg import DataError
 from psycopg.errors import ProgramLimitExceeded
 
 from ctiscraper.db.arrays import array
 from ctiscraper.db.mentions import Claims, Delta, write_mentions
 from ctiscraper.db.one_by_one import one_by_one
-from ctiscraper.db.session import Conn, Database
+from ctiscraper.db.session import Conn, Database, was_cut_off
 from ctiscraper.errors import StorageError
 from ctiscraper.intelligence import Enrichment, Extractor
 
@@ -32,8 +32,6 @@ _RENEW_SECONDS = 15
 # How long a text waits that could not be looked through or kept this time, and after an outage.
 _LATER_SECONDS = 300.0
 _SOON_SECONDS = 10.0
-# What a server says that goes down or does not take connections yet.
-_GOING_DOWN = frozenset({"57P01", "57P02", "57P03"})
 _MOST_LISTED = 1000
 # Among so many of the newest articles those are looked for that were missed.
 _RECENT = 100_000
@@ -325,11 +323,7 @@ def pause_after(error: StorageError) -> float:
 
     After an outage but a moment; what the database fails at would come before all others again.
     """
-    cause = error.__cause__
-    if not isinstance(cause, OperationalError):
-        return _LATER_SECONDS
-    lost = cause.sqlstate is None or cause.sqlstate[:2] == "08" or cause.sqlstate in _GOING_DOWN
-    return _SOON_SECONDS if lost else _LATER_SECONDS
+    return _SOON_SECONDS if was_cut_off(error) else _LATER_SECONDS
 
 
 async def _end(conn: Conn, texts: Sequence[StoredText]) -> dict[int, bool]:

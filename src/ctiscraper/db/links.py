@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 
 from ctiscraper.db.model_asking import Wanted, queue_texts
 from ctiscraper.db.one_by_one import FAULTS, one_by_one
-from ctiscraper.db.outbox import first_waiting, put_last
+from ctiscraper.db.outbox import Resting, first_waiting, put_last
 from ctiscraper.db.rescoring import touch
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.store import TOPIC
@@ -31,20 +31,26 @@ SELECT set_config('enable_seqscan', 'off', true), set_config('enable_indexscan',
 
 # The sum keeps the primary key out of the plan: half of all articles are older than a new one.
 # Numbers are given before transactions end: one with a higher number may have been compared first,
-# without this one, and is looked at by it in turn.
+# without this one, which looks at it in turn when it is compared for the first time, and later as
+# long as it repeats such a one.
 _LATE = 1000
 CANDIDATES = f"""
 SELECT me.article_id, f.article_id, coalesce(a.duplicate_of, f.article_id), f.version,
     a.text_sha256, f.signature, f.bands, f.shingles
 FROM article_fingerprint me CROSS JOIN LATERAL (
+    SELECT NOT EXISTS (SELECT FROM analysis n
+            WHERE n.article_id = me.article_id AND n.stage = '{STAGE}')
+        OR EXISTS (SELECT FROM article o
+            WHERE o.id = me.article_id AND o.duplicate_of > o.id) AS is_late) now
+CROSS JOIN LATERAL (
     SELECT * FROM article_fingerprint it
     WHERE it.bands && me.bands AND it.version = me.version
         AND (it.article_id + 0 < me.article_id
-            OR (it.article_id + 0 > me.article_id
+            OR (now.is_late AND it.article_id + 0 > me.article_id
                 AND it.article_id + 0 < me.article_id + {_LATE}
                 AND EXISTS (SELECT FROM analysis n
                     WHERE n.article_id = it.article_id AND n.stage = '{STAGE}')))
-    ORDER BY it.article_id DESC LIMIT {MOST_CANDIDATES}) f
+    ORDER BY it.article_id + 0 > me.article_id, it.article_id DESC LIMIT {MOST_CANDIDATES}) f
 JOIN article a ON a.id = f.article_id
 WHERE me.article_id = ANY(%s)
 """  # noqa: S608 - constants of this module
@@ -86,6 +92,7 @@ class Links:
     def __init__(self, database: Database, wanted: Wanted | None = None) -> None:
         self._database = database
         self._wanted = wanted
+        self._resting = Resting()
 
     async def link_next(self, similarity: Similarity, *, limit: int = 50) -> int:
         """Compare up to `limit` stored texts with all before them; return how many.
@@ -98,7 +105,7 @@ class Links:
         try:
             return await self._link(similarity, limit=limit)
         except FAULTS:
-            waiting = await first_waiting(self._database, TOPIC, limit)
+            waiting = await first_waiting(self._database, TOPIC, limit, self._resting)
             return await one_by_one(
                 waiting, lambda one: self._link(similarity, only=one), self._leave
             )
@@ -111,7 +118,7 @@ class Links:
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            texts = await _waiting(conn, limit, only)
+            texts = await _waiting(conn, limit, only, self._resting)
             if texts:
                 await conn.execute(PLAN)
                 candidates = await _candidates(conn, texts)
@@ -121,7 +128,7 @@ class Links:
         return len(texts)
 
     async def _leave(self, outbox_id: int, error: Exception) -> None:
-        await put_last(self._database, TOPIC, outbox_id, error)
+        await put_last(self._database, TOPIC, outbox_id, error, self._resting)
 
     async def waiting(self) -> int:
         """Return how many texts are still to be compared."""
@@ -131,7 +138,7 @@ class Links:
         return int(row[0]) if row else 0
 
 
-async def _waiting(conn: Conn, limit: int, only: int | None) -> list[_Text]:
+async def _waiting(conn: Conn, limit: int, only: int | None, resting: Resting) -> list[_Text]:
     cursor = await conn.execute(
         """
         SELECT o.id, o.article_id, o.revision, f.version, a.text_sha256, f.signature, f.bands,
@@ -139,9 +146,10 @@ async def _waiting(conn: Conn, limit: int, only: int | None) -> list[_Text]:
         FROM outbox o JOIN article_fingerprint f USING (article_id)
         JOIN article a ON a.id = o.article_id
         WHERE o.topic = %(topic)s AND (%(only)s::bigint IS NULL OR o.id = %(only)s)
+            AND o.article_id <> ALL(%(resting)s)
         ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o SKIP LOCKED
         """,
-        {"topic": TOPIC, "limit": limit, "only": only},
+        {"topic": TOPIC, "limit": limit, "only": only, "resting": resting.now()},
     )
     return [_Text(row[0], row[1], row[2], _mark(row[3:])) for row in await cursor.fetchall()]
 
@@ -197,7 +205,9 @@ def _verdict(
 def _root(one: _Candidate, roots: dict[int, int]) -> int:
     """Return what an article repeats by now, itself when nothing."""
     root = roots.get(one.article_id, one.root_id)
-    return roots.get(root, root)
+    while (further := roots.get(root, root)) != root:
+        root = further
+    return root
 
 
 async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
@@ -218,6 +228,7 @@ async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
         FROM unnest(%(ids)s::bigint[], %(roots)s::bigint[], %(values)s::real[])
             AS v (id, root, value)
         WHERE a.id = v.id AND a.duplicate_of IS DISTINCT FROM v.root
+            AND a.id IS DISTINCT FROM v.root
         RETURNING a.id
         """,
         values,
@@ -229,7 +240,7 @@ async def _write(conn: Conn, verdicts: list[_Verdict]) -> None:
             """
             UPDATE article a SET duplicate_of = v.root
             FROM unnest(%(ids)s::bigint[], %(roots)s::bigint[]) AS v (id, root)
-            WHERE a.duplicate_of = v.id AND v.root IS NOT NULL
+            WHERE a.duplicate_of = v.id AND v.root IS NOT NULL AND a.id <> v.root
             """,
             values,
         )

@@ -8,10 +8,13 @@ import structlog
 
 from ctiscraper.db.model_queue import Claimed, Kept, ModelQueue
 from ctiscraper.db.model_spending import Limits, Spent
+from ctiscraper.db.session import was_cut_off
 from ctiscraper.errors import ModelFault, StorageError
 
-# An outage that takes longer costs the answer: its text is asked about again.
-LONGEST_SECONDS = 900.0
+# An outage that takes longer costs the answer: its text is asked about again. What the database
+# fails at otherwise is not to hold the place of others.
+OUTAGE_SECONDS = 900.0
+FAULT_SECONDS = 60.0
 AGAIN_SECONDS = 5.0
 
 log = structlog.get_logger()
@@ -61,27 +64,30 @@ class PatientQueue(ModelQueue):
         )
 
     async def _at_last(self, claimed: Claimed, write: Callable[[], Awaitable[bool]]) -> bool:
-        until = time.monotonic() + LONGEST_SECONDS
-        while True:
+        began = time.monotonic()
+        held: bool | None = True
+        # It is written again only where it is known to be ours still: else it may have been
+        # written, with the answer to that lost, and would be paid for twice.
+        while held is not False:
             try:
-                return await write()
+                if held:
+                    return await write()
+                held = await self._is_held(claimed)
+                continue
             except StorageError as error:
-                if time.monotonic() >= until:
+                longest = OUTAGE_SECONDS if was_cut_off(error) else FAULT_SECONDS
+                if time.monotonic() - began >= longest:
                     raise
                 log.warning("answer_waits", analysis=claimed.id, detail=error.detail)
+                held = None
             await asyncio.sleep(AGAIN_SECONDS)
-            if not await self._is_held(claimed):
-                # Or it was written, and only the answer to that was lost: it is paid for once.
-                return False
+        return False
 
     async def _is_held(self, claimed: Claimed) -> bool:
-        """Whether it is this worker's still; where that cannot be told it may be."""
-        try:
-            async with self._database.connection() as conn:
-                cursor = await conn.execute(
-                    "SELECT FROM model_analysis WHERE id = %s AND lease = %s AND state = 'running'",
-                    (claimed.id, claimed.lease),
-                )
-                return await cursor.fetchone() is not None
-        except StorageError:
-            return True
+        """Whether it is this worker's still."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                "SELECT FROM model_analysis WHERE id = %s AND lease = %s AND state = 'running'",
+                (claimed.id, claimed.lease),
+            )
+            return await cursor.fetchone() is not None

@@ -26,14 +26,15 @@ async def one_by_one(
 
     Raises one of FAULTS where it is no item's doing.
     """
-    done = failed = 0
+    done, failed = 0, list[tuple[Item, Exception]]()
     # In no order, since those that it fails at may be the first of all.
     for one in random.sample(items, len(items)):
         try:
             done += await work(one)
         except FAULTS as error:
-            failed += 1
-            if not done and failed >= FAILING:
+            failed.append((one, error))
+            if not done and len(failed) >= FAILING:
                 raise
-            await leave(one, error)
+    for one, fault in failed:
+        await leave(one, fault)
     return done

@@ -140,8 +140,9 @@ class Packs:
                 return Installed(new=old, old=old, changed=False)
             await conn.execute("UPDATE pack SET active = false WHERE name = %s", (pack.info.name,))
             new = await _keep(conn, pack, build)
-            if old is not None and (self._again or (build is not None and not force)):
-                await _note_change(conn, old, new)
+            if old is not None:
+                again = self._again or (build is not None and not force)
+                await _note_change(conn, old, new, again=again)
             await _forget(conn, pack.info.name)
             if isinstance(records, CvePack):
                 await fill(conn, records)
@@ -277,8 +278,17 @@ async def _keep(conn: Conn, pack: Pack, build: str | None) -> StoredPack:
     return _to_pack(row)
 
 
-async def _note_change(conn: Conn, old: StoredPack, new: StoredPack) -> None:
-    """Keep that texts are to be looked through again: whoever does that has not begun yet."""
+async def _note_change(conn: Conn, old: StoredPack, new: StoredPack, *, again: bool) -> None:
+    """Keep that texts are to be looked through `again`; what is to be done already is so anew."""
+    if not again:
+        await conn.execute(
+            """
+            UPDATE pack_change SET new_sha256 = %s, changed_at = now(), held_until = NULL
+            WHERE name = %s
+            """,
+            (new.sha256, new.info.name),
+        )
+        return
     await conn.execute(
         """
         INSERT INTO pack_change (name, old_sha256, new_sha256) VALUES (%s, %s, %s)

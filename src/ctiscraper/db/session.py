@@ -108,6 +108,19 @@ class NoConnectionError(StorageError):
     """That the pool gave none in time: all are in use, or none can be made."""
 
 
+# What a server says that goes down, or does not take connections yet.
+_GOING_DOWN = frozenset({"57P01", "57P02", "57P03"})
+
+
+def was_cut_off(error: StorageError) -> bool:
+    """Return whether the connection was lost, or there was none: no statement's own doing."""
+    cause = error.__cause__
+    if not isinstance(cause, OperationalError):
+        return isinstance(cause, InterfaceError)
+    state = cause.sqlstate
+    return state is None or state[:2] == "08" or state in _GOING_DOWN
+
+
 class Database:
     """A pool of connections to one PostgreSQL, made inside a running event loop.
 

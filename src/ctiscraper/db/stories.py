@@ -6,7 +6,7 @@ from itertools import permutations
 
 from ctiscraper.db import story_decisions as decisions
 from ctiscraper.db.one_by_one import FAULTS, one_by_one
-from ctiscraper.db.outbox import first_waiting, put_last
+from ctiscraper.db.outbox import Resting, first_waiting, put_last
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.story_neighbours import neighbourhood, read_batch
 from ctiscraper.db.story_placing import place
@@ -31,6 +31,7 @@ class Stories:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._resting = Resting()
 
     async def assign_next(self, judge: StoryJudge, *, limit: int = 50) -> int:
         """Put up to `limit` articles into the stories that they belong to; return how many.
@@ -42,7 +43,7 @@ class Stories:
         try:
             return await self._assign(judge, limit=limit)
         except FAULTS:
-            waiting = await first_waiting(self._database, TOPIC, limit)
+            waiting = await first_waiting(self._database, TOPIC, limit, self._resting)
             return await one_by_one(waiting, lambda one: self._assign(judge, only=one), self._leave)
 
     async def _assign(self, judge: StoryJudge, *, limit: int = 1, only: int | None = None) -> int:
@@ -51,13 +52,13 @@ class Stories:
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            waiting = await _waiting(conn, limit, only)
+            waiting = await _waiting(conn, limit, only, self._resting)
             if waiting:
                 await _assign(conn, judge, waiting)
         return len(waiting)
 
     async def _leave(self, outbox_id: int, error: Exception) -> None:
-        await put_last(self._database, TOPIC, outbox_id, error)
+        await put_last(self._database, TOPIC, outbox_id, error, self._resting)
 
     async def waiting(self) -> int:
         """Return how many articles are still to be put into stories."""
@@ -107,15 +108,16 @@ async def _lock(conn: Conn) -> None:
     await conn.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK_KEY,))
 
 
-async def _waiting(conn: Conn, limit: int, only: int | None) -> list[_Waiting]:
+async def _waiting(conn: Conn, limit: int, only: int | None, resting: Resting) -> list[_Waiting]:
     cursor = await conn.execute(
         """
         SELECT o.id, o.article_id, coalesce(x.by_hand, false)
         FROM outbox o LEFT JOIN story_article x USING (article_id)
         WHERE o.topic = %(topic)s AND (%(only)s::bigint IS NULL OR o.id = %(only)s)
+            AND o.article_id <> ALL(%(resting)s)
         ORDER BY o.id LIMIT %(limit)s FOR UPDATE OF o SKIP LOCKED
         """,
-        {"topic": TOPIC, "limit": limit, "only": only},
+        {"topic": TOPIC, "limit": limit, "only": only, "resting": resting.now()},
     )
     return [_Waiting(*row) for row in await cursor.fetchall()]
 

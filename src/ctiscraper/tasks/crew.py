@@ -12,6 +12,8 @@ from typing import BinaryIO, Self
 
 import structlog
 
+from ctiscraper.loop import to_its_end
+
 log = structlog.get_logger()
 
 FIRST_PAUSE = 0.5
@@ -64,7 +66,10 @@ class Crew:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """End the workers, by force those that do not."""
+        """End the workers, by force those that do not, whoever is cancelled meanwhile."""
+        await to_its_end(self._end_all())
+
+    async def _end_all(self) -> None:
         for place in self._places:
             place.cancel()
         await asyncio.gather(*self._places, return_exceptions=True)

@@ -412,15 +412,23 @@ class Worker:
         return await self.services.pipeline.link() >= LINK_BATCH
 
     async def _look_through(self) -> bool:
-        """Find what stored texts name, score them anew when need be, and tell their stories."""
+        """Find what stored texts name, tell their stories, and score them anew when need be."""
         found = 0
         if await self.services.recognition.refresh():
             found = await self.services.pipeline.enrich()
-        if time.monotonic() - self._rescored_at >= RESCORE_SECONDS:
-            found += await self.services.scoring.rescore(RESCORE_BATCH)
-            self._rescored_at = time.monotonic()
-        await self.services.pipeline.tell_stories()
-        return found > 0
+        rescored = 0
+        try:
+            await self.services.pipeline.tell_stories()
+        finally:
+            # Neither waits for the other to succeed.
+            rescored = await self._rescore()
+        return found + rescored > 0
+
+    async def _rescore(self) -> int:
+        if time.monotonic() - self._rescored_at < RESCORE_SECONDS:
+            return 0
+        self._rescored_at = time.monotonic()
+        return await self.services.scoring.rescore(RESCORE_BATCH)
 
     async def _wind_down(self, upkeep: list[asyncio.Task[None]]) -> None:
         """Let current items end for a moment, then give back whatever is still held."""
