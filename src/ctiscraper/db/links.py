@@ -40,8 +40,8 @@ SELECT me.article_id, f.article_id, coalesce(a.duplicate_of, f.article_id), f.ve
 FROM article_fingerprint me CROSS JOIN LATERAL (
     SELECT NOT EXISTS (SELECT FROM analysis n
             WHERE n.article_id = me.article_id AND n.stage = '{STAGE}')
-        OR EXISTS (SELECT FROM article o
-            WHERE o.id = me.article_id AND o.duplicate_of > o.id) AS is_late) now
+        OR (SELECT o.duplicate_of FROM article o WHERE o.id = me.article_id)
+            > me.article_id AS is_late) now
 CROSS JOIN LATERAL (
     SELECT * FROM article_fingerprint it
     WHERE it.bands && me.bands AND it.version = me.version
