@@ -81,7 +81,7 @@ async def test_one_text_that_the_database_fails_at_holds_up_no_other(
     with capture_logs() as logs:
         assert await stage.links.link_next(alike) == 0
     assert logs == []
-    stage.links._resting = Resting()
+    stage.links._turns.resting = Resting()
     monkeypatch.setattr(outbox, "REST_SECONDS", 0.0)
     # What comes meanwhile is before it, and it has its turn once it can be written.
     later = await _store(stage, "later", (1,))

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from psycopg.rows import TupleRow
 
 from ctiscraper.db.model_asking import Wanted, queue_texts
-from ctiscraper.db.one_by_one import FAULTS, one_by_one
-from ctiscraper.db.outbox import Resting, first_waiting, put_last
+from ctiscraper.db.outbox import Resting, Turns
 from ctiscraper.db.rescoring import touch
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.store import TOPIC
@@ -92,7 +92,7 @@ class Links:
     def __init__(self, database: Database, wanted: Wanted | None = None) -> None:
         self._database = database
         self._wanted = wanted
-        self._resting = Resting()
+        self._turns = Turns(database, TOPIC)
 
     async def link_next(self, similarity: Similarity, *, limit: int = 50) -> int:
         """Compare up to `limit` stored texts with all before them; return how many.
@@ -102,13 +102,7 @@ class Links:
         record and the end of the outbox row are one transaction. A text that the database fails
         at goes behind the others.
         """
-        try:
-            return await self._link(similarity, limit=limit)
-        except FAULTS:
-            waiting = await first_waiting(self._database, TOPIC, limit, self._resting)
-            return await one_by_one(
-                waiting, lambda one: self._link(similarity, only=one), self._leave
-            )
+        return await self._turns.take(partial(self._link, similarity), limit=limit)
 
     async def _link(
         self, similarity: Similarity, *, limit: int = 1, only: int | None = None
@@ -118,7 +112,7 @@ class Links:
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            texts = await _waiting(conn, limit, only, self._resting)
+            texts = await _waiting(conn, limit, only, self._turns.resting)
             if texts:
                 await conn.execute(PLAN)
                 candidates = await _candidates(conn, texts)
@@ -126,9 +120,6 @@ class Links:
                 if self._wanted is not None:
                     await queue_texts(conn, [text.article_id for text in texts], self._wanted)
         return len(texts)
-
-    async def _leave(self, outbox_id: int, error: Exception) -> None:
-        await put_last(self._database, TOPIC, outbox_id, error, self._resting)
 
     async def waiting(self) -> int:
         """Return how many texts are still to be compared."""

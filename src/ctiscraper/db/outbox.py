@@ -1,9 +1,11 @@
 """The outbox: articles that wait for a stage, each topic in the order in which they came."""
 
 import time
+from typing import Protocol
 
 import structlog
 
+from ctiscraper.db.one_by_one import FAULTS, one_by_one
 from ctiscraper.db.session import Database
 
 # How long an article is let be by a process in which the database failed at it.
@@ -29,27 +31,47 @@ class Resting:
         return list(self._until)
 
 
-async def first_waiting(database: Database, topic: str, limit: int, resting: Resting) -> list[int]:
-    """Return the numbers of the rows of a topic that are next."""
-    async with database.connection() as conn:
-        cursor = await conn.execute(
-            """
-            SELECT id FROM outbox WHERE topic = %s AND article_id <> ALL(%s) ORDER BY id LIMIT %s
-            """,
-            (topic, resting.now(), limit),
-        )
-        return [int(row[0]) for row in await cursor.fetchall()]
+class Work(Protocol):
+    """What does the next rows of a topic, or `only` the one of this number."""
+
+    async def __call__(self, *, limit: int = 1, only: int | None = None) -> int:
+        """Return how many were done."""
 
 
-async def put_last(
-    database: Database, topic: str, number: int, error: Exception, resting: Resting
-) -> None:
-    """Let a row that the database fails at come after all others, and rest for a while."""
-    async with database.connection() as conn:
-        cursor = await conn.execute(
-            "UPDATE outbox SET id = DEFAULT WHERE id = %s RETURNING article_id", (number,)
-        )
-        row = await cursor.fetchone()
-    if row is not None:
-        resting.add(row[0])
-        log.warning("article_put_off", topic=topic, article=row[0], detail=str(error))
+class Turns:
+    """The rows of one topic, of which one that the database fails at holds up no other."""
+
+    def __init__(self, database: Database, topic: str) -> None:
+        self._database, self._topic = database, topic
+        self.resting = Resting()
+
+    async def take(self, work: Work, *, limit: int) -> int:
+        """Return how many of up to `limit` rows were done, together, or else each by itself."""
+        try:
+            return await work(limit=limit)
+        except FAULTS:
+            waiting = await self._waiting(limit)
+            return await one_by_one(waiting, lambda one: work(only=one), self._put_last)
+
+    async def _waiting(self, limit: int) -> list[int]:
+        """Return the numbers of the rows that are next."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                """
+                SELECT id FROM outbox WHERE topic = %s AND article_id <> ALL(%s)
+                ORDER BY id LIMIT %s
+                """,
+                (self._topic, self.resting.now(), limit),
+            )
+            return [int(row[0]) for row in await cursor.fetchall()]
+
+    async def _put_last(self, number: int, error: Exception) -> None:
+        """Let a row that the database fails at come after all others, and rest for a while."""
+        async with self._database.connection() as conn:
+            cursor = await conn.execute(
+                "UPDATE outbox SET id = DEFAULT WHERE id = %s RETURNING article_id", (number,)
+            )
+            row = await cursor.fetchone()
+        if row is not None:
+            self.resting.add(row[0])
+            log.warning("article_put_off", topic=self._topic, article=row[0], detail=str(error))

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations
 
 from ctiscraper.db import story_decisions as decisions
-from ctiscraper.db.one_by_one import FAULTS, one_by_one
-from ctiscraper.db.outbox import Resting, first_waiting, put_last
+from ctiscraper.db.outbox import Resting, Turns
 from ctiscraper.db.session import Conn, Database
 from ctiscraper.db.story_neighbours import neighbourhood, read_batch
 from ctiscraper.db.story_placing import place
@@ -31,7 +31,7 @@ class Stories:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._resting = Resting()
+        self._turns = Turns(database, TOPIC)
 
     async def assign_next(self, judge: StoryJudge, *, limit: int = 50) -> int:
         """Put up to `limit` articles into the stories that they belong to; return how many.
@@ -40,11 +40,7 @@ class Stories:
         is judged again, but stays where a person put it. One that the database fails at goes
         behind the others.
         """
-        try:
-            return await self._assign(judge, limit=limit)
-        except FAULTS:
-            waiting = await first_waiting(self._database, TOPIC, limit, self._resting)
-            return await one_by_one(waiting, lambda one: self._assign(judge, only=one), self._leave)
+        return await self._turns.take(partial(self._assign, judge), limit=limit)
 
     async def _assign(self, judge: StoryJudge, *, limit: int = 1, only: int | None = None) -> int:
         async with self._database.transaction() as conn:
@@ -52,13 +48,10 @@ class Stories:
             row = await cursor.fetchone()
             if row is None or not row[0]:
                 return 0
-            waiting = await _waiting(conn, limit, only, self._resting)
+            waiting = await _waiting(conn, limit, only, self._turns.resting)
             if waiting:
                 await _assign(conn, judge, waiting)
         return len(waiting)
-
-    async def _leave(self, outbox_id: int, error: Exception) -> None:
-        await put_last(self._database, TOPIC, outbox_id, error, self._resting)
 
     async def waiting(self) -> int:
         """Return how many articles are still to be put into stories."""

@@ -152,15 +152,13 @@ async def _show_life(worker: Worker, pulse: int | None) -> None:
 def give_sign(worker: Worker, pulse: int) -> None:
     """Write a sign of life to a file, if the worker is well."""
     if worker.silence < SILENT_SECONDS:
-        # A parent that does not read is no reason to wait for it.
-        with contextlib.suppress(BlockingIOError, BrokenPipeError):
-            os.write(pulse, b".")
+        show_parent_life(pulse)
 
 
-def show_parent_life() -> None:
+def show_parent_life(pulse: int = PULSE) -> None:
     """Write a sign of life to the parent; one that does not read is no reason to wait for it."""
     with contextlib.suppress(BlockingIOError, BrokenPipeError):
-        os.write(PULSE, b".")
+        os.write(pulse, b".")
 
 
 def give_back_what_is_free() -> None:
