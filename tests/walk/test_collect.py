@@ -1,7 +1,8 @@
 """The main job from end to end: found, fetched, read, kept once, and never asked for again."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from ctiscraper.types import (
     SourceStanding,
 )
 from internet.world import FakeInternet
-from walk.walker import walking
+from walk.walker import Walk, walking
 
 
 async def test_every_announced_article_is_stored_once(database: str, tmp_path: Path) -> None:
@@ -224,9 +225,9 @@ async def test_a_quarantined_article_is_kept_and_can_be_released(
         assert len(net.requests) == asked, "the kept bytes are read again, nothing is fetched"
 
 
-async def test_a_feed_that_moved_for_good_is_followed_after_three_answers(
-    database: str, tmp_path: Path
-) -> None:
+@asynccontextmanager
+async def _moved_feed(database: str, tmp_path: Path) -> AsyncIterator[tuple[Walk, SourceSettings]]:
+    """A source whose feed says each time that it has another address for good."""
     async with (
         FakeInternet(hosts=1, items=2) as net,
         walking(database, net, tmp_path) as walk,
@@ -235,24 +236,29 @@ async def test_a_feed_that_moved_for_good_is_followed_after_three_answers(
         [source] = net.sources()
         source = _changed(source, feed_url=net.sites[0].url("/atom.xml"))
         await walk.add(source)
-        for expected in (1, 2, 0):
-            await walk.all_due()
-            await walk.collect()
-            assert (await walk.sources.get(source.key)).moved_count == expected
-        assert (await walk.sources.get(source.key)).settings.feed_url != source.feed_url
+        yield walk, source
+
+
+async def _asked_three_times(walk: Walk, source: SourceSettings) -> SourceSettings:
+    """Return the settings that a source has once its feed has given its third answer."""
+    for expected in (1, 2, 0):
+        await walk.all_due()
+        await walk.collect()
+        assert (await walk.sources.get(source.key)).moved_count == expected
+    return (await walk.sources.get(source.key)).settings
+
+
+async def test_a_feed_that_moved_for_good_is_followed_after_three_answers(
+    database: str, tmp_path: Path
+) -> None:
+    async with _moved_feed(database, tmp_path) as (walk, source):
+        assert (await _asked_three_times(walk, source)).feed_url != source.feed_url
 
 
 async def test_what_somebody_saved_while_a_moved_feed_was_read_stands(
     database: str, tmp_path: Path
 ) -> None:
-    async with (
-        FakeInternet(hosts=1, items=2) as net,
-        walking(database, net, tmp_path) as walk,
-    ):
-        net.sites[0].faults["/atom.xml"] = "redirect_301"
-        [source] = net.sources()
-        source = _changed(source, feed_url=net.sites[0].url("/atom.xml"))
-        await walk.add(source)
+    async with _moved_feed(database, tmp_path) as (walk, source):
         edited = _changed(source, name="As somebody calls it")
         record = walk.services.checks.record
 
@@ -268,11 +274,7 @@ async def test_what_somebody_saved_while_a_moved_feed_was_read_stands(
             return kept
 
         walk.services.checks.record = and_somebody_saves  # type: ignore[method-assign]
-        for expected in (1, 2, 0):
-            await walk.all_due()
-            await walk.collect()
-            assert (await walk.sources.get(source.key)).moved_count == expected
-        assert (await walk.sources.get(source.key)).settings == edited
+        assert (await _asked_three_times(walk, source)) == edited
 
 
 def _changed(source: SourceSettings, **changes: object) -> SourceSettings:
